@@ -1,0 +1,60 @@
+/**
+ * The errors of the pipeline. The kind decides what the system does: `config` refuses to start (78), `fatal` needs a
+ * human (1), `retryable` heals by itself (75). Anything else that is thrown is a bug and ends as 1.
+ */
+export type ErrorKind = 'config' | 'fatal' | 'retryable'
+
+export interface ErrorDetails {
+  /** Stable and greppable, e.g. GENESYS_FORBIDDEN. */
+  readonly code: string
+  readonly kind: ErrorKind
+  /** What to do now, one sentence. */
+  readonly hint?: string | undefined
+  /** When trying again makes sense, if the other side said so. */
+  readonly retryAt?: Date | undefined
+  readonly cause?: unknown
+}
+
+/** Base of every error that the pipeline expects. Message: what happened, to which window or record. */
+export class EtlError extends Error {
+  override readonly name: string = 'EtlError'
+  readonly code: string
+  readonly kind: ErrorKind
+  readonly hint: string | undefined
+  readonly retryAt: Date | undefined
+
+  constructor(message: string, details: ErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = details.code
+    this.kind = details.kind
+    this.hint = details.hint
+    this.retryAt = details.retryAt
+  }
+}
+
+/** Bad configuration or arguments: exit code 78. */
+export class ConfigError extends EtlError {
+  override readonly name = 'ConfigError'
+  constructor(message: string, hint?: string) {
+    super(message, { code: 'CONFIG', kind: 'config', hint })
+  }
+}
+
+/** The work was stopped by a signal; carries the signal for the exit code (130 for SIGINT, 143 for SIGTERM). */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+  readonly signal: 'SIGINT' | 'SIGTERM'
+  constructor(signal: 'SIGINT' | 'SIGTERM' = 'SIGTERM') {
+    super(`interrupted by ${signal}`)
+    this.signal = signal
+  }
+}
+
+/**
+ * The process exit code that an error stands for: 78 configuration, 75 try again later, 130/143 interrupted, else 1.
+ */
+export function exitCodeFor(error: unknown): number {
+  if (error instanceof Interrupted) return error.signal === 'SIGINT' ? 130 : 143
+  if (!(error instanceof EtlError)) return 1
+  return { config: 78, retryable: 75, fatal: 1 }[error.kind]
+}
