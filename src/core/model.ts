@@ -19,7 +19,12 @@ export type FieldType =
 export interface Field {
   readonly type: FieldType
   readonly description: string
+  /** Set where the value identifies a person or was said or written by one. Ids of records and of agents don't count. */
+  readonly personal?: true
 }
+
+/** Our columns that place a row in its conversation. */
+export type PositionColumn = '_index' | '_participant_index' | '_session_index' | 'participant_id' | 'session_id'
 
 /** One table: where its rows stand in the JSON, and its API fields by API name. */
 export interface Entity {
@@ -29,10 +34,16 @@ export interface Entity {
   /** `one`: an object (0..1 a parent), `many`: an array of objects. */
   readonly cardinality: 'one' | 'many'
   /** Our columns that place a row, beside conversation_id and conversation_start. */
-  readonly position: readonly string[]
+  readonly position: readonly PositionColumn[]
   readonly description: string
   readonly fields: Readonly<Record<string, Field>>
 }
+
+/**
+ * Counts the model's versions; part of the content hash. Raise it when a field is added or changes its type: every
+ * conversation then counts as changed, and is written anew when it is next read.
+ */
+export const modelVersion = 1
 
 export const model = {
   conversations: {
