@@ -1,12 +1,30 @@
 import { defineConfig } from 'vitest/config'
 
+/** Suites that need neither Postgres nor a child process; the rest share one Postgres. */
+const WITHOUT_POSTGRES = [
+  'test/core/**/*.test.ts',
+  'test/genesys/**/*.test.ts',
+  'test/simulator/**/*.test.ts',
+  'test/*.test.ts',
+]
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/sim/**'],
-    globalSetup: ['test/support/global-setup.ts'],
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'pure', include: WITHOUT_POSTGRES } },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: ['test/**/*.test.ts'],
+          exclude: [...WITHOUT_POSTGRES, 'test/sim/**'],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 60_000,
+        },
+      },
+    ],
   },
 })

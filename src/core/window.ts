@@ -1,0 +1,77 @@
+/**
+ * Half-open windows of time, [start, end), and their algebra. The unit of the history is one UTC day, because that is
+ * how the details query selects: by the UTC day on which a conversation started.
+ */
+export interface Window {
+  readonly start: Date
+  readonly end: Date
+}
+
+const MILLISECONDS_A_DAY = 86_400_000
+
+/** The instant at which the UTC day of `instant` began. */
+export function startOfDay(instant: Date): Date {
+  return new Date(Math.floor(instant.getTime() / MILLISECONDS_A_DAY) * MILLISECONDS_A_DAY)
+}
+
+/** The instant `days` UTC days after `instant` (before it where negative). */
+export function addDays(instant: Date, days: number): Date {
+  return new Date(instant.getTime() + days * MILLISECONDS_A_DAY)
+}
+
+/** Whole days from the UTC day of `instant` to that of `now`: 0 today, 1 yesterday. */
+export function ageInDays(instant: Date, now: Date): number {
+  return (startOfDay(now).getTime() - startOfDay(instant).getTime()) / MILLISECONDS_A_DAY
+}
+
+/** Cuts a range at every UTC midnight; the first and last piece may be parts of a day. Empty for an empty range. */
+export function splitByDay(range: Window): Window[] {
+  const days: Window[] = []
+  let start = range.start
+  while (start < range.end) {
+    const midnight = addDays(startOfDay(start), 1)
+    const end = midnight < range.end ? midnight : range.end
+    days.push({ start, end })
+    start = end
+  }
+  return days
+}
+
+/** The same instants as sorted windows that neither overlap nor touch. */
+export function union(windows: readonly Window[]): Window[] {
+  const merged: { start: Date; end: Date }[] = []
+  for (const window of windows.filter(({ start, end }) => start < end).sort((a, b) => +a.start - +b.start)) {
+    const last = merged.at(-1)
+    if (last && window.start <= last.end) {
+      if (window.end > last.end) last.end = window.end
+    } else {
+      merged.push({ ...window })
+    }
+  }
+  return merged
+}
+
+/** What of `range` no window of `covered` covers, sorted. */
+export function subtract(range: Window, covered: readonly Window[]): Window[] {
+  const gaps: Window[] = []
+  let start = range.start
+  for (const window of union(covered)) {
+    if (window.end <= start) continue
+    if (window.start >= range.end) break
+    if (window.start > start) gaps.push({ start, end: window.start })
+    start = window.end
+  }
+  if (start < range.end) gaps.push({ start, end: range.end })
+  return gaps
+}
+
+/** A window for people: `2026-11-21` for a whole UTC day, else `2026-11-21T10:00Z/2026-11-21T12:30Z`. */
+export function formatWindow({ start, end }: Window): string {
+  const isWholeDay = +start === +startOfDay(start) && +end === +addDays(start, 1)
+  if (isWholeDay) return start.toISOString().slice(0, 10)
+  return `${formatInstant(start)}/${formatInstant(end)}`
+}
+
+function formatInstant(instant: Date): string {
+  return instant.toISOString().replace(/(:00)?\.000Z$/, 'Z')
+}

@@ -1,0 +1,114 @@
+/** Shows how far long work is: one rewritten line on a terminal, a log line now and then elsewhere. */
+import type { Logger } from './log.ts'
+
+/** What jobs report to; they don't know whether anybody looks. */
+export interface Progress {
+  /** Sets what is being done and how many requests it should take; may be called again when the estimate changes. */
+  plan(label: string, requests: number): void
+  /** So many more requests were answered. */
+  advance(requests: number): void
+  /** The work ended, well or not: leaves the terminal's line clean. */
+  finish(): void
+}
+
+interface ProgressOptions {
+  readonly stream: NodeJS.WriteStream
+  readonly logger: Logger
+  /** The API's limit: no estimate promises more than that. */
+  readonly requestsPerMinute: number
+  readonly now?: () => number
+}
+
+const LINE_EVERY_MILLISECONDS = 100
+const LOG_EVERY_MILLISECONDS = 15_000
+const BAR_WIDTH = 30
+
+/** A progress that draws on `stream` when it is a terminal, and otherwise logs every 15 seconds. */
+export function createProgress({ stream, logger, requestsPerMinute, now = Date.now }: ProgressOptions): Progress {
+  let label = ''
+  let planned = 0
+  let done = 0
+  let startedAt = now()
+  let shownAt = 0
+
+  const show = (force: boolean): void => {
+    const due = stream.isTTY ? LINE_EVERY_MILLISECONDS : LOG_EVERY_MILLISECONDS
+    if (!force && now() - shownAt < due) return
+    shownAt = now()
+    const secondsLeft = secondsRemaining({
+      planned,
+      done,
+      elapsedSeconds: (now() - startedAt) / 1000,
+      requestsPerMinute,
+    })
+    if (stream.isTTY) stream.write(`\r\u001B[2K${progressLine({ label, planned, done, secondsLeft })}`)
+    else if (!force) logger.info({ label, requestsDone: done, requestsPlanned: planned, secondsLeft }, 'progress')
+  }
+
+  return {
+    plan(nextLabel, requests) {
+      label = nextLabel
+      planned = requests
+      done = 0
+      startedAt = now()
+      shownAt = stream.isTTY ? 0 : now()
+      show(false)
+    },
+    advance(requests) {
+      done += requests
+      // Reading twice what would not settle takes more requests than planned; the bar must not run past its end.
+      planned = Math.max(planned, done)
+      show(false)
+    },
+    finish() {
+      if (planned === 0) return
+      show(true)
+      if (stream.isTTY) stream.write('\n')
+      planned = 0
+    },
+  }
+}
+
+/** A progress that nobody sees, for scheduled runs and tests. */
+export const silentProgress: Progress = { plan() {}, advance() {}, finish() {} }
+
+/**
+ * Seconds until the planned requests are answered: at the pace so far, but never faster than the rate limit allows.
+ * Null while there is nothing to extrapolate from.
+ */
+export function secondsRemaining(inputs: {
+  readonly planned: number
+  readonly done: number
+  readonly elapsedSeconds: number
+  readonly requestsPerMinute: number
+}): number | null {
+  const { planned, done, elapsedSeconds, requestsPerMinute } = inputs
+  const left = planned - done
+  if (done === 0) return null
+  const atThisPace = (left * elapsedSeconds) / done
+  // The first `requestsPerMinute` requests may go out in a burst, so the limit binds only beyond the current minute.
+  const atTheLimit = ((planned - requestsPerMinute) / requestsPerMinute) * 60 - elapsedSeconds
+  return Math.max(0, Math.round(Math.max(atThisPace, atTheLimit)))
+}
+
+/** `sync  [#####.....] 120/240 requests, about 1 min 5 s left`. */
+export function progressLine(state: {
+  readonly label: string
+  readonly planned: number
+  readonly done: number
+  readonly secondsLeft: number | null
+}): string {
+  const share = state.planned === 0 ? 1 : Math.min(1, state.done / state.planned)
+  const filled = Math.round(share * BAR_WIDTH)
+  const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled)
+  const left = state.secondsLeft === null ? '' : `, about ${formatDuration(state.secondsLeft)} left`
+  return `${state.label} ${bar} ${state.done}/${state.planned} requests${state.done >= state.planned ? '' : left}`
+}
+
+/** `42 s`, `3 min 5 s`, `2 h 10 min`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`
+}
