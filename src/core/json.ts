@@ -1,4 +1,4 @@
-/** A number that a double can't hold exactly, as its JSON text: what `JSON.rawJSON` makes. */
+/** A number that a double can't hold exactly, as its JSON text: what `JSON.rawJSON` makes. Tell it by isRawNumber. */
 export interface RawNumber {
   readonly rawJSON: string
 }
@@ -9,4 +9,173 @@ export type JsonValue = null | boolean | number | string | RawNumber | readonly 
 /** A JSON object. It may have an own key `__proto__`: write to one with `put`. */
 export interface JsonObject {
   readonly [key: string]: JsonValue
+}
+
+/** JSON source text access is newer than the type library. */
+const { rawJSON, isRawJSON } = JSON as unknown as {
+  rawJSON(this: void, text: string): RawNumber
+  isRawJSON(this: void, value: unknown): value is RawNumber
+}
+
+/** Whether a value is a number that a double can't hold exactly. */
+export function isRawNumber(value: unknown): value is RawNumber {
+  return isRawJSON(value)
+}
+
+/** Whether a value is a JSON object: not null, not an array, not a number kept as text. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawJSON(value)
+}
+
+/** Sets an own property whatever its name is: a plain assignment of `__proto__` would set the prototype instead. */
+export function put(target: Record<string, JsonValue>, key: string, value: JsonValue): void {
+  if (key === '__proto__') {
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+  } else {
+    target[key] = value
+  }
+}
+
+/**
+ * Where a number may stand that has more digits or a larger exponent than every double can hold: doubles keep 15
+ * significant digits (IEEE 754) and exponents of two digits. May also match inside a string, which costs time only.
+ */
+const suspectNumber = /(?:^|[:[,])\s*(-?(?:[\d.]{16,}(?:[eE][+-]?\d+)?|[\d.]+[eE][+-]?\d{3,}))/g
+
+/**
+ * JSON text → value, exact: a number that a double would change comes as a RawNumber, any other as a number.
+ * Throws SyntaxError as JSON.parse does. Of a repeated key the last counts.
+ */
+export function parseJson(text: string): JsonValue {
+  for (const match of text.matchAll(suspectNumber)) {
+    if (typeof numberFrom(match[1]!) !== 'number') return parseKeepingSource(text)
+  }
+  return JSON.parse(text) as JsonValue
+}
+
+type SourceReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
+
+function parseKeepingSource(text: string): JsonValue {
+  const reviver: SourceReviver = (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined ? numberFrom(source) : value
+  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown) as JsonValue
+}
+
+/** The value of a JSON number's text: a number where its shortest decimal is the very same, else a RawNumber. */
+export function numberFrom(source: string): number | RawNumber {
+  const number = Number(source)
+  const shortest = String(number)
+  if (shortest === source) return number
+  if (!Number.isFinite(number)) return rawJSON(source)
+  return plainDecimal(shortest) === plainDecimal(source) ? number : rawJSON(source)
+}
+
+/** A decimal number apart: digits without leading and trailing zeros, times ten to the exponent. Zero has no digits. */
+export interface Decimal {
+  readonly negative: boolean
+  readonly digits: string
+  readonly exponent: number
+}
+
+/** Takes the text of a JSON number apart; null for any other text. */
+export function decimalOf(source: string): Decimal | null {
+  const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source)
+  if (parts === null) return null
+  const fraction = parts[3] ?? ''
+  const significant = (parts[2]! + fraction).replace(/^0+/, '')
+  const digits = significant.replace(/0+$/, '')
+  const exponent = Number(parts[4] ?? 0) - fraction.length + significant.length - digits.length
+  return digits === '' ? { negative: false, digits, exponent: 0 } : { negative: parts[1] === '-', digits, exponent }
+}
+
+/** One spelling for all spellings of the same number: -1.50e3 → -15e2. */
+function plainDecimal(source: string): string {
+  const decimal = decimalOf(source)
+  if (decimal === null) return source
+  return `${decimal.negative ? '-' : ''}${decimal.digits || '0'}e${decimal.exponent}`
+}
+
+/** A RawNumber in the one spelling of its value, for comparing. */
+export function canonicalNumber(raw: RawNumber): RawNumber {
+  return rawJSON(plainDecimal(raw.rawJSON))
+}
+
+/**
+ * Digits that a number may have on either side of its point in jsonb. Postgres' own limits are 131 072 and 16 383, but
+ * it prints a number in full: a few bytes like 1e131000 would come back as 131 kB.
+ */
+const MAX_JSONB_DIGITS = 1000
+
+function isStorableNumber(source: string): boolean {
+  const decimal = decimalOf(source)
+  if (decimal === null) return false
+  return decimal.digits.length + decimal.exponent <= MAX_JSONB_DIGITS && -decimal.exponent <= MAX_JSONB_DIGITS
+}
+
+/** A text that Postgres can hold: U+0000 and lone surrogates become U+FFFD, as the encoder of UTF-8 does with the latter. */
+export function storableText(text: string): string {
+  if (!text.includes('\0') && text.isWellFormed()) return text
+  return text.toWellFormed().replaceAll('\0', '\uFFFD')
+}
+
+/** Levels of nesting that jsonb gets. Postgres and JSON.stringify recurse, and overflow their stacks at some thousands. */
+const MAX_DEPTH = 500
+
+/** In JSON text: an escaped NUL or surrogate, an exponent that a double can't have, or too many digits. */
+const unstorable = /\\u(?:0000|d[89a-f])|[\d.][eE][+-]?\d{3,}|\d{1000}/i
+
+/**
+ * A JSON value as text that Postgres takes as jsonb. What jsonb can't hold is replaced: U+0000 and lone surrogates in
+ * texts and keys by U+FFFD (of keys that become equal the last counts), a number of more than 1000 digits before or after
+ * its point by its text, what is nested deeper than 500 levels by its JSON text.
+ */
+export function storableJson(value: JsonValue): string {
+  const text = isShallow(value, MAX_DEPTH) ? JSON.stringify(value) : null
+  return text === null || unstorable.test(text) ? JSON.stringify(storableValue(value)) : text
+}
+
+function isShallow(value: JsonValue, levels: number): boolean {
+  if (typeof value !== 'object' || value === null || isRawJSON(value)) return true
+  return levels > 0 && Object.values(value).every((inner: JsonValue) => isShallow(inner, levels - 1))
+}
+
+/** The value that storableJson writes. */
+export function storableValue(value: JsonValue, levels = MAX_DEPTH): JsonValue {
+  if (typeof value === 'string') return storableText(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (isRawJSON(value)) return isStorableNumber(value.rawJSON) ? value : value.rawJSON
+  if (levels === 0) return storableText(textOfDeep(value))
+  if (Array.isArray(value)) return value.map((inner: JsonValue) => storableValue(inner, levels - 1))
+  const replaced: Record<string, JsonValue> = {}
+  for (const [key, inner] of Object.entries(value)) {
+    put(replaced, storableText(key), storableValue(inner, levels - 1))
+  }
+  return replaced
+}
+
+/** JSON.stringify for a value of any depth: keeps a stack of its own. */
+export function textOfDeep(value: JsonValue): string {
+  const parts: string[] = []
+  const pending: ({ readonly value: JsonValue } | string)[] = [{ value }]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (typeof next === 'string') {
+      parts.push(next)
+    } else if (Array.isArray(next.value)) {
+      const elements = next.value as readonly JsonValue[]
+      pending.push(']')
+      for (let i = elements.length - 1; i >= 0; i--) pending.push({ value: elements[i]! }, i === 0 ? '' : ',')
+      pending.push('[')
+    } else if (isJsonObject(next.value)) {
+      const members = Object.entries(next.value)
+      pending.push('}')
+      for (let i = members.length - 1; i >= 0; i--) {
+        const [key, member] = members[i]!
+        pending.push({ value: member }, `${i === 0 ? '' : ','}${JSON.stringify(key)}:`)
+      }
+      pending.push('{')
+    } else {
+      parts.push(JSON.stringify(next.value))
+    }
+  }
+  return parts.join('')
 }

@@ -1,0 +1,217 @@
+import { columnIndex, dataColumnsOf, tables } from './columns.ts'
+import type { Row, RowSet, TableName, Value } from './columns.ts'
+import { decimalOf, isJsonObject, isRawNumber, put, storableText } from './json.ts'
+import type { JsonObject, JsonValue } from './json.ts'
+import { model } from './model.ts'
+import type { Entity, FieldType, PositionColumn } from './model.ts'
+import { canonicalTime } from './timestamps.ts'
+
+/** What identifies a conversation, as its columns hold it. */
+export interface ConversationKey {
+  readonly conversationId: string
+  /** In canonical spelling, UTC. */
+  readonly conversationStart: string
+}
+
+/** Far above any id of the API (36), far below what an index of Postgres takes (2704 bytes). */
+const MAX_ID_LENGTH = 255
+
+/** The key of a record, or why it has none. The reason holds nothing of the record's content. */
+export function conversationKey(raw: unknown): ConversationKey | { readonly rejected: string } {
+  if (!isJsonObject(raw)) return { rejected: 'not an object' }
+  const { conversationId, conversationStart } = raw
+  if (typeof conversationId !== 'string' || conversationId === '') return { rejected: 'no conversationId' }
+  if (conversationId.length > MAX_ID_LENGTH)
+    return { rejected: `conversationId longer than ${MAX_ID_LENGTH} characters` }
+  const start = typeof conversationStart === 'string' ? canonicalTime(conversationStart) : null
+  if (start === null) return { rejected: 'no valid conversationStart' }
+  return { conversationId: storableText(conversationId), conversationStart: start }
+}
+
+/**
+ * Appends the rows of one conversation to a RowSet, parents before children, in document order. Nothing is lost: what no
+ * column holds goes into the row's `_extra` under its API name; null and [] count as absent. Throws only where
+ * conversationKey rejects the record.
+ */
+export function appendRows(rows: RowSet, raw: JsonObject): void {
+  const key = conversationKey(raw)
+  if ('rejected' in key) throw new Error(`a conversation without a key can't be stored: ${key.rejected}`)
+  appendRow(shapes.conversations, raw, { rows, key, firstRow: tables.map((table) => rows[table].length) }, {})
+}
+
+interface Conversation {
+  readonly rows: RowSet
+  readonly key: ConversationKey
+  /** By table in model order: how many rows of earlier conversations stand before ours. */
+  readonly firstRow: readonly number[]
+}
+
+/** Values of the position columns that a row takes over from its parents. */
+type Place = { readonly [Name in PositionColumn]?: Value }
+
+/** What becomes of an API field: a cell of its own row, rows of another table, or one row of another table for the field alone. */
+type Target =
+  | { readonly kind: 'column'; readonly slot: number; readonly type: FieldType }
+  | { readonly kind: 'one' | 'many' | 'apart'; readonly shape: Shape }
+
+/** An entity of the model, prepared for looking fields up by API name. */
+interface Shape {
+  readonly table: TableName
+  readonly tableIndex: number
+  readonly template: Row
+  readonly position: readonly { readonly name: PositionColumn; readonly slot: number }[]
+  readonly extraSlot: number
+  readonly targets: ReadonlyMap<string, Target>
+}
+
+const shapes = buildShapes()
+
+function buildShapes(): Readonly<Record<TableName, Shape>> {
+  const built = {} as Record<TableName, Shape & { readonly targets: Map<string, Target> }>
+  tables.forEach((table, tableIndex) => {
+    const columns = dataColumnsOf(table)
+    const entity: Entity = model[table]
+    const targets = new Map<string, Target>()
+    columns.forEach((column, slot) => {
+      if (column.api !== null) targets.set(column.api, { kind: 'column', slot, type: column.type as FieldType })
+    })
+    const shape = {
+      table,
+      tableIndex,
+      template: columns.map(() => null),
+      position: entity.position.map((name) => ({ name, slot: columnIndex(table, name) })),
+      extraSlot: columnIndex(table, '_extra'),
+      targets,
+    }
+    built[table] = shape
+    if (entity.parent === null) return
+    const parent = built[entity.parent as TableName]
+    if (entity.property !== null) parent.targets.set(entity.property, { kind: entity.cardinality, shape })
+    else for (const api of Object.keys(entity.fields)) parent.targets.set(api, { kind: 'apart', shape })
+  })
+  return built
+}
+
+function appendRow(shape: Shape, source: JsonObject, conversation: Conversation, inherited: Place): void {
+  const siblings = conversation.rows[shape.table]
+  const row = shape.template.slice()
+  const place = placeOf(shape, source, siblings.length - conversation.firstRow[shape.tableIndex]!, inherited)
+  row[0] = conversation.key.conversationId
+  row[1] = conversation.key.conversationStart
+  for (const { name, slot } of shape.position) row[slot] = place.own[name] ?? null
+  siblings.push(row)
+
+  let extra: Record<string, JsonValue> | null = null
+  for (const api of Object.keys(source)) {
+    const value = source[api]!
+    if (value === null || (Array.isArray(value) && value.length === 0)) continue
+    const target = shape.targets.get(api)
+    const left =
+      target === undefined
+        ? value
+        : target.kind === 'column'
+          ? fillCell(row, target.slot, target.type, value)
+          : appendChildren(target.kind, target.shape, api, value, conversation, place.ofChildren)
+    if (left !== undefined) put((extra ??= {}), api, left)
+  }
+  row[shape.extraSlot] = extra
+}
+
+function placeOf(shape: Shape, source: JsonObject, index: number, inherited: Place): { own: Place; ofChildren: Place } {
+  const own = { ...inherited, _index: index }
+  if (shape.table === 'participants') {
+    return { own, ofChildren: { _participant_index: index, participant_id: idOf(source['participantId']) } }
+  }
+  if (shape.table === 'sessions') {
+    return { own, ofChildren: { ...inherited, _session_index: index, session_id: idOf(source['sessionId']) } }
+  }
+  return { own, ofChildren: inherited }
+}
+
+function idOf(value: JsonValue | undefined): Value {
+  return typeof value === 'string' ? storableText(value) : null
+}
+
+/** Makes rows of a child property. Returns what has to stay in the parent's `_extra`, undefined when nothing. */
+function appendChildren(
+  kind: 'one' | 'many' | 'apart',
+  shape: Shape,
+  api: string,
+  value: JsonValue,
+  conversation: Conversation,
+  place: Place,
+): JsonValue | undefined {
+  if (kind === 'apart') {
+    const only: Record<string, JsonValue> = {}
+    put(only, api, value)
+    appendRow(shape, only, conversation, place)
+    return undefined
+  }
+  if (kind === 'one') {
+    if (!isJsonObject(value)) return value
+    appendRow(shape, value, conversation, place)
+    return undefined
+  }
+  if (!Array.isArray(value)) return value
+  const elements = value as readonly JsonValue[]
+  const misfits = elements.map((_, i) => i).filter((i) => !isJsonObject(elements[i]))
+  if (misfits.length === elements.length) return value
+  for (const element of elements) if (isJsonObject(element)) appendRow(shape, element, conversation, place)
+  return misfits.length === 0 ? undefined : Object.fromEntries(misfits.map((i) => [String(i), elements[i]!]))
+}
+
+/** Puts a value into its cell. Returns what has to stay in `_extra`, undefined when the cell holds it exactly. */
+function fillCell(row: Value[], slot: number, type: FieldType, value: JsonValue): JsonValue | undefined {
+  const cell = cellOf[type](value)
+  if (cell === undefined) return value
+  row[slot] = cell
+  // The instant and the nearest double are what a query wants; the exact spelling stays beside them.
+  const exact = type === 'timestamptz' ? cell === value : type !== 'double precision' || typeof value === 'number'
+  return exact ? undefined : value
+}
+
+/** By column type: the value as the column holds it, undefined where it does not fit. */
+const cellOf: Readonly<Record<FieldType, (value: JsonValue) => Value | undefined>> = {
+  text,
+  timestamptz: (value) => (typeof value === 'string' ? (canonicalTime(value) ?? undefined) : undefined),
+  bigint: int64,
+  'double precision': double,
+  boolean: (value) => (typeof value === 'boolean' ? value : undefined),
+  'text[]': (value) => arrayOf(value, text),
+  'bigint[]': (value) => arrayOf(value, int64),
+  jsonb: (value) => value,
+}
+
+function text(value: JsonValue): string | undefined {
+  return typeof value === 'string' ? storableText(value) : undefined
+}
+
+function arrayOf<Element extends string | number | bigint>(
+  value: JsonValue,
+  fit: (element: JsonValue) => Element | undefined,
+): readonly Element[] | undefined {
+  if (!Array.isArray(value)) return undefined
+  const cells = (value as readonly JsonValue[]).map(fit)
+  return cells.includes(undefined) ? undefined : (cells as readonly Element[])
+}
+
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+
+function int64(value: JsonValue): number | bigint | undefined {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value + 0
+  if (typeof value !== 'number' && !isRawNumber(value)) return undefined
+  // A number stands for the decimal that it prints as, also beyond 2^53.
+  const decimal = decimalOf(typeof value === 'number' ? String(value) : value.rawJSON)
+  if (decimal === null || decimal.exponent < 0 || decimal.digits.length + decimal.exponent > 19) return undefined
+  const magnitude = BigInt(decimal.digits + '0'.repeat(decimal.exponent))
+  const integer = decimal.negative ? -magnitude : magnitude
+  return integer >= INT64_MIN && integer <= INT64_MAX ? integer : undefined
+}
+
+function double(value: JsonValue): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : undefined
+  if (!isRawNumber(value)) return undefined
+  const nearest = Number(value.rawJSON)
+  return Number.isFinite(nearest) && nearest !== 0 ? nearest : undefined
+}
