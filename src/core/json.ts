@@ -40,13 +40,14 @@ export function put(target: Record<string, JsonValue>, key: string, value: JsonV
  * Where a number may stand that has more digits or a larger exponent than every double can hold: doubles keep 15
  * significant digits (IEEE 754) and exponents of two digits. May also match inside a string, which costs time only.
  */
-const suspectNumber = /(?:^|[:[,])\s*(-?(?:[\d.]{16,}(?:[eE][+-]?\d+)?|[\d.]+[eE][+-]?\d{3,}))/g
+const suspectNumber = /[:[,]\s*(-?(?:[\d.]{16,}(?:[eE][+-]?\d+)?|[\d.]+[eE][+-]?\d{3,}))/g
 
 /**
  * JSON text → value, exact: a number that a double would change comes as a RawNumber, any other as a number.
  * Throws SyntaxError as JSON.parse does. Of a repeated key the last counts.
  */
 export function parseJson(text: string): JsonValue {
+  if (!/^\s*[[{]/.test(text)) return parseKeepingSource(text)
   for (const match of text.matchAll(suspectNumber)) {
     if (typeof numberFrom(match[1]!) !== 'number') return parseKeepingSource(text)
   }

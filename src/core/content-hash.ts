@@ -1,0 +1,165 @@
+import { canonicalNumber, isJsonObject, isRawNumber, textOfDeep } from './json.ts'
+import type { JsonObject, JsonValue } from './json.ts'
+import { modelVersion } from './model.ts'
+
+/**
+ * Fingerprint of a conversation as the API sent it: 16 hex digits, 64 bits. The same for every order of keys and of array
+ * elements, and whether a member is null, [] or absent. The participants' attributes don't count, the model's version does.
+ * Takes any JSON. No defence against intent: two 32-bit lanes, each from Murmur3's mixing steps.
+ */
+export function contentHash(raw: JsonValue): string {
+  hashValue(raw, Role.conversation, 0)
+  const a = laneA
+  const b = laneB
+  start(modelVersion)
+  addWords(a, b)
+  finish()
+  return hex()
+}
+
+/**
+ * Fingerprint of the participants' attributes of a conversation, in the same form; null when no participant has any.
+ * The order of participants and of keys doesn't matter; which participantId has which attributes does.
+ */
+export function attributesHash(raw: JsonValue): string | null {
+  const participants = isJsonObject(raw) ? raw['participants'] : undefined
+  const carried = Array.isArray(participants) ? (participants as readonly JsonValue[]).flatMap(carriedAttributes) : []
+  if (carried.length === 0) return null
+  hashValue(carried, Role.other, 0)
+  return hex()
+}
+
+function carriedAttributes(participant: JsonValue): JsonObject[] {
+  if (!isJsonObject(participant)) return []
+  const { participantId, attributes } = participant
+  return attributes === undefined || isAbsent(attributes) ? [] : [{ participantId: participantId ?? null, attributes }]
+}
+
+function isAbsent(value: JsonValue): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0)
+}
+
+/** Which part of a conversation a value is: attributes are left out of participants, and only there. */
+const Role = { conversation: 0, participants: 1, participant: 2, other: 3 } as const
+type Role = (typeof Role)[keyof typeof Role]
+
+/** What a hash starts from, so that "1", 1, [1] and {"1": …} differ. */
+const Tag = { text: 1, integer: 2, number: 3, true: 4, false: 5, null: 6, array: 7, object: 8, deep: 9 } as const
+
+/** Deeper values count as their text: recursion would overflow the stack at some thousands of levels. */
+const MAX_DEPTH = 500
+
+// The state of the hash under way, and the result of the last one finished. Variables of the module instead of an object,
+// because one is begun for every value: hashing stays under the time that a look-up in the database takes.
+let laneA = 0
+let laneB = 0
+
+function start(tag: number): void {
+  laneA = Math.imul(tag, 0x9e3779b1)
+  laneB = Math.imul(tag, 0x85ebca77)
+}
+
+function addWords(forA: number, forB: number): void {
+  const a = Math.imul(laneA ^ forA, 0xcc9e2d51)
+  const b = Math.imul(laneB ^ forB, 0x1b873593)
+  laneA = (a << 15) | (a >>> 17)
+  laneB = (b << 13) | (b >>> 19)
+}
+
+function finish(): void {
+  const a = laneA
+  const b = laneB
+  laneA = avalanche(a ^ ((b << 16) | (b >>> 16)))
+  laneB = avalanche(Math.imul(b, 0x27d4eb2f) + a)
+}
+
+/** Murmur3's 32-bit finalizer: every input bit changes every output bit with a chance of one half. */
+function avalanche(lane: number): number {
+  let mixed = Math.imul(lane ^ (lane >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return mixed ^ (mixed >>> 16)
+}
+
+function hex(): string {
+  return (laneA >>> 0).toString(16).padStart(8, '0') + (laneB >>> 0).toString(16).padStart(8, '0')
+}
+
+function hashValue(value: JsonValue, role: Role, depth: number): void {
+  if (typeof value === 'string') hashText(Tag.text, value)
+  else if (typeof value === 'number') hashNumber(value)
+  else if (typeof value === 'boolean') hashWord(value ? Tag.true : Tag.false, 0)
+  else if (value === null) hashWord(Tag.null, 0)
+  else if (isRawNumber(value)) hashText(Tag.number, canonicalNumber(value).rawJSON)
+  else if (depth === MAX_DEPTH) hashText(Tag.deep, textOfDeep(value))
+  else if (Array.isArray(value)) hashArray(value, role, depth)
+  else hashObject(value as JsonObject, role, depth)
+}
+
+function hashNumber(value: number): void {
+  if ((value | 0) === value) hashWord(Tag.integer, value)
+  else hashText(Tag.number, String(value))
+}
+
+function hashWord(tag: number, word: number): void {
+  start(tag)
+  addWords(word, word)
+  finish()
+}
+
+/** Two UTF-16 units a step. */
+function hashText(tag: number, text: string): void {
+  const length = text.length
+  start(tag)
+  let a = laneA ^ length
+  let b = laneB ^ length
+  for (let i = 0; i < length; i += 2) {
+    const units = i + 1 < length ? text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16) : text.charCodeAt(i)
+    a = Math.imul(a ^ units, 0xcc9e2d51)
+    a = (a << 15) | (a >>> 17)
+    b = Math.imul(b ^ units, 0x1b873593)
+    b = (b << 13) | (b >>> 19)
+  }
+  laneA = a
+  laneB = b
+  finish()
+}
+
+/** The sum of the elements' hashes, so that their order doesn't matter and how often each occurs does. */
+function hashArray(elements: readonly JsonValue[], role: Role, depth: number): void {
+  const elementRole = role === Role.participants ? Role.participant : Role.other
+  let sumA = 0
+  let sumB = 0
+  for (const element of elements) {
+    hashValue(element, elementRole, depth + 1)
+    sumA = (sumA + laneA) | 0
+    sumB = (sumB + laneB) | 0
+  }
+  hashSum(Tag.array, elements.length, sumA, sumB)
+}
+
+function hashObject(object: JsonObject, role: Role, depth: number): void {
+  let members = 0
+  let sumA = 0
+  let sumB = 0
+  for (const key of Object.keys(object)) {
+    const value = object[key]!
+    if (isAbsent(value) || (role === Role.participant && key === 'attributes')) continue
+    hashValue(value, role === Role.conversation && key === 'participants' ? Role.participants : Role.other, depth + 1)
+    const valueA = laneA
+    const valueB = laneB
+    hashText(Tag.text, key)
+    addWords(valueA, valueB)
+    finish()
+    members++
+    sumA = (sumA + laneA) | 0
+    sumB = (sumB + laneB) | 0
+  }
+  hashSum(Tag.object, members, sumA, sumB)
+}
+
+function hashSum(tag: number, count: number, sumA: number, sumB: number): void {
+  start(tag)
+  addWords(count, count)
+  addWords(sumA, sumB)
+  finish()
+}
