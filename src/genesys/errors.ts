@@ -1,0 +1,201 @@
+import { EtlError } from '../errors.ts'
+import type { ErrorDetails } from '../errors.ts'
+import { permissionFor } from './permissions.ts'
+
+interface CallFacts {
+  readonly method: string
+  /** Without the query: ids and filters stay out of errors. */
+  readonly path: string
+  readonly status?: number | undefined
+  /** `ININ-Correlation-Id`, which Genesys' support asks for. */
+  readonly correlationId?: string | undefined
+  /** The API's own code, such as `missing.permissions`. */
+  readonly apiCode?: string | undefined
+  readonly attempts: number
+}
+
+/** A call to Genesys that failed for good. Holds no header, no token, no body. */
+export class GenesysError extends EtlError implements CallFacts {
+  override readonly name = 'GenesysError'
+  readonly method: string
+  readonly path: string
+  readonly status: number | undefined
+  readonly correlationId: string | undefined
+  readonly apiCode: string | undefined
+  readonly attempts: number
+
+  constructor(message: string, details: Omit<ErrorDetails, 'cause'> & CallFacts) {
+    super(message, details)
+    this.method = details.method
+    this.path = details.path
+    this.status = details.status
+    this.correlationId = details.correlationId
+    this.apiCode = details.apiCode
+    this.attempts = details.attempts
+  }
+}
+
+/** What is known of a failed call once the retries are over. */
+export interface FailedCall extends CallFacts {
+  readonly login: boolean
+  /** How the last attempt failed. */
+  readonly kind: 'status' | 'network' | 'timeout' | 'bad-body' | 'certificate'
+  /** Code of the network or certificate error, e.g. ECONNREFUSED. */
+  readonly networkCode?: string | undefined
+  /** The API's message; shown for 4xx only. */
+  readonly apiMessage?: string | undefined
+  /** When the server will have us again, if it asked for more patience than a request has. */
+  readonly retryAt?: Date | undefined
+  /** The token was handed to us and can't be renewed. */
+  readonly staticToken: boolean
+}
+
+/** Turns the facts of a failed call into the error that leaves this folder: what happened, and what to do now. */
+export function toGenesysError(call: FailedCall): GenesysError {
+  const { message, ...verdict } = call.login && call.kind === 'status' ? judgeLogin(call) : judge(call)
+  return new GenesysError(message, { ...call, ...verdict })
+}
+
+type Verdict = Pick<ErrorDetails, 'code' | 'kind' | 'hint'> & { readonly message: string }
+
+function judge(call: FailedCall): Verdict {
+  const what = `${call.method} ${call.path}`
+  switch (call.kind) {
+    case 'certificate':
+      return {
+        message: `${what}: the server's certificate is not trusted (${call.networkCode ?? 'unknown'})`,
+        code: 'GENESYS_CERTIFICATE',
+        kind: 'fatal',
+        hint: 'If a proxy of your own signs the traffic, name its CA file in NODE_EXTRA_CA_CERTS.',
+      }
+    case 'network':
+      return {
+        message: `${what}: no connection (${call.networkCode ?? 'unknown'}) after ${attempts(call)}`,
+        code: 'GENESYS_UNREACHABLE',
+        kind: 'retryable',
+        hint: 'Check the network, HTTPS_PROXY and GENESYS_ENVIRONMENT; the next run tries again.',
+      }
+    case 'timeout':
+      return timedOut(call)
+    case 'bad-body':
+      return {
+        message: `${what}: the answer was cut off or is not JSON, ${attempts(call)}`,
+        code: 'GENESYS_BAD_ANSWER',
+        kind: 'retryable',
+        hint: 'If it goes on, look for a proxy that answers in place of Genesys.',
+      }
+    case 'status':
+      return judgeStatus(call, call.status ?? 0)
+  }
+}
+
+function judgeStatus(call: FailedCall, status: number): Verdict {
+  const what = `${call.method} ${call.path}: Genesys answered ${status}`
+  const said = call.apiMessage === undefined ? '' : `: ${call.apiMessage}`
+  if (status === 429)
+    return {
+      message: `${what}, too many requests${call.retryAt ? `, come back at ${call.retryAt.toISOString()}` : ''}`,
+      code: 'GENESYS_RATE_LIMITED',
+      kind: 'retryable',
+      hint: 'Lower GENESYS_REQUESTS_PER_MINUTE if other programs use the same OAuth client.',
+    }
+  if (status === 504 || status === 408) return timedOut(call)
+  if (status >= 500)
+    return {
+      message: `${what} after ${attempts(call)}`,
+      code: 'GENESYS_UNAVAILABLE',
+      kind: 'retryable',
+      hint: 'See status.mypurecloud.com; the next run tries again.',
+    }
+  if (status === 401)
+    return {
+      message: `${what}${said}`,
+      code: 'GENESYS_UNAUTHORIZED',
+      kind: 'fatal',
+      hint: call.staticToken
+        ? 'GENESYS_ACCESS_TOKEN has expired or was revoked: put a new one there.'
+        : 'A fresh token was refused: check that GENESYS_API_URL and GENESYS_LOGIN_URL are of the same region, and that the OAuth client is active.',
+    }
+  if (status === 403) return { message: `${what}${said}`, code: 'GENESYS_FORBIDDEN', kind: 'fatal', hint: grant(call) }
+  if (status === 404)
+    return {
+      message: `${what}${said}`,
+      code: 'GENESYS_NOT_FOUND',
+      kind: 'fatal',
+      hint: 'Check GENESYS_ENVIRONMENT and GENESYS_API_URL.',
+    }
+  if (status === 407)
+    return {
+      message: `${what}: the proxy wants credentials`,
+      code: 'GENESYS_PROXY',
+      kind: 'fatal',
+      hint: 'Put user and password into HTTPS_PROXY.',
+    }
+  if (status === 413)
+    return { message: `${what}${said}: the request is too big`, code: 'GENESYS_TOO_LARGE', kind: 'fatal' }
+  if (status >= 300 && status < 400)
+    return {
+      message: `${what}, a redirect, which the API never does`,
+      code: 'GENESYS_REDIRECT',
+      kind: 'fatal',
+      hint: 'Check GENESYS_API_URL and whether a proxy asks for a login.',
+    }
+  return {
+    message: `${what}${said}`,
+    code: 'GENESYS_BAD_REQUEST',
+    kind: 'fatal',
+    hint: 'The request is not what the API expects; the message says which part.',
+  }
+}
+
+function timedOut(call: FailedCall): Verdict {
+  const how = call.status === undefined ? 'no answer in time' : `Genesys answered ${call.status}, it took too long`
+  return {
+    message: `${call.method} ${call.path}: ${how}, ${attempts(call)}`,
+    code: 'GENESYS_TIMEOUT',
+    kind: 'retryable',
+    hint: 'The next run tries again; a smaller range or a filter makes the query lighter.',
+  }
+}
+
+function grant(call: FailedCall): string {
+  const permission = permissionFor(call.path)
+  return permission === null
+    ? 'Give the roles of the OAuth client the permission that the message names, for all divisions.'
+    : `Grant ${permission} to a role of the OAuth client, for all divisions (Admin › Integrations › OAuth › Roles).`
+}
+
+/** The login host answers in the words of OAuth; the texts were seen on real orgs. */
+function judgeLogin(call: FailedCall): Verdict {
+  const status = call.status ?? 0
+  if (status === 429 || status >= 500) return judgeStatus(call, status)
+  const said = call.apiMessage ?? ''
+  const message = `Genesys refused the login with ${status}${said === '' ? '' : `: ${said}`}`
+  const kind = 'fatal'
+  if (/client not found/i.test(said))
+    return {
+      message,
+      kind,
+      code: 'GENESYS_LOGIN_CLIENT',
+      hint: 'GENESYS_ENVIRONMENT names another region than that of the OAuth client, or GENESYS_CLIENT_ID is wrong.',
+    }
+  if (/inactive|disabled|not active/i.test(said))
+    return { message, kind, code: 'GENESYS_LOGIN_INACTIVE', hint: 'Activate the OAuth client in Genesys Cloud Admin.' }
+  if (/authentication failed/i.test(said))
+    return {
+      message,
+      kind,
+      code: 'GENESYS_LOGIN_SECRET',
+      hint: 'GENESYS_CLIENT_SECRET does not belong to GENESYS_CLIENT_ID.',
+    }
+  return {
+    message,
+    kind,
+    code: 'GENESYS_LOGIN',
+    hint: 'Check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_ENVIRONMENT, and that the client is active and of type "client credentials".',
+  }
+}
+
+function attempts(call: FailedCall): string {
+  return call.attempts === 1 ? 'one attempt' : `${call.attempts} attempts`
+}

@@ -1,0 +1,345 @@
+import http from 'node:http'
+import https from 'node:https'
+import axios, { AxiosError } from 'axios'
+import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import axiosRetry from 'axios-retry'
+import { parseJson } from '../core/json.ts'
+import { decideRetry, parseRetryAfter } from '../core/retry.ts'
+import type { Backoff, Failure, RetryDecision, RetryReason } from '../core/retry.ts'
+import { EtlError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import { toGenesysError } from './errors.ts'
+import type { FailedCall } from './errors.ts'
+
+/** What the metrics want to know; `statusClass` is 2xx … 5xx, 429, network, timeout, bad-body or certificate. */
+export interface HttpHooks {
+  onRequest?(request: { endpoint: string; statusClass: string; durationMs: number }): void
+  onRetry?(retry: { endpoint: string; reason: RetryReason; waitMs: number }): void
+}
+
+export interface HttpOptions {
+  readonly baseUrl: string
+  readonly logger: Logger
+  readonly hooks?: HttpHooks | undefined
+  /** For a whole attempt, from sending to the last byte. */
+  readonly timeoutMs: number
+  readonly backoff: Backoff
+  /** HTTP_PROXY, HTTPS_PROXY, NO_PROXY (or in small letters) are read from here. */
+  readonly proxyEnv: NodeJS.ProcessEnv
+}
+
+/** What one call brings along to every one of its attempts. */
+export interface CallPlan {
+  readonly method: 'GET' | 'POST'
+  /** With the query, which never reaches a log or an error. */
+  readonly url: string
+  readonly body?: string | undefined
+  /** Label for metrics and logs. */
+  readonly endpoint: string
+  readonly signal: AbortSignal
+  readonly login: boolean
+  readonly staticToken: boolean
+  /** Runs before each attempt: waits for the rate limit, brings the headers of this attempt. */
+  prepare(): Promise<Record<string, string>>
+  /** Sees the headers of each answer, whatever its status. */
+  answered?(headers: Readonly<Record<string, unknown>>): void
+  /** A retry is about to wait. */
+  retrying?(reason: RetryReason, waitMs: number): void
+}
+
+export interface Answer {
+  /** The parsed body; undefined for 204. */
+  readonly data: unknown
+  readonly status: number
+  /** `performance.now()` when the attempt that won was sent. */
+  readonly sentAt: number
+  /** The answer's Date header. */
+  readonly date?: string | undefined
+  readonly correlationId?: string | undefined
+}
+
+export interface Http {
+  send(plan: CallPlan): Promise<Answer>
+  close(): void
+}
+
+declare module 'axios' {
+  interface AxiosRequestConfig {
+    /** Ours; axios passes on what it doesn't know, and an instance of a class by reference. */
+    call?: Call
+  }
+}
+
+/** One call and what its attempts have come to so far. */
+class Call {
+  readonly plan: CallPlan
+  attempts = 0
+  sentAt = 0
+  readonly retries: RetryReason[] = []
+  lastFailure: Failure | null = null
+  retryAt: Date | undefined
+  waitMs = 0
+  #deadline: NodeJS.Timeout | undefined
+  #onAbort: (() => void) | undefined
+  timedOut = false
+
+  constructor(plan: CallPlan) {
+    this.plan = plan
+  }
+
+  /** Starts an attempt: a signal that ends with the caller's or at the deadline, whichever comes first. */
+  begin(timeoutMs: number): AbortSignal {
+    const attempt = new AbortController()
+    this.end()
+    this.attempts++
+    this.timedOut = false
+    this.sentAt = performance.now()
+    this.#onAbort = () => attempt.abort(this.plan.signal.reason)
+    this.plan.signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#deadline = setTimeout(() => {
+      this.timedOut = true
+      attempt.abort()
+    }, timeoutMs)
+    return attempt.signal
+  }
+
+  end(): void {
+    clearTimeout(this.#deadline)
+    if (this.#onAbort) this.plan.signal.removeEventListener('abort', this.#onAbort)
+  }
+}
+
+const badBodyCode = 'ETL_BAD_BODY'
+
+/** Codes of a certificate that isn't trusted; waiting doesn't mend those. */
+const certificateCodes =
+  /^(CERT_|UNABLE_TO_(VERIFY|GET)|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA)/
+
+/**
+ * An HTTP client for one host of Genesys: keep-alive, compression, proxies, one deadline an attempt, retries, JSON, and
+ * errors that carry nothing secret. What differs between API and login comes with each call.
+ */
+export function createHttp(options: HttpOptions): Http {
+  const agentOptions = { keepAlive: true, proxyEnv: options.proxyEnv }
+  const httpAgent = new http.Agent(agentOptions)
+  const httpsAgent = new https.Agent(agentOptions)
+  const instance = axios.create({
+    baseURL: options.baseUrl,
+    httpAgent,
+    httpsAgent,
+    // No `proxy: false` here: it would make axios replace these agents by ones without a proxy.
+    maxRedirects: 0,
+    responseType: 'text',
+    transformRequest: [(body: unknown) => body],
+    transformResponse: [(body: unknown) => body],
+    headers: { Accept: 'application/json', 'User-Agent': 'genesys-etl' },
+  })
+
+  instance.interceptors.request.use(async (config) => {
+    const call = callOf(config)
+    call.plan.signal.throwIfAborted()
+    for (const [name, value] of Object.entries(await call.plan.prepare())) config.headers.set(name, value)
+    config.signal = call.begin(options.timeoutMs)
+    return config
+  })
+  // Before axios-retry's, so that it gets to see a body that is no JSON as a failure.
+  instance.interceptors.response.use(
+    (response) => {
+      report(options, response.config, response)
+      response.data = response.status === 204 ? undefined : parsedBody(response)
+      return response
+    },
+    (error: unknown) => {
+      if (error instanceof AxiosError && error.config) report(options, error.config, error.response, error)
+      throw error
+    },
+  )
+  axiosRetry(instance, {
+    retries: Number.POSITIVE_INFINITY,
+    shouldResetTimeout: true,
+    retryCondition: (error) => decide(error, options.backoff).action === 'retry',
+    retryDelay: (_count, error) => callOf(error.config).waitMs,
+    onRetry(_count, error, config) {
+      const call = callOf(error.config)
+      // The wait ends with the caller's signal, not with the deadline of the attempt that is over.
+      config.signal = call.plan.signal
+      const reason = call.retries.at(-1) ?? 'network'
+      options.hooks?.onRetry?.({ endpoint: call.plan.endpoint, reason, waitMs: call.waitMs })
+      call.plan.retrying?.(reason, call.waitMs)
+    },
+  })
+
+  return {
+    async send(plan) {
+      plan.signal.throwIfAborted()
+      const call = new Call(plan)
+      try {
+        const response = await instance.request<unknown>({
+          method: plan.method,
+          url: plan.url,
+          call,
+          ...(plan.body === undefined ? {} : { data: plan.body }),
+        })
+        return {
+          data: response.data,
+          status: response.status,
+          sentAt: call.sentAt,
+          date: text(response.headers['date']),
+          correlationId: correlationIdOf(response),
+        }
+      } catch (error) {
+        plan.signal.throwIfAborted()
+        throw converted(error, call)
+      } finally {
+        call.end()
+      }
+    },
+    close() {
+      httpAgent.destroy()
+      httpsAgent.destroy()
+    },
+  }
+}
+
+function callOf(config: { call?: Call } | undefined): Call {
+  if (config?.call === undefined) throw new Error('a request without its call: use send()')
+  return config.call
+}
+
+/** Decides about a failed attempt once; axios-retry asks for the wait separately, so the call keeps it. */
+function decide(error: AxiosError, backoff: Backoff): RetryDecision {
+  const call = callOf(error.config)
+  const failure = failureOf(error, call)
+  call.lastFailure = failure
+  if (call.plan.signal.aborted) return { action: 'give-up', why: 'permanent' }
+  const decision: RetryDecision =
+    failure.kind === 'status' && failure.status === 401 && (call.plan.staticToken || call.plan.login)
+      ? { action: 'give-up', why: 'permanent' }
+      : decideRetry(failure, call.retries, Math.random(), backoff)
+  if (decision.action === 'retry') {
+    call.retries.push(decision.reason)
+    call.waitMs = decision.waitMs
+  } else if (decision.why === 'told-to-wait') {
+    call.retryAt = new Date(Date.now() + decision.waitMs)
+  }
+  return decision
+}
+
+function failureOf(error: AxiosError, call: Call): Failure {
+  if (call.timedOut) return { kind: 'timeout' }
+  const { response } = error
+  if (response !== undefined && (response.status < 200 || response.status > 299)) {
+    const now = Date.parse(text(response.headers['date']) ?? '')
+    return {
+      kind: 'status',
+      status: response.status,
+      retryAfterMs:
+        parseRetryAfter(response.headers['retry-after'], Number.isNaN(now) ? Date.now() : now) ??
+        // A 429 without Retry-After: the end of the server's window is the next best thing.
+        (response.status === 429 ? parseRetryAfter(response.headers['inin-ratelimit-reset'], 0) : undefined),
+    }
+  }
+  if (certificateCodes.test(networkCodeOf(error) ?? '')) return { kind: 'certificate' }
+  // An answer of 200 that failed has broken off in its body, or isn't JSON.
+  return { kind: response === undefined && error.code !== badBodyCode ? 'network' : 'bad-body' }
+}
+
+function parsedBody(response: AxiosResponse<unknown>): unknown {
+  try {
+    return parseJson(String(response.data))
+  } catch {
+    throw new AxiosError('the body is not JSON', badBodyCode, response.config, undefined, response)
+  }
+}
+
+/** Metrics, one debug line, and the rate limit's headers, for an attempt that is over. */
+function report(
+  options: HttpOptions,
+  config: InternalAxiosRequestConfig,
+  response: AxiosResponse<unknown> | undefined,
+  error?: AxiosError,
+): void {
+  const call = callOf(config)
+  const { plan } = call
+  call.end()
+  if (response !== undefined) plan.answered?.(response.headers)
+  if (plan.signal.aborted) return
+  const durationMs = performance.now() - call.sentAt
+  const failure = error === undefined ? null : failureOf(error, call)
+  const statusClass =
+    failure === null || failure.kind === 'status' ? classOf(response?.status ?? 200) : (failure.kind satisfies string)
+  options.hooks?.onRequest?.({ endpoint: plan.endpoint, statusClass, durationMs })
+  options.logger.debug(
+    {
+      endpoint: plan.endpoint,
+      status: response?.status,
+      failure: failure?.kind,
+      code: error === undefined ? undefined : networkCodeOf(error),
+      durationMs: Math.round(durationMs),
+      attempt: call.attempts,
+      correlationId: correlationIdOf(response),
+    },
+    'genesys request',
+  )
+}
+
+function classOf(status: number): string {
+  return status === 429 ? '429' : `${Math.floor(status / 100)}xx`
+}
+
+/** The error that leaves: ours as they are, everything else without what axios hangs on it. */
+function converted(error: unknown, call: Call): unknown {
+  if (error instanceof EtlError || !(error instanceof AxiosError)) return error
+  const { response } = error
+  const failure = call.lastFailure ?? failureOf(error, call)
+  const body = failure.kind === 'status' ? errorBody(response?.data) : {}
+  const facts: FailedCall = {
+    login: call.plan.login,
+    staticToken: call.plan.staticToken,
+    method: call.plan.method,
+    path: call.plan.url.replace(/\?.*$/s, ''),
+    kind: failure.kind,
+    attempts: call.attempts,
+    status: failure.kind === 'status' ? failure.status : undefined,
+    correlationId: correlationIdOf(response) ?? body.contextId,
+    apiCode: body.code,
+    apiMessage: body.message,
+    networkCode: networkCodeOf(error),
+    retryAt: call.retryAt,
+  }
+  return toGenesysError(facts)
+}
+
+/** The parts of an error body that are safe to show: ErrorBody of the API, or what OAuth calls an error. */
+function errorBody(body: unknown): { code?: string; message?: string; contextId?: string } {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(String(body))
+  } catch {
+    return {}
+  }
+  if (typeof parsed !== 'object' || parsed === null) return {}
+  const fields = parsed as Record<string, unknown>
+  const code = text(fields['code']) ?? text(fields['error'])
+  const message = text(fields['message']) ?? text(fields['error_description']) ?? text(fields['description'])
+  const contextId = text(fields['contextId'])
+  return {
+    ...(code === undefined ? {} : { code: code.slice(0, 100) }),
+    ...(message === undefined ? {} : { message: message.slice(0, 500) }),
+    ...(contextId === undefined ? {} : { contextId: contextId.slice(0, 100) }),
+  }
+}
+
+function networkCodeOf(error: AxiosError): string | undefined {
+  const { cause } = error
+  const code = cause instanceof Error && 'code' in cause ? cause.code : error.code
+  return typeof code === 'string' && /^[A-Z0-9_]+$/.test(code) ? code : undefined
+}
+
+function correlationIdOf(response: AxiosResponse | undefined): string | undefined {
+  return text(response?.headers['inin-correlation-id'])
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
