@@ -1,0 +1,27 @@
+create or replace view reporting.conversations_daily as
+select
+  (c.conversation_start at time zone 'UTC')::date as day,
+  s.media_type,
+  c.originating_direction as direction,
+  count(*) as conversations,
+  count(*) filter (where m.handled > 0) as handled,
+  round(sum(m.handle_ms) / nullif(sum(m.handled), 0) / 1000.0, 1) as average_handle_seconds
+from genesys.conversations c
+left join genesys.sessions s
+  on s.conversation_id = c.conversation_id and s.conversation_start = c.conversation_start and s._index = 0
+left join lateral (
+  select count(*) as handled, sum(x.value) as handle_ms
+  from genesys.session_metrics x
+  where x.conversation_id = c.conversation_id and x.conversation_start = c.conversation_start and x.name = 'tHandle'
+) m on true
+group by 1, 2, 3;
+
+comment on view reporting.conversations_daily is
+  'Conversations by UTC day of their start, media type of their first session and direction.';
+comment on column reporting.conversations_daily.day is 'UTC day on which the conversations started.';
+comment on column reporting.conversations_daily.media_type is 'Media type of the first session; null where a conversation has none.';
+comment on column reporting.conversations_daily.direction is 'Direction of the first contact: inbound or outbound.';
+comment on column reporting.conversations_daily.conversations is 'Conversations that started on the day.';
+comment on column reporting.conversations_daily.handled is 'Of these, the ones that an agent handled: at least one tHandle.';
+comment on column reporting.conversations_daily.average_handle_seconds is
+  'Sum of all tHandle over their number (as Genesys computes the average handle time), in seconds.';

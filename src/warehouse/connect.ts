@@ -1,0 +1,149 @@
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
+import pg from 'pg'
+import type { Database } from './database.ts'
+import { toEtlError } from './database-error.ts'
+
+export interface ConnectOptions {
+  /** Shown in pg_stat_activity. */
+  readonly applicationName?: string
+  /** Most connections of the pool. */
+  readonly max?: number
+  /** Told when an idle connection breaks; the pool replaces it by itself. */
+  readonly onConnectionLost?: (error: Error) => void
+}
+
+/** The warehouse's connections. `db` and `pool` share them. */
+export interface Warehouse extends AsyncDisposable {
+  readonly db: Kysely<Database>
+  readonly pool: pg.Pool
+  /** Months (YYYY-MM) whose partitions are known to exist. */
+  readonly knownMonths: Set<string>
+  /** Opens a connection of its own beside the pool, for session-level locks. The caller ends it. */
+  connectAlone(purpose: string): Promise<pg.Client>
+  close(): Promise<void>
+}
+
+const int8 = 20
+const int8Array = 1016
+const defaultApplicationName = 'genesys-etl'
+
+/** bigint as a number where that is exact, else as a BigInt. */
+export function parseBigint(text: string): number | bigint {
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : BigInt(text)
+}
+
+const parsers: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === int8 && format !== 'binary') return parseBigint
+    if (oid === int8Array && format !== 'binary') {
+      return (text: string) => text.slice(1, -1).split(',').filter(Boolean).map(parseBigint)
+    }
+    return pg.types.getTypeParser(oid, format)
+  },
+} as pg.CustomTypesConfig
+
+// Not as startup parameters, which poolers refuse. The server's own limits are meant for interactive users; ours wait
+// for nothing but locks, and those not for ever. JIT costs more than it gains on statements over many partitions.
+const sessionSettings = `set statement_timeout = 0; set lock_timeout = '2min';
+  set idle_in_transaction_session_timeout = '5min'; set timezone = 'UTC'; set datestyle = 'ISO';
+  set intervalstyle = 'postgres'; set jit = off; set extra_float_digits = 1`
+
+/**
+ * Opens the warehouse; connections are made when needed, so a wrong address shows at the first query. The URL's sslmode
+ * is honoured with node-postgres' meaning of it (require and stronger verify the certificate; no-verify does not).
+ */
+export function connect(databaseUrl: string, options: ConnectOptions = {}): Warehouse {
+  const applicationName = options.applicationName ?? defaultApplicationName
+  const config: pg.ClientConfig = {
+    connectionString: databaseUrl,
+    application_name: applicationName,
+    connectionTimeoutMillis: 15_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: parsers,
+  }
+  const pool = new pg.Pool({
+    ...config,
+    max: options.max ?? 8,
+    idleTimeoutMillis: 60_000,
+    // runs before the connection is handed out
+    onConnect: async (client: pg.ClientBase) => {
+      await client.query(sessionSettings)
+    },
+  } as pg.PoolConfig)
+  pool.on('error', (error) => options.onConnectionLost?.(error))
+  // a connection that breaks while it is checked out emits an error beside failing its query
+  pool.on('connect', (client) => client.on('error', () => {}))
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  let closed: Promise<void> | undefined
+  const close = () => (closed ??= db.destroy())
+  return {
+    db,
+    pool,
+    knownMonths: new Set(),
+    close,
+    [Symbol.asyncDispose]: close,
+    async connectAlone(purpose) {
+      const client = new pg.Client({ ...config, application_name: `${applicationName} ${purpose}`.slice(0, 63) })
+      client.on('error', () => {})
+      await client.connect()
+      await client.query(sessionSettings)
+      return client
+    },
+  }
+}
+
+/**
+ * Runs `work` in one transaction whose connection is given both as Kysely's and as pg's own, which COPY needs. Rolls back
+ * and rethrows on any error; a connection in doubt is closed instead of returned to the pool.
+ */
+export async function withTransaction<Result>(
+  warehouse: Warehouse,
+  work: (trx: Transaction<Database>, client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await warehouse.pool.connect()
+  let broken: Error | undefined
+  try {
+    return await boundTo(client)
+      .transaction()
+      .execute((trx) => work(trx, client))
+  } catch (error) {
+    // a rolled-back connection is sound; only one that the server has left is not
+    broken = isServerError(error) ? undefined : (error as Error)
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+/** Makes sure that the database answers; throws an EtlError that says what to mend where it does not. */
+export async function checkConnection(warehouse: Warehouse): Promise<void> {
+  try {
+    await warehouse.pool.query('select 1')
+  } catch (error) {
+    throw toEtlError(error, 'connecting to the database')
+  }
+}
+
+function boundTo(client: pg.PoolClient): Kysely<Database> {
+  const pool = {
+    // Kysely reads `options` of the pool and releases the connection when the transaction is over; we release it ourselves
+    options: {},
+    connect: async () =>
+      new Proxy(client, {
+        get(target, property) {
+          if (property === 'release') return () => {}
+          const value: unknown = Reflect.get(target, property, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      }),
+    end: async () => {},
+  }
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) })
+}
+
+function isServerError(error: unknown): boolean {
+  const { code, severity } = error as { code?: string; severity?: string }
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && severity === 'ERROR'
+}

@@ -1,0 +1,98 @@
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { GenesysTables, TableName } from '../core/columns.ts'
+
+/** Written as Date or as text (which keeps microseconds), read as Date. */
+type Instant = ColumnType<Date, Date | string, Date | string>
+type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
+/** Written as JSON text, read as the value. */
+type Json<Value> = ColumnType<Value, string, string>
+type OptionalJson<Value> = ColumnType<Value | null, string | null | undefined, string | null>
+
+export type RunStatus = 'running' | 'done' | 'partial' | 'failed' | 'interrupted'
+export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
+export type JsonRecord = Readonly<Record<string, unknown>>
+
+/** etl.runs: one row a job run. */
+export interface RunsTable {
+  id: GeneratedAlways<number>
+  job: string
+  trigger: string
+  started_at: Generated<Instant>
+  finished_at: OptionalInstant
+  cycle_started_at: Generated<Instant>
+  status: Generated<RunStatus>
+  parameters: Json<JsonRecord>
+  plan: OptionalJson<unknown>
+  counts: OptionalJson<JsonRecord>
+  error_code: string | null
+  error: string | null
+  hint: string | null
+  host: string | null
+  version: string | null
+}
+
+/** etl.windows: what has been read, window by window. */
+export interface WindowsTable {
+  id: GeneratedAlways<number>
+  stream: string
+  source: string
+  filter: Json<JsonRecord>
+  start: Instant
+  end: Instant
+  status: WindowStatus
+  attempts: number
+  hits: number | null
+  counts: OptionalJson<JsonRecord>
+  read_at: OptionalInstant
+  recorded_at: Generated<Instant>
+  next_attempt_at: OptionalInstant
+  error_code: string | null
+  error: string | null
+  run_id: number | null
+}
+
+/** etl.conversations: the one row that decides about a conversation. */
+export interface DecidingConversationsTable {
+  conversation_id: string
+  conversation_start: Instant
+  content_hash: string
+  attributes_hash: string | null
+  fetched_at: Instant
+  confirmed_at: Instant
+  previous_start: OptionalInstant
+  previous_content_hash: string | null
+  previous_attributes_hash: string | null
+}
+
+/** etl.rejected_records: what could not be loaded, once per content. */
+export interface RejectedRecordsTable {
+  id: GeneratedAlways<number>
+  stream: string
+  conversation_id: string | null
+  reason: string
+  raw: Json<unknown>
+  raw_hash: string
+  times: Generated<number>
+  run_id: number | null
+  rejected_at: Generated<Instant>
+  last_rejected_at: Generated<Instant>
+  resolved_at: OptionalInstant
+}
+
+/** etl.meta: single facts by name. */
+export interface MetaTable {
+  key: string
+  value: Json<unknown>
+  updated_at: Generated<Instant>
+}
+
+type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
+
+/** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is written by hand. */
+export interface Database extends PrefixedGenesys {
+  'etl.runs': RunsTable
+  'etl.windows': WindowsTable
+  'etl.conversations': DecidingConversationsTable
+  'etl.rejected_records': RejectedRecordsTable
+  'etl.meta': MetaTable
+}

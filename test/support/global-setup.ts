@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { connect } from '../../src/warehouse/connect.ts'
+import { startEmbeddedPostgres } from '../../src/warehouse/embedded.ts'
+import { migrateUp } from '../../src/warehouse/migrate.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The server that test databases are made on, and the migrated database that they are cloned from. */
+    postgres: { readonly adminUrl: string; readonly template: string; readonly keepFailed: boolean }
+  }
+}
+
+/**
+ * Starts one Postgres for the whole run (or takes the server of TEST_DATABASE_URL, whose user must be allowed to create
+ * databases) and migrates one database there, which every test file clones.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const given = process.env['TEST_DATABASE_URL']
+  const embedded = given === undefined ? await startEmbeddedPostgres({ persistent: false }) : undefined
+  const adminUrl = given ?? embedded?.url ?? ''
+  const template = `genesys_etl_template_${randomBytes(6).toString('hex')}`
+  const stop = async () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal)
+    if (given !== undefined) await dropTemplate(adminUrl, template)
+    await embedded?.stop()
+  }
+  const onSignal = (signal: NodeJS.Signals) => {
+    void stop().finally(() => process.kill(process.pid, signal))
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
+  await createTemplate(adminUrl, template)
+  project.provide('postgres', { adminUrl, template, keepFailed: given !== undefined })
+  return stop
+}
+
+async function createTemplate(adminUrl: string, template: string): Promise<void> {
+  await withAdmin(adminUrl, (admin) => admin.query(`create database ${template}`))
+  const url = new URL(adminUrl)
+  url.pathname = `/${template}`
+  const warehouse = connect(url.href)
+  try {
+    await migrateUp(warehouse.db)
+  } finally {
+    await warehouse.close()
+  }
+  // nothing may be connected to a database that is cloned, autovacuum included
+  await withAdmin(adminUrl, (admin) => admin.query(`alter database ${template} allow_connections false`))
+}
+
+async function dropTemplate(adminUrl: string, template: string): Promise<void> {
+  await withAdmin(adminUrl, (admin) => admin.query(`drop database if exists ${template}`))
+}
+
+async function withAdmin(adminUrl: string, work: (admin: pg.Client) => Promise<unknown>): Promise<void> {
+  const admin = new pg.Client({ connectionString: adminUrl })
+  admin.on('error', () => {})
+  await admin.connect().catch((cause: unknown) => {
+    throw new Error('Tests need the Postgres of TEST_DATABASE_URL; unset it to let them start one of their own', {
+      cause,
+    })
+  })
+  try {
+    await work(admin)
+  } finally {
+    await admin.end()
+  }
+}
