@@ -1,6 +1,7 @@
 import { canonicalNumber, isJsonObject, isRawNumber, textOfDeep } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { modelVersion } from './model.ts'
+import { model, modelVersion } from './model.ts'
+import type { Entity } from './model.ts'
 
 /**
  * Fingerprint of a conversation as the API sent it: 16 hex digits, 64 bits. The same for every order of keys and of array
@@ -9,10 +10,9 @@ import { modelVersion } from './model.ts'
  */
 export function contentHash(raw: JsonValue): string {
   hashValue(raw, Role.conversation, 0)
-  const a = laneA
-  const b = laneB
+  const [a, b] = lanes
   start(modelVersion)
-  addWords(a, b)
+  addWords(a!, b!)
   finish()
   return hex()
 }
@@ -49,28 +49,29 @@ const Tag = { text: 1, integer: 2, number: 3, true: 4, false: 5, null: 6, array:
 /** Deeper values count as their text: recursion would overflow the stack at some thousands of levels. */
 const MAX_DEPTH = 500
 
-// The state of the hash under way, and the result of the last one finished. Variables of the module instead of an object,
-// because one is begun for every value: hashing stays under the time that a look-up in the database takes.
-let laneA = 0
-let laneB = 0
+/**
+ * The two lanes of the hash under way, then its result. One place for all instead of an object for every value, because
+ * a conversation has hundreds of them: hashing has to stay well under the time that parsing takes.
+ */
+const lanes = new Int32Array(2)
 
 function start(tag: number): void {
-  laneA = Math.imul(tag, 0x9e3779b1)
-  laneB = Math.imul(tag, 0x85ebca77)
+  lanes[0] = Math.imul(tag, 0x9e3779b1)
+  lanes[1] = Math.imul(tag, 0x85ebca77)
 }
 
 function addWords(forA: number, forB: number): void {
-  const a = Math.imul(laneA ^ forA, 0xcc9e2d51)
-  const b = Math.imul(laneB ^ forB, 0x1b873593)
-  laneA = (a << 15) | (a >>> 17)
-  laneB = (b << 13) | (b >>> 19)
+  const a = Math.imul(lanes[0]! ^ forA, 0xcc9e2d51)
+  const b = Math.imul(lanes[1]! ^ forB, 0x1b873593)
+  lanes[0] = (a << 15) | (a >>> 17)
+  lanes[1] = (b << 13) | (b >>> 19)
 }
 
 function finish(): void {
-  const a = laneA
-  const b = laneB
-  laneA = avalanche(a ^ ((b << 16) | (b >>> 16)))
-  laneB = avalanche(Math.imul(b, 0x27d4eb2f) + a)
+  const a = lanes[0]!
+  const b = lanes[1]!
+  lanes[0] = avalanche(a ^ ((b << 16) | (b >>> 16)))
+  lanes[1] = avalanche(Math.imul(b, 0x27d4eb2f) + a)
 }
 
 /** Murmur3's 32-bit finalizer: every input bit changes every output bit with a chance of one half. */
@@ -81,7 +82,7 @@ function avalanche(lane: number): number {
 }
 
 function hex(): string {
-  return (laneA >>> 0).toString(16).padStart(8, '0') + (laneB >>> 0).toString(16).padStart(8, '0')
+  return (lanes[0]! >>> 0).toString(16).padStart(8, '0') + (lanes[1]! >>> 0).toString(16).padStart(8, '0')
 }
 
 function hashValue(value: JsonValue, role: Role, depth: number): void {
@@ -106,22 +107,39 @@ function hashWord(tag: number, word: number): void {
   finish()
 }
 
-/** Two UTF-16 units a step. */
 function hashText(tag: number, text: string): void {
   const length = text.length
   start(tag)
-  let a = laneA ^ length
-  let b = laneB ^ length
-  for (let i = 0; i < length; i += 2) {
-    const units = i + 1 < length ? text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16) : text.charCodeAt(i)
-    a = Math.imul(a ^ units, 0xcc9e2d51)
-    a = (a << 15) | (a >>> 17)
-    b = Math.imul(b ^ units, 0x1b873593)
-    b = (b << 13) | (b >>> 19)
+  let a = lanes[0]! ^ length
+  let b = lanes[1]! ^ length
+  for (let i = 0; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    a = Math.imul(a ^ unit, 0xcc9e2d51)
+    b = Math.imul(b ^ unit, 0x1b873593)
   }
-  laneA = a
-  laneB = b
+  lanes[0] = a
+  lanes[1] = b
   finish()
+}
+
+/** Hashes of the keys that the model knows. */
+const knownKeys: ReadonlyMap<string, readonly [number, number]> = new Map(
+  Object.values(model)
+    .flatMap((entity: Entity) => [...Object.keys(entity.fields), entity.property ?? ''])
+    .map((key) => {
+      hashText(Tag.text, key)
+      return [key, [lanes[0]!, lanes[1]!]]
+    }),
+)
+
+function hashKey(key: string): void {
+  const known = knownKeys.get(key)
+  if (known === undefined) {
+    hashText(Tag.text, key)
+  } else {
+    lanes[0] = known[0]
+    lanes[1] = known[1]
+  }
 }
 
 /** The sum of the elements' hashes, so that their order doesn't matter and how often each occurs does. */
@@ -131,8 +149,8 @@ function hashArray(elements: readonly JsonValue[], role: Role, depth: number): v
   let sumB = 0
   for (const element of elements) {
     hashValue(element, elementRole, depth + 1)
-    sumA = (sumA + laneA) | 0
-    sumB = (sumB + laneB) | 0
+    sumA = (sumA + lanes[0]!) | 0
+    sumB = (sumB + lanes[1]!) | 0
   }
   hashSum(Tag.array, elements.length, sumA, sumB)
 }
@@ -141,18 +159,18 @@ function hashObject(object: JsonObject, role: Role, depth: number): void {
   let members = 0
   let sumA = 0
   let sumB = 0
-  for (const key of Object.keys(object)) {
+  for (const key in object) {
     const value = object[key]!
     if (isAbsent(value) || (role === Role.participant && key === 'attributes')) continue
     hashValue(value, role === Role.conversation && key === 'participants' ? Role.participants : Role.other, depth + 1)
-    const valueA = laneA
-    const valueB = laneB
-    hashText(Tag.text, key)
+    const valueA = lanes[0]!
+    const valueB = lanes[1]!
+    hashKey(key)
     addWords(valueA, valueB)
     finish()
     members++
-    sumA = (sumA + laneA) | 0
-    sumB = (sumB + laneB) | 0
+    sumA = (sumA + lanes[0]!) | 0
+    sumB = (sumB + lanes[1]!) | 0
   }
   hashSum(Tag.object, members, sumA, sumB)
 }
