@@ -1,11 +1,19 @@
-import { isJsonObject } from './json.ts'
+import { isJsonObject, textOfDeep } from './json.ts'
+import type { JsonObject, JsonValue } from './json.ts'
+import { canonicalTime } from './timestamps.ts'
 
 /** What one complete read of a window, all its pages, has brought. */
 export interface WindowRead {
   /** `totalHits` as each page gave it. */
   readonly totals: readonly number[]
-  /** Every distinct record → whether it starts inside the window. */
-  readonly records: ReadonlyMap<string, boolean>
+  /** Every distinct record → when it started, in epoch milliseconds (NaN when that can't be told). */
+  readonly records: ReadonlyMap<string, number>
+}
+
+/** Half-open, as all windows are. */
+interface Range {
+  readonly start: Date
+  readonly end: Date
 }
 
 /** Reads after which a window that still changes is left to the next run. */
@@ -22,13 +30,14 @@ export type Verdict = 'done' | 'read-again' | 'unstable'
  */
 export function judgeReads(
   reads: readonly WindowRead[],
+  window: Range,
   options: { readonly mostReads?: number; readonly confirm?: boolean } = {},
 ): Verdict {
   const last = reads.at(-1)
   const before = reads.at(-2)
   if (last === undefined) return 'read-again'
   if (options.confirm !== true && isConsistent(last)) return 'done'
-  if (before !== undefined && agreeInside(before, last)) return 'done'
+  if (before !== undefined && agreeInside(before, last, window)) return 'done'
   return reads.length >= (options.mostReads ?? mostReads) ? 'unstable' : 'read-again'
 }
 
@@ -36,27 +45,29 @@ function isConsistent({ totals, records }: WindowRead): boolean {
   return totals.every((total) => total === records.size)
 }
 
-function agreeInside(a: WindowRead, b: WindowRead): boolean {
-  const insideA = inside(a)
-  const insideB = inside(b)
-  return insideA.size === insideB.size && insideA.isSubsetOf(insideB)
+function agreeInside(a: WindowRead, b: WindowRead, window: Range): boolean {
+  const insideA = startingInside(a.records, window)
+  const insideB = new Set(startingInside(b.records, window))
+  return insideA.length === insideB.size && insideA.every((key) => insideB.has(key))
 }
 
-function inside({ records }: WindowRead): Set<string> {
-  return new Set(records.entries().flatMap(([key, isInside]) => (isInside ? [key] : [])))
+/** The records that start inside a window; an answer may have others, too. */
+export function startingInside(records: ReadonlyMap<string, number>, { start, end }: Range): string[] {
+  const keys: string[] = []
+  for (const [key, at] of records) if (at >= start.getTime() && at < end.getTime()) keys.push(key)
+  return keys
 }
 
 /**
  * What tells a record from the others, its id, or its whole content when it has no usable id; and when it started, in
  * epoch milliseconds, NaN when that can't be told.
  */
-export function identify(record: unknown): { readonly key: string; readonly start: number } {
-  if (!isJsonObject(record)) return { key: `content ${JSON.stringify(record)}`, start: Number.NaN }
-  const id = record['conversationId']
-  const start = record['conversationStart']
+export function identify(record: JsonValue): { readonly key: string; readonly start: number } {
+  const { conversationId: id, conversationStart } = isJsonObject(record) ? record : ({} as JsonObject)
+  const start = typeof conversationStart === 'string' ? canonicalTime(conversationStart) : null
   return {
-    key: typeof id === 'string' && id !== '' ? `id ${id}` : `content ${JSON.stringify(record)}`,
-    start: typeof start === 'string' ? Date.parse(start) : Number.NaN,
+    key: typeof id === 'string' && id !== '' ? `id ${id}` : `content ${textOfDeep(record)}`,
+    start: start === null ? Number.NaN : Date.parse(start),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { JsonValue } from '../core/json.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
 import { GenesysError } from './errors.ts'
@@ -32,7 +33,7 @@ export interface Interval {
 }
 
 export interface DetailsPage {
-  readonly conversations: readonly unknown[]
+  readonly conversations: readonly JsonValue[]
   /** Conversations that match, over all pages; approximate, and moving while data arrives. */
   readonly totalHits: number
   readonly pageNumber: number
@@ -184,7 +185,7 @@ async function query(client: GenesysClient, body: DetailsQuery, sending: Sending
   const totalHits = fields['totalHits']
   const known = typeof totalHits === 'number' && Number.isSafeInteger(totalHits) && totalHits >= 0
   return {
-    conversations,
+    conversations: conversations as readonly JsonValue[],
     // Without it, what is seen so far: pages then disagree about it, which makes the window be read twice.
     totalHits: known ? totalHits : (pageNumber - 1) * pageSize + conversations.length,
     pageNumber,

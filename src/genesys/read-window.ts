@@ -1,0 +1,206 @@
+import { judgeReads, startingInside } from '../core/window-stability.ts'
+import type { WindowRead } from '../core/window-stability.ts'
+import { EtlError } from '../errors.ts'
+import type { GenesysClient } from './client.ts'
+import { countDetails, deepestResult, intervalText } from './details-query.ts'
+import type { DetailsFilter, DetailsPage, Interval } from './details-query.ts'
+import { GenesysError } from './errors.ts'
+import { readPages, takePage } from './read-pages.ts'
+import type { Progress, Reading } from './read-pages.ts'
+import type { Priority } from './send-budget.ts'
+import { splitPart } from './split-window.ts'
+import type { Part } from './split-window.ts'
+
+export interface ReadWindowOptions {
+  readonly window: Interval
+  readonly filter: DetailsFilter
+  /** Requests in flight at once. */
+  readonly concurrency: number
+  readonly priority: Priority
+  readonly signal: AbortSignal
+  /** Gets every page of every read that has records; up to `concurrency` at a time. Its failure ends the reading. */
+  onPage(page: DetailsPage): Promise<void>
+  onProgress?(progress: { requestsDone: number; requestsPlanned: number }): void
+  /** Complete reads before the window is left as unstable; 3 unless told. */
+  readonly mostReads?: number
+  /** Wants two reads that agree even where one looks whole. */
+  readonly confirm?: boolean
+  /** For tests: hits up to which a window is read whole, and beyond which the API refuses. */
+  readonly limits?: { readonly wholeUpTo: number; readonly deepest: number }
+}
+
+export interface WindowOutcome {
+  readonly status: 'done' | 'unstable'
+  /** Why it is unstable. */
+  readonly reason?: string | undefined
+  /** `totalHits` of the first page. */
+  readonly hits: number
+  /** Distinct conversations that any read brought; an answer may have some from outside the window. */
+  readonly distinct: number
+  /** Those of them that start inside the window. */
+  readonly startingInside: number
+  /** Complete reads; of the part that took the most, if the window was split. */
+  readonly reads: number
+  /** Requests of all kinds, repeated attempts not counted. */
+  readonly requests: number
+  /** Pages that brought records. */
+  readonly pagesRead: number
+  readonly split?: 'time' | 'predicate' | undefined
+}
+
+const defaultLimits = { wholeUpTo: 20_000, deepest: deepestResult }
+
+interface PartOutcome {
+  readonly records: ReadonlyMap<string, number>
+  readonly reads: number
+  /** Null when it is done. */
+  readonly unstable: string | null
+  readonly split?: 'time' | 'predicate' | undefined
+}
+
+/**
+ * Reads all conversations of a window, page by page, until it is known to be complete (`done`) or has changed through
+ * `mostReads` reads (`unstable`). A window with more hits than a query should have is read in parts. Throws GenesysError;
+ * EtlError GENESYS_WINDOW_TOO_LARGE when the API refuses to page so deep and nothing makes the window smaller; what `onPage`
+ * throws; or the signal's reason.
+ */
+export async function readWindow(client: GenesysClient, options: ReadWindowOptions): Promise<WindowOutcome> {
+  const { window, filter, concurrency, priority, signal } = options
+  const limits = options.limits ?? defaultLimits
+  const counter = requestCounter(options.onProgress?.bind(options))
+  let pagesRead = 0
+  const reading: Reading = {
+    client,
+    concurrency,
+    priority,
+    signal,
+    deepest: limits.deepest,
+    progress: counter,
+    async onPage(page) {
+      pagesRead++
+      await options.onPage(page)
+    },
+  }
+  const whole: Part = { interval: window, filter, timeFails: false, nextDimension: 0, shrunk: false }
+  let hits: number | null = null
+
+  async function readPart(part: Part): Promise<PartOutcome> {
+    try {
+      counter.plan(1)
+      const first = await takePage(reading, part, 1)
+      hits ??= first.totalHits
+      if (first.totalHits > limits.wholeUpTo) return await readInParts(part, first)
+      return await readUntilStable(part, first)
+    } catch (error) {
+      if (part.shrunk || !(error instanceof GenesysError) || error.code !== 'GENESYS_TIMEOUT') throw error
+      return await readSmaller(part, error)
+    }
+  }
+
+  async function readInParts(part: Part, first: DetailsPage): Promise<PartOutcome> {
+    const split = await splitPart(reading, part, first.totalHits)
+    const outcome = split === null ? null : await readAll(split.parts, split.by)
+    if (outcome !== null) {
+      // The parts must account for the whole, whose hits may have changed meanwhile.
+      let shortfall = first.totalHits - outcome.records.size
+      if (shortfall > 0) shortfall = (await count(part)) - outcome.records.size
+      if (shortfall <= 0) return outcome
+      if (first.totalHits > limits.deepest)
+        return { ...outcome, unstable: `its parts have ${shortfall} conversations fewer than the whole` }
+    } else if (first.totalHits > limits.deepest) {
+      throw tooLarge(part, first.totalHits, limits.deepest)
+    }
+    const read = await readUntilStable(part, first)
+    return outcome === null
+      ? read
+      : { ...read, records: new Map([...outcome.records, ...read.records]), split: outcome.split }
+  }
+
+  /** A query that took too long is tried in smaller parts, once. */
+  async function readSmaller(part: Part, error: GenesysError): Promise<PartOutcome> {
+    const smaller = { ...part, shrunk: true }
+    const split = await splitPart(reading, smaller, await count(part)).catch((reason: unknown) => {
+      throw reason instanceof GenesysError && reason.code === 'GENESYS_TIMEOUT' ? error : reason
+    })
+    if (split === null) throw error
+    return await readAll(split.parts, split.by)
+  }
+
+  async function readAll(parts: readonly Part[], split: 'time' | 'predicate'): Promise<PartOutcome> {
+    const records = new Map<string, number>()
+    let reads = 0
+    let unstable: string | null = null
+    let finest = split
+    for (const part of parts) {
+      const outcome = await readPart(part)
+      for (const [key, start] of outcome.records) records.set(key, start)
+      reads = Math.max(reads, outcome.reads)
+      unstable ??= outcome.unstable
+      if (outcome.split === 'predicate') finest = 'predicate'
+    }
+    return { records, reads, unstable, split: finest }
+  }
+
+  async function readUntilStable(part: Part, first: DetailsPage): Promise<PartOutcome> {
+    const reads: WindowRead[] = []
+    const records = new Map<string, number>()
+    let page = first
+    for (;;) {
+      const read = await readPages(reading, part, page)
+      reads.push(read)
+      for (const [key, start] of read.records) records.set(key, start)
+      const verdict = judgeReads(reads, part.interval, options)
+      const unstable = verdict === 'unstable' ? `still changing after ${reads.length} reads` : null
+      if (verdict !== 'read-again') return { records, reads: reads.length, unstable }
+      counter.plan(1)
+      page = await takePage(reading, part, 1)
+    }
+  }
+
+  async function count(part: Part): Promise<number> {
+    counter.plan(1)
+    const hits = await countDetails(client, part.interval, part.filter, { priority, signal })
+    counter.done()
+    return hits
+  }
+
+  const { records, reads, unstable, split } = await readPart(whole)
+  return {
+    status: unstable === null ? 'done' : 'unstable',
+    reason: unstable ?? undefined,
+    hits: hits ?? records.size,
+    distinct: records.size,
+    startingInside: startingInside(records, window).length,
+    reads,
+    requests: counter.requests(),
+    pagesRead,
+    split,
+  }
+}
+
+function requestCounter(onProgress: ReadWindowOptions['onProgress']): Progress & { requests(): number } {
+  const progress = { requestsDone: 0, requestsPlanned: 0 }
+  return {
+    plan(requests) {
+      progress.requestsPlanned += requests
+      onProgress?.({ ...progress })
+    },
+    done() {
+      progress.requestsDone++
+      onProgress?.({ ...progress })
+    },
+    requests: () => progress.requestsDone,
+  }
+}
+
+function tooLarge(part: Part, hits: number, deepest: number): EtlError {
+  const text = intervalText(part.interval)
+  return new EtlError(
+    `window ${text}: ${hits} conversations match, the API pages through ${deepest} at most, and neither time, direction, media type, division nor queue splits them`,
+    {
+      code: 'GENESYS_WINDOW_TOO_LARGE',
+      kind: 'fatal',
+      hint: 'Set HISTORY_MEDIA_TYPES or HISTORY_MIN_DURATION_SECONDS to load a part of them, or load this day from the API for jobs.',
+    },
+  )
+}
