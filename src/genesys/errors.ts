@@ -85,8 +85,9 @@ function judge(call: FailedCall): Verdict {
         hint: 'If it goes on, look for a proxy that answers in place of Genesys.',
       }
     case 'status':
-      return judgeStatus(call, call.status ?? 0)
+      break
   }
+  return judgeStatus(call, call.status ?? 0)
 }
 
 function judgeStatus(call: FailedCall, status: number): Verdict {

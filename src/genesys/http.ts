@@ -1,15 +1,16 @@
 import http from 'node:http'
 import https from 'node:https'
-import axios, { AxiosError } from 'axios'
+import { AxiosError, create as createAxios } from 'axios'
 import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
 import axiosRetry from 'axios-retry'
 import { parseJson } from '../core/json.ts'
-import { decideRetry, parseRetryAfter } from '../core/retry.ts'
+import { decideRetry } from '../core/retry.ts'
 import type { Backoff, Failure, RetryDecision, RetryReason } from '../core/retry.ts'
 import { EtlError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { toGenesysError } from './errors.ts'
 import type { FailedCall } from './errors.ts'
+import { badBodyCode, correlationIdOf, errorBody, failureOf, networkCodeOf, text } from './http-failure.ts'
 
 /** What the metrics want to know; `statusClass` is 2xx … 5xx, 429, network, timeout, bad-body or certificate. */
 export interface HttpHooks {
@@ -109,12 +110,6 @@ class Call {
   }
 }
 
-const badBodyCode = 'ETL_BAD_BODY'
-
-/** Codes of a certificate that isn't trusted; waiting doesn't mend those. */
-const certificateCodes =
-  /^(CERT_|UNABLE_TO_(VERIFY|GET)|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|ERR_TLS_CERT|HOSTNAME_MISMATCH|INVALID_CA)/
-
 /**
  * An HTTP client for one host of Genesys: keep-alive, compression, proxies, one deadline an attempt, retries, JSON, and
  * errors that carry nothing secret. What differs between API and login comes with each call.
@@ -123,7 +118,7 @@ export function createHttp(options: HttpOptions): Http {
   const agentOptions = { keepAlive: true, proxyEnv: options.proxyEnv }
   const httpAgent = new http.Agent(agentOptions)
   const httpsAgent = new https.Agent(agentOptions)
-  const instance = axios.create({
+  const instance = createAxios({
     baseURL: options.baseUrl,
     httpAgent,
     httpsAgent,
@@ -145,8 +140,13 @@ export function createHttp(options: HttpOptions): Http {
   // Before axios-retry's, so that it gets to see a body that is no JSON as a failure.
   instance.interceptors.response.use(
     (response) => {
+      try {
+        response.data = response.status === 204 ? undefined : parsedBody(response)
+      } catch (error) {
+        report(options, response.config, response, error as AxiosError)
+        throw error
+      }
       report(options, response.config, response)
-      response.data = response.status === 204 ? undefined : parsedBody(response)
       return response
     },
     (error: unknown) => {
@@ -209,7 +209,7 @@ function callOf(config: { call?: Call } | undefined): Call {
 /** Decides about a failed attempt once; axios-retry asks for the wait separately, so the call keeps it. */
 function decide(error: AxiosError, backoff: Backoff): RetryDecision {
   const call = callOf(error.config)
-  const failure = failureOf(error, call)
+  const failure = failureOf(error, call.timedOut)
   call.lastFailure = failure
   if (call.plan.signal.aborted) return { action: 'give-up', why: 'permanent' }
   const decision: RetryDecision =
@@ -223,25 +223,6 @@ function decide(error: AxiosError, backoff: Backoff): RetryDecision {
     call.retryAt = new Date(Date.now() + decision.waitMs)
   }
   return decision
-}
-
-function failureOf(error: AxiosError, call: Call): Failure {
-  if (call.timedOut) return { kind: 'timeout' }
-  const { response } = error
-  if (response !== undefined && (response.status < 200 || response.status > 299)) {
-    const now = Date.parse(text(response.headers['date']) ?? '')
-    return {
-      kind: 'status',
-      status: response.status,
-      retryAfterMs:
-        parseRetryAfter(response.headers['retry-after'], Number.isNaN(now) ? Date.now() : now) ??
-        // A 429 without Retry-After: the end of the server's window is the next best thing.
-        (response.status === 429 ? parseRetryAfter(response.headers['inin-ratelimit-reset'], 0) : undefined),
-    }
-  }
-  if (certificateCodes.test(networkCodeOf(error) ?? '')) return { kind: 'certificate' }
-  // An answer of 200 that failed has broken off in its body, or isn't JSON.
-  return { kind: response === undefined && error.code !== badBodyCode ? 'network' : 'bad-body' }
 }
 
 function parsedBody(response: AxiosResponse<unknown>): unknown {
@@ -265,7 +246,7 @@ function report(
   if (response !== undefined) plan.answered?.(response.headers)
   if (plan.signal.aborted) return
   const durationMs = performance.now() - call.sentAt
-  const failure = error === undefined ? null : failureOf(error, call)
+  const failure = error === undefined ? null : failureOf(error, call.timedOut)
   const statusClass =
     failure === null || failure.kind === 'status' ? classOf(response?.status ?? 200) : (failure.kind satisfies string)
   options.hooks?.onRequest?.({ endpoint: plan.endpoint, statusClass, durationMs })
@@ -291,7 +272,7 @@ function classOf(status: number): string {
 function converted(error: unknown, call: Call): unknown {
   if (error instanceof EtlError || !(error instanceof AxiosError)) return error
   const { response } = error
-  const failure = call.lastFailure ?? failureOf(error, call)
+  const failure = call.lastFailure ?? failureOf(error, call.timedOut)
   const body = failure.kind === 'status' ? errorBody(response?.data) : {}
   const facts: FailedCall = {
     login: call.plan.login,
@@ -308,38 +289,4 @@ function converted(error: unknown, call: Call): unknown {
     retryAt: call.retryAt,
   }
   return toGenesysError(facts)
-}
-
-/** The parts of an error body that are safe to show: ErrorBody of the API, or what OAuth calls an error. */
-function errorBody(body: unknown): { code?: string; message?: string; contextId?: string } {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(String(body))
-  } catch {
-    return {}
-  }
-  if (typeof parsed !== 'object' || parsed === null) return {}
-  const fields = parsed as Record<string, unknown>
-  const code = text(fields['code']) ?? text(fields['error'])
-  const message = text(fields['message']) ?? text(fields['error_description']) ?? text(fields['description'])
-  const contextId = text(fields['contextId'])
-  return {
-    ...(code === undefined ? {} : { code: code.slice(0, 100) }),
-    ...(message === undefined ? {} : { message: message.slice(0, 500) }),
-    ...(contextId === undefined ? {} : { contextId: contextId.slice(0, 100) }),
-  }
-}
-
-function networkCodeOf(error: AxiosError): string | undefined {
-  const { cause } = error
-  const code = cause instanceof Error && 'code' in cause ? cause.code : error.code
-  return typeof code === 'string' && /^[A-Z0-9_]+$/.test(code) ? code : undefined
-}
-
-function correlationIdOf(response: AxiosResponse | undefined): string | undefined {
-  return text(response?.headers['inin-correlation-id'])
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
 }

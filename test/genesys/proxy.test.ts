@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
+import net from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { json } from '../support/fake-server.ts'
+import { fakeGenesys, request } from './support.ts'
+
+/** A proxy that passes on plain requests and opens tunnels, all of them to the one port given. */
+async function startProxy(targetPort: number) {
+  const seen: string[] = []
+  const server = http.createServer((incoming, response) => {
+    seen.push(`${incoming.method} ${incoming.url}`)
+    const { pathname, search } = new URL(incoming.url ?? '')
+    const { method, headers } = incoming
+    const onward = http.request(
+      { port: targetPort, host: '127.0.0.1', path: pathname + search, method, headers },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers)
+        answer.pipe(response)
+      },
+    )
+    incoming.pipe(onward)
+  })
+  server.on('connect', (incoming, client) => {
+    seen.push(`CONNECT ${incoming.url} ${incoming.headers['proxy-authorization'] ?? ''}`.trim())
+    const onward = net.connect(targetPort, '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n')
+      onward.pipe(client).pipe(onward)
+    })
+    for (const socket of [onward, client]) socket.on('error', () => {})
+    client.on('close', () => onward.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    seen,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function selfSigned(): { key: string; cert: string } | null {
+  const folder = mkdtempSync(path.join(tmpdir(), 'genesys-etl-cert-'))
+  try {
+    const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')]
+    const subject = ['-subj', '/CN=api.test', '-addext', 'subjectAltName=DNS:api.test,DNS:login.test']
+    const files = ['-keyout', key, '-out', cert]
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, ...files], {
+      stdio: 'ignore',
+    })
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+  } catch {
+    return null
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+describe('proxies', () => {
+  test('HTTP_PROXY carries plain requests, NO_PROXY keeps hosts away from it', async () => {
+    await using direct = await fakeGenesys((received) => json(received, { ok: true }))
+    await using proxy = await startProxy(direct.server.port)
+    const urls = { apiUrl: 'http://api.test', loginUrl: 'http://login.test' }
+    const proxyEnv = { http_proxy: `http://127.0.0.1:${proxy.port}` }
+    await using proxied = await fakeGenesys(() => {}, { ...urls, proxyEnv })
+    expect((await proxied.client.request(request())).data).toEqual({ ok: true })
+    expect(proxy.seen).toEqual(['POST http://login.test/oauth/token', 'GET http://api.test/api/v2/thing'])
+
+    const both = { ...proxyEnv, NO_PROXY: '127.0.0.1' }
+    const { url } = direct.server
+    await using bypassing = await fakeGenesys(() => {}, { apiUrl: url, loginUrl: url, proxyEnv: both })
+    expect((await bypassing.client.request(request())).data).toEqual({ ok: true })
+    expect(proxy.seen).toHaveLength(2)
+  })
+
+  const certificate = selfSigned()
+
+  test.skipIf(certificate === null)(
+    'HTTPS_PROXY tunnels with its credentials; a certificate that nobody trusts ends there, without a retry',
+    async () => {
+      const api = https.createServer(certificate!, (_incoming, response) => response.end('{}'))
+      await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
+      try {
+        await using proxy = await startProxy((api.address() as AddressInfo).port)
+        await using genesys = await fakeGenesys(() => {}, {
+          apiUrl: 'https://api.test',
+          loginUrl: 'https://login.test',
+          credentials: { accessToken: 'given' },
+          proxyEnv: { HTTPS_PROXY: `http://me:hidden-word@127.0.0.1:${proxy.port}` },
+        })
+        const error: unknown = await genesys.client.request(request()).catch((reason: unknown) => reason)
+        expect(error).toMatchObject({ code: 'GENESYS_CERTIFICATE', kind: 'fatal', attempts: 1 })
+        expect((error as { hint: string }).hint).toContain('NODE_EXTRA_CA_CERTS')
+        expect(proxy.seen).toEqual([`CONNECT api.test:443 Basic ${Buffer.from('me:hidden-word').toString('base64')}`])
+        expect(genesys.log()).not.toContain('hidden-word')
+      } finally {
+        api.closeAllConnections()
+        await new Promise((resolve) => api.close(resolve))
+      }
+    },
+  )
+
+  test('a proxy that refuses the tunnel is a network error without its address or credentials', async () => {
+    const proxy = http.createServer()
+    proxy.on('connect', (_incoming, client) => client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'))
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    try {
+      await using genesys = await fakeGenesys(() => {}, {
+        apiUrl: 'https://api.test',
+        credentials: { accessToken: 'given' },
+        proxyEnv: { HTTPS_PROXY: `http://me:hidden-word@127.0.0.1:${(proxy.address() as AddressInfo).port}` },
+      })
+      const error: unknown = await genesys.client.request(request()).catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ code: 'GENESYS_UNREACHABLE', kind: 'retryable' })
+      expect(`${String(error)}${JSON.stringify(error)}${genesys.log()}`).not.toContain('hidden-word')
+    } finally {
+      proxy.closeAllConnections()
+      await new Promise((resolve) => proxy.close(resolve))
+    }
+  })
+})
