@@ -1,0 +1,190 @@
+import type { Queue, User } from './org.ts'
+import { addAgent, addLeg, addParticipant, addSpan, addStats, joinDivision, pickAgent, routing, state } from './pen.ts'
+import type { Pen, QueueMedia } from './pen.ts'
+import type { Json, Leg, Participant } from './story.ts'
+
+/** The tempo of a medium, in milliseconds. */
+export interface Tempo {
+  readonly media: QueueMedia
+  /** Mean time until an agent is free. */
+  readonly waitMean: number
+  /** Mean patience of the customer; Infinity where nobody gives up. */
+  readonly patienceMean: number
+  readonly alertMax: number
+  readonly talkMedian: number
+  readonly acwMedian: number
+  readonly holdShare: number
+}
+
+export const voiceTempo: Tempo = {
+  media: 'voice',
+  waitMean: 28_000,
+  patienceMean: 240_000,
+  alertMax: 11_000,
+  talkMedian: 190_000,
+  acwMedian: 35_000,
+  holdShare: 0.28,
+}
+
+/** How a stay in a queue went. */
+export interface QueueVisit {
+  readonly outcome: 'answered' | 'abandoned' | 'flowOut'
+  readonly queue: Queue
+  readonly user: User | undefined
+  readonly agent: Participant | undefined
+  /** The answering agent's session, its alert already in it. */
+  readonly leg: Leg | undefined
+  /** Answered, abandoned or left at. */
+  readonly at: number
+}
+
+/**
+ * A conversation enters a queue and waits until an agent answers, the customer gives up, or the in-queue flow takes it away.
+ * The queue's session lasts until the answer, the alerting included, as in real answers of the API.
+ */
+export function waitInQueue(
+  pen: Pen,
+  start: number,
+  queue: Queue,
+  tempo: Tempo,
+  session: (role: 'acd' | 'agent', user?: User) => Json,
+  options: { flowInType?: string; not?: User | undefined } = {},
+): QueueVisit {
+  const { random } = pen
+  joinDivision(pen, queue.divisionId, start)
+  const entered = start + random.int(20, 60)
+  const peerId = random.uuid()
+  const acd = addParticipant(pen, 'acd', { participantName: queue.name })
+  const facts = {
+    outcome: 'answered' as 'answered' | 'abandoned' | 'flowOut',
+    serviceLevelMs: queue.serviceLevelMs[tempo.media],
+    shortAbandonMs: queue.shortAbandonMs,
+  }
+  const acdLeg = addLeg(
+    pen,
+    acd,
+    {
+      ...session('acd'),
+      ...(options.flowInType !== undefined && { flowInType: options.flowInType }),
+      peerId,
+      requestedRoutings: ['Standard'],
+    },
+    { queue: facts },
+  )
+  const asked = routing(pen, queue)
+  addSpan(acdLeg, 'delay', start, entered, { queueId: queue.id })
+
+  const patience = tempo.patienceMean === Infinity ? Infinity : random.exponential(tempo.patienceMean) + 900
+  const leave = (at: number, outcome: 'abandoned' | 'flowOut'): QueueVisit => {
+    facts.outcome = outcome
+    if (outcome === 'flowOut') acdLeg.session['flowOutType'] = random.pick(['agent', 'acd', 'voicemail'])
+    addSpan(acdLeg, 'interact', entered, at, { ...asked, disconnectType: outcome === 'flowOut' ? 'transfer' : 'peer' })
+    return { outcome, queue, user: undefined, agent: undefined, leg: undefined, at }
+  }
+
+  let offered = entered + 150 + random.exponential(tempo.waitMean)
+  let not = options.not
+  for (let attempt = 0; ; attempt++) {
+    if (offered - entered > patience) return leave(entered + patience, 'abandoned')
+    if (attempt === 0 && random.chance(0.01)) return leave(offered, 'flowOut')
+    const user = pickAgent(pen, queue, not)
+    const agent = addAgent(pen, user)
+    joinDivision(pen, user.divisionId, offered)
+    const leg = addLeg(pen, agent, {
+      ...session('agent', user),
+      peerId,
+      requestedRoutings: ['Standard'],
+      selectedAgentId: user.id,
+      usedRouting: 'Standard',
+    })
+    const responds = attempt >= 2 || !random.chance(0.06)
+    const answer = offered + (responds ? random.int(800, tempo.alertMax) : 20_000)
+    if (answer - entered > patience) {
+      addSpan(leg, 'alert', offered, entered + patience, { queueId: queue.id, disconnectType: 'peer' })
+      return leave(entered + patience, 'abandoned')
+    }
+    if (responds) {
+      addSpan(leg, 'alert', offered, answer, asked)
+      addSpan(acdLeg, 'interact', entered, answer, { ...asked, disconnectType: 'transfer' })
+      acdLeg.session['selectedAgentId'] = user.id
+      acdLeg.session['usedRouting'] = 'Standard'
+      leg.waitedMs = answer - entered
+      return { outcome: 'answered', queue, user, agent, leg, at: answer }
+    }
+    addSpan(leg, 'alert', offered, answer, { ...asked, disconnectType: 'noAnswerTransfer' })
+    not = user
+    offered = answer + random.int(100, 2_500)
+  }
+}
+
+/** Talks, with holds now and then. Gives the instant at which the talking ends; the last stretch carries how. */
+export function talk(pen: Pen, leg: Leg, start: number, queue: Queue | undefined, tempo: Tempo, ending: Json): number {
+  const { random } = pen
+  const fields = queue ? { queueId: queue.id } : {}
+  let at = start
+  const holds = random.chance(tempo.holdShare) ? random.int(1, 2) : 0
+  const stretch = (): number => Math.max(1_500, random.skewed(tempo.talkMedian / (holds + 1), 0.7))
+  for (let i = 0; i < holds; i++) {
+    const talked = at + stretch()
+    addSpan(leg, 'interact', at, talked, fields)
+    at = talked + Math.max(2_000, random.skewed(40_000, 0.8))
+    // Some customers hang up while they are on hold.
+    if (i === holds - 1 && random.chance(0.15)) {
+      addSpan(leg, 'hold', talked, at, { ...fields, ...ending })
+      return at
+    }
+    addSpan(leg, 'hold', talked, at, fields)
+  }
+  const end = at + stretch()
+  addSpan(leg, 'interact', at, end, { ...fields, ...(random.chance(0.03) && { audioMuted: true }), ...ending })
+  return end
+}
+
+/** After-call work, sometimes skipped, sometimes cut off by the timeout. Gives the instant at which it ends. */
+export function wrapUp(pen: Pen, leg: Leg, start: number, queue: Queue | undefined, tempo: Tempo): number {
+  const { random, org } = pen
+  if (random.chance(0.12)) {
+    leg.session['acwSkipped'] = true
+    return start
+  }
+  const timedOut = random.chance(0.06)
+  const end = start + (timedOut ? 120_000 : Math.max(900, random.skewed(tempo.acwMedian, 0.8)))
+  addSpan(leg, 'wrapup', start, end, {
+    ...(queue && { queueId: queue.id }),
+    wrapUpCode: timedOut ? 'ININ-WRAP-UP-TIMEOUT' : random.pick(org.wrapUpCodes).id,
+    ...(random.chance(0.15) && { wrapUpNote: note(pen) }),
+    ...(random.chance(0.05) && { wrapUpTags: random.sample(['vip', 'callback', 'complaint', 'upsell'], 2) }),
+  })
+  return end
+}
+
+function note(pen: Pen): string {
+  const { random, contact } = pen
+  return random.pick([
+    `Spoke to ${contact.name}, reachable at ${contact.phone}.`,
+    `Customer asked for a copy by e-mail to ${contact.email}.`,
+    'Order checked,\ncustomer informed.\tNo further action.',
+    'Refund of 12.50 agreed; see ticket.',
+    'Kunde wünscht Rückruf nächste Woche.',
+  ])
+}
+
+/** The ends of a call: who hung up. Gives the agent's and the customer's side. */
+export function hangUp(pen: Pen): { agent: Json; customer: Json } {
+  return pen.random.chance(0.7)
+    ? { agent: { disconnectType: 'peer' }, customer: { disconnectType: 'endpoint' } }
+    : { agent: { disconnectType: 'client' }, customer: { disconnectType: 'peer' } }
+}
+
+/** Closes a voice session of an agent: audio figures, errors now and then. */
+export function finishVoice(pen: Pen, leg: Leg, at: number): void {
+  const { random } = pen
+  addStats(pen, leg, at)
+  if (random.chance(0.02)) {
+    state(leg, 'nError', 1, at)
+    leg.session['errorCodeDescription'] = 'The media connection was lost'
+    const last = leg.spans.findLast((span) => span.type !== 'wrapup')
+    if (last) Object.assign(last.fields, { errorCode: 'error.ininedgecontrol.connection.media.endpoint' })
+  }
+  if (random.chance(0.004)) state(leg, 'nStateTransitionError', 1, at)
+}

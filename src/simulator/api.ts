@@ -1,0 +1,208 @@
+import { ApiError } from './api-error.ts'
+import type { Changes } from './changes.ts'
+import { readDetailsQuery } from './details-query.ts'
+import { requirePermission } from './oauth.ts'
+import type { OAuthClient } from './oauth.ts'
+import { observeQueues, openConversations } from './observations.ts'
+import type { Org } from './org.ts'
+import { listingPage } from './reference-data.ts'
+import type { createSelector } from './selection.ts'
+import type { Store, Stored } from './store.ts'
+import type { Json } from './story.ts'
+import { userConversations } from './user-conversations.ts'
+
+/** A request to the API with its body read and its sender known. */
+export interface ApiRequest {
+  readonly method: string
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly contentType: string | undefined
+  readonly body: string
+  readonly client: OAuthClient
+  /** Set where the token is a person's. */
+  readonly userId: string | undefined
+  /** What the request log keeps of it. */
+  readonly note: Record<string, unknown>
+}
+
+export interface ApiContext {
+  readonly org: Org
+  readonly store: Store
+  readonly selector: ReturnType<typeof createSelector>
+  readonly changes: Changes
+  readonly paginationLimit: number
+  readonly requestsPerMinute: number
+}
+
+const detailPermissions = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
+/** How many conversations can be asked for by id at once. */
+const maxIds = 100
+
+function readJson(request: ApiRequest): unknown {
+  if (!request.contentType?.startsWith('application/json'))
+    throw new ApiError(415, 'unsupported.media.type', 'HTTP 415 Unsupported Media Type')
+  try {
+    return JSON.parse(request.body)
+  } catch {
+    throw new ApiError(400, 'bad.request', 'The request could not be understood by the server due to malformed syntax.')
+  }
+}
+
+function visibleTo(client: OAuthClient): ReadonlySet<string> | undefined {
+  return client.divisions === '*' ? undefined : client.divisions
+}
+
+function queryDetails(request: ApiRequest, context: ApiContext): Buffer {
+  requirePermission(request.client, ...detailPermissions)
+  const body = readJson(request)
+  const query = readDetailsQuery(body, context.paginationLimit)
+  const { interval } = body as { interval: string }
+  const selection = context.selector.select(query, visibleTo(request.client))
+  const page = context.selector.page(query, selection)
+  Object.assign(request.note, {
+    interval,
+    pageNumber: query.pageNumber,
+    pageSize: query.pageSize,
+    totalHits: selection.totalHits,
+  })
+  context.changes.afterDetails(interval, query, selection.hits)
+  return page
+}
+
+function byIds(request: ApiRequest, context: ApiContext, ids: readonly string[]): Buffer[] {
+  requirePermission(request.client, ...detailPermissions)
+  const visible = visibleTo(request.client)
+  const found = ids.map((id) => context.store.find(id)).filter((stored): stored is Stored => stored !== undefined)
+  return found.flatMap((stored) => {
+    const shown = context.store.show(stored)
+    return shown && (!visible || shown.divisionIds.some((id) => visible.has(id))) ? shown.bytes : []
+  })
+}
+
+function multiGet(request: ApiRequest, context: ApiContext): Buffer {
+  const ids = [...new Set((request.query.get('id') ?? '').split(',').filter((id) => id !== ''))]
+  if (ids.length === 0) throw new ApiError(400, 'bad.request', 'The id parameter is required.')
+  if (ids.length > maxIds)
+    throw new ApiError(400, 'bad.request', `No more than ${maxIds} ids may be given, and ${ids.length} are.`)
+  const records = byIds(request, context, ids)
+  return Buffer.concat([
+    Buffer.from('{"conversations":['),
+    ...records.flatMap((bytes, index) => (index > 0 ? [Buffer.from(','), bytes] : [bytes])),
+    Buffer.from(']}'),
+  ])
+}
+
+function notFound(what: string): ApiError {
+  return new ApiError(404, 'not.found', `${what} could not be found.`)
+}
+
+const limits = (context: ApiContext): Readonly<Record<string, Readonly<Record<string, number>>>> => ({
+  'platform.api': {
+    'client.credentials.token.rate.per.minute': context.requestsPerMinute,
+    'token.rate.per.minute': context.requestsPerMinute,
+    'org.app.user.rate.per.minute': 3_000,
+    'request.bytes.max': 512_000,
+  },
+  analytics: { 'details.jobs.concurrent.access.max': 10 },
+})
+
+/**
+ * Answers a request of the API: a JSON value, or bytes that are JSON already.
+ * @throws ApiError for whatever is not 200
+ */
+export function answer(request: ApiRequest, context: ApiContext): Json | Buffer {
+  const { method, path, client } = request
+  const { org, store } = context
+  if (method === 'POST' && path === '/api/v2/analytics/conversations/details/query')
+    return queryDetails(request, context)
+  if (method === 'POST' && path === '/api/v2/analytics/queues/observations/query') {
+    requirePermission(client, 'analytics:queueObservation:view')
+    return observeQueues(store, org, readJson(request))
+  }
+  if (method !== 'GET' && method !== 'HEAD')
+    throw path.startsWith('/api/v2/')
+      ? new ApiError(405, 'method.not.allowed', 'HTTP 405 Method Not Allowed')
+      : notFound('The requested resource')
+
+  if (path === '/api/v2/analytics/conversations/details') return multiGet(request, context)
+  const one = /^\/api\/v2\/analytics\/conversations\/([^/]+)\/details$/.exec(path)
+  if (one) {
+    const [bytes] = byIds(request, context, [decodeURIComponent(one[1] ?? '')])
+    if (!bytes) throw notFound('The conversation')
+    return bytes
+  }
+  if (path === '/api/v2/conversations') {
+    if (request.userId === undefined)
+      throw new ApiError(
+        400,
+        'bad.request',
+        'This request requires a user context. Client credentials cannot be used for requests to this resource.',
+      )
+    return userConversations(openConversations(store), request.userId)
+  }
+  if (path === '/api/v2/organizations/me')
+    return {
+      id: org.id,
+      name: org.name,
+      defaultLanguage: 'en-us',
+      defaultCountryCode: 'US',
+      state: 'active',
+      version: 7,
+    }
+  if (path === '/api/v2/tokens/me')
+    return {
+      organization: { id: org.id, name: org.name },
+      homeOrganization: { id: org.id, name: org.name },
+      authorizedScope: [],
+      OAuthClient: { id: client.id, name: client.name, organization: { id: org.id, name: org.name } },
+    }
+  if (path === '/api/v2/authorization/subjects/me') return subject(client, org)
+  const namespace = /^\/api\/v2\/organizations\/limits\/namespaces\/([^/]+)(\/defaults)?$/.exec(path)?.[1]
+  if (namespace !== undefined) {
+    const known = limits(context)
+    const keys = Object.hasOwn(known, namespace) ? (known[namespace] ?? {}) : {}
+    return { entities: Object.entries(keys).map(([key, value]) => ({ key, namespace, value })) }
+  }
+  const listing = listingPage(org, path, request.query, client)
+  if (!listing) throw notFound('The requested resource')
+  return listing
+}
+
+/** The grants of an OAuth client: one role, in each division that it covers. */
+function subject(client: OAuthClient, org: Org): Json {
+  const byDomain = new Map<string, Json[]>()
+  for (const permission of client.permissions) {
+    const [domain = '', entityName = '', action = ''] = permission.split(':')
+    const policies = byDomain.get(domain) ?? []
+    policies.push({ actions: [action], condition: '', entityName })
+    byDomain.set(domain, policies)
+  }
+  const policies = [...byDomain].map(([domain, list]) => ({
+    domain,
+    policies: list,
+  }))
+  const divisions: Json[] =
+    client.divisions === '*'
+      ? [{ id: '*', name: '*', homeDivision: false }]
+      : org.divisions
+          .filter(({ id }) => client.divisions !== '*' && client.divisions.has(id))
+          .map(({ id, name }, index) => ({ id, name, homeDivision: index === 0 }))
+  return {
+    id: client.id,
+    name: client.name,
+    grants: divisions.map((division) => ({
+      subjectId: client.id,
+      division,
+      role: {
+        id: `${client.id}-role`,
+        name: 'Warehouse reader',
+        policies: policies.flatMap(({ domain, policies: list }) =>
+          list.map((policy) => ({ domain, entityName: policy['entityName'], actions: policy['actions'] })),
+        ),
+        default: false,
+      },
+      grantMadeAt: '2025-11-03T09:12:44.000Z',
+    })),
+    version: 1,
+  }
+}

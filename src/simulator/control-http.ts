@@ -1,0 +1,120 @@
+import { ApiError } from './api-error.ts'
+import type { DriftRule } from './changes.ts'
+import type { FaultRule } from './faults.ts'
+import { dayMs } from './generate.ts'
+import type { ScenarioKind } from './generate.ts'
+import type { SimulatorControl } from './server.ts'
+import type { Json } from './story.ts'
+
+/** What the control API can read beside the controls. */
+export interface ControlSources {
+  readonly control: SimulatorControl
+  /** JSON of what a complete query gives, of one UTC day (days since 1970) or of all. */
+  readonly truthLines: (day?: number) => Buffer[]
+  readonly requests: () => readonly unknown[]
+  readonly violations: () => number
+}
+
+/**
+ * Answers `/_simulator/…`, by which another process drives the simulator:
+ *
+ * - `GET truth?day=YYYY-MM-DD`: JSON lines; `GET requests`, `GET violations`, `GET clock`
+ * - `POST clock` `{ "now": instant }` or `{ "advanceMs": n }`
+ * - `POST faults` a rule or a list; `DELETE faults`; `POST drift` a rule or a list; `DELETE drift`
+ * - `POST settings` `{ latencyMs, totalHitsOffset, totalHitsJitter, duplicateShare }`, each optional
+ * - `POST revoke-tokens`
+ * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
+ *   "reopen" | "correctStart", "id", "kind", "at", "conversation" }`
+ *
+ * @throws ApiError 400 and 404
+ */
+export function answerControl(
+  method: string,
+  path: string,
+  query: URLSearchParams,
+  body: string,
+  sources: ControlSources,
+): Json | Buffer {
+  const { control } = sources
+  const name = `${method} ${path.slice('/_simulator/'.length)}`
+  const given = (): Json => JSON.parse(body === '' ? '{}' : body) as Json
+  const rules = <T>(): T[] => [given()].flat() as T[]
+  try {
+    switch (name) {
+      case 'GET truth': {
+        const day = query.get('day')
+        const lines = sources.truthLines(day === null ? undefined : Date.parse(`${day}T00:00:00Z`) / dayMs)
+        return Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]))
+      }
+      case 'GET requests':
+        return { requests: sources.requests() }
+      case 'GET violations':
+        return { violations: sources.violations() }
+      case 'GET clock':
+        return { now: new Date(control.clock.now()).toISOString() }
+      case 'POST clock': {
+        const { now, advanceMs } = given()
+        if (now !== undefined) control.clock.set(Date.parse(String(now)))
+        if (advanceMs !== undefined) control.clock.advance(Number(advanceMs))
+        return { now: new Date(control.clock.now()).toISOString() }
+      }
+      case 'POST faults':
+        control.faults.add(...rules<FaultRule>())
+        return {}
+      case 'DELETE faults':
+        control.faults.clear()
+        return {}
+      case 'POST drift':
+        control.changes.drift(...rules<DriftRule>())
+        return {}
+      case 'DELETE drift':
+        control.changes.clearDrift()
+        return {}
+      case 'POST settings':
+        control.set(given())
+        return {}
+      case 'POST revoke-tokens':
+        control.revokeTokens()
+        return {}
+      case 'POST change':
+        return change(control, given())
+      default:
+        throw new ApiError(404, 'not.found', `The simulator has no control ${name}.`)
+    }
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof SyntaxError)
+      throw new ApiError(400, 'bad.request', error.message)
+    throw error
+  }
+}
+
+function change(control: SimulatorControl, given: Json): Json {
+  const { changes } = control
+  const id = String(given['id'])
+  const at = given['at'] === undefined ? undefined : Date.parse(String(given['at']))
+  const conversation = given['conversation'] as Json
+  switch (given['do']) {
+    case 'begin':
+      return { id: changes.begin(given['kind'] as ScenarioKind | undefined, at) }
+    case 'add':
+      changes.add(conversation)
+      return {}
+    case 'replace':
+      changes.replace(id, conversation)
+      return {}
+    case 'correctStart':
+      changes.correctStart(id, String(given['at']))
+      return {}
+    case 'addEvaluation':
+      return { id: changes.addEvaluation(id) }
+    case 'remove':
+    case 'restore':
+    case 'end':
+    case 'addWrapUp':
+    case 'reopen':
+      changes[given['do']](id)
+      return {}
+    default:
+      throw new ApiError(400, 'bad.request', `unknown change: ${String(given['do'])}`)
+  }
+}

@@ -1,0 +1,98 @@
+import { hashFraction } from './random.ts'
+
+export type FaultKind =
+  | '429'
+  | '429-no-header'
+  | '429-date'
+  | '429-long'
+  | '500-html'
+  | '502-html'
+  | '503'
+  | '504'
+  | 'reset-before'
+  | 'reset-in-body'
+  | 'truncated'
+  | 'hang'
+  | '401'
+  | 'html-200'
+  | 'empty-200'
+
+export const faultKinds: readonly FaultKind[] = [
+  '429', '429-no-header', '429-date', '429-long', '500-html', '502-html', '503', '504', 'reset-before', 'reset-in-body',
+  'truncated', 'hang', '401', 'html-200', 'empty-200',
+] // prettier-ignore
+
+/** A fault, and which requests meet it. With neither nth, every nor probability: all that match. */
+export interface FaultRule {
+  /** `details`: the details query; `token`: the login; `any`: all but the control API; else the beginning of a path. */
+  readonly on: 'details' | 'token' | 'any' | (string & {})
+  readonly kind: FaultKind
+  /** The nth matching request, counted from when the rule was added, from 1. */
+  readonly nth?: number
+  /** Every so manieth matching request. */
+  readonly every?: number
+  /** By a hash of the request and its attempt, so that a request's fate does not depend on the order of others. */
+  readonly probability?: number
+  /** How often at most; without: without end (an nth happens once anyway). */
+  readonly times?: number
+  /** What a 429 asks to wait (default 1; 429-long: 3600). */
+  readonly retryAfterSeconds?: number
+}
+
+/** A request, as far as rules look at it. */
+export interface FaultSubject {
+  readonly endpoint: string
+  readonly path: string
+  /** Method, path and body: the same for another attempt of the same request. */
+  readonly fingerprint: string
+}
+
+/** Decides which requests fail and how. */
+export function createFaults(seed: string) {
+  let rules: { readonly rule: FaultRule; seen: number; done: number }[] = []
+  const attempts = new Map<string, number>()
+
+  return {
+    add(...added: readonly FaultRule[]): void {
+      for (const rule of added) {
+        if (!faultKinds.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${String(rule.kind)}`)
+        rules.push({ rule, seen: 0, done: 0 })
+      }
+    },
+    clear(): void {
+      rules = []
+    },
+    /** How many faults have happened by the rules in force. */
+    happened: () => rules.reduce((sum, { done }) => sum + done, 0),
+    /** The fault that a request meets, or none. The first rule that applies wins; all that match count the request. */
+    decide(request: FaultSubject): FaultRule | undefined {
+      if (rules.length === 0) return undefined
+      const attempt = (attempts.get(request.fingerprint) ?? 0) + 1
+      attempts.set(request.fingerprint, attempt)
+      let decided: FaultRule | undefined
+      for (const entry of rules) {
+        const { rule } = entry
+        if (
+          rule.on !== 'any' &&
+          rule.on !== request.endpoint &&
+          !(rule.on.startsWith('/') && request.path.startsWith(rule.on))
+        )
+          continue
+        entry.seen++
+        if (decided || (rule.times !== undefined && entry.done >= rule.times)) continue
+        const hit =
+          rule.nth !== undefined
+            ? entry.seen === rule.nth
+            : rule.every !== undefined
+              ? entry.seen % rule.every === 0
+              : rule.probability !== undefined
+                ? hashFraction(`${seed}/${rule.kind}/${request.fingerprint}/${attempt}`) < rule.probability
+                : true
+        if (!hit) continue
+        entry.done++
+        decided = rule
+      }
+      return decided
+    },
+  }
+}

@@ -1,0 +1,151 @@
+import { createRandom } from './random.ts'
+
+/** A queue with what the scenarios need of it. */
+export interface Queue {
+  readonly id: string
+  readonly name: string
+  readonly divisionId: string
+  /** Answer within so many milliseconds to be inside the service level, by media type. */
+  readonly serviceLevelMs: Readonly<Record<'voice' | 'callback' | 'chat' | 'email' | 'message', number>>
+  /** A caller who leaves earlier is a short abandon. */
+  readonly shortAbandonMs: number
+  readonly userIds: readonly string[]
+}
+
+export interface User {
+  readonly id: string
+  readonly name: string
+  readonly email: string
+  readonly divisionId: string
+  readonly teamId: string
+  readonly state: 'active' | 'inactive' | 'deleted'
+}
+
+export interface Flow {
+  readonly id: string
+  readonly name: string
+  readonly type: string
+  readonly version: string
+  readonly divisionId: string
+}
+
+export interface Named {
+  readonly id: string
+  readonly name: string
+}
+
+/** Everything in the organization that outlives a conversation. */
+export interface Org {
+  readonly id: string
+  readonly name: string
+  readonly divisions: readonly Named[]
+  readonly queues: readonly Queue[]
+  readonly users: readonly User[]
+  readonly flows: readonly Flow[]
+  readonly wrapUpCodes: readonly Named[]
+  readonly skills: readonly Named[]
+  readonly languages: readonly Named[]
+  readonly teams: readonly Named[]
+  readonly groups: readonly Named[]
+  readonly campaigns: readonly (Named & { readonly contactListId: string })[]
+  readonly outcomes: readonly Named[]
+  readonly evaluationForms: readonly (Named & { readonly contextId: string })[]
+  readonly surveyForms: readonly (Named & { readonly contextId: string })[]
+  readonly edges: readonly string[]
+  readonly scripts: readonly string[]
+}
+
+export const firstNames = [
+  'Ada', 'Bruno', 'Chiara', 'Dmitri', 'Elif', 'Femi', 'Greta', 'Hugo', 'Ines', 'Jonas', 'Kaori', 'Lamia', 'Mikkel',
+  'Noor', 'Oskar', 'Priya', 'Quentin', 'Rosa', 'Søren', 'Tamar', 'Uwe', 'Vera', 'Wanjiru', 'Xenia', 'Yusuf', 'Zoë',
+] // prettier-ignore
+export const lastNames = [
+  'Abendroth', 'Bellweather', 'Cardamom', 'Dunlin', 'Everdale', 'Fennimore', 'Gallowglass', 'Hawkridge', 'Ivanhoe',
+  'Juniper', 'Kestrelman', 'Larkspur', 'Merriweather', 'Nightingale', 'Oakhollow', 'Pennyfeather', 'Quillfeather',
+  'Ravenscroft', 'Sandpiper', 'Thistlewood', 'Underhill', 'Vandermolen', 'Whistlecroft', 'Yarrowfield',
+] // prettier-ignore
+
+const queueNames = [
+  'Billing', 'Orders', 'Returns', 'Technical Support', 'Claims', 'Sales', 'Retention', 'Premium Care', 'Dispatch',
+  'Complaints', 'Collections', 'Back Office',
+] // prettier-ignore
+const codeNames = [
+  'Resolved', 'Call back later', 'Escalated', 'Wrong department', 'Order placed', 'Order cancelled', 'Address changed',
+  'Payment arranged', 'Complaint taken', 'No further contact', 'Appointment made', 'Information given', 'Sale',
+  'Not interested', 'Test contact',
+] // prettier-ignore
+const flowTypes: readonly (readonly [string, string])[] = [
+  ['Main Menu', 'INBOUNDCALL'],
+  ['Night Menu', 'INBOUNDCALL'],
+  ['Account Menu', 'INBOUNDCALL'],
+  ['In Queue Music', 'INQUEUECALL'],
+  ['Chat Entry', 'INBOUNDCHAT'],
+  ['Mail Sorter', 'INBOUNDEMAIL'],
+  ['Message Entry', 'INBOUNDSHORTMESSAGE'],
+  ['Order Bot', 'DIGITALBOT'],
+  ['Voice Bot', 'BOT'],
+  ['Campaign Entry', 'OUTBOUNDCALL'],
+  ['After Call Survey', 'VOICESURVEY'],
+]
+
+/**
+ * The fake organization of a seed: the same seed, the same ids and names.
+ */
+export function createOrg(seed: string): Org {
+  const random = createRandom(`${seed}/org`)
+  const named = (names: readonly string[]): Named[] => names.map((name) => ({ id: random.uuid(), name }))
+  const divisions = named(['Home', 'North', 'South', 'Partners'])
+  const divisionId = (index: number): string => divisions[index % divisions.length]?.id ?? ''
+  const teams = named(['Early Birds', 'Night Owls', 'Seniors', 'Newcomers'])
+  const users = Array.from({ length: 60 }, (_, index): User => {
+    const name = `${firstNames[index % firstNames.length]} ${lastNames[(index * 7 + Math.floor(index / 24)) % lastNames.length]}`
+    const email = `${name
+      .normalize('NFKD')
+      .replaceAll(/[^A-Za-z ]/g, '')
+      .toLowerCase()
+      .replaceAll(' ', '.')}.${index}@agents.example.com`
+    const state = index % 20 === 19 ? 'deleted' : index % 15 === 14 ? 'inactive' : 'active'
+    return { id: random.uuid(), name, email, divisionId: divisionId(index % 3), teamId: random.pick(teams).id, state }
+  })
+  return {
+    id: random.uuid(),
+    name: 'Example Mail Order (simulated)',
+    divisions,
+    users,
+    teams,
+    queues: queueNames.map((name, index) => ({
+      id: random.uuid(),
+      name,
+      divisionId: divisionId(index % 4),
+      serviceLevelMs: {
+        voice: index % 3 === 0 ? 30_000 : 20_000,
+        callback: 3_600_000,
+        chat: 30_000,
+        email: 86_400_000,
+        message: 60_000,
+      },
+      shortAbandonMs: 10_000,
+      userIds: random.sample(users.slice(0, 54), 14).map((user) => user.id),
+    })),
+    flows: flowTypes.map(([name, type], index) => ({
+      id: random.uuid(),
+      name,
+      type,
+      version: `${random.int(1, 48)}.0`,
+      divisionId: divisionId(index % 2),
+    })),
+    wrapUpCodes: named(codeNames),
+    skills: named(['English', 'German', 'French', 'Contracts', 'Hardware', 'VIP', 'Legal', 'Mainframe']),
+    languages: named(['English - Written', 'English - Spoken', 'German - Spoken', 'French - Written']),
+    groups: named(['First Line', 'Second Line', 'Supervisors']),
+    campaigns: named(['Win Back', 'Renewals', 'Appointment Reminders']).map((campaign) => ({
+      ...campaign,
+      contactListId: random.uuid(),
+    })),
+    outcomes: named(['Identified caller', 'Balance told', 'Order status told']),
+    evaluationForms: named(['Call Quality', 'Compliance']).map((form) => ({ ...form, contextId: random.uuid() })),
+    surveyForms: named(['After Contact', 'Relationship']).map((form) => ({ ...form, contextId: random.uuid() })),
+    edges: [random.uuid(), random.uuid(), random.uuid()],
+    scripts: [random.uuid(), random.uuid()],
+  }
+}

@@ -1,0 +1,153 @@
+import { finishVoice, hangUp, talk, voiceTempo, waitInQueue, wrapUp } from './agent-work.ts'
+import {
+  addAgent,
+  addContact,
+  addLeg,
+  addSpan,
+  addStats,
+  joinDivision,
+  pickAgent,
+  pickQueue,
+  state,
+  voiceSession,
+} from './pen.ts'
+import type { Pen } from './pen.ts'
+import type { Json, Leg } from './story.ts'
+import { callSession } from './voice.ts'
+
+/** Why a dialed call reached nobody: its disposition, system wrap-up code and line codes. */
+const failures = [
+  { name: 'disposition.classification.callable.busy', code: 'ININ-OUTBOUND-BUSY', sip: [486], q850: [17] },
+  { name: 'disposition.classification.callable.noanswer', code: 'ININ-OUTBOUND-NO-ANSWER', sip: [480], q850: [19] },
+  { name: 'disposition.classification.callable.machine', code: 'ININ-OUTBOUND-MACHINE', sip: [200], q850: [16] },
+  { name: 'disposition.classification.uncallable.sit', code: 'ININ-OUTBOUND-SIT-UNCALLABLE', sip: [404], q850: [1] },
+] as const
+
+function campaignFields(pen: Pen): Json {
+  const { random, org } = pen
+  const campaign = random.pick(org.campaigns)
+  return {
+    outboundCampaignId: campaign.id,
+    outboundContactId: random.uuid().replaceAll('-', ''),
+    outboundContactListId: campaign.contactListId,
+  }
+}
+
+/** A call of a dialing campaign: mostly nobody is reached; else it goes through the campaign's queue to an agent. */
+export function campaignCall(pen: Pen): void {
+  const { random, story } = pen
+  story.head['originatingDirection'] = 'outbound'
+  const contact = addContact(pen, 'outbound')
+  const fields = campaignFields(pen)
+  const leg = addLeg(pen, contact, voiceSession(pen, 'outbound', fields))
+  const rung = story.start + random.int(3_000, 24_000)
+  state(leg, 'nOutbound', 1, story.start)
+  state(leg, 'nOutboundAttempted', 1, story.start)
+  if (random.chance(0.45)) {
+    const failure = random.pick(failures)
+    Object.assign(leg.session, { dispositionAnalyzer: 'disposition.analyzer', dispositionName: failure.name })
+    const codes = { sipResponseCodes: [...failure.sip], q850ResponseCodes: [...failure.q850] }
+    addSpan(leg, 'dialing', story.start, rung, {
+      disconnectType: 'uncallable',
+      errorCode: 'error.ininedgecontrol.connection.outbound',
+      ...codes,
+    })
+    addSpan(leg, 'wrapup', rung, rung, { wrapUpCode: failure.code })
+    return
+  }
+  Object.assign(leg.session, {
+    dispositionAnalyzer: 'speech.person',
+    dispositionName: 'disposition.classification.callable.person',
+    detectedSpeechStart: new Date(rung + 400).toISOString(),
+    detectedSpeechEnd: new Date(rung + 1_400).toISOString(),
+  })
+  addSpan(leg, 'dialing', story.start, rung, {})
+  state(leg, 'nOutboundConnected', 1, rung)
+  const visit = waitInQueue(pen, rung + 1_500, pickQueue(pen), { ...voiceTempo, waitMean: 1_500, patienceMean: 20_000 }, (role, user) => ({
+    ...callSession(pen, 'outbound')(role, user),
+    ...fields,
+  }), { flowInType: 'outbound' }) // prettier-ignore
+  const ends = hangUp(pen)
+  let end = visit.at
+  if (visit.leg) {
+    end = talk(pen, visit.leg, visit.at, visit.queue, { ...voiceTempo, talkMedian: 80_000 }, ends.agent)
+    finishVoice(pen, visit.leg, end)
+    wrapUp(pen, visit.leg, end, visit.queue, voiceTempo)
+  } else state(leg, 'nOutboundAbandoned', 1, end)
+  addSpan(leg, 'interact', rung, end, ends.customer)
+  addStats(pen, leg, end)
+}
+
+/** An agent gets a contact of a campaign to look at first, then calls or skips it. */
+export function previewCall(pen: Pen): void {
+  const { random, story } = pen
+  story.head['originatingDirection'] = 'outbound'
+  const queue = pickQueue(pen)
+  const user = pickAgent(pen, queue)
+  joinDivision(pen, queue.divisionId, story.start)
+  const agent = addAgent(pen, user)
+  const fields = campaignFields(pen)
+  const preview = addLeg(pen, agent, {
+    ...fields,
+    callbackNumbers: [pen.contact.phone],
+    callbackUserName: pen.contact.name,
+    direction: 'outbound',
+    mediaType: 'callback',
+    provider: 'PureCloud Callback',
+    skipEnabled: true,
+    timeoutSeconds: random.pick([30, 60, 120]),
+  })
+  const shown = story.start + random.int(1_000, 4_000)
+  const decided = shown + random.int(5_000, 60_000)
+  addSpan(preview, 'alert', story.start, shown, { queueId: queue.id })
+  if (random.chance(0.2)) {
+    addSpan(preview, 'interact', shown, decided, { queueId: queue.id, disconnectType: 'client' })
+    addSpan(preview, 'wrapup', decided, decided, { queueId: queue.id, wrapUpCode: 'ININ-OUTBOUND-PREVIEW-SKIPPED' })
+    return
+  }
+  const end = dialOut(pen, agent, decided, fields)
+  addSpan(preview, 'interact', shown, end, { queueId: queue.id, disconnectType: 'client' })
+  wrapUp(pen, preview, end, queue, voiceTempo)
+}
+
+/** An agent dials a number by hand, on behalf of a queue or without one. */
+export function manualCall(pen: Pen): void {
+  const { random, story } = pen
+  story.head['originatingDirection'] = 'outbound'
+  const queue = pickQueue(pen)
+  const agent = addAgent(pen, pickAgent(pen, queue))
+  joinDivision(pen, queue.divisionId, story.start)
+  const end = dialOut(pen, agent, story.start, {})
+  const leg = agent.legs[0] as Leg
+  state(leg, 'nOutbound', 1, story.start)
+  if (random.chance(0.6)) wrapUp(pen, leg, end, queue, voiceTempo)
+}
+
+/** Calls the contact from a session of the agent, as part of a callback where the agent has one. Gives the end of the call. */
+export function dialOut(pen: Pen, agent: ReturnType<typeof addAgent>, at: number, fields: Json): number {
+  const { random } = pen
+  const partOfCallback = agent.legs.length > 0
+  const leg = addLeg(pen, agent, voiceSession(pen, 'outbound', { ...fields, recording: true }))
+  leg.partOfCallback = partOfCallback
+  const contact = addContact(pen, random.chance(0.6) ? 'customer' : 'external')
+  const contactLeg = addLeg(pen, contact, voiceSession(pen, 'outbound', fields))
+  const ringing = at + random.int(300, 2_000)
+  const answered = ringing + random.int(2_000, 25_000)
+  addSpan(leg, 'contacting', at, ringing, {})
+  addSpan(contactLeg, 'dialing', ringing, answered, {})
+  if (random.chance(0.25)) {
+    addSpan(leg, 'dialing', ringing, answered, {
+      disconnectType: 'peer',
+      sipResponseCodes: [480],
+      q850ResponseCodes: [19],
+    })
+    return answered
+  }
+  addSpan(leg, 'dialing', ringing, answered, {})
+  const ends = hangUp(pen)
+  const end = talk(pen, leg, answered, undefined, voiceTempo, ends.agent)
+  finishVoice(pen, leg, end)
+  addSpan(contactLeg, 'interact', answered, end, ends.customer)
+  addStats(pen, contactLeg, end)
+  return end
+}

@@ -1,0 +1,226 @@
+import { firstNames, lastNames } from './org.ts'
+import type { Flow, Org, Queue, User } from './org.ts'
+import type { Random } from './random.ts'
+import { iso } from './story.ts'
+import type { Json, Leg, Participant, Span, Story } from './story.ts'
+
+export type QueueMedia = keyof Queue['serviceLevelMs']
+
+/** An invented person outside the organization. */
+export interface Contact {
+  readonly name: string
+  readonly phone: string
+  readonly email: string
+  readonly id: string
+  readonly organizationId: string
+}
+
+/** What a scenario writes with: the story, the organization, the randomness of this conversation. */
+export interface Pen {
+  readonly story: Story
+  readonly org: Org
+  readonly random: Random
+  readonly contact: Contact
+}
+
+/** Starts a story at an instant; id, contact and all that follows come from the random source. */
+export function createPen(org: Org, random: Random, start: number): Pen {
+  const name = `${random.pick(firstNames)} ${random.pick(lastNames)}`
+  // North American numbers 555-0100 to 555-0199 are set aside for fiction.
+  const phone = `+1${random.pick(['212', '312', '415', '503', '617', '702'])}55501${String(random.int(0, 99)).padStart(2, '0')}`
+  const email = `${name
+    .normalize('NFKD')
+    .replaceAll(/[^A-Za-z ]/g, '')
+    .toLowerCase()
+    .replaceAll(' ', '.')}${random.int(1, 999)}@example.com`
+  return {
+    org,
+    random,
+    contact: { name, phone, email, id: random.uuid(), organizationId: random.uuid() },
+    story: {
+      id: random.uuid(),
+      start,
+      head: {},
+      divisions: [{ id: org.divisions[0]?.id ?? '', at: start }],
+      participants: [],
+      pauses: [],
+      late: [],
+    },
+  }
+}
+
+/** Adds a participant without sessions. */
+export function addParticipant(pen: Pen, purpose: string, fields: Json = {}): Participant {
+  const participant: Participant = { fields: { participantId: pen.random.uuid(), purpose, ...fields }, legs: [] }
+  pen.story.participants.push(participant)
+  return participant
+}
+
+/** Adds the person outside as a participant. */
+export function addContact(pen: Pen, purpose = 'customer'): Participant {
+  const { contact, random } = pen
+  return addParticipant(pen, purpose, {
+    participantName: contact.name,
+    ...(random.chance(0.7) && { externalContactId: contact.id }),
+    ...(random.chance(0.1) && { externalOrganizationId: contact.organizationId }),
+  })
+}
+
+/** Adds an agent as a participant. */
+export function addAgent(pen: Pen, user: User, purpose = 'agent'): Participant {
+  const { random } = pen
+  return addParticipant(pen, purpose, {
+    ...(random.chance(0.5) && { participantName: user.name }),
+    ...(random.chance(0.6) && { teamId: user.teamId }),
+    ...(random.chance(0.05) && { screenRecording: random.chance(0.8) }),
+    ...(random.chance(0.01) && { flaggedReason: 'general' }),
+    userId: user.id,
+  })
+}
+
+/** Adds a session to a participant. */
+export function addLeg(
+  pen: Pen,
+  participant: Participant,
+  session: Json,
+  more: { flow?: Json; queue?: NonNullable<Leg['queue']> } = {},
+): Leg {
+  const leg: Leg = {
+    purpose: participant.fields['purpose'] as string,
+    session: { sessionId: pen.random.uuid(), ...session },
+    spans: [],
+    stated: [],
+    stats: [],
+    flow: more.flow,
+    queue: more.queue,
+    waitedMs: undefined,
+    partOfCallback: false,
+  }
+  participant.legs.push(leg)
+  return leg
+}
+
+/** Adds a stretch to a session; the end is Infinity where it never ends by itself. */
+export function addSpan(leg: Leg, type: string, start: number, end: number, fields: Json = {}): Span {
+  const span: Span = { type, start, end, fields }
+  leg.spans.push(span)
+  return span
+}
+
+/** States a metric of a session at an instant. */
+export function state(leg: Leg, name: string, value: number, at: number): void {
+  leg.stated.push({ name, value, at })
+}
+
+/** A division joins the conversation, as queues, flows and users of it do. */
+export function joinDivision(pen: Pen, divisionId: string, at: number): void {
+  pen.story.divisions.push({ id: divisionId, at })
+}
+
+/** The fields that every voice session has. */
+export function voiceSession(pen: Pen, direction: 'inbound' | 'outbound', session: Json = {}): Json {
+  const { random, org, contact } = pen
+  return {
+    ani: direction === 'inbound' ? `tel:${contact.phone}` : 'tel:+18005550100',
+    direction,
+    dnis: direction === 'inbound' ? 'tel:+18005550100' : `tel:${contact.phone}`,
+    edgeId: random.pick(org.edges),
+    mediaType: 'voice',
+    protocolCallId: random.uuid(),
+    provider: 'Edge',
+    remote: contact.name,
+    remoteNameDisplayable: contact.name,
+    sessionDnis: direction === 'inbound' ? 'tel:+18005550100' : `tel:${contact.phone}`,
+    ...session,
+  }
+}
+
+/** Adds figures about a call's audio at the end of a session, and sometimes on the way. */
+export function addStats(pen: Pen, leg: Leg, at: number): void {
+  const { random } = pen
+  const mos = 4.9 - random.next() * (random.chance(0.05) ? 2.4 : 0.5)
+  leg.stats.push({
+    codecs: [random.chance(0.6) ? 'audio/opus' : 'audio/PCMA'],
+    ...(random.chance(0.3) && { discardedPackets: random.int(1, 40) }),
+    ...(random.chance(0.03) && { duplicatePackets: random.int(1, 9) }),
+    eventTime: iso(at),
+    ...(random.chance(0.03) && { invalidPackets: random.int(1, 9) }),
+    maxLatencyMs: random.int(10, 180),
+    minMos: mos,
+    minRFactor: 20 + mos * 15,
+    ...(random.chance(0.04) && { overrunPackets: random.int(1, 30) }),
+    receivedPackets: random.int(200, 30_000),
+    ...(random.chance(0.06) && { underrunPackets: random.int(1, 30) }),
+  })
+}
+
+/** A queue that a conversation may enter; a few queues get most of the work. */
+export function pickQueue(pen: Pen): Queue {
+  const { queues } = pen.org
+  return queues[Math.min(Math.floor(pen.random.next() ** 2 * queues.length), queues.length - 1)] as Queue
+}
+
+/** An agent who works on a queue. */
+export function pickAgent(pen: Pen, queue: Queue, not?: User): User {
+  const ids = queue.userIds.filter((id) => id !== not?.id)
+  const id = pen.random.pick(ids)
+  return pen.org.users.find((user) => user.id === id) as User
+}
+
+/** One of the organization's flows of a type. */
+export function flowOf(pen: Pen, type: string): Flow {
+  return pen.random.pick(pen.org.flows.filter((flow) => flow.type === type))
+}
+
+/** What a session says of the run of a flow. */
+export function flowRun(
+  pen: Pen,
+  flow: Flow,
+  run: { entry: string; entryType: string; exitReason: string; queue?: Queue | undefined; from: number; to: number },
+): Json {
+  const { random, org } = pen
+  const outcomes = org.outcomes
+    .filter(() => random.chance(0.25))
+    .map((outcome) => {
+      const value = random.chance(0.8) ? 'SUCCESS' : 'FAILURE'
+      return {
+        flowOutcome: `${outcome.id}:${value}`,
+        ...(value === 'SUCCESS' && { flowOutcomeEndTimestamp: iso(run.to) }),
+        flowOutcomeId: outcome.id,
+        flowOutcomeStartTimestamp: iso(run.from),
+        flowOutcomeValue: value,
+      }
+    })
+  return {
+    endingLanguage: random.chance(0.9) ? 'en-us' : 'de-de',
+    entryReason: run.entry,
+    entryType: run.entryType,
+    exitReason: run.exitReason,
+    flowId: flow.id,
+    flowName: flow.name,
+    flowType: flow.type,
+    flowVersion: flow.version,
+    ...(random.chance(0.02) && { issuedCallback: false }),
+    ...(run.exitReason === 'DISCONNECT' &&
+      random.chance(0.2) && { recognitionFailureReason: random.pick(['NOINPUT', 'NOMATCH']) }),
+    startingLanguage: 'en-us',
+    ...(run.queue && {
+      transferTargetAddress: run.queue.id,
+      transferTargetName: run.queue.name,
+      transferType: 'ACD',
+    }),
+    ...(outcomes.length > 0 && { outcomes }),
+  }
+}
+
+/** What a segment says of the routing that was asked for. */
+export function routing(pen: Pen, queue: Queue): Json {
+  const { random, org } = pen
+  return {
+    queueId: queue.id,
+    ...(random.chance(0.2) && { requestedLanguageId: random.pick(org.languages).id }),
+    ...(random.chance(0.25) && {
+      requestedRoutingSkillIds: random.sample(org.skills, random.int(1, 2)).map(({ id }) => id),
+    }),
+  }
+}

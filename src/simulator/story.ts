@@ -1,0 +1,155 @@
+import { metricsOf } from './metrics.ts'
+
+/** A JSON object as the API gives it. */
+export type Json = Record<string, unknown>
+
+/** What a participant does in a stretch of a session, in milliseconds since 1970. */
+export interface Span {
+  readonly type: string
+  readonly start: number
+  end: number
+  /** Further fields of the segment. */
+  readonly fields: Json
+}
+
+/** A metric that a scenario states itself, beside those that follow from the spans. */
+export interface StatedMetric {
+  readonly name: string
+  readonly value: number
+  readonly at: number
+}
+
+/** One session of a participant, told whole: from its first span to its last. */
+export interface Leg {
+  readonly purpose: string
+  readonly session: Json
+  readonly spans: Span[]
+  readonly stated: StatedMetric[]
+  readonly stats: Json[]
+  readonly flow: Json | undefined
+  /** For a queue leg: how it ends and by which targets it is measured. */
+  readonly queue:
+    | {
+        outcome: 'answered' | 'abandoned' | 'flowOut'
+        readonly serviceLevelMs: number
+        readonly shortAbandonMs: number
+      }
+    | undefined
+  /** For an agent who answered from a queue: how long the customer had waited. */
+  waitedMs: number | undefined
+  /** The call of a callback: handled by the callback's own session, which counts the handling. */
+  partOfCallback: boolean
+}
+
+export interface Participant {
+  readonly fields: Json
+  readonly legs: Leg[]
+}
+
+/** An evaluation, survey or resolution as it stands from an instant on; a later one with the same id replaces it. */
+export interface LateNews {
+  readonly at: number
+  readonly list: 'evaluations' | 'surveys' | 'resolutions'
+  readonly id: string
+  readonly value: Json
+}
+
+/** The whole life of a conversation, what is yet to come included. `asOf` tells how much of it the API shows at an instant. */
+export interface Story {
+  readonly id: string
+  start: number
+  /** Fields of the conversation beside its id, times, divisions and lists. */
+  readonly head: Json
+  readonly divisions: { readonly id: string; readonly at: number }[]
+  readonly participants: Participant[]
+  /** When it was over for a time: [end, start of the next activity]. */
+  readonly pauses: (readonly [number, number])[]
+  readonly late: LateNews[]
+  /** Overrides the end that follows from the spans; null: it never ends by itself. */
+  end?: number | null
+}
+
+/** `2026-03-01T12:00:00.000Z`, the API's spelling of an instant. */
+export function iso(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}
+
+/** When the last participant leaves: the latest end of a span, after-call work apart. Null for a story without end. */
+export function endOf(story: Story): number | null {
+  if (story.end !== undefined) return story.end
+  let end = story.start
+  for (const { legs } of story.participants)
+    for (const { spans } of legs) for (const span of spans) if (span.type !== 'wrapup' && span.end > end) end = span.end
+  return end
+}
+
+/** Writes a leg as the session of the API, metrics included. */
+function writeSession(leg: Leg): Json {
+  const segments = leg.spans.map((span) => ({
+    conference: false,
+    ...span.fields,
+    ...(span.end === Infinity ? {} : { segmentEnd: iso(span.end) }),
+    segmentStart: iso(span.start),
+    segmentType: span.type,
+  }))
+  const metrics = metricsOf(leg)
+    .sort((a, b) => a.at - b.at)
+    .map(({ name, value, at }) => ({ emitDate: iso(at), name, value }))
+  return {
+    ...leg.session,
+    ...(leg.stats.length > 0 && { mediaEndpointStats: leg.stats }),
+    ...(leg.flow && { flow: leg.flow }),
+    ...(metrics.length > 0 && { metrics }),
+    segments,
+  }
+}
+
+function lowest(story: Story, field: string): number | undefined {
+  let min: number | undefined
+  for (const { legs } of story.participants)
+    for (const { stats } of legs)
+      for (const stat of stats) {
+        const value = stat[field]
+        if (typeof value === 'number' && (min === undefined || value < min)) min = value
+      }
+  return min
+}
+
+/** Writes the whole life of a conversation as the API's JSON. Late news are not in it: `asOf` adds them. */
+export function writeConversation(story: Story): Json {
+  const end = endOf(story)
+  const mos = lowest(story, 'minMos')
+  const rFactor = lowest(story, 'minRFactor')
+  return {
+    ...(end !== null && end !== Infinity && { conversationEnd: iso(end) }),
+    conversationId: story.id,
+    conversationStart: iso(story.start),
+    ...(mos !== undefined && { mediaStatsMinConversationMos: mos }),
+    ...(rFactor !== undefined && { mediaStatsMinConversationRFactor: rFactor }),
+    ...story.head,
+    participants: story.participants.map(({ fields, legs }) => ({ ...fields, sessions: legs.map(writeSession) })),
+  }
+}
+
+/**
+ * Ends a story at an instant: what would come later never happens, and whatever is open then is closed.
+ */
+export function endStory(story: Story, at: number): void {
+  for (const { legs } of story.participants) {
+    for (const leg of legs) {
+      const begun = leg.spans.filter((span) => span.start < at)
+      for (const span of begun) {
+        if (span.end <= at) continue
+        span.end = at
+        if (leg.queue?.outcome === 'answered') leg.queue.outcome = 'abandoned'
+      }
+      leg.spans.splice(0, leg.spans.length, ...begun)
+      leg.stated.splice(0, leg.stated.length, ...leg.stated.filter((metric) => metric.at <= at))
+      leg.stats.splice(0, leg.stats.length, ...leg.stats.filter((stat) => String(stat['eventTime']) <= iso(at)))
+    }
+    legs.splice(0, legs.length, ...legs.filter((leg) => leg.spans.length > 0))
+  }
+  story.participants.splice(0, story.participants.length, ...story.participants.filter(({ legs }) => legs.length > 0))
+  story.pauses.splice(0, story.pauses.length, ...story.pauses.filter(([, again]) => again <= at))
+  story.end = at
+}
