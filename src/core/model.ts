@@ -579,14 +579,14 @@ export const model = {
         type: 'text',
         description: 'How the flow ended, e.g. DISCONNECT, TRANSFER, FLOW_ERROR_DISCONNECT.',
       },
-      flowId: { type: 'text', description: 'The flow.' },
-      flowName: { type: 'text', description: 'Its name at that time.' },
+      flowId: { type: 'text', description: 'Id of the flow.' },
+      flowName: { type: 'text', description: 'Name of the flow at that time.' },
       flowType: {
         type: 'text',
         description:
-          'Its kind, e.g. INBOUNDCALL, INQUEUECALL, INBOUNDEMAIL, BOT, DIGITALBOT, WORKFLOW, VOICESURVEY, SURVEYINVITE, COMMONMODULE.',
+          'Kind of the flow, e.g. INBOUNDCALL, INQUEUECALL, INBOUNDEMAIL, BOT, DIGITALBOT, WORKFLOW, VOICESURVEY, SURVEYINVITE, COMMONMODULE.',
       },
-      flowVersion: { type: 'text', description: 'Its published version, as text such as 22.0.' },
+      flowVersion: { type: 'text', description: 'Published version of the flow, as text such as 22.0.' },
       issuedCallback: { type: 'boolean', description: 'Whether the flow created a callback.' },
       recognitionFailureReason: {
         type: 'text',
@@ -650,7 +650,7 @@ export const model = {
       evaluatorId: { type: 'text', description: 'User who evaluates.' },
       eventTime: { type: 'timestamptz', description: 'When the evaluation reached its present state.' },
       formId: { type: 'text', description: 'Version of the form.' },
-      formName: { type: 'text', description: "The form's name." },
+      formName: { type: 'text', description: 'Name of the form.' },
       queueId: { type: 'text', description: 'Queue of the evaluated part.' },
       released: { type: 'boolean', description: 'Whether the agent may see it.' },
       rescored: { type: 'boolean', description: 'Whether the scores were changed after the first time.' },
@@ -673,7 +673,7 @@ export const model = {
       surveyCompletedDate: { type: 'timestamptz', description: 'When the customer completed it. Absent until then.' },
       surveyFormContextId: { type: 'text', description: 'Id that all versions of the form share.' },
       surveyFormId: { type: 'text', description: 'Version of the form.' },
-      surveyFormName: { type: 'text', description: "The form's name." },
+      surveyFormName: { type: 'text', description: 'Name of the form.' },
       surveyId: { type: 'text', description: 'Id of the survey.' },
       surveyPartialResponse: { type: 'boolean', description: 'Whether required questions were left unanswered.' },
       surveyPromoterScore: {

@@ -1,0 +1,92 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+
+import { decimalOf, parseJson, storableJson, storableText } from '../../src/core/json.ts'
+import { nastyNumbers } from '../support/arbitrary-conversation.ts'
+
+describe('parseJson', () => {
+  it.each(nastyNumbers)('keeps %s exactly, wherever it stands', (source) => {
+    for (const [before, after] of [
+      ['', ''],
+      ['[', ']'],
+      ['{ "a" : ', ' }'],
+      ['[0,\n', '\n]'],
+    ] as const) {
+      const printed = JSON.stringify(parseJson(before + source + after))
+      const compact = [before, after].map((around) => around.replaceAll(/\s/g, '').length) as [number, number]
+      expect(decimalOf(printed.slice(compact[0], printed.length - compact[1]))).toEqual(decimalOf(source))
+    }
+  })
+
+  it('gives plain numbers where doubles hold them', () => {
+    expect(
+      parseJson('[5.0,1e2,0.30000000000000004,4.882592870967742,1.7976931348623157e308,9007199254740992]'),
+    ).toEqual([5, 100, 0.30000000000000004, 4.882592870967742, 1.7976931348623157e308, 9007199254740992])
+  })
+
+  it('reads what looks like a number inside a text as text', () => {
+    expect(parseJson('{"a":"x, 12345678901234567890","b":":1e999"}')).toEqual({
+      a: 'x, 12345678901234567890',
+      b: ':1e999',
+    })
+  })
+
+  it('keeps any decimal to the last digit', () => {
+    const decimal = fc
+      .tuple(
+        fc.boolean(),
+        fc.bigInt({ min: 0n, max: 10n ** 30n }),
+        fc.nat({ max: 40 }),
+        fc.integer({ min: -450, max: 450 }),
+      )
+      .map(([minus, integer, fraction, exponent]) => `${minus ? '-' : ''}${integer}.${fraction}e${exponent}`)
+    fc.assert(
+      fc.property(decimal, (source) => {
+        expect(decimalOf(JSON.stringify(parseJson(`[${source}]`)).slice(1, -1))).toEqual(decimalOf(source))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('keeps an own key __proto__ beside exact numbers', () => {
+    expect(JSON.stringify(parseJson('{"__proto__":{"a":12345678901234567890}}'))).toBe(
+      '{"__proto__":{"a":12345678901234567890}}',
+    )
+  })
+
+  it.each(['', '{', '[1,]', 'undefined', '<html>'])('throws a SyntaxError on %j', (text) => {
+    expect(() => parseJson(text)).toThrow(SyntaxError)
+  })
+})
+
+describe('storableJson', () => {
+  it.each([
+    ['{"a":"\\u0000","b":"\\ud800x","c":"\\ud83d\\ude00"}', '{"a":"\uFFFD","b":"\uFFFDx","c":"😀"}'],
+    ['{"\\u0000":1,"\\udfff":2}', '{"\uFFFD":2}'],
+    ['"\\\\u0000"', '"\\\\u0000"'],
+    ['[1e400,-1e-400]', '[1e400,-1e-400]'],
+    ['[1e1000,1e-2000,-1e9999999999]', '["1e1000","1e-2000","-1e9999999999"]'],
+    [`[${'9'.repeat(1001)}]`, `["${'9'.repeat(1001)}"]`],
+    [`[${'9'.repeat(1000)}]`, `[${'9'.repeat(1000)}]`],
+    ['{"__proto__":"\\u0000"}', '{"__proto__":"\uFFFD"}'],
+    ['null', 'null'],
+  ])('%s → %s', (text, stored) => {
+    expect(storableJson(parseJson(text))).toBe(stored)
+  })
+
+  it('turns what is nested deeper than 500 levels into text', () => {
+    const deep = (levels: number) => `${'['.repeat(levels)}1${']'.repeat(levels)}`
+    expect(storableJson(parseJson(deep(500)))).toBe(deep(500))
+    expect(storableJson(parseJson(deep(502)))).toBe(`${'['.repeat(500)}"[[1]]"${']'.repeat(500)}`)
+    expect(storableJson(parseJson(deep(50_000)))).toHaveLength(50_000 * 2 + 3)
+  })
+})
+
+it('storableText replaces what UTF-8 or Postgres can not hold, and nothing else', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      expect(storableText(text)).toBe(Buffer.from(text).toString().replaceAll('\0', '\uFFFD'))
+    }),
+  )
+  expect(storableText('\uD83D\uDE00\uD83D')).toBe('😀\uFFFD')
+})
