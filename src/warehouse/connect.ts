@@ -1,5 +1,5 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
-import pg from 'pg'
+import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
 import type { Database } from './database.ts'
 import { toEtlError } from './database-error.ts'
 
@@ -15,11 +15,11 @@ export interface ConnectOptions {
 /** The warehouse's connections. `db` and `pool` share them. */
 export interface Warehouse extends AsyncDisposable {
   readonly db: Kysely<Database>
-  readonly pool: pg.Pool
+  readonly pool: Pool
   /** Months (YYYY-MM) whose partitions are known to exist. */
   readonly knownMonths: Set<string>
   /** Opens a connection of its own beside the pool, for session-level locks. The caller ends it. */
-  connectAlone(purpose: string): Promise<pg.Client>
+  connectAlone(purpose: string): Promise<Client>
   close(): Promise<void>
 }
 
@@ -33,15 +33,18 @@ export function parseBigint(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(text)
 }
 
-const parsers: pg.CustomTypesConfig = {
+// the types know only the ids of scalars
+const defaultParser = types.getTypeParser as CustomTypesConfig['getTypeParser']
+
+const parsers: CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (oid === int8 && format !== 'binary') return parseBigint
     if (oid === int8Array && format !== 'binary') {
       return (text: string) => text.slice(1, -1).split(',').filter(Boolean).map(parseBigint)
     }
-    return pg.types.getTypeParser(oid, format)
+    return defaultParser(oid, format)
   },
-} as pg.CustomTypesConfig
+}
 
 // Not as startup parameters, which poolers refuse. The server's own limits are meant for interactive users; ours wait
 // for nothing but locks, and those not for ever. JIT costs more than it gains on statements over many partitions.
@@ -49,13 +52,16 @@ const sessionSettings = `set statement_timeout = 0; set lock_timeout = '2min';
   set idle_in_transaction_session_timeout = '5min'; set timezone = 'UTC'; set datestyle = 'ISO';
   set intervalstyle = 'postgres'; set jit = off; set extra_float_digits = 1`
 
+// the pool waits for it before it hands the connection out, though its types don't say so
+const prepareSession = (client: ClientBase): unknown => client.query(sessionSettings)
+
 /**
  * Opens the warehouse; connections are made when needed, so a wrong address shows at the first query. The URL's sslmode
  * is honoured with node-postgres' meaning of it (require and stronger verify the certificate; no-verify does not).
  */
 export function connect(databaseUrl: string, options: ConnectOptions = {}): Warehouse {
   const applicationName = options.applicationName ?? defaultApplicationName
-  const config: pg.ClientConfig = {
+  const config: ClientConfig = {
     connectionString: databaseUrl,
     application_name: applicationName,
     connectionTimeoutMillis: 15_000,
@@ -63,15 +69,12 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
     keepAliveInitialDelayMillis: 10_000,
     types: parsers,
   }
-  const pool = new pg.Pool({
+  const pool = new Pool({
     ...config,
     max: options.max ?? 8,
     idleTimeoutMillis: 60_000,
-    // runs before the connection is handed out
-    onConnect: async (client: pg.ClientBase) => {
-      await client.query(sessionSettings)
-    },
-  } as pg.PoolConfig)
+    onConnect: prepareSession,
+  })
   pool.on('error', (error) => options.onConnectionLost?.(error))
   // a connection that breaks while it is checked out emits an error beside failing its query
   pool.on('connect', (client) => client.on('error', () => {}))
@@ -85,7 +88,7 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
     close,
     [Symbol.asyncDispose]: close,
     async connectAlone(purpose) {
-      const client = new pg.Client({ ...config, application_name: `${applicationName} ${purpose}`.slice(0, 63) })
+      const client = new Client({ ...config, application_name: `${applicationName} ${purpose}`.slice(0, 63) })
       client.on('error', () => {})
       await client.connect()
       await client.query(sessionSettings)
@@ -100,7 +103,7 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
  */
 export async function withTransaction<Result>(
   warehouse: Warehouse,
-  work: (trx: Transaction<Database>, client: pg.PoolClient) => Promise<Result>,
+  work: (trx: Transaction<Database>, client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await warehouse.pool.connect()
   let broken: Error | undefined
@@ -126,7 +129,7 @@ export async function checkConnection(warehouse: Warehouse): Promise<void> {
   }
 }
 
-function boundTo(client: pg.PoolClient): Kysely<Database> {
+function boundTo(client: PoolClient): Kysely<Database> {
   const pool = {
     // Kysely reads `options` of the pool and releases the connection when the transaction is over; we release it ourselves
     options: {},
@@ -140,7 +143,7 @@ function boundTo(client: pg.PoolClient): Kysely<Database> {
       }),
     end: async () => {},
   }
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: pool as unknown as pg.Pool }) })
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 
 function isServerError(error: unknown): boolean {

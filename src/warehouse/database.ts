@@ -3,6 +3,7 @@ import type { GenesysTables, TableName } from '../core/columns.ts'
 
 /** Written as Date or as text (which keeps microseconds), read as Date. */
 type Instant = ColumnType<Date, Date | string, Date | string>
+type InstantByDefault = ColumnType<Date, Date | string | undefined, Date | string>
 type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
 /** Written as JSON text, read as the value. */
 type Json<Value> = ColumnType<Value, string, string>
@@ -17,9 +18,9 @@ export interface RunsTable {
   id: GeneratedAlways<number>
   job: string
   trigger: string
-  started_at: Generated<Instant>
+  started_at: InstantByDefault
   finished_at: OptionalInstant
-  cycle_started_at: Generated<Instant>
+  cycle_started_at: InstantByDefault
   status: Generated<RunStatus>
   parameters: Json<JsonRecord>
   plan: OptionalJson<unknown>
@@ -44,7 +45,7 @@ export interface WindowsTable {
   hits: number | null
   counts: OptionalJson<JsonRecord>
   read_at: OptionalInstant
-  recorded_at: Generated<Instant>
+  recorded_at: InstantByDefault
   next_attempt_at: OptionalInstant
   error_code: string | null
   error: string | null
@@ -74,8 +75,8 @@ export interface RejectedRecordsTable {
   raw_hash: string
   times: Generated<number>
   run_id: number | null
-  rejected_at: Generated<Instant>
-  last_rejected_at: Generated<Instant>
+  rejected_at: InstantByDefault
+  last_rejected_at: InstantByDefault
   resolved_at: OptionalInstant
 }
 
@@ -83,7 +84,7 @@ export interface RejectedRecordsTable {
 export interface MetaTable {
   key: string
   value: Json<unknown>
-  updated_at: Generated<Instant>
+  updated_at: InstantByDefault
 }
 
 type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }

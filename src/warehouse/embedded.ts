@@ -20,7 +20,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import pg from 'pg'
+import { Client } from 'pg'
 import { EtlError } from '../errors.ts'
 import { postgresBinaries, sharedFolder, shortHash } from './embedded-binaries.ts'
 import { canEnter, unprivilegedAccount, type Account } from './unprivileged-user.ts'
@@ -218,7 +218,7 @@ async function runningPort(instance: Instance, password: string): Promise<number
 }
 
 async function servesFolder(port: number, password: string, data: string): Promise<boolean> {
-  const client = new pg.Client({
+  const client = new Client({
     host: '127.0.0.1',
     port,
     user: 'postgres',
@@ -242,7 +242,7 @@ async function servesFolder(port: number, password: string, data: string): Promi
 async function createDatabase(url: string): Promise<void> {
   const admin = new URL(url)
   admin.pathname = '/postgres'
-  const client = new pg.Client({ connectionString: admin.href, ssl: false })
+  const client = new Client({ connectionString: admin.href, ssl: false })
   client.on('error', () => {})
   await client.connect()
   try {

@@ -11,11 +11,12 @@ import { applyRepeatables, dropRepeatables, readViewFiles } from './views.ts'
 const migrationsFolder = path.join(import.meta.dirname, '..', '..', 'migrations')
 const viewsFolder = path.join(migrationsFolder, 'views')
 
-export interface MigrationStatus {
-  readonly executed: readonly string[]
-  readonly pending: readonly string[]
-  /** Executed on this database, but unknown to this version of the code. */
-  readonly unknown: readonly string[]
+export interface MigrationState {
+  readonly name: string
+  /** null: the database lacks it. */
+  readonly executedAt: Date | null
+  /** false: the database has it, but this version of the code does not know it. */
+  readonly known: boolean
 }
 
 /**
@@ -34,24 +35,24 @@ export async function migrateUp(db: Kysely<Database>): Promise<string[]> {
 
 /** Undoes the last migration. The first one's undoing drops all data. Returns what was undone. */
 export async function migrateDown(db: Kysely<Database>): Promise<string[]> {
-  const status = await migrationStatus(db)
-  refuseNewer(status)
-  if (status.executed.length === 0) return []
+  const states = await migrationStatus(db)
+  refuseNewer(states)
+  if (states.every(({ executedAt }) => executedAt === null)) return []
   // views stand on the tables; the next migration up creates them again
   await dropRepeatables(db)
   return outcome(await migrator(db).migrateDown(), 'down')
 }
 
-/** Which migrations the database has, and which it lacks. */
-export async function migrationStatus(db: Kysely<Database>): Promise<MigrationStatus> {
+/** Every migration that the code or the database knows, by name. */
+export async function migrationStatus(db: Kysely<Database>): Promise<MigrationState[]> {
   try {
-    const known = Object.keys(await provider().getMigrations()).sort()
+    const known = Object.keys(await provider().getMigrations())
     const executed = await selectExecuted(db)
-    return {
-      executed,
-      pending: known.filter((name) => !executed.includes(name)),
-      unknown: executed.filter((name) => !known.includes(name)),
-    }
+    return [...new Set([...known, ...executed.keys()])].sort().map((name) => ({
+      name,
+      executedAt: executed.get(name) ?? null,
+      known: known.includes(name),
+    }))
   } catch (error) {
     throw toEtlError(error, 'reading which migrations it has')
   }
@@ -59,22 +60,24 @@ export async function migrationStatus(db: Kysely<Database>): Promise<MigrationSt
 
 /** Throws SCHEMA_BEHIND or SCHEMA_NEWER, with what to run, unless the schema is the one that this code expects. */
 export async function requireCurrentSchema(db: Kysely<Database>): Promise<void> {
-  const status = await migrationStatus(db)
-  refuseNewer(status)
-  if (status.pending.length === 0) return
-  throw new EtlError(`The database lacks ${status.pending.length} migration(s): ${status.pending.join(', ')}`, {
+  const states = await migrationStatus(db)
+  refuseNewer(states)
+  const pending = states.filter(({ executedAt }) => executedAt === null).map(({ name }) => name)
+  if (pending.length === 0) return
+  throw new EtlError(`The database lacks ${pending.length} migration(s): ${pending.join(', ')}`, {
     code: 'SCHEMA_BEHIND',
     kind: 'fatal',
     hint: 'Run: npm run etl -- migrate (or set AUTO_MIGRATE=true)',
   })
 }
 
-async function selectExecuted(db: Kysely<Database>): Promise<string[]> {
+async function selectExecuted(db: Kysely<Database>): Promise<Map<string, Date>> {
   const { rows } = await sql<{ present: boolean }>`
     select to_regclass('etl.kysely_migration') is not null as present`.execute(db)
-  if (!rows[0]?.present) return []
-  const executed = await sql<{ name: string }>`select name from etl.kysely_migration order by name`.execute(db)
-  return executed.rows.map((row) => row.name)
+  if (!rows[0]?.present) return new Map()
+  const executed = await sql<{ name: string; timestamp: string }>`
+    select name, timestamp from etl.kysely_migration`.execute(db)
+  return new Map(executed.rows.map(({ name, timestamp }) => [name, new Date(timestamp)]))
 }
 
 function provider(): FileMigrationProvider {
@@ -90,7 +93,8 @@ function migrator(db: Kysely<Database>): Migrator {
   return new Migrator({ db, provider: provider(), migrationTableSchema: 'etl' })
 }
 
-function refuseNewer({ unknown }: MigrationStatus): void {
+function refuseNewer(states: readonly MigrationState[]): void {
+  const unknown = states.filter(({ known }) => !known).map(({ name }) => name)
   if (unknown.length === 0) return
   throw new EtlError(`The database was migrated by a newer version of genesys-etl (${unknown.join(', ')})`, {
     code: 'SCHEMA_NEWER',

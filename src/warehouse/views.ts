@@ -5,6 +5,7 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import { EtlError } from '../errors.ts'
 import { commentStatements } from './comments.ts'
 import type { Database } from './database.ts'
+import { selectMeta, upsertMeta } from './meta.ts'
 
 /** One view, in one file: `migrations/views/NNN-some-name.sql` defines `reporting.some_name`. */
 export interface ViewFile {
@@ -145,23 +146,6 @@ async function selectGrants(trx: Transaction<Database>, names: readonly string[]
     trx,
   )
   return rows.map((row) => row.statement)
-}
-
-/** The value of a fact in etl.meta, or undefined. */
-export async function selectMeta<Value>(db: Kysely<Database>, key: string): Promise<Value | undefined> {
-  const row = await db.selectFrom('etl.meta').select('value').where('key', '=', key).executeTakeFirst()
-  return row?.value as Value | undefined
-}
-
-/** Writes a fact to etl.meta. */
-export async function upsertMeta(db: Kysely<Database>, key: string, value: unknown): Promise<void> {
-  await db
-    .insertInto('etl.meta')
-    .values({ key, value: JSON.stringify(value) })
-    .onConflict((conflict) =>
-      conflict.column('key').doUpdateSet({ value: JSON.stringify(value), updated_at: sql<Date>`now()` }),
-    )
-    .execute()
 }
 
 function hash(text: string): string {

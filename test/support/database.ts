@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import { Client } from 'pg'
 import { afterAll, inject } from 'vitest'
 
 export interface TestDatabase extends AsyncDisposable {
@@ -36,6 +36,8 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
 /** Registers the file's database for removal after its tests; keeps and names it if one failed on a lasting server. */
 export async function createFileDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
   const database = await createTestDatabase(options)
+  // vitest wants the first argument destructured
+  // oxlint-disable-next-line no-empty-pattern
   afterAll(async ({}, suite) => {
     if (inject('postgres').keepFailed && hasFailed(suite)) {
       process.stderr.write(`kept the database ${database.name}, since a test of this file failed\n`)
@@ -69,8 +71,8 @@ async function retryWhileBusy(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-async function withAdmin(adminUrl: string, work: (admin: pg.Client) => Promise<void>): Promise<void> {
-  const admin = new pg.Client({ connectionString: adminUrl })
+async function withAdmin(adminUrl: string, work: (admin: Client) => Promise<void>): Promise<void> {
+  const admin = new Client({ connectionString: adminUrl })
   admin.on('error', () => {})
   await admin.connect()
   try {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
+import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
 import { connect } from '../../src/warehouse/connect.ts'
 import { startEmbeddedPostgres } from '../../src/warehouse/embedded.ts'
@@ -53,8 +53,8 @@ async function dropTemplate(adminUrl: string, template: string): Promise<void> {
   await withAdmin(adminUrl, (admin) => admin.query(`drop database if exists ${template}`))
 }
 
-async function withAdmin(adminUrl: string, work: (admin: pg.Client) => Promise<unknown>): Promise<void> {
-  const admin = new pg.Client({ connectionString: adminUrl })
+async function withAdmin(adminUrl: string, work: (admin: Client) => Promise<unknown>): Promise<void> {
+  const admin = new Client({ connectionString: adminUrl })
   admin.on('error', () => {})
   await admin.connect().catch((cause: unknown) => {
     throw new Error('Tests need the Postgres of TEST_DATABASE_URL; unset it to let them start one of their own', {

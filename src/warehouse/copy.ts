@@ -1,0 +1,80 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ClientBase } from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import { dataColumnsOf, type Column, type Row, type TableName, type Value } from '../core/columns.ts'
+import { storableJson, type JsonValue } from '../core/json.ts'
+
+type Encode = (value: NonNullable<Value>) => string
+
+/** Text of about this length is sent at once: large enough for few writes, small enough to keep memory flat. */
+const chunkLength = 64 * 1024
+
+/**
+ * Copies rows into a table of schema genesys inside the client's transaction. `constants`: further columns that have the
+ * same value in every row. Returns the number of rows that Postgres stored.
+ */
+export async function copyRows(
+  client: ClientBase,
+  table: TableName,
+  rows: readonly Row[],
+  constants: Readonly<Record<string, string | number | null>> = {},
+): Promise<number> {
+  if (rows.length === 0) return 0
+  const columns = dataColumnsOf(table)
+  const names = [...columns.map(({ name }) => name), ...Object.keys(constants)]
+  const stream = client.query(copyFrom(`copy genesys.${table} (${names.join(', ')}) from stdin`))
+  const tail = Object.values(constants)
+    .map((value) => `\t${value === null ? '\\N' : escapeText(String(value))}`)
+    .join('')
+  await pipeline(Readable.from(chunks(rows, encoders(columns), `${tail}\n`)), stream)
+  return stream.rowCount
+}
+
+/** Rows in COPY's text format, in pieces of about 64 kB. */
+export function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: string): Generator<Buffer> {
+  const width = encode.length
+  let text = ''
+  for (const row of rows) {
+    for (let column = 0; column < width; column++) {
+      const value = row[column]
+      if (column > 0) text += '\t'
+      text += value === null || value === undefined ? '\\N' : encode[column]!(value)
+    }
+    text += lineEnd
+    if (text.length >= chunkLength) {
+      yield Buffer.from(text)
+      text = ''
+    }
+  }
+  if (text !== '') yield Buffer.from(text)
+}
+
+/** One encoder a column, by its type. */
+export function encoders(columns: readonly Column[]): Encode[] {
+  return columns.map(({ type }) => byType[type])
+}
+
+const byType: Readonly<Record<Column['type'], Encode>> = {
+  text: (value) => escapeText(value as string),
+  timestamptz: (value) => value as string,
+  bigint: String,
+  integer: String,
+  'double precision': String,
+  boolean: (value) => (value === true ? 't' : 'f'),
+  'text[]': (value) => escapeText(`{${(value as readonly string[]).map(quoteElement).join(',')}}`),
+  'bigint[]': (value) => `{${(value as readonly (number | bigint)[]).join(',')}}`,
+  jsonb: (value) => escapeText(storableJson(value as JsonValue)),
+}
+
+const needsEscape = /[\\\n\r\t]/
+const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+// most values have nothing to escape, and test is much cheaper than replace
+function escapeText(text: string): string {
+  return needsEscape.test(text) ? text.replace(/[\\\n\r\t]/g, (character) => escapes[character]!) : text
+}
+
+function quoteElement(text: string): string {
+  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, String.raw`\$&`) : text}"`
+}
