@@ -42,6 +42,9 @@ export function put(target: Record<string, JsonValue>, key: string, value: JsonV
  */
 const suspectNumber = /[:[,]\s*(-?(?:[\d.]{16,}(?:[eE][+-]?\d+)?|[\d.]+[eE][+-]?\d{3,}))/g
 
+/** Digits inside a string need not be a number of JSON: `:0012…`, `1.2.3…`. */
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
 /**
  * JSON text → value, exact: a number that a double would change comes as a RawNumber, any other as a number.
  * Throws SyntaxError as JSON.parse does. Of a repeated key the last counts.
@@ -49,7 +52,8 @@ const suspectNumber = /[:[,]\s*(-?(?:[\d.]{16,}(?:[eE][+-]?\d+)?|[\d.]+[eE][+-]?
 export function parseJson(text: string): JsonValue {
   if (!/^\s*[[{]/.test(text)) return parseKeepingSource(text)
   for (const match of text.matchAll(suspectNumber)) {
-    if (typeof numberFrom(match[1]!) !== 'number') return parseKeepingSource(text)
+    const [, source = ''] = match
+    if (jsonNumber.test(source) && typeof numberFrom(source) !== 'number') return parseKeepingSource(text)
   }
   return JSON.parse(text) as JsonValue
 }

@@ -31,6 +31,11 @@ describe('parseJson', () => {
     })
   })
 
+  it('takes digits in a text for text even where they are no number of JSON', () => {
+    const texts = { a: ':00000000000000000012', b: ':1.2.3.4.5.6.7.8.9.10', c: ':-00000000000000000000e999' }
+    expect(parseJson(JSON.stringify(texts))).toEqual(texts)
+  })
+
   it('keeps any decimal to the last digit', () => {
     const decimal = fc
       .tuple(

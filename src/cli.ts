@@ -1,0 +1,152 @@
+/**
+ * argv → command. The only place that sets the exit code: 0 done, 1 failed and a human must act, 75 failed but worth
+ * trying again, 78 bad configuration or arguments, 130/143 interrupted.
+ */
+import { existsSync } from 'node:fs'
+import { Command, CommanderError, Option } from '@commander-js/extra-typings'
+import { backfill } from './commands/backfill.ts'
+import { demo } from './commands/demo.ts'
+import { doctor } from './commands/doctor.ts'
+import { migrate } from './commands/migrate.ts'
+import { createOutput, type Output } from './commands/print.ts'
+import { serve } from './commands/serve.ts'
+import { simulator } from './commands/simulator.ts'
+import { status } from './commands/status.ts'
+import { sync } from './commands/sync.ts'
+import { verify } from './commands/verify.ts'
+import { EtlError, exitCodeFor, Interrupted } from './errors.ts'
+
+/** What every command is handed. */
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly output: Output
+  /** Aborted by SIGINT or SIGTERM, with an Interrupted as its reason. */
+  readonly signal: AbortSignal
+}
+
+const stop = new AbortController()
+
+const program = new Command('genesys-etl')
+  .description('Brings the conversations of a Genesys Cloud contact centre into Postgres.')
+  .version('0.1.0')
+  .exitOverride()
+  .showHelpAfterError('Run with --help to see what is allowed.')
+
+program
+  .command('serve')
+  .description('run the scheduler and the HTTP server until SIGTERM')
+  .action(() => run(serve, {}))
+program
+  .command('sync')
+  .description('do once what the nightly tick does: read the lookback again and whatever is owed')
+  .addOption(json())
+  .action((options) => run(sync, options))
+program
+  .command('backfill')
+  .description('load the conversations that started in [from, to)')
+  .requiredOption('--from <date>', 'first date or instant, UTC')
+  .requiredOption('--to <date>', 'first date or instant that is not loaded any more, UTC')
+  .addOption(
+    new Option('--source <source>', 'which API to read from')
+      .choices(['query', 'jobs', 'auto'] as const)
+      .default('auto' as const),
+  )
+  .option('--concurrency <n>', 'requests in flight (default: HISTORY_CONCURRENCY)')
+  .option('--reload', 'read again what is covered', false)
+  .option('--dry-run', 'print windows, requests and the time to expect, and load nothing', false)
+  .addOption(json())
+  .action((options) => run(backfill, options))
+program
+  .command('migrate')
+  .description('bring the schema up to date, take its last migration back, or show where it stands')
+  .argument('[direction]', 'up, down or status', 'up')
+  .addOption(json())
+  .action((direction, options) => run(migrate, { direction, ...options }))
+program
+  .command('status')
+  .description('coverage, gaps, last runs, what is owed')
+  .addOption(json())
+  .action((options) => run(status, options))
+program
+  .command('doctor')
+  .description('check config, login, permissions, divisions, database and clock; say how to mend each')
+  .addOption(json())
+  .action((options) => run(doctor, options))
+program
+  .command('verify')
+  .description('read [from, to) again and compare it with the tables, field by field; exit 1 on any difference')
+  .requiredOption('--from <date>', 'first date or instant, UTC')
+  .requiredOption('--to <date>', 'first date or instant that is not compared any more, UTC')
+  .addOption(json())
+  .action((options) => run(verify, options))
+program
+  .command('simulator')
+  .description('serve a fake Genesys Cloud organization over HTTP')
+  .option('--port <n>', 'port on 127.0.0.1', '8090')
+  .option('--seed <n>', 'the same seed makes the same organization', '1')
+  .option('--days <n>', 'days of history before today', '14')
+  .option('--per-day <n>', 'conversations on a weekday', '1000')
+  .addOption(
+    new Option('--interval-reading <reading>', 'how intervals select')
+      .choices(['overlap', 'day'] as const)
+      .default('day' as const),
+  )
+  .option('--latency-ms <n>', 'time each request takes', '0')
+  .action((options) => run(simulator, { ...options, json: false }))
+program
+  .command('demo')
+  .description('simulator, Postgres and a first load in one; touches no database or organization of yours')
+  .option('--once', 'load, print the figures and exit', false)
+  .addOption(json())
+  .action((options) => run(demo, options))
+
+function json(): Option<'--json', undefined, false> {
+  return new Option('--json', 'JSON instead of text').default(false)
+}
+
+/** Runs a command with the environment, the output and the signal; its error becomes the exit code. */
+async function run<Options extends { readonly json?: boolean }>(
+  command: (options: Options, context: CommandContext) => Promise<number | void>,
+  options: Options,
+): Promise<void> {
+  const output = createOutput(process.stdout, options.json ?? false)
+  process.exitCode = (await command(options, { env: process.env, output, signal: stop.signal })) ?? 0
+}
+
+function stopOnSignals(): void {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      const reason = new Interrupted(name)
+      if (stop.signal.aborted) process.exit(exitCodeFor(reason))
+      process.stderr.write(`\n${name}: finishing what is in flight; once more to stop at once\n`)
+      stop.abort(reason)
+    })
+  }
+}
+
+/** Prints what happened and what to do now; a stack only for what is a bug. */
+function explain(error: unknown): void {
+  if (error instanceof Interrupted) return
+  if (error instanceof EtlError) {
+    process.stderr.write(`${error.message}\n${error.hint ? `${error.hint}\n` : ''}`)
+  } else {
+    process.stderr.write(`This is a bug in genesys-etl: ${error instanceof Error ? error.stack : String(error)}\n`)
+  }
+}
+
+async function main(): Promise<void> {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  stopOnSignals()
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 78
+      return
+    }
+    explain(error)
+    process.exitCode = exitCodeFor(error)
+  }
+}
+
+await main()

@@ -1,0 +1,66 @@
+import { openApp } from '../app.ts'
+import type { CommandContext } from '../cli.ts'
+import { formatWindow } from '../core/window.ts'
+import { ConfigError } from '../errors.ts'
+import { planHistory, runHistory, type HistoryPlan } from '../jobs/history.ts'
+import { formatDuration } from '../progress.ts'
+import { readDatabaseClock } from '../warehouse/database-clock.ts'
+import { parseRange, parseWholeNumber } from './arguments.ts'
+import { printSummary } from './history-summary.ts'
+import { formatNumber, table, type Output } from './print.ts'
+
+interface BackfillOptions {
+  readonly from: string
+  readonly to: string
+  readonly source: 'query' | 'jobs' | 'auto'
+  readonly concurrency?: string | undefined
+  readonly reload: boolean
+  readonly dryRun: boolean
+}
+
+/** `backfill`: loads a range, resuming where an earlier one stopped. */
+export async function backfill(options: BackfillOptions, { env, output, signal }: CommandContext): Promise<void> {
+  const range = parseRange(options)
+  const concurrency =
+    options.concurrency === undefined ? undefined : parseWholeNumber(options.concurrency, '--concurrency', 1, 50)
+  if (options.source === 'jobs') {
+    throw new ConfigError(
+      '--source jobs: reading by the jobs API is not built yet',
+      'Use --source query (or auto, which reads by query).',
+    )
+  }
+  await using app = await openApp(env, { genesys: true, database: true })
+  await app.ensureSchema()
+  const dependencies = app.historyDependencies({ concurrency })
+  const request = { job: 'backfill', range, reload: options.reload } as const
+  if (options.dryRun) {
+    const clock = await readDatabaseClock(app.warehouse.db)
+    printPlan(output, await planHistory(dependencies, request, { clock, cycleStart: clock.now(), signal }))
+    return
+  }
+  printSummary(output, await runHistory(dependencies, request, 'manual', signal))
+}
+
+function printPlan(output: Output, plan: HistoryPlan): void {
+  const windows = plan.windows.map((window) => ({
+    window: formatWindow(window),
+    reason: window.reason,
+    conversations: window.hits,
+    requests: window.requests,
+  }))
+  output.data({ windows, requests: plan.requests, minutes: plan.minutes })
+  if (windows.length === 0) {
+    output.line('Nothing is owed: every window is loaded already. --reload reads it again.')
+    return
+  }
+  output.line(
+    table(
+      ['window (UTC)', 'conversations', 'requests'],
+      windows.map((row) => [row.window, row.conversations, row.requests]),
+    ),
+  )
+  output.line()
+  output.line(
+    `${formatNumber(windows.length)} windows, ${formatNumber(plan.requests)} requests, about ${formatDuration(plan.minutes * 60)} at the rate limit. Nothing was loaded.`,
+  )
+}

@@ -1,0 +1,148 @@
+import { openApp, type App } from '../app.ts'
+import type { CommandContext } from '../cli.ts'
+import { ConfigError, EtlError } from '../errors.ts'
+import { probeClock, probeDetailsQuery, probeDivisions, probeOrganization } from '../genesys/probes.ts'
+import { inspectDatabase } from '../warehouse/inspect.ts'
+import { migrationStatus } from '../warehouse/migrate.ts'
+
+/** One thing that was looked at. */
+interface Check {
+  readonly name: string
+  readonly verdict: 'ok' | 'warning' | 'failed'
+  readonly detail: string
+  /** What to do, where it is not ok. */
+  readonly mend?: string | undefined
+}
+
+const READ_PERMISSION = 'analytics:conversationDetail:view'
+/** Beyond this the clock rather than the network is off; node-cron and token renewal go by our clock. */
+const CLOCK_TOLERANCE_MILLISECONDS = 30_000
+
+/** `doctor`: checks everything a load needs and says how to mend what is wrong; exit code 1 when something fails. */
+export async function doctor(_options: object, { env, output, signal }: CommandContext): Promise<number> {
+  const checks: Check[] = []
+  const record = (check: Check): void => {
+    checks.push(check)
+    output.line(`${{ ok: '✓', warning: '!', failed: '✗' }[check.verdict]} ${check.name}: ${check.detail}`)
+    if (check.mend) output.line(`    ${check.mend}`)
+  }
+  const attempt = async (name: string, look: () => Promise<Check[]>): Promise<void> => {
+    try {
+      for (const check of await look()) record(check)
+    } catch (error) {
+      if (signal.aborted) throw error
+      record(failed(name, error))
+    }
+  }
+
+  let app: App | undefined
+  await attempt('configuration', async () => {
+    app = await openApp({ ...env, LOG_LEVEL: 'silent' }, { genesys: true, database: true })
+    return [{ name: 'configuration', verdict: 'ok', detail: 'every variable is understood' }]
+  })
+  if (app) {
+    await using opened = app
+    const sending = { priority: 'live', signal } as const
+    const genesys = opened.genesys()
+    let isLoggedIn = false
+    await attempt('login', async () => {
+      const organization = await probeOrganization(genesys, sending)
+      isLoggedIn = true
+      return [
+        {
+          name: 'login',
+          verdict: 'ok',
+          detail: `organization ${organization.name ?? ''} (${organization.id}) at ${opened.config.genesys.apiUrl}`,
+        },
+      ]
+    })
+    if (isLoggedIn) {
+      await attempt(`permission ${READ_PERMISSION}`, async () => {
+        const hits = await probeDetailsQuery(genesys, new Date(), sending)
+        return [
+          {
+            name: `permission ${READ_PERMISSION}`,
+            verdict: 'ok',
+            detail: `${hits} conversations started today are visible`,
+          },
+        ]
+      })
+      await attempt('divisions', async () => [divisionsCheck(await probeDivisions(genesys, READ_PERMISSION, sending))])
+      await attempt('clock', async () => [clockCheck(await probeClock(genesys, sending))])
+    }
+    await attempt('database', async () =>
+      (await inspectDatabase(opened.warehouse)).map((finding) => ({ ...finding, name: `database: ${finding.name}` })),
+    )
+    await attempt('schema', async () => [schemaCheck(await migrationStatus(opened.warehouse.db))])
+  }
+  const failures = checks.filter(({ verdict }) => verdict === 'failed').length
+  const warnings = checks.filter(({ verdict }) => verdict === 'warning').length
+  output.data({ ok: failures === 0, checks })
+  output.line()
+  output.line(
+    failures === 0
+      ? `Ready to load${warnings > 0 ? `, with ${warnings} warnings` : ''}.`
+      : `${failures} checks failed.`,
+  )
+  return failures === 0 ? 0 : 1
+}
+
+function failed(name: string, error: unknown): Check {
+  if (error instanceof ConfigError) return { name, verdict: 'failed', detail: error.message, mend: error.hint }
+  if (error instanceof EtlError) return { name, verdict: 'failed', detail: error.message, mend: error.hint }
+  return { name, verdict: 'failed', detail: error instanceof Error ? error.message : String(error) }
+}
+
+function divisionsCheck({ all, visible }: Awaited<ReturnType<typeof probeDivisions>>): Check {
+  const name = 'divisions'
+  if (!visible) {
+    return {
+      name,
+      verdict: 'warning',
+      detail: `the organization has ${all.length}; Genesys does not tell which of them the client sees`,
+      mend: 'Look at the OAuth client in Admin → Integrations → OAuth: its role should be granted for all divisions.',
+    }
+  }
+  const hidden = all.filter(({ id }) => !visible.some((division) => division.id === id))
+  if (hidden.length === 0) return { name, verdict: 'ok', detail: `all ${all.length} are visible` }
+  return {
+    name,
+    verdict: 'warning',
+    detail: `${visible.length} of ${all.length} are visible; conversations of ${hidden.map((division) => division.name ?? division.id).join(', ')} are silently left out`,
+    mend: 'Grant the role of the OAuth client for these divisions too, if their conversations belong into the warehouse.',
+  }
+}
+
+function clockCheck(aheadMilliseconds: number | null): Check {
+  const name = 'clock'
+  if (aheadMilliseconds === null) return { name, verdict: 'warning', detail: 'the API did not say what time it is' }
+  const seconds = Math.round(aheadMilliseconds / 1000)
+  if (Math.abs(aheadMilliseconds) <= CLOCK_TOLERANCE_MILLISECONDS)
+    return { name, verdict: 'ok', detail: 'agrees with the API' }
+  return {
+    name,
+    verdict: 'failed',
+    detail: `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the API`,
+    mend: 'Synchronise this machine with a time server (NTP).',
+  }
+}
+
+function schemaCheck(migrations: Awaited<ReturnType<typeof migrationStatus>>): Check {
+  const name = 'schema'
+  const pending = migrations.filter(({ executedAt }) => !executedAt)
+  if (migrations.some(({ known }) => !known))
+    return {
+      name,
+      verdict: 'failed',
+      detail: 'was migrated by a newer version',
+      mend: 'Run that version or a later one.',
+    }
+  if (pending.length > 0)
+    return {
+      name,
+      verdict: 'warning',
+      detail: `${pending.length} migrations are pending`,
+      mend: 'Run: genesys-etl migrate up (serve, sync and backfill do it by themselves unless AUTO_MIGRATE is false)',
+    }
+  return { name, verdict: 'ok', detail: 'up to date' }
+}

@@ -1,0 +1,32 @@
+import { once } from 'node:events'
+import type { CommandContext } from '../cli.ts'
+import { startSimulator } from '../simulator/server.ts'
+import { parseWholeNumber } from './arguments.ts'
+
+interface SimulatorOptions {
+  readonly port: string
+  readonly seed: string
+  readonly days: string
+  readonly perDay: string
+  readonly intervalReading: 'overlap' | 'day'
+  readonly latencyMs: string
+}
+
+/** `simulator`: serves the fake org until a signal. */
+export async function simulator(options: SimulatorOptions, { output, signal }: CommandContext): Promise<void> {
+  await using org = await startSimulator({
+    port: parseWholeNumber(options.port, '--port', 0, 65_535),
+    seed: parseWholeNumber(options.seed, '--seed', 0, 2 ** 31),
+    days: parseWholeNumber(options.days, '--days', 0, 3650),
+    perDay: parseWholeNumber(options.perDay, '--per-day', 0, 1_000_000),
+    intervalReading: options.intervalReading,
+    latencyMs: parseWholeNumber(options.latencyMs, '--latency-ms', 0, 600_000),
+  })
+  output.line(`A fake Genesys Cloud organization answers at ${org.url}. Point genesys-etl at it:`)
+  output.line()
+  output.line(`  GENESYS_API_URL=${org.url}`)
+  output.line(`  GENESYS_LOGIN_URL=${org.url}`)
+  output.line(`  GENESYS_CLIENT_ID=${org.clientId}`)
+  output.line(`  GENESYS_CLIENT_SECRET=${org.clientSecret}`)
+  if (!signal.aborted) await once(signal, 'abort')
+}

@@ -1,0 +1,74 @@
+import { openApp } from '../app.ts'
+import type { CommandContext } from '../cli.ts'
+import type { StatusDocument } from '../core/status.ts'
+import { formatWindow, type Window } from '../core/window.ts'
+import { readStatus } from '../jobs/read-status.ts'
+import { formatDuration } from '../progress.ts'
+import { requireCurrentSchema } from '../warehouse/migrate.ts'
+import { table, type Output } from './print.ts'
+
+/** `status`: coverage, gaps, last runs and what is owed; exit code 0 whatever it finds. */
+export async function status(_options: object, { env, output }: CommandContext): Promise<void> {
+  await using app = await openApp(env, { database: true })
+  await requireCurrentSchema(app.warehouse.db)
+  const document = await readStatus(app.warehouse, app.config.history)
+  output.data(document)
+  printStatus(output, document)
+}
+
+const STATES = {
+  ok: 'All is loaded.',
+  behind: 'Something is owed; the next sync loads it.',
+  failing: 'Something failed; see below.',
+}
+
+function printStatus(output: Output, { state, history, runs, rejectedRecords }: StatusDocument): void {
+  output.line(STATES[state])
+  output.line()
+  output.line(`History since      ${history.firstDay.toISOString().slice(0, 10)}`)
+  output.line(
+    `Complete until     ${history.coveredUntil ? formatInstant(history.coveredUntil) : '–'} (${formatDuration(history.lagSeconds)} ago)`,
+  )
+  output.line(`Today read until   ${history.provisionalUntil ? formatInstant(history.provisionalUntil) : '–'}`)
+  output.line(`Loaded             ${history.covered.map(formatStretch).join(', ') || '–'}`)
+  output.line(`Owed               ${history.owed.map(formatStretch).join(', ') || '–'}`)
+  output.line(`Rejected records   ${rejectedRecords}${rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''}`)
+  for (const window of history.unsettled) {
+    output.line(
+      `${formatWindow(window)} is ${window.status} after ${window.attempts} attempts${window.error ? `: ${window.error}` : ''}`,
+    )
+  }
+  output.line()
+  if (runs.length === 0) return output.line('No job has run yet.')
+  output.line(
+    table(
+      ['run', 'job', 'trigger', 'started (UTC)', 'took', 'status'],
+      runs.map((run) => [
+        String(run.id),
+        run.job,
+        run.trigger,
+        formatInstant(run.startedAt),
+        run.finishedAt ? formatDuration((+run.finishedAt - +run.startedAt) / 1000) : '–',
+        run.status,
+      ]),
+    ),
+  )
+  const failed = runs.find((run) => run.error && run.status === 'failed')
+  if (failed) {
+    output.line()
+    output.line(`Run ${failed.id} (${failed.job}) failed: ${failed.error}`)
+    if (failed.hint) output.line(failed.hint)
+  }
+}
+
+function formatInstant(instant: Date): string {
+  return `${instant.toISOString().slice(0, 16)}Z`
+}
+
+/** A stretch of whole days by its first and last day, anything else by its instants. */
+function formatStretch({ start, end }: Window): string {
+  const days = (+end - +start) / 86_400_000
+  if (!Number.isInteger(days) || +start % 86_400_000 !== 0) return formatWindow({ start, end })
+  const last = new Date(+end - 1).toISOString().slice(0, 10)
+  return days === 1 ? last : `${start.toISOString().slice(0, 10)} to ${last}`
+}

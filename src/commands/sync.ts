@@ -1,0 +1,12 @@
+import { openApp } from '../app.ts'
+import type { CommandContext } from '../cli.ts'
+import { runHistory } from '../jobs/history.ts'
+import { printSummary } from './history-summary.ts'
+
+/** `sync`: what the nightly tick does, once. */
+export async function sync(_options: object, { env, output, signal }: CommandContext): Promise<void> {
+  await using app = await openApp(env, { genesys: true, database: true })
+  await app.ensureSchema()
+  const summary = await runHistory(app.historyDependencies(), { job: 'sync' }, 'manual', signal)
+  printSummary(output, summary)
+}

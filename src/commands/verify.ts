@@ -1,0 +1,85 @@
+import { openApp } from '../app.ts'
+import type { CommandContext } from '../cli.ts'
+import { columnsOf, tables } from '../core/columns.ts'
+import { isRawNumber, type JsonValue } from '../core/json.ts'
+import { formatWindow } from '../core/window.ts'
+import { verifyRange, type Mismatch, type Verification } from '../jobs/verify.ts'
+import { parseRange } from './arguments.ts'
+import { formatNumber, type Output } from './print.ts'
+
+/** `verify`: exit code 0 when the tables equal Genesys, 1 otherwise. */
+export async function verify(
+  options: { readonly from: string; readonly to: string },
+  { env, output, signal }: CommandContext,
+): Promise<number> {
+  const range = parseRange(options)
+  await using app = await openApp(env, { genesys: true, database: true })
+  const verification = await verifyRange(app.historyDependencies(), range, signal)
+  const isEqual = foundNothing(verification)
+  output.data({ equal: isEqual, ...verification, mismatches: verification.mismatches.map(withoutPersonalData) })
+  printVerification(output, verification, isEqual)
+  return isEqual ? 0 : 1
+}
+
+function foundNothing({ mismatches, misplaced }: Verification): boolean {
+  const { twins, orphans, undecided } = misplaced
+  return mismatches.length + twins.length + undecided.length + Object.keys(orphans).length === 0
+}
+
+const SHOWN = 20
+
+function printVerification(output: Output, verification: Verification, isEqual: boolean): void {
+  const { compared, windows, requests, mismatches, misplaced, unkeyable, unstable } = verification
+  output.line(
+    `${formatNumber(compared)} conversations of ${windows} windows compared, field by field (${formatNumber(requests)} requests).`,
+  )
+  if (unkeyable > 0) output.line(`${unkeyable} records have no usable key; they are kept in etl.rejected_records.`)
+  if (unstable > 0)
+    output.line(`${unstable} windows kept changing while they were read; what they show may be out of date already.`)
+  for (const mismatch of mismatches.slice(0, SHOWN).map(withoutPersonalData)) {
+    output.line(`${mismatch.conversationId} (${formatWindow(mismatch.window)}): ${mismatch.kind}`)
+    for (const { path, genesys, here } of mismatch.differences)
+      output.line(`    ${path}: Genesys ${genesys}, here ${here}`)
+  }
+  if (mismatches.length > SHOWN)
+    output.line(`… and ${formatNumber(mismatches.length - SHOWN)} more (all of them with --json)`)
+  if (misplaced.twins.length > 0) output.line(`Stored under two starts: ${misplaced.twins.join(', ')}`)
+  if (misplaced.undecided.length > 0)
+    output.line(`Not as etl.conversations has them: ${misplaced.undecided.join(', ')}`)
+  for (const [table, count] of Object.entries(misplaced.orphans)) {
+    output.line(`genesys.${table}: ${formatNumber(count)} rows without their conversation`)
+  }
+  output.line(
+    isEqual
+      ? 'No difference: the tables equal Genesys.'
+      : 'The tables differ from Genesys. `backfill --reload` over the range mends what Genesys still has.',
+  )
+}
+
+const PERSONAL_FIELDS = new Set(
+  tables.flatMap((table) => columnsOf(table).flatMap(({ api, personal }) => (personal && api ? [api] : []))),
+)
+const KNOWN_FIELDS = new Set(tables.flatMap((table) => columnsOf(table).flatMap(({ api }) => api ?? [])))
+
+/** The paths of the differences; values only of known fields that hold nothing personal. */
+function withoutPersonalData({ differences, ...mismatch }: Mismatch): Omit<Mismatch, 'differences'> & {
+  readonly differences: readonly { readonly path: string; readonly genesys: string; readonly here: string }[]
+} {
+  return {
+    ...mismatch,
+    differences: differences.map(({ path, a, b }) => {
+      const fields = path.split(/[.[\]]+/).filter((part) => part !== '' && !/^\d+$/.test(part))
+      const isShown = KNOWN_FIELDS.has(fields.at(-1) ?? '') && !fields.some((field) => PERSONAL_FIELDS.has(field))
+      const show = (value: JsonValue | undefined): string =>
+        isShown ? describe(value) : value === undefined ? 'absent' : 'present'
+      return { path, genesys: show(a), here: show(b) }
+    }),
+  }
+}
+
+function describe(value: JsonValue | undefined): string {
+  if (value === undefined) return 'absent'
+  if (typeof value === 'object' && value !== null && !isRawNumber(value))
+    return Array.isArray(value) ? `${value.length} elements` : 'an object'
+  return JSON.stringify(value).slice(0, 80)
+}

@@ -1,0 +1,43 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
+import { EtlError } from '../errors.ts'
+import { createRoutes, type RouteDependencies } from './routes.ts'
+
+export interface HttpServer {
+  readonly url: string
+  /** Stops listening; answers in flight end first. */
+  close(): Promise<void>
+}
+
+/**
+ * Listens on host:port (0: any free one).
+ * @throws EtlError HTTP_PORT_TAKEN, or what the system says of the address
+ */
+export async function startHttpServer(
+  options: RouteDependencies & { readonly host: string; readonly port: number },
+): Promise<HttpServer> {
+  const { host, port } = options
+  const server = serve({ fetch: createRoutes(options).fetch, hostname: host, port })
+  try {
+    if (!server.listening) await once(server, 'listening')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new EtlError(`HTTP can't listen on ${host}:${port} (${code ?? 'unknown error'})`, {
+      code: code === 'EADDRINUSE' ? 'HTTP_PORT_TAKEN' : 'HTTP_ADDRESS',
+      kind: 'config',
+      hint: 'Set HTTP_HOST and HTTP_PORT to an address that is free.',
+      cause: error,
+    })
+  }
+  const address = server.address() as AddressInfo
+  return {
+    url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      if ('closeIdleConnections' in server) server.closeIdleConnections()
+      await closed
+    },
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * The history: asks the planner which windows are owed, reads them from Genesys, loads what has changed, and marks each
+ * window done strictly after all its batches have committed. The nightly sync, the intraday tick and a backfill differ
+ * only in their plan.
+ */
+import {
+  planBackfill,
+  planIntraday,
+  planSync,
+  withinBudget,
+  type LedgerWindow,
+  type PlannedWindow,
+} from '../core/plan.ts'
+import { formatWindow, type Window } from '../core/window.ts'
+import type { GenesysClient } from '../genesys/client.ts'
+import type { DetailsFilter } from '../genesys/details-query.ts'
+import { estimateWindow, pageSize } from '../genesys/details-query.ts'
+import { EtlError } from '../errors.ts'
+import type { Logger } from '../log.ts'
+import type { Progress } from '../progress.ts'
+import type { Warehouse } from '../warehouse/connect.ts'
+import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
+import { recordPlan, selectWindows, type Run, type RunTrigger, type WindowKey } from '../warehouse/ledger.ts'
+import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load.ts'
+import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
+import { refuseForeignOrganization } from './organization.ts'
+import { createPlaces } from './places.ts'
+import { runJob } from './run-job.ts'
+
+export interface HistoryDependencies {
+  readonly genesys: GenesysClient
+  readonly warehouse: Warehouse
+  readonly logger: Logger
+  readonly progress: Progress
+  readonly history: HistorySettings
+}
+
+export interface HistorySettings {
+  readonly lookbackDays: number
+  readonly start: Date | null
+  readonly filter: DetailsFilter
+  /** Requests in flight. */
+  readonly concurrency: number
+  readonly requestsPerMinute: number
+}
+
+export type HistoryRequest =
+  | { readonly job: 'sync' | 'intraday' }
+  | { readonly job: 'backfill'; readonly range: Window; readonly reload: boolean }
+
+/** A window with what reading it should take. */
+export interface EstimatedWindow extends PlannedWindow {
+  readonly hits: number
+  readonly requests: number
+}
+
+export interface HistoryPlan {
+  readonly windows: readonly EstimatedWindow[]
+  readonly requests: number
+  /** At the rate limit, reading once. */
+  readonly minutes: number
+}
+
+export interface HistorySummary {
+  readonly windows: {
+    readonly planned: number
+    readonly done: number
+    readonly provisional: number
+    readonly unstable: number
+    readonly failed: number
+  }
+  readonly requests: number
+  readonly counts: LoadCounts
+}
+
+/** Windows read at the same time, so that the limit is used up while one waits for its first page or its last batch. */
+const WINDOWS_AT_ONCE = 3
+/** Batches written at the same time: two connections keep Postgres busy while the next batch is encoded. */
+const BATCHES_AT_ONCE = 2
+
+/**
+ * Runs a history job to its end.
+ * @throws EtlError when a window failed (retryable only if every failure was), Interrupted when stopped
+ */
+export async function runHistory(
+  dependencies: HistoryDependencies,
+  request: HistoryRequest,
+  trigger: RunTrigger,
+  signal: AbortSignal,
+): Promise<HistorySummary> {
+  const { warehouse, genesys, history } = dependencies
+  const parameters = { filter: history.filter, ...describe(request) }
+  return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
+    await refuseForeignOrganization(genesys, warehouse, jobSignal)
+    const clock = await readDatabaseClock(warehouse.db)
+    const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
+    await recordPlan(warehouse.db, run, planRecord(plan))
+    return await loadPlan(dependencies, plan, run, clock, jobSignal)
+  })
+}
+
+/** What a request would read, estimated but not read: for `--dry-run`, and the first step of every run. */
+export async function planHistory(
+  { genesys, warehouse, history }: HistoryDependencies,
+  request: HistoryRequest,
+  {
+    clock,
+    cycleStart,
+    signal,
+  }: { readonly clock: DatabaseClock; readonly cycleStart: Date; readonly signal: AbortSignal },
+): Promise<HistoryPlan> {
+  const now = clock.now()
+  const ledger = await selectWindows(warehouse.db, windowKey(history))
+  const owed = choose(request, { now, ledger, cycleStart, history })
+  const known = new Map(ledger.map((window) => [keyOf(window), window.hits]))
+  const estimate = async (window: PlannedWindow): Promise<EstimatedWindow> => {
+    const hits = known.get(keyOf(window))
+    if (typeof hits === 'number') return { ...window, hits, requests: Math.max(1, Math.ceil(hits / pageSize)) }
+    return { ...window, ...(await estimateWindow(genesys, window, history.filter, { priority: 'history', signal })) }
+  }
+  const estimated = await Promise.all(owed.map(estimate))
+  const requestsOf = new Map(estimated.map((window) => [keyOf(window), window.requests]))
+  const kept =
+    request.job === 'sync'
+      ? new Set(withinBudget(estimated, (window) => requestsOf.get(keyOf(window)) ?? 1, now))
+      : null
+  const windows = kept ? estimated.filter((window) => kept.has(window)) : estimated
+  const requests = windows.reduce((sum, window) => sum + window.requests, 0)
+  return { windows, requests, minutes: requests / history.requestsPerMinute }
+}
+
+/** The ledger's key of what these settings read. */
+export function windowKey(history: Pick<HistorySettings, 'filter'>): WindowKey {
+  return { stream: 'conversations', source: 'query', filter: history.filter }
+}
+
+function choose(
+  request: HistoryRequest,
+  inputs: { now: Date; ledger: readonly LedgerWindow[]; cycleStart: Date; history: HistorySettings },
+): PlannedWindow[] {
+  const { now, ledger, cycleStart, history } = inputs
+  switch (request.job) {
+    case 'sync':
+      return planSync({ now, ledger, cycleStart, lookbackDays: history.lookbackDays, historyStart: history.start })
+    case 'intraday':
+      return planIntraday(now)
+    case 'backfill':
+      return planBackfill({ now, ledger, cycleStart, range: request.range, reload: request.reload })
+  }
+}
+
+/** Reads and loads the windows of a plan, a few at once, newest wishes first as the plan has them. */
+async function loadPlan(
+  dependencies: HistoryDependencies,
+  plan: HistoryPlan,
+  run: Run,
+  clock: DatabaseClock,
+  signal: AbortSignal,
+): Promise<HistorySummary> {
+  const { progress, logger } = dependencies
+  const places = createPlaces(BATCHES_AT_ONCE)
+  const loaded: LoadedWindow[] = []
+  const failures: unknown[] = []
+  const queue = plan.windows.values()
+  const context = { ...dependencies, key: windowKey(dependencies.history), run, clock, places, signal }
+
+  const worker = async (): Promise<void> => {
+    for (const window of queue) {
+      signal.throwIfAborted()
+      try {
+        loaded.push(await loadWindow(context, window))
+      } catch (error) {
+        signal.throwIfAborted()
+        failures.push(error)
+        await recordFailure(context, window, error)
+        logger.warn({ window: formatWindow(window), err: error }, 'window failed')
+        if (!concernsOneWindow(error)) throw error
+      }
+    }
+  }
+
+  progress.plan(run.job, plan.requests)
+  try {
+    const workers = await Promise.allSettled(
+      Array.from({ length: Math.min(WINDOWS_AT_ONCE, plan.windows.length) }, worker),
+    )
+    signal.throwIfAborted()
+    const crash = workers.find((worker) => worker.status === 'rejected')
+    if (failures.length > 0) throw failureOf(failures, plan)
+    if (crash) throw crash.reason
+  } finally {
+    progress.finish()
+  }
+  return summarize(plan, loaded)
+}
+
+/** Whether other windows may still succeed: an unreachable API, a refused login or a lost database concerns them all. */
+function concernsOneWindow(error: unknown): boolean {
+  return (
+    error instanceof EtlError &&
+    ['GENESYS_WINDOW_TOO_LARGE', 'GENESYS_TIMEOUT', 'GENESYS_BAD_REQUEST', 'GENESYS_BAD_ANSWER'].includes(error.code)
+  )
+}
+
+function failureOf(failures: readonly unknown[], plan: HistoryPlan): unknown {
+  const [first] = failures
+  if (failures.length === 1 || !(first instanceof EtlError)) return first
+  const kind = failures.every((failure) => failure instanceof EtlError && failure.kind === 'retryable')
+    ? 'retryable'
+    : 'fatal'
+  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed; the first: ${first.message}`, {
+    code: first.code,
+    kind,
+    hint: first.hint,
+    retryAt: first.retryAt,
+    cause: first,
+  })
+}
+
+function summarize(plan: HistoryPlan, loaded: readonly LoadedWindow[]): HistorySummary {
+  const withStatus = (status: string): number => loaded.filter((window) => window.status === status).length
+  return {
+    windows: {
+      planned: plan.windows.length,
+      done: withStatus('done'),
+      provisional: withStatus('provisional'),
+      unstable: withStatus('unstable'),
+      failed: plan.windows.length - loaded.length,
+    },
+    requests: loaded.reduce((sum, window) => sum + window.requests, 0),
+    counts: loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+  }
+}
+
+function describe(request: HistoryRequest): Record<string, unknown> {
+  if (request.job !== 'backfill') return {}
+  return { from: request.range.start.toISOString(), to: request.range.end.toISOString(), reload: request.reload }
+}
+
+function planRecord(plan: HistoryPlan): Record<string, unknown> {
+  return {
+    requests: plan.requests,
+    minutes: Math.round(plan.minutes * 10) / 10,
+    windows: plan.windows.map((window) => ({
+      window: formatWindow(window),
+      reason: window.reason,
+      hits: window.hits,
+      requests: window.requests,
+    })),
+  }
+}
+
+function keyOf({ start, end }: Window): string {
+  return `${+start}/${+end}`
+}

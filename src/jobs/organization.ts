@@ -1,0 +1,43 @@
+/** Guards against mixing two orgs, or an org and the simulator, in one database. */
+import { EtlError } from '../errors.ts'
+import type { GenesysClient } from '../genesys/client.ts'
+import { GenesysError } from '../genesys/errors.ts'
+import { probeOrganization } from '../genesys/probes.ts'
+import type { Warehouse } from '../warehouse/connect.ts'
+import { rememberOrganization } from '../warehouse/organization.ts'
+
+/**
+ * Remembers the organization of the first load and refuses any other. Where the API does not tell, nothing is refused.
+ * @throws EtlError FOREIGN_ORGANIZATION
+ */
+export async function refuseForeignOrganization(
+  genesys: GenesysClient,
+  warehouse: Warehouse,
+  signal: AbortSignal,
+): Promise<void> {
+  const organization = await tryOrganization(genesys, signal)
+  if (!organization) return
+  const remembered = await rememberOrganization(warehouse.db, organization)
+  if (remembered.id === organization.id) return
+  throw new EtlError(
+    `This database holds the conversations of the organization ${remembered.name ?? ''} (${remembered.id}), ` +
+      `but the client logs in to ${organization.name ?? ''} (${organization.id})`,
+    {
+      code: 'FOREIGN_ORGANIZATION',
+      kind: 'fatal',
+      hint: 'Give each organization, and the simulator, a database of its own: check DATABASE_URL and the GENESYS_* variables.',
+    },
+  )
+}
+
+async function tryOrganization(
+  genesys: GenesysClient,
+  signal: AbortSignal,
+): Promise<{ id: string; name?: string | undefined } | null> {
+  try {
+    return await probeOrganization(genesys, { priority: 'history', signal })
+  } catch (error) {
+    if (error instanceof GenesysError && (error.status === 403 || error.status === 404)) return null
+    throw error
+  }
+}

@@ -1,0 +1,171 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { environmentSchema, filterKey, parseEnvironment } from '../src/config.ts'
+import { ConfigError } from '../src/errors.ts'
+
+const good = {
+  GENESYS_CLIENT_ID: 'an-id',
+  GENESYS_CLIENT_SECRET: 'a-secret',
+  DATABASE_URL: 'postgres://user:password@localhost:5432/genesys',
+}
+const needs = { genesys: true, database: true }
+
+function problemsOf(env: Record<string, string | undefined>): string {
+  try {
+    parseEnvironment(env, needs)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return ''
+}
+
+describe('the environment', () => {
+  it('needs nothing but a client and a database, and has the documented defaults', () => {
+    const { config } = parseEnvironment(good, needs)
+    expect(config).toMatchObject({
+      genesys: {
+        apiUrl: 'https://api.mypurecloud.com',
+        loginUrl: 'https://login.mypurecloud.com',
+        requestsPerMinute: 270,
+      },
+      history: { cron: '15 2 * * *', intradayCron: '20 * * * *', lookbackDays: 7, start: null, concurrency: 10 },
+      live: { cron: '* * * * *', source: 'analytics' },
+      cronTimezone: 'UTC',
+      http: { host: '127.0.0.1', port: 8080 },
+      autoMigrate: true,
+      logLevel: 'info',
+    })
+  })
+
+  it('reports every problem at once, each with its variable and what is allowed', () => {
+    const problems = problemsOf({
+      GENESYS_CLIENT_ID: 'an-id',
+      DATABASE_URL: 'mysql://x',
+      GENESYS_REQUESTS_PER_MINUTE: 'many',
+      HISTORY_CRON: '61 * * * *',
+      HISTORY_START: '2026-02-30',
+      HISTORY_MEDIA_TYPES: 'voice,fax',
+      HISTORY_DIRECTION: 'sideways',
+      LIVE_SOURCE: 'websocket',
+      CRON_TIMEZONE: 'Mars/Olympus',
+      HTTP_PORT: '70000',
+      AUTO_MIGRATE: 'maybe',
+      LOG_LEVEL: 'loud',
+    })
+    expect(
+      problems
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim().split(':')[0]),
+    ).toEqual(
+      expect.arrayContaining([
+        'GENESYS_CLIENT_SECRET',
+        'DATABASE_URL',
+        'GENESYS_REQUESTS_PER_MINUTE',
+        'HISTORY_CRON',
+        'HISTORY_START',
+        'HISTORY_MEDIA_TYPES.1',
+        'HISTORY_DIRECTION',
+        'LIVE_SOURCE',
+        'CRON_TIMEZONE',
+        'HTTP_PORT',
+        'AUTO_MIGRATE',
+        'LOG_LEVEL',
+      ]),
+    )
+    expect(problems).toContain('must be inbound or outbound')
+    expect(problems).toContain('from 1 to 3000')
+  })
+
+  it('names both ways out when there is no database', () => {
+    expect(problemsOf({ ...good, DATABASE_URL: undefined })).toMatch(/DATABASE_URL.*postgres:\/\/.*embedded/s)
+  })
+
+  it('counts an empty variable as absent', () => {
+    expect(parseEnvironment({ ...good, HISTORY_START: '', HTTP_PORT: ' ' }, needs).config.http.port).toBe(8080)
+  })
+
+  it('reads secrets from files, and says which file it could not read', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'secrets-'))
+    writeFileSync(path.join(folder, 'secret'), 'from-a-file\n')
+    const env = { ...good, GENESYS_CLIENT_SECRET: undefined, GENESYS_CLIENT_SECRET_FILE: path.join(folder, 'secret') }
+    expect(parseEnvironment(env, needs).secrets.credentials).toEqual({ clientId: 'an-id', clientSecret: 'from-a-file' })
+    expect(problemsOf({ ...env, GENESYS_CLIENT_SECRET_FILE: path.join(folder, 'absent') })).toContain(
+      'GENESYS_CLIENT_SECRET_FILE',
+    )
+    expect(problemsOf({ ...env, GENESYS_CLIENT_SECRET: 'both' })).toContain('not both')
+  })
+
+  it('keeps secrets out of the settings and out of its errors', () => {
+    const env = {
+      ...good,
+      GENESYS_CLIENT_SECRET: 'hunter2hunter2',
+      HTTP_PORT: 'x',
+      DATABASE_URL: 'postgresx://u:hunter2hunter2@h/d',
+    }
+    expect(problemsOf(env)).not.toContain('hunter2')
+    expect(
+      JSON.stringify(parseEnvironment({ ...good, GENESYS_CLIENT_SECRET: 'hunter2hunter2' }, needs).config),
+    ).not.toContain('hunter2')
+  })
+
+  it('accepts a region by its AWS name as well as by its domain', () => {
+    expect(parseEnvironment({ ...good, GENESYS_ENVIRONMENT: 'eu-west-1' }).config.genesys.apiUrl).toBe(
+      'https://api.mypurecloud.ie',
+    )
+    expect(parseEnvironment({ ...good, GENESYS_ENVIRONMENT: 'usw2.pure.cloud' }).config.genesys.loginUrl).toBe(
+      'https://login.usw2.pure.cloud',
+    )
+  })
+
+  it('never throws anything but a ConfigError', () => {
+    const names = Object.keys(environmentSchema.shape).filter((name) => !name.endsWith('_FILE'))
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...names), fc.string()), (env) => {
+        try {
+          parseEnvironment(env, needs)
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError)
+        }
+      }),
+    )
+  })
+})
+
+describe('.env.example', () => {
+  const lines = readFileSync(path.join(import.meta.dirname, '../.env.example'), 'utf8').split('\n')
+  const assignments = lines.flatMap((line) => /^(?:# )?([A-Z][A-Z_]+)=(.*)$/.exec(line)?.slice(1, 3) ?? [])
+  const documented = new Map(
+    assignments.flatMap((name, index) => (index % 2 === 0 ? [[name, assignments[index + 1] ?? '']] : [])),
+  )
+
+  it('lists exactly the variables of the schema', () => {
+    expect([...documented.keys()].sort()).toEqual(Object.keys(environmentSchema.shape).sort())
+  })
+
+  it('shows values that the schema accepts', () => {
+    const env = Object.fromEntries([...documented].filter(([name]) => !name.endsWith('_FILE')))
+    expect(() => parseEnvironment({ ...env, ...good }, needs)).not.toThrow()
+  })
+
+  it('shows the defaults of the schema, except where it shows an example', () => {
+    const examples = ['HISTORY_MEDIA_TYPES', 'HISTORY_DIRECTION']
+    const shown = Object.fromEntries(
+      [...documented].filter(([name, value]) => value !== '' && !examples.includes(name)),
+    )
+    expect(parseEnvironment({ ...good, ...shown }).config).toEqual(parseEnvironment(good).config)
+  })
+})
+
+describe('the ledger key of a filter', () => {
+  it('is empty without a filter and does not depend on the order of media types', () => {
+    expect(filterKey({})).toBe('')
+    expect(filterKey({ mediaTypes: ['voice', 'chat'], direction: 'inbound' })).toBe(
+      filterKey({ direction: 'inbound', mediaTypes: ['chat', 'voice'] }),
+    )
+  })
+})
