@@ -18,6 +18,12 @@ export interface ServerCount {
 }
 
 /**
+ * A send counts a little longer than the window, so a snapshot every minute would find its own predecessor in its way, a bit
+ * more so each time; with this much to spare that stays within a few seconds.
+ */
+const reserveMargin = 1.25
+
+/**
  * When may the next request be sent? No timers and no clock: times come in and go out as milliseconds.
  *
  * Three bounds hold at once. Our own: never more than `limit` sends in any window, by a sliding log. The server's: its
@@ -58,7 +64,8 @@ export class SendBudget {
       if (over > 0) at = Math.max(at, (this.#live.nth(over - 1, from) ?? now) + this.#span)
     } else {
       const before = this.#live.since(from - this.#span) - live
-      const reserve = Math.min(this.#liveCap, this.#limits.limit - 1, Math.max(live, before))
+      const wanted = Math.ceil(Math.max(live, before) * reserveMargin)
+      const reserve = Math.min(this.#liveCap, this.#limits.limit - 1, wanted)
       const over = rest + 1 - (this.#limits.limit - reserve)
       if (over > 0) at = Math.max(at, (this.#rest.nth(over - 1, from) ?? now) + this.#span)
     }

@@ -1,0 +1,296 @@
+import { describe, expect, test } from 'vitest'
+import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
+import type { LimiterClock, RateLimiter } from '../../src/genesys/rate-limiter.ts'
+import type { Priority } from '../../src/genesys/send-budget.ts'
+import { never } from './support.ts'
+
+/** Time that passes only when told to, event by event. */
+class VirtualClock implements LimiterClock {
+  #now = 0
+  readonly #events = new Set<{ at: number; callback: () => void }>()
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const event = { at: this.#now + ms, callback }
+    this.#events.add(event)
+    return () => this.#events.delete(event)
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.after(ms, resolve))
+  }
+
+  /** Lets all happen that is due until then. */
+  async runUntil(end: number): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve))
+      const next = [...this.#events].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+      if (next === undefined) break
+      this.#events.delete(next)
+      this.#now = Math.max(this.#now, next.at)
+      next.callback()
+    }
+    this.#now = end
+  }
+}
+
+/** The most arrivals in any window that is as long as this. */
+function mostInAnyWindow(times: readonly number[], windowMs: number): number {
+  const sorted = times.toSorted((a, b) => a - b)
+  let most = 0
+  let first = 0
+  for (let last = 0; last < sorted.length; last++) {
+    while (sorted[first]! <= sorted[last]! - windowMs) first++
+    most = Math.max(most, last - first + 1)
+  }
+  return most
+}
+
+/** Sends from several workers without end; gives the times at which each arrived at the server. */
+function workers(
+  limiter: RateLimiter,
+  clock: VirtualClock,
+  count: number,
+  options: { priority: Priority; latencyMs: number; jitterMs?: number; seed?: number },
+): number[] {
+  const arrivals: number[] = []
+  let state = options.seed ?? 1
+  const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+  const work = async (): Promise<void> => {
+    for (;;) {
+      await limiter.acquire(options.priority, never)
+      const onTheWay = random() * (options.jitterMs ?? 0)
+      arrivals.push(clock.now() + onTheWay)
+      await clock.sleep(onTheWay + options.latencyMs)
+    }
+  }
+  for (let i = 0; i < count; i++) void work()
+  return arrivals
+}
+
+describe('our own ceiling', () => {
+  test.each([
+    [1000, 10],
+    [2000, 10],
+    [50, 10],
+  ])('at %i ms latency, 95 %% of it is used and it is never exceeded at the server', async (latencyMs, concurrency) => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    const arrivals = workers(limiter, clock, concurrency, { priority: 'history', latencyMs, jitterMs: 300 })
+    const minutes = 10
+    await clock.runUntil(minutes * 60_000)
+    expect(mostInAnyWindow(arrivals, 60_000)).toBeLessThanOrEqual(270)
+    expect(arrivals.length / (270 * minutes)).toBeGreaterThan(0.95)
+  })
+
+  test('holds on a real clock', async () => {
+    const windowMs = 500
+    const limiter = createRateLimiter({ requestsPerMinute: 25, windowMs })
+    const sent: number[] = []
+    let asked = 0
+    const start = performance.now()
+    const work = async (): Promise<void> => {
+      while (asked++ < 100) {
+        await limiter.acquire('history', never)
+        sent.push(performance.now())
+      }
+    }
+    await Promise.all([work(), work(), work()])
+    expect(mostInAnyWindow(sent, windowMs)).toBeLessThanOrEqual(25)
+    // 100 sends: four windows' worth, three waits.
+    expect(performance.now() - start).toBeLessThan(3 * windowMs * 1.25)
+  })
+
+  test('infinite means no ceiling', async () => {
+    const limiter = createRateLimiter({ requestsPerMinute: Number.POSITIVE_INFINITY })
+    for (let i = 0; i < 5000; i++) await limiter.acquire(i % 2 === 0 ? 'history' : 'live', never)
+    expect(limiter.stats()).toMatchObject({ sent: 5000, waiting: 0 })
+  })
+})
+
+describe('priorities', () => {
+  test('live goes before reference, that before history', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 1, clock })
+    await limiter.acquire('history', never)
+    const order: string[] = []
+    for (const priority of ['history', 'reference', 'live'] as const)
+      void limiter.acquire(priority, never).then(() => order.push(priority))
+    await clock.runUntil(10 * 60_000)
+    expect(order).toEqual(['live', 'reference', 'history'])
+  })
+
+  test('live alone gets at most 40 % of the ceiling', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 100, clock })
+    const live = workers(limiter, clock, 5, { priority: 'live', latencyMs: 10 })
+    await clock.runUntil(5 * 60_000)
+    expect(mostInAnyWindow(live, 60_000)).toBe(40)
+  })
+
+  test('beside live that wants all it can get, history keeps 60 %', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 100, clock })
+    const live = workers(limiter, clock, 5, { priority: 'live', latencyMs: 10 })
+    const history = workers(limiter, clock, 5, { priority: 'history', latencyMs: 10 })
+    await clock.runUntil(10 * 60_000)
+    expect(mostInAnyWindow([...live, ...history], 60_000)).toBeLessThanOrEqual(100)
+    expect(mostInAnyWindow(live, 60_000)).toBe(40)
+    expect(history.length).toBeGreaterThan(0.95 * 600)
+    expect(live.length + history.length).toBeGreaterThan(0.95 * 1000)
+  })
+
+  test('a snapshot every minute does not wait behind a backfill, once the first has been', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    const history = workers(limiter, clock, 10, { priority: 'history', latencyMs: 20 })
+    const waits: number[] = []
+    for (let minute = 1; minute <= 10; minute++) {
+      clock.after(minute * 60_000, () => {
+        const asked = clock.now()
+        const requests = Array.from({ length: 50 }, () => limiter.acquire('live', never))
+        void Promise.all(requests).then(() => waits.push(clock.now() - asked))
+      })
+    }
+    await clock.runUntil(11 * 60_000)
+    expect(waits).toHaveLength(10)
+    for (const wait of waits.slice(2)) expect(wait).toBeLessThan(3000)
+    expect(history.length).toBeGreaterThan(0.95 * 11 * 162)
+  })
+
+  test('live that is asleep leaves the whole ceiling to history', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 100, clock })
+    for (let i = 0; i < 40; i++) await limiter.acquire('live', never)
+    await clock.runUntil(3 * 60_000)
+    const history = workers(limiter, clock, 5, { priority: 'history', latencyMs: 10 })
+    await clock.runUntil(4 * 60_000)
+    expect(history).toHaveLength(100)
+  })
+})
+
+describe('what the server says', () => {
+  const headers = (count: number, allowed: number, reset: number) => ({
+    'inin-ratelimit-count': String(count),
+    'inin-ratelimit-allowed': String(allowed),
+    'inin-ratelimit-reset': String(reset),
+  })
+
+  test('requests of other processes count: at the limit, all wait for the reset', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    const permit = await limiter.acquire('history', never)
+    limiter.observe(headers(298, 300, 20), permit)
+    const sent: number[] = []
+    for (let i = 0; i < 5; i++) void limiter.acquire('history', never).then(() => sent.push(clock.now()))
+    await clock.runUntil(60_000)
+    expect(sent).toEqual([0, 0, 20_000, 20_000, 20_000])
+  })
+
+  test('what we have sent since that answer is added to its count', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    const first = await limiter.acquire('history', never)
+    await limiter.acquire('history', never)
+    await limiter.acquire('history', never)
+    limiter.observe(headers(297, 300, 20), first)
+    const sent: number[] = []
+    for (let i = 0; i < 3; i++) void limiter.acquire('history', never).then(() => sent.push(clock.now()))
+    await clock.runUntil(60_000)
+    expect(sent).toEqual([0, 20_000, 20_000])
+  })
+
+  test('an answer that was overtaken changes nothing, a new window frees us', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    const first = await limiter.acquire('history', never)
+    const second = await limiter.acquire('history', never)
+    limiter.observe(headers(1, 300, 60), second)
+    limiter.observe(headers(300, 300, 60), first)
+    await limiter.acquire('history', never)
+    expect(clock.now()).toBe(0)
+  })
+
+  test.each([
+    [{}],
+    [{ 'inin-ratelimit-count': '300', 'inin-ratelimit-allowed': '300' }],
+    [{ 'inin-ratelimit-count': 'many', 'inin-ratelimit-allowed': '300', 'inin-ratelimit-reset': '9' }],
+    [{ 'inin-ratelimit-count': '-1', 'inin-ratelimit-allowed': '0', 'inin-ratelimit-reset': '9' }],
+  ])('headers that are absent or odd are ignored: %j', async (odd) => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    limiter.observe(odd, await limiter.acquire('history', never))
+    await limiter.acquire('history', never)
+    expect(clock.now()).toBe(0)
+  })
+
+  test('another process on the same client is made room for: the server never has to refuse', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    let count = 0
+    let windowEnds = 60_000
+    let refused = 0
+    const arrive = (): void => {
+      if (clock.now() >= windowEnds) {
+        windowEnds += 60_000
+        count = 0
+      }
+      if (++count > 300) refused++
+    }
+    const other = async (): Promise<void> => {
+      for (;;) {
+        await clock.sleep(500)
+        if (count < 280) arrive()
+      }
+    }
+    const ours = async (): Promise<void> => {
+      for (;;) {
+        const permit = await limiter.acquire('history', never)
+        arrive()
+        const stamped = headers(count, 300, Math.ceil((windowEnds - clock.now()) / 1000))
+        await clock.sleep(1000)
+        limiter.observe(stamped, permit)
+      }
+    }
+    void other()
+    for (let i = 0; i < 10; i++) void ours()
+    await clock.runUntil(5 * 60_000)
+    expect(refused).toBe(0)
+  })
+})
+
+describe('pauses', () => {
+  test('hold everything back, live included, and a shorter one does not end a longer one', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    limiter.pause(5000)
+    limiter.pause(1000)
+    const sent: number[] = []
+    for (const priority of ['live', 'history'] as const)
+      void limiter.acquire(priority, never).then(() => sent.push(clock.now()))
+    expect(limiter.stats()).toMatchObject({ waiting: 2, pausedForMs: 5000 })
+    await clock.runUntil(10_000)
+    expect(sent).toEqual([5000, 5000])
+  })
+})
+
+describe('abort', () => {
+  test('ends a wait at once, with its reason, and leaves the place to others', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 1, clock })
+    await limiter.acquire('history', never)
+    const abort = new AbortController()
+    const reason = new Error('stop')
+    const waiting = limiter.acquire('live', abort.signal)
+    const behind = limiter.acquire('history', never)
+    abort.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+    await expect(limiter.acquire('live', abort.signal)).rejects.toBe(reason)
+    await clock.runUntil(70_000)
+    await behind
+    expect(limiter.stats().waiting).toBe(0)
+  })
+})
