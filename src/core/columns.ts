@@ -209,7 +209,7 @@ interface LoaderTypes<Timestamp> {
 }
 
 /** A row of a table of schema `genesys` as an object by column name. */
-export type TableRow<Table extends TableName, Timestamp = string> = {
+type TableRow<Table extends TableName, Timestamp = string> = {
   conversation_id: string
   conversation_start: Timestamp
   _extra: JsonObject | null

@@ -16,7 +16,7 @@ export type FieldType =
   | 'jsonb'
 
 /** One field of the API: its type in Postgres and what it means. */
-export interface Field {
+interface Field {
   readonly type: FieldType
   readonly description: string
   /** Set where the value names, reaches or singles out a person, or was written by one. Ids of agents don't count. */

@@ -27,7 +27,7 @@ export function canonicalTime(text: string): string | null {
 }
 
 const instant =
-  /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d)(?::(\d\d))?)?)$/
+  /^(\d{4,5})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d\d)(?::?(\d\d)(?::(\d\d))?)?)$/
 
 function normalizedTime(text: string): string | null {
   const parts = instant.exec(text)
@@ -65,7 +65,8 @@ function isTimeOfDay(hour: number, minute: number, second: number, fraction: num
 
 /**
  * A timestamptz as Postgres prints it (ISO style, any time zone of the session) in canonical spelling:
- * `2021-04-01 12:27:53.386+00` → `2021-04-01T12:27:53.386Z`. What is no instant (`infinity`) comes back as it is.
+ * `2021-04-01 12:27:53.386+00` → `2021-04-01T12:27:53.386Z`. What is no instant of the years 1 to 9999 (`infinity`, BC)
+ * comes back as it is; west of UTC that includes the first hours of the year 1, so let the session be in UTC.
  */
 export function fromPostgres(text: string): string {
   return canonicalTime(text) ?? text
