@@ -1,5 +1,5 @@
 import { endOf, iso, writeConversation } from './story.ts'
-import type { Json, Story } from './story.ts'
+import type { Json, LateNews, Story } from './story.ts'
 
 /** What the API shows of a story at an instant. */
 export interface View {
@@ -26,12 +26,38 @@ function without(object: Json, fields: readonly string[]): Json {
   return copy
 }
 
+const listOf = (value: unknown): Json[] => (value ?? []) as Json[]
+
+/** An instant after which nothing of a story changes any more: a day after its last activity, or its last news. */
+function settledAt(story: Story): number {
+  let last = story.start
+  for (const { legs } of story.participants)
+    for (const { spans } of legs) for (const span of spans) if (span.end > last) last = span.end
+  return Math.max(last + 86_400_000, story.late.at(-1)?.at ?? 0, endOf(story) ?? Infinity)
+}
+
+/** The news that a conversation has in the end, each in its last state. */
+function withNews(conversation: Json, news: readonly LateNews[]): Json {
+  const latest = new Map(news.map((item) => [item.id, item]))
+  for (const { list, value } of latest.values()) conversation[list] = [...listOf(conversation[list]), value]
+  return conversation
+}
+
+/** The last state of a story: the short way for the bulk of the history. */
+function settled(story: Story, whole: Json): Json {
+  whole['divisionIds'] = [...new Set(story.divisions.map((division) => division.id))]
+  return withNews(whole, story.late)
+}
+
 /**
  * Shows a story as it stands at an instant: what has not begun is absent, an open segment has no end, metrics that
  * are emitted later are missing, a conversation in progress has no conversationEnd.
  */
 export function asOf(story: Story, now: number): View {
   if (story.start > now) return { conversation: undefined, changesAt: story.start }
+  const whole = writeConversation(story)
+  if (now >= settledAt(story)) return { conversation: settled(story, whole), changesAt: Infinity }
+
   const nowText = iso(now)
   let next = '\uffff'
   // Instants of one spelling compare as texts.
@@ -40,11 +66,9 @@ export function asOf(story: Story, now: number): View {
     if (instant < next) next = instant
     return false
   }
-  const listOf = (value: unknown): Json[] => (value ?? []) as Json[]
-
   const segmentAsOf = (segment: Json): Json => (reached(segment['segmentEnd']) ? segment : without(segment, closing))
 
-  const sessionAsOf = (session: Json): Json => {
+  const sessionAsOf = (session: Json, purpose: unknown): Json => {
     const segments = listOf(session['segments']).filter((segment) => reached(segment['segmentStart']))
     const view: Json = { ...session, segments: segments.map(segmentAsOf) }
     const hidden: string[] = []
@@ -63,16 +87,17 @@ export function asOf(story: Story, now: number): View {
       hidden.push('deliveryStatus', 'deliveryStatusChangeDate', 'extendedDeliveryStatus')
     const over = segments.length === listOf(session['segments']).length && reached(segments.at(-1)?.['segmentEnd'])
     if (!over) hidden.push('acwSkipped', 'errorCodeDescription', 'flowOutType')
+    // Who will answer is not known while the customer waits.
+    if (!over && purpose === 'acd') hidden.push('selectedAgentId', 'usedRouting')
     if (!over && session['flow'] !== undefined) view['flow'] = without(session['flow'] as Json, exit)
-    return without(view, hidden)
+    return hidden.length > 0 ? without(view, hidden) : view
   }
 
-  const whole = writeConversation(story)
   const view: Json = { ...whole }
   view['participants'] = listOf(whole['participants']).flatMap((participant) => {
     const sessions = listOf(participant['sessions'])
       .filter((session) => reached(listOf(session['segments'])[0]?.['segmentStart']))
-      .map(sessionAsOf)
+      .map((session) => sessionAsOf(session, participant['purpose']))
     return sessions.length === 0 ? [] : [{ ...participant, sessions }]
   })
   view['divisionIds'] = [
@@ -94,9 +119,9 @@ export function asOf(story: Story, now: number): View {
       if (reached(iso(ended)) && !reached(iso(again))) view['conversationEnd'] = iso(ended)
   }
 
-  const news = new Map<string, (typeof story.late)[number]>()
-  for (const item of story.late) if (reached(iso(item.at))) news.set(item.id, item)
-  for (const { list, value } of news.values()) view[list] = [...listOf(view[list]), value]
-
+  withNews(
+    view,
+    story.late.filter((item) => reached(iso(item.at))),
+  )
   return { conversation: view, changesAt: next === '\uffff' ? Infinity : Date.parse(next) }
 }

@@ -168,6 +168,7 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
     correctStart(id: string, start: number | string | Date): void {
       const it = stored(id)
       const instant = new Date(start).getTime()
+      if (Number.isNaN(instant)) throw new RangeError('not an instant')
       const told = store.storyOf(it)
       if (told) told.start = instant
       else if (it.fixed) it.fixed['conversationStart'] = iso(instant)

@@ -1,7 +1,7 @@
 /** The time of the fake organization: fixed, or running at some speed. */
 export interface OrgClock {
   /** Now, in milliseconds since 1970. */
-  now(): number
+  readonly now: () => number
   /** Jumps to an instant; a running clock goes on from there. */
   set(instant: number): void
   /** Jumps by milliseconds. */

@@ -54,7 +54,7 @@ export function answerControl(
         return { now: new Date(control.clock.now()).toISOString() }
       case 'POST clock': {
         const { now, advanceMs } = given()
-        if (now !== undefined) control.clock.set(Date.parse(String(now)))
+        if (now !== undefined) control.clock.set(instantOf(now) ?? control.clock.now())
         if (advanceMs !== undefined) control.clock.advance(Number(advanceMs))
         return { now: new Date(control.clock.now()).toISOString() }
       }
@@ -88,10 +88,18 @@ export function answerControl(
   }
 }
 
+/** An instant of a request in milliseconds; undefined where there is none. */
+function instantOf(value: unknown): number | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined
+  const instant = new Date(value).getTime()
+  if (Number.isNaN(instant)) throw new RangeError(`not an instant: ${value}`)
+  return instant
+}
+
 function change(control: SimulatorControl, given: Json): Json {
   const { changes } = control
   const id = String(given['id'])
-  const at = given['at'] === undefined ? undefined : Date.parse(String(given['at']))
+  const at = instantOf(given['at'])
   const conversation = given['conversation'] as Json
   switch (given['do']) {
     case 'begin':
@@ -103,7 +111,7 @@ function change(control: SimulatorControl, given: Json): Json {
       changes.replace(id, conversation)
       return {}
     case 'correctStart':
-      changes.correctStart(id, String(given['at']))
+      changes.correctStart(id, at ?? NaN)
       return {}
     case 'addEvaluation':
       return { id: changes.addEvaluation(id) }

@@ -2,7 +2,6 @@ import { ApiError } from './api-error.ts'
 import { dayMs } from './generate.ts'
 import { invalidValue, oneOf, onlyFields, readFilters } from './predicates.ts'
 import type { Test } from './predicates.ts'
-import type { Json } from './story.ts'
 
 /** A valid details query. Instants in milliseconds. */
 export interface DetailsQuery {
@@ -87,7 +86,7 @@ export function readDetailsQuery(raw: unknown, paginationLimit: number): Details
   if (end - start > days * dayMs) throw new ApiError(400, 'bad.request', intervalMessage(days))
   if (Array.isArray(body['aggregations']) && body['aggregations'].length > 0)
     throw new ApiError(400, 'bad.request', 'The simulator has no aggregations.')
-  const { paging: _, ...rest } = body as Json
+  const { paging: _, ...rest } = body
   return {
     start,
     end,

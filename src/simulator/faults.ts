@@ -55,7 +55,7 @@ export function createFaults(seed: string) {
   return {
     add(...added: readonly FaultRule[]): void {
       for (const rule of added) {
-        if (!faultKinds.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${String(rule.kind)}`)
+        if (!faultKinds.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${rule.kind}`)
         rules.push({ rule, seen: 0, done: 0 })
       }
     },

@@ -68,7 +68,7 @@ export interface Told {
 
 export interface Generator {
   /** All conversations that start on a UTC day (days since 1970), in no particular order. */
-  day(day: number): Told[]
+  day(day: number): Iterable<Told>
   /** One conversation of a day again. */
   retell(day: number, ordinal: number): Told
   /** A new conversation of a kind at an instant; the same key gives the same one. */
@@ -127,7 +127,9 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
 
   return {
     retell,
-    day: (day) => Array.from({ length: count(day) }, (_, ordinal) => retell(day, ordinal)),
+    *day(day) {
+      for (let ordinal = 0; ordinal < count(day); ordinal++) yield retell(day, ordinal)
+    },
     tell: (key, start, kind) => tell(createRandom(`${seed}/told/${key}`), start, kind),
   }
 }

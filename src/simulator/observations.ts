@@ -32,7 +32,7 @@ export function openConversations(store: Store): Json[] {
     for (const stored of store.day(day)) {
       if (stored.start > store.clock.now()) break
       const shown = store.show(stored)
-      if (shown && shown.end === Infinity) open.push(shown.clean())
+      if (shown && shown.end === Infinity) open.push(store.clean(stored))
     }
   return open
 }
@@ -48,13 +48,14 @@ function countOpen(store: Store): Map<string, number> {
         if (participant['purpose'] !== kind) continue
         for (const session of objects(participant['sessions'])) {
           const segment = objects(session['segments']).at(-1)
-          if (!segment || segment['segmentEnd'] !== undefined || segment['queueId'] === undefined) continue
+          const queueId = segment?.['queueId']
+          if (!segment || segment['segmentEnd'] !== undefined || typeof queueId !== 'string') continue
           const type = segment['segmentType']
           const metric =
             kind === 'acd' ? (working ? undefined : 'oWaiting') : type === 'alert' ? 'oAlerting' : 'oInteracting'
           if (kind === 'agent') working = true
           if (metric === undefined) continue
-          const key = `${String(segment['queueId'])}/${String(session['mediaType'])}/${metric}`
+          const key = `${queueId}/${String(session['mediaType'])}/${metric}`
           counts.set(key, (counts.get(key) ?? 0) + 1)
         }
       }

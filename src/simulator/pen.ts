@@ -138,6 +138,8 @@ export function voiceSession(pen: Pen, direction: 'inbound' | 'outbound', sessio
 /** Adds figures about a call's audio at the end of a session, and sometimes on the way. */
 export function addStats(pen: Pen, leg: Leg, at: number): void {
   const { random } = pen
+  // Some legs report more than one stream.
+  if (leg.stats.length === 0 && random.chance(0.45)) addStats(pen, leg, at - random.int(50, 1_000))
   const mos = 4.9 - random.next() * (random.chance(0.05) ? 2.4 : 0.5)
   leg.stats.push({
     codecs: [random.chance(0.6) ? 'audio/opus' : 'audio/PCMA'],

@@ -158,6 +158,11 @@ function segmentContexts(conversation: Json): SegmentContext[] {
   )
 }
 
+/** Milliseconds between two instants; undefined where one is missing. */
+function span(start: unknown, end: unknown): number | undefined {
+  return typeof start === 'string' && typeof end === 'string' ? Date.parse(end) - Date.parse(start) : undefined
+}
+
 const conversationSubject: Subject<Json> = {
   filter: 'conversation',
   dimensions: conversationDimensions,
@@ -170,9 +175,7 @@ const conversationSubject: Subject<Json> = {
         .filter((metric) => metric['name'] === name)
         .map((metric) => metric['value'])
     const { conversationStart, conversationEnd } = conversation
-    return conversationEnd === undefined
-      ? undefined
-      : Date.parse(String(conversationEnd)) - Date.parse(String(conversationStart))
+    return span(conversationStart, conversationEnd)
   },
 }
 
@@ -180,10 +183,7 @@ const segmentSubject: Subject<SegmentContext> = {
   filter: 'segment',
   dimensions: segmentDimensions,
   metrics: new Set(['tSegmentDuration']),
-  metric: ({ segment }) =>
-    segment['segmentEnd'] === undefined
-      ? undefined
-      : Date.parse(String(segment['segmentEnd'])) - Date.parse(String(segment['segmentStart'])),
+  metric: ({ segment }) => span(segment['segmentStart'], segment['segmentEnd']),
   property: ({ segment }, name, type) =>
     objectsOf(segment['properties'])
       .filter((each) => each['property'] === name && (type === undefined || each['propertyType'] === type))

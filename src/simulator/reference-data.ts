@@ -126,7 +126,7 @@ export function listingPage(org: Org, path: string, query: URLSearchParams, clie
     const parameters = new URLSearchParams(query)
     parameters.set('pageSize', String(pageSize))
     parameters.set('pageNumber', String(page))
-    return `${path}?${parameters}`
+    return `${path}?${parameters.toString()}`
   }
   return {
     entities: all

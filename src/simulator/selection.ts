@@ -92,7 +92,7 @@ export function createSelector(store: Store, reading: IntervalReading, noise: Pa
         if (reading === 'overlap' && !overlaps(stored, shown.end, query)) return false
         if (visible && !shown.divisionIds.some((id) => visible.has(id))) return false
         if (query.tests.length === 0) return true
-        const conversation = shown.clean()
+        const conversation = store.clean(stored)
         return query.tests.every((test) => test(conversation))
       })
     }
@@ -113,7 +113,7 @@ export function createSelector(store: Store, reading: IntervalReading, noise: Pa
     if (query.orderBy !== 'conversationStart') {
       const last = '\uffff'
       const key = (stored: Stored): string => {
-        const conversation = store.show(stored)?.clean() ?? {}
+        const conversation = store.clean(stored)
         const value =
           query.orderBy === 'conversationEnd'
             ? conversation['conversationEnd']

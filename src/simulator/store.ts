@@ -11,8 +11,6 @@ import type { Json, Story } from './story.ts'
 export interface Shown {
   /** Its JSON, UTF-8. */
   readonly bytes: Buffer
-  /** Its JSON before it was spoiled: what the organization's indexes are made of. */
-  clean(): Json
   readonly divisionIds: readonly string[]
   readonly end: number
   readonly renderedAt: number
@@ -46,6 +44,8 @@ export interface Store {
   find(id: string): Stored | undefined
   /** What the API shows of it now; undefined when it is hidden or has not started. */
   show(stored: Stored): Shown | undefined
+  /** What is shown of it before it was spoiled: what the organization's indexes are made of. */
+  clean(stored: Stored): Json
   /** The story of a generated conversation, to be changed; undefined for a fixed one. */
   storyOf(stored: Stored): Story | undefined
   add(stored: Stored): void
@@ -79,6 +79,8 @@ export function createStore(options: { seed: string; generator: Generator; clock
   const { seed, generator, clock } = options
   const days = new Map<number, Stored[]>()
   const byId = new Map<string, Stored>()
+  /** Conversations that were changed by hand can't be told again. */
+  const changed = new WeakSet<Stored>()
   let firstDay = options.firstDay
   let version = 0
 
@@ -87,10 +89,13 @@ export function createStore(options: { seed: string; generator: Generator; clock
     if (list) return list
     list = []
     if (number >= options.firstDay)
-      for (const [ordinal, { story, nasty }] of generator.day(number).entries()) {
-        const stored = { ...newStored(story.id, story.start, { story }), nasty, origin: { day: number, ordinal } }
+      for (const { story, nasty } of generator.day(number)) {
+        const origin = { day: number, ordinal: list.length }
+        const stored = { ...newStored(story.id, story.start, { story }), nasty, origin }
         list.push(stored)
         byId.set(stored.id, stored)
+        // Written at once and let go of: a day's stories all alive at once cost more than the writing.
+        show(stored)
       }
     list.sort(compare)
     days.set(number, list)
@@ -118,16 +123,25 @@ export function createStore(options: { seed: string; generator: Generator; clock
     const end =
       typeof conversation['conversationEnd'] === 'string' ? Date.parse(conversation['conversationEnd']) : Infinity
     const divisionIds = Array.isArray(conversation['divisionIds']) ? (conversation['divisionIds'] as string[]) : []
-    const clean = (): Json =>
-      stored.nasty && story ? (asOf(story, now).conversation ?? {}) : (JSON.parse(bytes.toString()) as Json)
-    const shown = { bytes, clean, divisionIds, end: Number.isNaN(end) ? Infinity : end, renderedAt: now, changesAt }
+    const shown: Shown = {
+      bytes,
+      divisionIds,
+      end: Number.isNaN(end) ? Infinity : end,
+      renderedAt: now,
+      changesAt,
+    }
     stored.shown = shown
     // Nothing more will happen: the bytes are enough, and the story can be told again.
     if (changesAt === Infinity && stored.origin && !stored.nasty && !changed.has(stored)) stored.story = undefined
     return shown
   }
 
-  const changed = new WeakSet<Stored>()
+  function clean(stored: Stored): Json {
+    const shown = show(stored)
+    if (!shown) return {}
+    const story = stored.nasty && storyOf(stored)
+    return story ? (asOf(story, shown.renderedAt).conversation ?? {}) : (JSON.parse(shown.bytes.toString()) as Json)
+  }
 
   function insert(stored: Stored): void {
     const number = Math.floor(stored.start / dayMs)
@@ -153,6 +167,7 @@ export function createStore(options: { seed: string; generator: Generator; clock
       return byId.get(id)
     },
     show,
+    clean,
     storyOf,
     add: (stored) => {
       insert(stored)

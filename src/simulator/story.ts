@@ -69,9 +69,26 @@ export interface Story {
   end?: number | null
 }
 
-/** `2026-03-01T12:00:00.000Z`, the API's spelling of an instant. */
+const days = new Map<number, string>()
+const two = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'))
+const three = Array.from({ length: 1_000 }, (_, number) => String(number).padStart(3, '0'))
+
+/**
+ * `2026-03-01T12:00:00.000Z`, the API's spelling of an instant. A third of the generator's time went into
+ * Date.toISOString; the days repeat, so they are remembered.
+ */
 export function iso(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
+  const day = Math.floor(milliseconds / 86_400_000)
+  let date = days.get(day)
+  if (date === undefined) {
+    date = new Date(day * 86_400_000).toISOString().slice(0, 11)
+    if (days.size > 10_000) days.clear()
+    days.set(day, date)
+  }
+  const rest = milliseconds - day * 86_400_000
+  const seconds = Math.floor(rest / 1_000)
+  const minutes = Math.floor(seconds / 60)
+  return `${date}${two[Math.floor(minutes / 60)]}:${two[minutes % 60]}:${two[seconds % 60]}.${three[Math.floor(rest % 1_000)]}Z`
 }
 
 /** When the last participant leaves: the latest end of a span, after-call work apart. Null for a story without end. */

@@ -53,8 +53,8 @@ export function userConversations(open: readonly Json[], userId: string): Json {
     id: conversation['conversationId'],
     startTime: conversation['conversationStart'],
     address: undefined,
-    divisions: list(conversation['divisionIds']).map((id) => ({
-      division: { id, selfUri: `/api/v2/authorization/divisions/${String(id)}` },
+    divisions: ((conversation['divisionIds'] ?? []) as string[]).map((id) => ({
+      division: { id, selfUri: `/api/v2/authorization/divisions/${id}` },
     })),
     participants: list(conversation['participants']).map((participant) => {
       const sessions = list(participant['sessions'])

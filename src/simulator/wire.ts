@@ -47,7 +47,7 @@ export async function send(
   if (response.destroyed) return
   let { body } = answer
   const headers: Record<string, string> = { ...answer.headers }
-  if (useGzip && body.length > 1_400 && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+  if (useGzip && body.length > 1_400 && /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')) {
     body = await gzipped(body)
     headers['content-encoding'] = 'gzip'
     headers['vary'] = 'accept-encoding'
@@ -115,6 +115,7 @@ function replacement(rule: FaultRule, answer: Answer, contextId: string): Answer
     case 'hang':
     case 'reset-before':
     case 'reset-in-body':
+    default:
       return undefined
   }
 }
