@@ -23,6 +23,9 @@ const MEDIA_TYPES = [
   'voice',
 ] as const
 
+/** A state of the live table or `ended`, or a time that a conversation may spend in a state. */
+const WEBHOOK_EVENT = /^(?:(?:ivr|waiting|alerting|dialing|interacting|hold|acw|scheduled|other)(?:>\d+s)?|ended)$/
+
 const cron = (name: string) =>
   z.string().refine(validateCron, `must be a cron line such as '15 2 * * *' (${name}: minute hour day month weekday)`)
 const wholeNumber = (from: number, to: number) =>
@@ -77,9 +80,27 @@ export const environmentSchema = z.object({
   LIVE_SOURCE: z
     .enum(['analytics', 'conversations', 'off'], 'must be analytics, conversations or off')
     .default('analytics'),
+  LIVE_RETENTION_HOURS: wholeNumber(1, 8760).default(72),
+  WEBHOOK_URL: url(/^https?:/, 'https://example.com/hook').optional(),
+  WEBHOOK_SECRET: z.string().optional(),
+  WEBHOOK_SECRET_FILE: z.string().optional(),
+  WEBHOOK_EVENTS: z
+    .string()
+    .transform((text) => text.split(',').map((part) => part.trim()))
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(WEBHOOK_EVENT, 'must be a comma-separated list such as waiting,interacting,ended,waiting>120s'),
+      ),
+    )
+    .default(['waiting', 'interacting', 'ended']),
+  ALERT_WEBHOOK_URL: url(/^https?:/, 'https://example.com/alerts').optional(),
   CRON_TIMEZONE: timeZone.default('UTC'),
   HTTP_HOST: z.string().default('127.0.0.1'),
   HTTP_PORT: wholeNumber(0, 65_535).default(8080),
+  HTTP_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  HTTP_TOKEN_FILE: z.string().optional(),
   AUTO_MIGRATE: z
     .enum(['true', 'false'], 'must be true or false')
     .default('true')
@@ -114,7 +135,14 @@ export interface Config {
     readonly filter: HistoryFilter
     readonly concurrency: number
   }
-  readonly live: { readonly cron: string; readonly source: 'analytics' | 'conversations' | 'off' }
+  readonly live: {
+    readonly cron: string
+    readonly source: 'analytics' | 'conversations' | 'off'
+    readonly retentionHours: number
+  }
+  /** Null: nothing is to be told. */
+  readonly webhook: { readonly url: string; readonly events: readonly string[] } | null
+  readonly alertUrl: string | null
   readonly cronTimezone: string
   readonly http: { readonly host: string; readonly port: number }
   readonly autoMigrate: boolean
@@ -128,12 +156,17 @@ export interface Secrets {
     | { readonly accessToken: string }
     | null
   readonly databaseUrl: string | null
+  readonly webhookSecret: string | null
+  /** Guards all of HTTP but its health; without one HTTP stays on loopback. */
+  readonly httpToken: string | null
 }
 
 /** What a command can't do without. */
 export interface Needs {
   readonly genesys?: boolean
   readonly database?: boolean
+  /** Serves HTTP. */
+  readonly http?: boolean
 }
 
 /**
@@ -170,6 +203,18 @@ export function parseEnvironment(
   const clientSecret = secret('GENESYS_CLIENT_SECRET')
   const accessToken = secret('GENESYS_ACCESS_TOKEN')
   const databaseUrl = secret('DATABASE_URL')
+  const webhookSecret = secret('WEBHOOK_SECRET')
+  const httpToken = secret('HTTP_TOKEN')
+  if (given['WEBHOOK_URL'] && !webhookSecret) {
+    problems.push(
+      'WEBHOOK_SECRET: is needed with WEBHOOK_URL: base64 of 24 to 64 random bytes, as `openssl rand -base64 32` makes',
+    )
+  }
+  if (needs.http && !httpToken && !isLoopback(given['HTTP_HOST'] ?? '127.0.0.1')) {
+    problems.push(
+      'HTTP_TOKEN: is needed when HTTP_HOST is not a loopback address: whoever can reach it could read the pages',
+    )
+  }
   if (needs.genesys && !accessToken) {
     if (!clientId)
       problems.push('GENESYS_CLIENT_ID: is needed: the id of an OAuth client with the grant "client credentials"')
@@ -205,7 +250,9 @@ export function parseEnvironment(
         },
         concurrency: data.HISTORY_CONCURRENCY,
       },
-      live: { cron: data.LIVE_CRON, source: data.LIVE_SOURCE },
+      live: { cron: data.LIVE_CRON, source: data.LIVE_SOURCE, retentionHours: data.LIVE_RETENTION_HOURS },
+      webhook: data.WEBHOOK_URL ? { url: data.WEBHOOK_URL, events: data.WEBHOOK_EVENTS } : null,
+      alertUrl: data.ALERT_WEBHOOK_URL ?? null,
       cronTimezone: data.CRON_TIMEZONE,
       http: { host: data.HTTP_HOST, port: data.HTTP_PORT },
       autoMigrate: data.AUTO_MIGRATE,
@@ -214,6 +261,8 @@ export function parseEnvironment(
     secrets: {
       credentials: clientId && clientSecret ? { clientId, clientSecret } : accessToken ? { accessToken } : null,
       databaseUrl: databaseUrl ?? null,
+      webhookSecret: webhookSecret ?? null,
+      httpToken: httpToken ?? null,
     },
   }
 }
@@ -240,6 +289,10 @@ function tryHosts(given: Record<string, string | undefined>, problems: string[])
     problems.push(error.message.startsWith('GENESYS_') ? error.message : `GENESYS_ENVIRONMENT: ${error.message}`)
     return { apiUrl: '', loginUrl: '' }
   }
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 function isDate(text: string): boolean {

@@ -85,6 +85,21 @@ describe('the environment', () => {
     expect(problemsOf({ ...good, DATABASE_URL: undefined })).toMatch(/DATABASE_URL.*postgres:\/\/.*embedded/s)
   })
 
+  it('refuses to serve beyond loopback without a token', () => {
+    const open = { ...good, HTTP_HOST: '0.0.0.0' }
+    expect(() => parseEnvironment(open, { ...needs, http: true })).toThrow('HTTP_TOKEN')
+    expect(() => parseEnvironment(open, needs)).not.toThrow()
+    expect(() =>
+      parseEnvironment({ ...open, HTTP_TOKEN: 'a-token-of-16-characters' }, { ...needs, http: true }),
+    ).not.toThrow()
+    expect(() => parseEnvironment({ ...good, HTTP_HOST: '::1' }, { ...needs, http: true })).not.toThrow()
+  })
+
+  it('needs a secret to sign webhooks, and understands their events', () => {
+    expect(problemsOf({ ...good, WEBHOOK_URL: 'https://example.com/hook' })).toContain('WEBHOOK_SECRET')
+    expect(problemsOf({ ...good, WEBHOOK_EVENTS: 'waiting>120s,dancing' })).toContain('WEBHOOK_EVENTS')
+  })
+
   it('counts an empty variable as absent', () => {
     expect(parseEnvironment({ ...good, HISTORY_START: '', HTTP_PORT: ' ' }, needs).config.http.port).toBe(8080)
   })

@@ -10,7 +10,7 @@ import { requireCurrentSchema } from '../warehouse/migrate.ts'
 
 /** `serve`: the scheduler and the HTTP server until a signal; what is in flight ends first. */
 export async function serve(_options: object, { env, signal }: CommandContext): Promise<void> {
-  await using app = await openApp(env, { genesys: true, database: true })
+  await using app = await openApp(env, { genesys: true, database: true, http: true })
   await app.ensureSchema()
   await runService(app, signal)
 }
