@@ -37,16 +37,16 @@ export function put(target: Record<string, JsonValue>, key: string, value: JsonV
 }
 
 /**
- * Where a number may stand that has more digits or a larger exponent than every double can hold: doubles keep 15
- * significant digits (IEEE 754) and exponents of two digits. May also match inside a string, which costs time only.
+ * Where a number may stand that a double does not keep as numberFrom asks: 16 digits without a point, more than 17 with
+ * one, or an exponent of three digits. May also match inside a string, which costs time only.
  */
-const suspectNumber = /[:[,]\s*(-?(?:[\d.]{16,}(?:[eE][+-]?\d+)?|[\d.]+[eE][+-]?\d{3,}))/g
+const suspectNumber = /[:[,]\s*(-?\d(?:\d{15}|[\d.]{18}|[\d.]*[eE][+-]?\d{3})[\d.eE+-]*)/g
 
 /** Digits inside a string need not be a number of JSON: `:0012…`, `1.2.3…`. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 /**
- * JSON text → value, exact: a number that a double would change comes as a RawNumber, any other as a number.
+ * JSON text → value, exact: a number that a double would change comes as a RawNumber (see numberFrom), any other as a number.
  * Throws SyntaxError as JSON.parse does. Of a repeated key the last counts.
  */
 export function parseJson(text: string): JsonValue {
@@ -66,12 +66,21 @@ function parseKeepingSource(text: string): JsonValue {
   return JSON.parse(text, reviver as (key: string, value: unknown) => unknown) as JsonValue
 }
 
-/** The value of a JSON number's text: a number where its shortest decimal is the very same, else a RawNumber. */
+/** Smallest double of full precision (IEEE 754): 2^-1022. */
+const MIN_NORMAL_DOUBLE = 2.2250738585072014e-308
+
+/**
+ * The value of a JSON number's text: a number where a double keeps it, else a RawNumber. Integers are kept to the last
+ * digit. A number written with a point or an exponent was a double where it came from if it has no more than 17
+ * significant digits (IEEE 754), so its nearest double is the very value, in whatever digits it was printed.
+ */
 export function numberFrom(source: string): number | RawNumber {
   const number = Number(source)
   const shortest = String(number)
   if (shortest === source) return number
   if (!Number.isFinite(number)) return rawJSON(source)
+  const isDouble = /[.eE]/.test(source) && Math.abs(number) >= MIN_NORMAL_DOUBLE
+  if (isDouble && (decimalOf(source)?.digits.length ?? Infinity) <= 17) return number
   return plainDecimal(shortest) === plainDecimal(source) ? number : rawJSON(source)
 }
 
