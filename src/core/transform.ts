@@ -51,17 +51,32 @@ type Place = { readonly [Name in PositionColumn]?: Value }
 
 /** What becomes of an API field: a cell of its own row, rows of another table, or one row of another table for the field alone. */
 type Target =
-  | { readonly kind: 'column'; readonly slot: number; readonly type: FieldType }
+  | { readonly kind: 'column'; readonly slot: number; readonly type: FieldType; readonly fit: Fit }
   | { readonly kind: 'one' | 'many' | 'apart'; readonly shape: Shape }
+
+/** The value as a column type holds it; undefined where it does not fit. */
+type Fit = (value: JsonValue) => Value | undefined
 
 /** An entity of the model, prepared for looking fields up by API name. */
 interface Shape {
   readonly table: TableName
   readonly tableIndex: number
   readonly template: Row
-  readonly position: readonly { readonly name: PositionColumn; readonly slot: number }[]
+  readonly indexSlot: number
+  readonly inherited: readonly { readonly name: PositionColumn; readonly slot: number }[]
   readonly extraSlot: number
   readonly targets: ReadonlyMap<string, Target>
+}
+
+const fits: Readonly<Record<FieldType, Fit>> = {
+  text,
+  timestamptz: (value) => (typeof value === 'string' ? (canonicalTime(value) ?? undefined) : undefined),
+  bigint: int64,
+  'double precision': double,
+  boolean: (value) => (typeof value === 'boolean' ? value : undefined),
+  'text[]': (value) => arrayOf(value, text),
+  'bigint[]': (value) => arrayOf(value, int64),
+  jsonb: (value) => value,
 }
 
 const shapes = buildShapes()
@@ -73,13 +88,17 @@ function buildShapes(): Readonly<Record<TableName, Shape>> {
     const entity: Entity = model[table]
     const targets = new Map<string, Target>()
     columns.forEach((column, slot) => {
-      if (column.api !== null) targets.set(column.api, { kind: 'column', slot, type: column.type as FieldType })
+      const type = column.type as FieldType
+      if (column.api !== null) targets.set(column.api, { kind: 'column', slot, type, fit: fits[type] })
     })
     const shape = {
       table,
       tableIndex,
       template: columns.map(() => null),
-      position: entity.position.map((name) => ({ name, slot: columnIndex(table, name) })),
+      indexSlot: columnIndex(table, '_index'),
+      inherited: entity.position
+        .filter((name) => name !== '_index')
+        .map((name) => ({ name, slot: columnIndex(table, name) })),
       extraSlot: columnIndex(table, '_extra'),
       targets,
     }
@@ -94,12 +113,14 @@ function buildShapes(): Readonly<Record<TableName, Shape>> {
 
 function appendRow(shape: Shape, source: JsonObject, conversation: Conversation, inherited: Place): void {
   const siblings = conversation.rows[shape.table]
+  const index = siblings.length - conversation.firstRow[shape.tableIndex]!
   const row = shape.template.slice()
-  const place = placeOf(shape, source, siblings.length - conversation.firstRow[shape.tableIndex]!, inherited)
   row[0] = conversation.key.conversationId
   row[1] = conversation.key.conversationStart
-  for (const { name, slot } of shape.position) row[slot] = place.own[name] ?? null
+  row[shape.indexSlot] = index
+  for (const { name, slot } of shape.inherited) row[slot] = inherited[name] ?? null
   siblings.push(row)
+  const place = placeOfChildren(shape.table, source, index, inherited)
 
   let extra: Record<string, JsonValue> | null = null
   for (const api of Object.keys(source)) {
@@ -110,22 +131,17 @@ function appendRow(shape: Shape, source: JsonObject, conversation: Conversation,
       target === undefined
         ? value
         : target.kind === 'column'
-          ? fillCell(row, target.slot, target.type, value)
-          : appendChildren(target.kind, target.shape, api, value, conversation, place.ofChildren)
+          ? fillCell(row, target, value)
+          : appendChildren(target.kind, target.shape, api, value, conversation, place)
     if (left !== undefined) put((extra ??= {}), api, left)
   }
   row[shape.extraSlot] = extra
 }
 
-function placeOf(shape: Shape, source: JsonObject, index: number, inherited: Place): { own: Place; ofChildren: Place } {
-  const own = { ...inherited, _index: index }
-  if (shape.table === 'participants') {
-    return { own, ofChildren: { _participant_index: index, participant_id: idOf(source['participantId']) } }
-  }
-  if (shape.table === 'sessions') {
-    return { own, ofChildren: { ...inherited, _session_index: index, session_id: idOf(source['sessionId']) } }
-  }
-  return { own, ofChildren: inherited }
+function placeOfChildren(table: TableName, source: JsonObject, index: number, inherited: Place): Place {
+  if (table === 'participants') return { _participant_index: index, participant_id: idOf(source['participantId']) }
+  if (table === 'sessions') return { ...inherited, _session_index: index, session_id: idOf(source['sessionId']) }
+  return inherited
 }
 
 function idOf(value: JsonValue | undefined): Value {
@@ -154,32 +170,26 @@ function appendChildren(
   }
   if (!Array.isArray(value)) return value
   const elements = value as readonly JsonValue[]
-  const misfits = elements.map((_, i) => i).filter((i) => !isJsonObject(elements[i]))
-  if (misfits.length === elements.length) return value
-  for (const element of elements) if (isJsonObject(element)) appendRow(shape, element, conversation, place)
-  return misfits.length === 0 ? undefined : Object.fromEntries(misfits.map((i) => [String(i), elements[i]!]))
+  const children = elements.filter(isJsonObject)
+  if (children.length === 0) return value
+  for (const child of children) appendRow(shape, child, conversation, place)
+  if (children.length === elements.length) return undefined
+  const misfits = [...elements.entries()].filter(([, element]) => !isJsonObject(element))
+  return Object.fromEntries(misfits)
 }
 
 /** Puts a value into its cell. Returns what has to stay in `_extra`, undefined when the cell holds it exactly. */
-function fillCell(row: Value[], slot: number, type: FieldType, value: JsonValue): JsonValue | undefined {
-  const cell = cellOf[type](value)
+function fillCell(
+  row: Value[],
+  { slot, type, fit }: Target & { kind: 'column' },
+  value: JsonValue,
+): JsonValue | undefined {
+  const cell = fit(value)
   if (cell === undefined) return value
   row[slot] = cell
   // The instant and the nearest double are what a query wants; the exact spelling stays beside them.
   const exact = type === 'timestamptz' ? cell === value : type !== 'double precision' || typeof value === 'number'
   return exact ? undefined : value
-}
-
-/** By column type: the value as the column holds it, undefined where it does not fit. */
-const cellOf: Readonly<Record<FieldType, (value: JsonValue) => Value | undefined>> = {
-  text,
-  timestamptz: (value) => (typeof value === 'string' ? (canonicalTime(value) ?? undefined) : undefined),
-  bigint: int64,
-  'double precision': double,
-  boolean: (value) => (typeof value === 'boolean' ? value : undefined),
-  'text[]': (value) => arrayOf(value, text),
-  'bigint[]': (value) => arrayOf(value, int64),
-  jsonb: (value) => value,
 }
 
 function text(value: JsonValue): string | undefined {
