@@ -57,7 +57,7 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
   return {
     async request<T>(request: GenesysRequest): Promise<GenesysAnswer<T>> {
       const { method, path, priority, signal, endpoint } = request
-      let permit: Permit = { sequence: 0 }
+      let permit: Permit = { sequence: 0, sentAt: 0 }
       let token = ''
       const answer = await api.send({
         method,

@@ -4,6 +4,8 @@ import type { Priority } from './send-budget.ts'
 /** Stands for one send; its answer's headers are understood as of it. */
 export interface Permit {
   readonly sequence: number
+  /** On the limiter's clock. */
+  readonly sentAt: number
 }
 
 /** A clock that only goes forward, in milliseconds, and its timer; tests bring their own. */
@@ -54,9 +56,9 @@ const systemClock: LimiterClock = {
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   const { requestsPerMinute: limit, windowMs = 60_000, clock = systemClock } = options
-  // One per cent covers a handshake's worth of jitter at a minute; a shortened window still has timer precision to mind.
-  const guardMs = Math.max(20, windowMs / 100)
-  const budget = new SendBudget({ limit, windowMs, guardMs, liveShare })
+  // At a minute's window: 1.2 s for jitter on the way, 1.8 s for the first handshakes. A shortened one has timers to mind.
+  const guardMs = Math.max(20, windowMs * 0.02)
+  const budget = new SendBudget({ limit, windowMs, guardMs, coldMs: windowMs * 0.03, liveShare })
   const waiting: Record<Priority, Set<Waiter>> = { live: new Set(), reference: new Set(), history: new Set() }
   let cancelTimer: (() => void) | null = null
 
@@ -73,7 +75,7 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
           break
         }
         waiting[priority].delete(waiter)
-        waiter.resolve({ sequence: budget.record(priority, now) })
+        waiter.resolve({ sequence: budget.record(priority, now), sentAt: now })
       }
     }
     // Timers may fire a little early: rounding up keeps that from becoming a busy loop.
@@ -107,8 +109,10 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
       const count = wholeNumber(headers['inin-ratelimit-count'])
       const allowed = wholeNumber(headers['inin-ratelimit-allowed'])
       const reset = wholeNumber(headers['inin-ratelimit-reset'])
+      budget.answered(clock.now())
       if (count === null || allowed === null || reset === null || allowed === 0) return
-      budget.observe({ count, allowed, resetAt: clock.now() + reset * 1000 }, permit.sequence)
+      // Counted, and so stamped, when the request came in, not when its answer was ready; rounded up to seconds.
+      budget.observe({ count, allowed, resetAt: permit.sentAt + reset * 1000 }, permit.sequence)
       pump()
     },
 

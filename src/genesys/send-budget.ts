@@ -6,6 +6,8 @@ export interface SendBudgetLimits {
   readonly windowMs: number
   /** By how much longer than the window a send counts: on the way to the server, sends can move closer together. */
   readonly guardMs: number
+  /** How much later than noted a send may arrive that has to open connections first. */
+  readonly coldMs: number
   /** Share of the limit that live requests may use at most. */
   readonly liveShare: number
 }
@@ -18,17 +20,17 @@ export interface ServerCount {
 }
 
 /**
- * A send counts a little longer than the window, so a snapshot every minute would find its own predecessor in its way, a bit
- * more so each time; with this much to spare that stays within a few seconds.
+ * How many times what live used of late stays free for it. A send counts a little longer than the window, so a snapshot every
+ * minute still finds its predecessor there, and needs its own room beside it.
  */
-const reserveMargin = 1.25
+const reserveFactor = 2
 
 /**
  * When may the next request be sent? No timers and no clock: times come in and go out as milliseconds.
  *
  * Three bounds hold at once. Our own: never more than `limit` sends in any window, by a sliding log. The server's: its
  * count as of the latest answer plus what we have sent since that request. And shares: live gets at most its share, and
- * as much as live used in a recent window stays free for it, so that a long backfill can't make a snapshot wait for a
+ * twice as much as live used of late stays free for it, so that a long backfill can't make a snapshot wait for a
  * whole window.
  */
 export class SendBudget {
@@ -40,6 +42,7 @@ export class SendBudget {
   #server: (ServerCount & { readonly sequence: number }) | null = null
   #pausedUntil = Number.NEGATIVE_INFINITY
   #sequence = 0
+  #lastAnswer = Number.NEGATIVE_INFINITY
 
   constructor(limits: SendBudgetLimits) {
     this.#limits = limits
@@ -64,7 +67,7 @@ export class SendBudget {
       if (over > 0) at = Math.max(at, (this.#live.nth(over - 1, from) ?? now) + this.#span)
     } else {
       const before = this.#live.since(from - this.#span) - live
-      const wanted = Math.ceil(Math.max(live, before) * reserveMargin)
+      const wanted = Math.max(live, before) * reserveFactor
       const reserve = Math.min(this.#liveCap, this.#limits.limit - 1, wanted)
       const over = rest + 1 - (this.#limits.limit - reserve)
       if (over > 0) at = Math.max(at, (this.#rest.nth(over - 1, from) ?? now) + this.#span)
@@ -79,7 +82,8 @@ export class SendBudget {
   /** Notes a send at `now`; returns its number, which belongs to what the server says in the answer. */
   record(priority: Priority, now: number): number {
     const log = priority === 'live' ? this.#live : this.#rest
-    log.add(now)
+    const cold = now - this.#lastAnswer > this.#limits.windowMs
+    log.add(cold ? now + this.#limits.coldMs : now)
     return ++this.#sequence
   }
 
@@ -89,6 +93,11 @@ export class SendBudget {
    */
   observe(server: ServerCount, sequence: number): void {
     if (this.#server === null || sequence >= this.#server.sequence) this.#server = { ...server, sequence }
+  }
+
+  /** An answer has come: connections are open. */
+  answered(now: number): void {
+    this.#lastAnswer = now
   }
 
   /** Nothing goes before `until`, whatever its priority. A shorter pause never ends a longer one. */
@@ -123,7 +132,7 @@ export class SendBudget {
   }
 }
 
-/** Times of sends in order; those older than `keepMs` are forgotten. */
+/** Times of sends, never falling; those older than `keepMs` are forgotten. */
 class SendLog {
   readonly #keepMs: number
   #times: number[] = []
@@ -133,7 +142,8 @@ class SendLog {
     this.#keepMs = keepMs
   }
 
-  add(time: number): void {
+  add(at: number): void {
+    const time = Math.max(at, this.#times.at(-1) ?? at)
     this.#times.push(time)
     while ((this.#times[this.#head] ?? time) <= time - this.#keepMs) this.#head++
     if (this.#head > 1024 && this.#head * 2 > this.#times.length) {

@@ -54,17 +54,19 @@ function workers(
   limiter: RateLimiter,
   clock: VirtualClock,
   count: number,
-  options: { priority: Priority; latencyMs: number; jitterMs?: number; seed?: number },
+  options: { priority: Priority; latencyMs: number; jitterMs?: number; handshakeMs?: number },
 ): number[] {
   const arrivals: number[] = []
-  let state = options.seed ?? 1
+  let state = 1
   const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
   const work = async (): Promise<void> => {
     for (;;) {
-      await limiter.acquire(options.priority, never)
-      const onTheWay = random() * (options.jitterMs ?? 0)
+      const permit = await limiter.acquire(options.priority, never)
+      const handshake = clock.now() < 1000 ? (options.handshakeMs ?? 0) : 0
+      const onTheWay = handshake + random() * (options.jitterMs ?? 0)
       arrivals.push(clock.now() + onTheWay)
       await clock.sleep(onTheWay + options.latencyMs)
+      limiter.observe({}, permit)
     }
   }
   for (let i = 0; i < count; i++) void work()
@@ -79,7 +81,12 @@ describe('our own ceiling', () => {
   ])('at %i ms latency, 95 %% of it is used and it is never exceeded at the server', async (latencyMs, concurrency) => {
     const clock = new VirtualClock()
     const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
-    const arrivals = workers(limiter, clock, concurrency, { priority: 'history', latencyMs, jitterMs: 300 })
+    const arrivals = workers(limiter, clock, concurrency, {
+      priority: 'history',
+      latencyMs,
+      jitterMs: 300,
+      handshakeMs: 1500,
+    })
     const minutes = 10
     await clock.runUntil(minutes * 60_000)
     expect(mostInAnyWindow(arrivals, 60_000)).toBeLessThanOrEqual(270)
@@ -94,7 +101,7 @@ describe('our own ceiling', () => {
     const start = performance.now()
     const work = async (): Promise<void> => {
       while (asked++ < 100) {
-        await limiter.acquire('history', never)
+        limiter.observe({}, await limiter.acquire('history', never))
         sent.push(performance.now())
       }
     }
