@@ -1,11 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
 import net from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { json } from '../support/fake-server.ts'
 import { fakeGenesys, request } from './support.ts'
@@ -106,6 +107,42 @@ describe('proxies', () => {
       }
     },
   )
+
+  test.skipIf(certificate === null)('HTTPS_PROXY and NODE_EXTRA_CA_CERTS of the process are enough', async () => {
+    const api = https.createServer(certificate!, (incoming, response) =>
+      response.end(
+        incoming.url === '/oauth/token' ? '{"access_token":"t","expires_in":300}' : '{"through":"the tunnel"}',
+      ),
+    )
+    await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
+    const folder = mkdtempSync(path.join(tmpdir(), 'genesys-etl-ca-'))
+    try {
+      await using proxy = await startProxy((api.address() as AddressInfo).port)
+      const ca = path.join(folder, 'ca.pem')
+      writeFileSync(ca, certificate!.cert)
+      const source = (name: string): string => JSON.stringify(new URL(`../../src/${name}`, import.meta.url).href)
+      const script = `
+        const { createGenesysClient } = await import(${source('genesys/client.ts')})
+        const { createRateLimiter } = await import(${source('genesys/rate-limiter.ts')})
+        const { createLogger } = await import(${source('log.ts')})
+        const client = createGenesysClient({
+          apiUrl: 'https://api.test', loginUrl: 'https://login.test', credentials: { clientId: 'a', clientSecret: 'b' },
+          limiter: createRateLimiter({ requestsPerMinute: 60 }), logger: createLogger('silent'),
+        })
+        const { signal } = new AbortController()
+        const request = { method: 'GET', path: '/x', endpoint: 'x', priority: 'live', signal }
+        console.log(JSON.stringify((await client.request(request)).data))
+        client.close()`
+      const env = { PATH: process.env['PATH'], HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NODE_EXTRA_CA_CERTS: ca }
+      const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env })
+      expect(JSON.parse(stdout)).toEqual({ through: 'the tunnel' })
+      expect(proxy.seen).toEqual(['CONNECT login.test:443', 'CONNECT api.test:443'])
+    } finally {
+      rmSync(folder, { recursive: true })
+      api.closeAllConnections()
+      await new Promise((resolve) => api.close(resolve))
+    }
+  })
 
   test('a proxy that refuses the tunnel is a network error without its address or credentials', async () => {
     const proxy = http.createServer()
