@@ -14,6 +14,7 @@ import { parseExactly } from './exact-json.ts'
 import { createFaults } from './faults.ts'
 import type { FaultRule } from './faults.ts'
 import { createGenerator, dayMs } from './generate.ts'
+import type { NastyKind } from './nasty.ts'
 import { allPermissions, createTokens } from './oauth.ts'
 import type { OAuthClient } from './oauth.ts'
 import { createOrg } from './org.ts'
@@ -109,6 +110,8 @@ export interface Simulator extends AsyncDisposable {
   truth(day?: string): Json[]
   /** The same as JSON texts. */
   truthText(day?: string): string[]
+  /** The spoiled records among them: their true id and what is wrong. */
+  nasty(day?: string): { readonly id: string; readonly kind: NastyKind }[]
   close(): Promise<void>
 }
 
@@ -189,19 +192,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     },
   }
 
-  function truthLines(day?: number): Buffer[] {
+  function visible(day?: number): Stored[] {
     const { first: from, end } = store.days()
-    const lines: Buffer[] = []
-    const add = (list: readonly Stored[]): void => {
-      for (const stored of list) {
-        const shown = store.show(stored)
-        if (shown) lines.push(shown.bytes)
-      }
-    }
-    if (day !== undefined) add(store.day(day))
-    else for (let each = from; each < end; each++) add(store.day(each))
-    return lines
+    const list = Array.from({ length: day === undefined ? end - from : 1 }, (_, index) =>
+      store.day((day ?? from) + index),
+    )
+    return list.flat().filter((stored) => store.show(stored) !== undefined)
   }
+  const truthLines = (day?: number): Buffer[] => visible(day).flatMap((stored) => store.show(stored)?.bytes ?? [])
 
   const jsonBody = (value: unknown): Buffer => (Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value)))
 
@@ -294,8 +292,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     server.closeAllConnections()
     await once(server, 'close')
   }
-  const truthText = (day?: string): string[] =>
-    truthLines(day === undefined ? undefined : Date.parse(`${day}T00:00:00Z`) / dayMs).map(String)
+  const dayNumber = (day?: string): number | undefined =>
+    day === undefined ? undefined : Date.parse(`${day}T00:00:00Z`) / dayMs
+  const truthText = (day?: string): string[] => truthLines(dayNumber(day)).map(String)
 
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
@@ -308,6 +307,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     violations: rateLimit.violations,
     truth: (day) => truthText(day).map(parseExactly),
     truthText,
+    nasty: (day) => visible(dayNumber(day)).flatMap(({ id, nasty: kind }) => (kind ? [{ id, kind }] : [])),
     close,
     [Symbol.asyncDispose]: close,
   }
