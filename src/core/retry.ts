@@ -29,7 +29,7 @@ export interface Backoff {
 export const defaultBackoff: Backoff = { baseMs: 500, ceilingMs: 30_000 }
 
 /** The longest Retry-After that is waited for inside a request; Genesys' own SDKs draw the line at the same place. */
-export const longestRetryAfterMs = 180_000
+const longestRetryAfterMs = 180_000
 
 /**
  * How many retries of one request each group of reasons gets. A details query is a read although it is a POST, so

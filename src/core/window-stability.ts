@@ -17,7 +17,7 @@ interface Range {
 }
 
 /** Reads after which a window that still changes is left to the next run. */
-export const mostReads = 3
+const mostReads = 3
 
 /** What to do with a window after these complete reads of it. */
 export type Verdict = 'done' | 'read-again' | 'unstable'
@@ -82,6 +82,6 @@ export function compareHits(whole: number, parts: readonly number[]): 'less' | '
 }
 
 /** Hits that may be missing without alarm, because `totalHits` is approximate: one in a thousand, at least ten. */
-export function toleratedShortfall(hits: number): number {
+function toleratedShortfall(hits: number): number {
   return Math.max(10, Math.floor(hits / 1000))
 }

@@ -34,7 +34,7 @@ export interface GenesysRequest {
   readonly endpoint: string
 }
 
-export type GenesysAnswer<T> = Omit<Answer, 'data'> & { readonly data: T }
+type GenesysAnswer<T> = Omit<Answer, 'data'> & { readonly data: T }
 
 export interface GenesysClient {
   /**

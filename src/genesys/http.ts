@@ -30,7 +30,7 @@ export interface HttpOptions {
 }
 
 /** What one call brings along to every one of its attempts. */
-export interface CallPlan {
+interface CallPlan {
   readonly method: 'GET' | 'POST'
   /** With the query, which never reaches a log or an error. */
   readonly url: string
@@ -115,7 +115,7 @@ class Call {
  * errors that carry nothing secret. What differs between API and login comes with each call.
  */
 export function createHttp(options: HttpOptions): Http {
-  const agentOptions = { keepAlive: true, proxyEnv: options.proxyEnv }
+  const agentOptions = { keepAlive: true, proxyEnv: isLoopback(options.baseUrl) ? {} : options.proxyEnv }
   const httpAgent = new http.Agent(agentOptions)
   const httpsAgent = new https.Agent(agentOptions)
   const instance = createAxios({
@@ -199,6 +199,11 @@ export function createHttp(options: HttpOptions): Http {
       httpsAgent.destroy()
     },
   }
+}
+
+/** A proxy would look for these on its own machine. */
+function isLoopback(url: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }
 
 function callOf(config: { call?: Call } | undefined): Call {

@@ -74,11 +74,17 @@ describe('proxies', () => {
     expect((await proxied.client.request(request())).data).toEqual({ ok: true })
     expect(proxy.seen).toEqual(['POST http://login.test/oauth/token', 'GET http://api.test/api/v2/thing'])
 
-    const both = { ...proxyEnv, NO_PROXY: '127.0.0.1' }
-    const { url } = direct.server
-    await using bypassing = await fakeGenesys(() => {}, { apiUrl: url, loginUrl: url, proxyEnv: both })
-    expect((await bypassing.client.request(request())).data).toEqual({ ok: true })
+    const bypass = { ...proxyEnv, NO_PROXY: 'login.test' }
+    await using bypassing = await fakeGenesys(() => {}, { ...urls, proxyEnv: bypass })
+    await expect(bypassing.client.request(request())).rejects.toMatchObject({ code: 'GENESYS_UNREACHABLE' })
     expect(proxy.seen).toHaveLength(2)
+  })
+
+  test('the own machine is never asked for through a proxy', async () => {
+    await using genesys = await fakeGenesys((received) => json(received, { ok: true }), {
+      proxyEnv: { http_proxy: 'http://127.0.0.1:1' },
+    })
+    expect((await genesys.client.request(request())).data).toEqual({ ok: true })
   })
 
   const certificate = selfSigned()

@@ -14,7 +14,7 @@ export interface Held {
   readonly queueIds?: readonly string[]
 }
 
-export interface Query {
+interface Query {
   readonly from: number
   readonly to: number
   readonly pageNumber: number
