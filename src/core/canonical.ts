@@ -1,4 +1,4 @@
-import { canonicalNumber, isJsonObject, isRawNumber, put, storableValue } from './json.ts'
+import { canonicalNumber, isAbsent, isJsonObject, isRawNumber, put, storableValue } from './json.ts'
 import type { JsonValue } from './json.ts'
 
 /** One place where two values differ; undefined: absent. Holds data: not for logs. */
@@ -27,10 +27,6 @@ function canonicalForm(value: JsonValue): JsonValue {
     if (!isAbsent(member)) put(form, key, canonicalForm(member))
   }
   return form
-}
-
-function isAbsent(value: JsonValue): boolean {
-  return value === null || (Array.isArray(value) && value.length === 0)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { canonicalNumber, isJsonObject, isRawNumber, textOfDeep } from './json.ts'
+import { canonicalNumber, isAbsent, isJsonObject, isRawNumber, textOfDeep } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { model, modelVersion } from './model.ts'
 import type { Entity } from './model.ts'
@@ -26,6 +26,7 @@ export function attributesHash(raw: JsonValue): string | null {
   const carried = Array.isArray(participants) ? (participants as readonly JsonValue[]).flatMap(carriedAttributes) : []
   if (carried.length === 0) return null
   hashValue(carried, Role.other, 0)
+  finish()
   return hex()
 }
 
@@ -33,10 +34,6 @@ function carriedAttributes(participant: JsonValue): JsonObject[] {
   if (!isJsonObject(participant)) return []
   const { participantId, attributes } = participant
   return attributes === undefined || isAbsent(attributes) ? [] : [{ participantId: participantId ?? null, attributes }]
-}
-
-function isAbsent(value: JsonValue): boolean {
-  return value === null || (Array.isArray(value) && value.length === 0)
 }
 
 /** Which part of a conversation a value is: attributes are left out of participants, and only there. */
@@ -85,6 +82,7 @@ function hex(): string {
   return (lanes[0]! >>> 0).toString(16).padStart(8, '0') + (lanes[1]! >>> 0).toString(16).padStart(8, '0')
 }
 
+/** Leaves the value's state in the lanes; whoever adds it up finishes it first. */
 function hashValue(value: JsonValue, role: Role, depth: number): void {
   if (typeof value === 'string') hashText(Tag.text, value)
   else if (typeof value === 'number') hashNumber(value)
@@ -104,7 +102,6 @@ function hashNumber(value: number): void {
 function hashWord(tag: number, word: number): void {
   start(tag)
   addWords(word, word)
-  finish()
 }
 
 function hashText(tag: number, text: string): void {
@@ -119,7 +116,6 @@ function hashText(tag: number, text: string): void {
   }
   lanes[0] = a
   lanes[1] = b
-  finish()
 }
 
 /** Hashes of the keys that the model knows. */
@@ -149,6 +145,7 @@ function hashArray(elements: readonly JsonValue[], role: Role, depth: number): v
   let sumB = 0
   for (const element of elements) {
     hashValue(element, elementRole, depth + 1)
+    finish()
     sumA = (sumA + lanes[0]!) | 0
     sumB = (sumB + lanes[1]!) | 0
   }
@@ -179,5 +176,4 @@ function hashSum(tag: number, count: number, sumA: number, sumB: number): void {
   start(tag)
   addWords(count, count)
   addWords(sumA, sumB)
-  finish()
 }

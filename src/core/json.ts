@@ -27,6 +27,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawJSON(value)
 }
 
+/** Whether a member with this value counts as absent, as the API leaves members out: null or an empty array. */
+export function isAbsent(value: JsonValue): boolean {
+  return value === null || (Array.isArray(value) && value.length === 0)
+}
+
 /** Sets an own property whatever its name is: a plain assignment of `__proto__` would set the prototype instead. */
 export function put(target: Record<string, JsonValue>, key: string, value: JsonValue): void {
   if (key === '__proto__') {

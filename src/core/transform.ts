@@ -1,6 +1,6 @@
 import { columnIndex, dataColumnsOf, tables } from './columns.ts'
 import type { Row, RowSet, TableName, Value } from './columns.ts'
-import { decimalOf, isJsonObject, isRawNumber, put, storableText } from './json.ts'
+import { decimalOf, isAbsent, isJsonObject, isRawNumber, put, storableText } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { model } from './model.ts'
 import type { Entity, FieldType, PositionColumn } from './model.ts'
@@ -125,7 +125,7 @@ function appendRow(shape: Shape, source: JsonObject, conversation: Conversation,
   let extra: Record<string, JsonValue> | null = null
   for (const api of Object.keys(source)) {
     const value = source[api]!
-    if (value === null || (Array.isArray(value) && value.length === 0)) continue
+    if (isAbsent(value)) continue
     const target = shape.targets.get(api)
     const left =
       target === undefined

@@ -37,7 +37,7 @@ describe('reassemble', () => {
       fc.property(conversations, (conversation) => {
         expectSame(reassemble(rowsOf(conversation)), conversation)
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     )
   })
 
@@ -59,7 +59,7 @@ describe('reassemble', () => {
         }
         expectSame(reassemble(stored), conversation)
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 
@@ -78,7 +78,7 @@ describe('reassemble', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 60 },
     )
   })
 
@@ -106,7 +106,7 @@ describe('every row', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 
@@ -132,7 +132,7 @@ describe('every row', () => {
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 })
@@ -173,7 +173,7 @@ describe('jsonb text', () => {
         expectSame(parseJson(text), value)
         expect(storableJson(parseJson(text))).toBe(text)
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 })
@@ -186,7 +186,7 @@ describe('any JSON whatever', () => {
         if ('rejected' in key) expect(key.rejected).toMatch(/^(not an object|no |conversationId longer)/)
         else if (isJsonObject(value)) expectSame(reassemble(rowsOf(value)), value)
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 
