@@ -34,7 +34,7 @@ export function parseBigint(text: string): number | bigint {
 }
 
 // the types know only the ids of scalars
-const defaultParser = types.getTypeParser as CustomTypesConfig['getTypeParser']
+const defaultParser = types.getTypeParser as unknown as (oid: number, format?: 'text' | 'binary') => unknown
 
 const parsers: CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
@@ -80,7 +80,7 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   let closed: Promise<void> | undefined
-  const close = () => (closed ??= db.destroy())
+  const close = () => (closed ??= end(db, pool))
   return {
     db,
     pool,
@@ -127,6 +127,12 @@ export async function checkConnection(warehouse: Warehouse): Promise<void> {
   } catch (error) {
     throw toEtlError(error, 'connecting to the database')
   }
+}
+
+// Kysely ends the pool only if it has used it
+async function end(db: Kysely<Database>, pool: Pool): Promise<void> {
+  await db.destroy()
+  if (!pool.ended && !pool.ending) await pool.end()
 }
 
 function boundTo(client: PoolClient): Kysely<Database> {

@@ -62,7 +62,7 @@ test('writes no row in genesys when unchanged conversations come again, in whate
   await load(warehouse, [conversation('a'), conversation('b')], 1)
   const before = await tuplesWritten()
   const reordered = conversation('a')
-  const again = Object.fromEntries(Object.entries(reordered).reverse()) as JsonObject
+  const again = Object.fromEntries(Object.entries(reordered).reverse())
   expect(await load(warehouse, [again, conversation('b')], 2)).toMatchObject({ received: 2, unchanged: 2 })
   // the statistics of the second load would be in by now if it had written: those of a third, changed one are
   await load(warehouse, [conversation('b', { externalTag: 'x' })], 3)

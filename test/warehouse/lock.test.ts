@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, expect, test } from 'vitest'
+import { connect } from '../../src/warehouse/connect.ts'
+import { inspectDatabase } from '../../src/warehouse/inspect.ts'
+import { withJobLock } from '../../src/warehouse/lock.ts'
+import { createFileDatabase } from '../support/database.ts'
+import { startTransactionPooler } from './transaction-pooler.ts'
+
+const database = await createFileDatabase()
+const one = connect(database.url)
+const other = connect(database.url)
+afterAll(() => Promise.all([one.close(), other.close()]))
+const never = new AbortController().signal
+
+test('only one process runs a job at once; others may run other jobs', async () => {
+  const refused = { code: 'JOB_ALREADY_RUNNING', kind: 'retryable' }
+  await withJobLock(one, 'sync', never, async () => {
+    await expect(withJobLock(other, 'sync', never, async () => 'ran')).rejects.toMatchObject(refused)
+    await expect(withJobLock(other, 'sync', never, async () => 'ran')).rejects.toThrow(/ on .+ since \d{4}-/)
+    expect(await withJobLock(other, 'backfill', never, async () => 'ran')).toBe('ran')
+  })
+})
+
+test('gives the lock back after the work, and after its failure, whose error it passes on', async () => {
+  await expect(withJobLock(one, 'sync', never, () => Promise.reject(new Error('mine')))).rejects.toThrow('mine')
+  await expect.poll(() => withJobLock(other, 'sync', never, async () => 'ran').catch(() => 'busy')).toBe('ran')
+})
+
+test("passes the caller's abort on to the work", async () => {
+  const stop = new AbortController()
+  const work = withJobLock(one, 'sync', stop.signal, async (signal) => {
+    stop.abort(new Error('enough'))
+    signal.throwIfAborted()
+  })
+  await expect(work).rejects.toThrow('enough')
+})
+
+test('stops the work when the connection that holds the lock is lost', async () => {
+  const work = withJobLock(one, 'sync', never, async (signal) => {
+    const lost = once(signal, 'abort')
+    await other.pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%lock sync%'`,
+    )
+    await lost
+    signal.throwIfAborted()
+  })
+  await expect(work).rejects.toMatchObject({ code: 'JOB_LOCK_LOST', kind: 'retryable' })
+})
+
+test('does not report success for work that ignored the loss of its lock', async () => {
+  const work = withJobLock(one, 'sync', never, async () => {
+    await other.pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%lock sync%'`,
+    )
+    await sleep(200)
+  })
+  await expect(work).rejects.toMatchObject({ code: 'JOB_LOCK_LOST' })
+})
+
+test('refuses a pooler in transaction mode, where the lock would protect nothing', async () => {
+  await using pooler = await startTransactionPooler(database.url)
+  await using pooled = connect(pooler.url)
+  const refused = { code: 'POOLER_IN_THE_WAY', kind: 'config' }
+  await expect(withJobLock(pooled, 'sync', never, async () => 'ran')).rejects.toMatchObject(refused)
+  const findings = await inspectDatabase(pooled)
+  expect(findings.filter(({ verdict }) => verdict !== 'ok').map(({ name }) => name)).toEqual(['connection'])
+  // and it has left no lock behind
+  expect(await withJobLock(one, 'sync', never, async () => 'ran')).toBe('ran')
+})
+
+test('finds nothing wrong with a database that is right', async () => {
+  const findings = await inspectDatabase(one)
+  expect(findings.map(({ name, verdict }) => [name, verdict])).toEqual([
+    ['version', 'ok'],
+    ['encoding', 'ok'],
+    ['rights', 'ok'],
+    ['connection', 'ok'],
+    ['clock', 'ok'],
+  ])
+})
+
+test('says what to do about an address, a login or a database that is wrong', async () => {
+  const wrong = async (change: (url: URL) => void) => {
+    const url = new URL(database.url)
+    change(url)
+    await using warehouse = connect(url.href)
+    return inspectDatabase(warehouse).catch((error: unknown) => error)
+  }
+  expect(await wrong((url) => (url.port = '1'))).toMatchObject({ code: 'DATABASE_UNAVAILABLE', kind: 'retryable' })
+  expect(await wrong((url) => (url.password = 'no'))).toMatchObject({ code: 'DATABASE_LOGIN', kind: 'config' })
+  expect(await wrong((url) => (url.pathname = '/no'))).toMatchObject({ code: 'DATABASE_LOGIN', kind: 'config' })
+  expect(await wrong((url) => url.searchParams.set('sslmode', 'no-verify'))).toBeInstanceOf(Error)
+})
