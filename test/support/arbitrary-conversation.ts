@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { model } from '../../src/core/model.ts'
 import type { Entity, FieldType } from '../../src/core/model.ts'
 import type { TableName } from '../../src/core/columns.ts'
-import { parseJson, put } from '../../src/core/json.ts'
+import { parseJson } from '../../src/core/json.ts'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 
 /** Texts that break encoders, escapers and databases, one of each kind. */
@@ -122,11 +122,9 @@ export const nastyKeys: readonly string[] = [
   'newField',
 ]
 
-/** An object of these members; later ones win. Own keys of any name. */
+/** An object of these members; of a repeated key the last counts. Own keys of any name, also `__proto__`. */
 export function objectOf(members: Iterable<readonly [string, JsonValue]>): JsonObject {
-  const object: Record<string, JsonValue> = {}
-  for (const [key, value] of members) put(object, key, value)
-  return object
+  return Object.fromEntries(members)
 }
 
 const text = fc.oneof(
