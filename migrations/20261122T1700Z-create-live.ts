@@ -20,13 +20,13 @@ create table genesys.live_conversations (
   language_id text,
   scheduled_at timestamptz,
   snapshot_at timestamptz not null
-);
-create index on genesys.live_conversations (queue_id, state);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.2);
 
 create table genesys.live_snapshots (
   snapshot_at timestamptz not null,
   source text not null,
   conversations integer,
+  ended integer,
   duration_ms integer not null,
   requests integer not null,
   complete boolean not null,
@@ -67,6 +67,7 @@ create table etl.webhook_outbox (
   last_error text
 );
 create index on etl.webhook_outbox (conversation_id, id) where delivered_at is null and given_up_at is null;
+create index on etl.webhook_outbox (next_attempt_at) where delivered_at is null and given_up_at is null;
 create index on etl.webhook_outbox (created_at);
 `
 

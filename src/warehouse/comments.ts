@@ -83,6 +83,84 @@ export const etlDescriptions: Readonly<
     description: 'Single facts by name.',
     columns: { key: 'Name.', value: 'Value.', updated_at: 'When it was written.' },
   },
+  webhook_outbox: {
+    description:
+      'Messages for WEBHOOK_URL, written in the transaction of the snapshot that saw their cause. Delivered ones are pruned.',
+    columns: {
+      id: 'Number of the message; those of one conversation are delivered in this order.',
+      message_id: 'Sent as webhook-id: the same for every attempt, so that a receiver can tell repetitions.',
+      conversation_id: 'The conversation it is about.',
+      event: 'The rule of WEBHOOK_EVENTS that it comes from.',
+      payload: 'What is sent: ids and states.',
+      created_at: 'When the snapshot was written.',
+      attempts: 'How often it was sent.',
+      next_attempt_at: 'Not to be sent again before; while it is being sent, until when its sender may take.',
+      delivered_at: 'When the receiver answered 2xx.',
+      given_up_at: 'When we stopped trying, a day after it was written.',
+      last_error: 'How the last attempt failed.',
+    },
+  },
+}
+
+/** What the live tables of schema genesys and their columns mean, as etlDescriptions. */
+export const liveDescriptions: typeof etlDescriptions = {
+  live_conversations: {
+    description:
+      'One row a conversation that is open, or in after-call work, as of the latest complete snapshot. Replaced atomically; the age of the picture is the newest complete row of live_snapshots.',
+    columns: {
+      conversation_id: 'The conversation.',
+      conversation_start: 'When it started.',
+      media_type: 'Media type of the session that decides about the state: voice, callback, chat, email, message, …',
+      message_type: 'Kind of messaging, e.g. sms or whatsapp.',
+      direction: 'Direction in which it began: inbound or outbound.',
+      state:
+        'What its customer experiences: ivr, waiting, alerting, dialing, interacting, hold, acw (ended, an agent is still working on it), scheduled (a callback that is not due), other (e.g. parked).',
+      state_since: 'Since when.',
+      queue_id: 'Queue of the session that decides about the state.',
+      user_id: 'Agent or user of the session that decides about the state.',
+      user_ids: 'All agents and users who take part at the moment, be it by after-call work.',
+      waiting_since: 'When it entered the queue in which it waits; set while it is waiting or alerting.',
+      division_ids: 'Divisions of the conversation.',
+      participants: 'How many participants it has had.',
+      skill_ids: 'Skills that are asked for.',
+      language_id: 'Language that is asked for.',
+      scheduled_at: 'When a callback is due.',
+      snapshot_at: 'The snapshot since which this row stands like this: unchanged rows are not rewritten.',
+    },
+  },
+  live_snapshots: {
+    description: 'One row a snapshot, failed ones included. Kept for LIVE_RETENTION_HOURS.',
+    columns: {
+      snapshot_at: 'When its reading began, by the clock of the database.',
+      source: 'What was read: analytics (the whole organization) or conversations (those of one user).',
+      conversations: 'Rows of live_conversations as of it; null where it failed.',
+      ended:
+        'Conversations that had ended since the snapshot before it and were loaded into the history; null where it failed.',
+      duration_ms: 'From the first request to the commit, in milliseconds.',
+      requests: 'Requests it took.',
+      complete: 'False: it failed, and live_conversations is still that of the snapshot before it.',
+      stretched: 'True: ticks before it were left out, since the live side had used up its share of the request limit.',
+      error: 'Why it failed; of a complete one, what went wrong beside it.',
+    },
+  },
+  live_queues: {
+    description:
+      'Conversations of each snapshot by queue and media type. Kept for LIVE_RETENTION_HOURS. A queue with agents but no conversation has one row, of media type none.',
+    columns: {
+      snapshot_at: 'The snapshot: live_snapshots.snapshot_at.',
+      queue_id: 'The queue.',
+      media_type: 'Media type; unknown where the conversation tells none; none where the queue has no conversation.',
+      waiting: 'Conversations waiting for an agent, without those alerting.',
+      alerting: 'Conversations ringing at an agent.',
+      interacting: 'Conversations of a customer with an agent.',
+      hold: 'Conversations whose customer is on hold.',
+      acw: 'Conversations that have ended and are in after-call work.',
+      longest_wait_seconds: 'For how long the first of those waiting or alerting had been waiting; null: nobody was.',
+      on_queue_users:
+        'Users on queue, whatever the media type: the same on every row of the queue. Null: not readable (analytics:queueObservation:view).',
+      off_queue_users: 'Users of the queue who are off queue, as on_queue_users.',
+    },
+  },
 }
 
 /** COMMENT ON statements for every table and column, in the order of the model; one text to run at once. */
@@ -94,10 +172,12 @@ export function commentStatements(): string {
       statements.push(`comment on column genesys.${table}.${name} is ${literal(description)};`)
     }
   }
-  for (const [table, { description, columns }] of Object.entries(etlDescriptions)) {
-    statements.push(`comment on table etl.${table} is ${literal(description)};`)
-    for (const [column, text] of Object.entries(columns)) {
-      statements.push(`comment on column etl.${table}."${column}" is ${literal(text)};`)
+  for (const [schema, descriptions] of Object.entries({ genesys: liveDescriptions, etl: etlDescriptions })) {
+    for (const [table, { description, columns }] of Object.entries(descriptions)) {
+      statements.push(`comment on table ${schema}.${table} is ${literal(description)};`)
+      for (const [column, text] of Object.entries(columns)) {
+        statements.push(`comment on column ${schema}.${table}."${column}" is ${literal(text)};`)
+      }
     }
   }
   return statements.join('\n')

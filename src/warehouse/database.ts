@@ -87,6 +87,70 @@ export interface MetaTable {
   updated_at: InstantByDefault
 }
 
+/** genesys.live_conversations: what is open as of the latest complete snapshot. */
+export interface LiveConversationsTable {
+  conversation_id: string
+  conversation_start: Instant
+  media_type: string | null
+  message_type: string | null
+  direction: string | null
+  state: string
+  state_since: OptionalInstant
+  queue_id: string | null
+  user_id: string | null
+  user_ids: string[] | null
+  waiting_since: OptionalInstant
+  division_ids: string[] | null
+  participants: number
+  skill_ids: string[] | null
+  language_id: string | null
+  scheduled_at: OptionalInstant
+  snapshot_at: Instant
+}
+
+/** genesys.live_snapshots: one row a snapshot, failed ones included. */
+export interface LiveSnapshotsTable {
+  snapshot_at: Instant
+  source: string
+  conversations: number | null
+  ended: number | null
+  duration_ms: number
+  requests: number
+  complete: boolean
+  stretched: Generated<boolean>
+  error: string | null
+}
+
+/** genesys.live_queues: what each snapshot counted, by queue and media type. */
+export interface LiveQueuesTable {
+  snapshot_at: Instant
+  queue_id: string
+  media_type: string
+  waiting: number
+  alerting: number
+  interacting: number
+  hold: number
+  acw: number
+  longest_wait_seconds: number | null
+  on_queue_users: number | null
+  off_queue_users: number | null
+}
+
+/** etl.webhook_outbox: what is to be told to WEBHOOK_URL. */
+export interface WebhookOutboxTable {
+  id: GeneratedAlways<number>
+  message_id: string
+  conversation_id: string
+  event: string
+  payload: Json<JsonRecord>
+  created_at: InstantByDefault
+  attempts: Generated<number>
+  next_attempt_at: InstantByDefault
+  delivered_at: OptionalInstant
+  given_up_at: OptionalInstant
+  last_error: string | null
+}
+
 type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
 
 /** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is written by hand. */
@@ -96,4 +160,8 @@ export interface Database extends PrefixedGenesys {
   'etl.conversations': DecidingConversationsTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.meta': MetaTable
+  'etl.webhook_outbox': WebhookOutboxTable
+  'genesys.live_conversations': LiveConversationsTable
+  'genesys.live_snapshots': LiveSnapshotsTable
+  'genesys.live_queues': LiveQueuesTable
 }

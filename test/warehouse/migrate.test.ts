@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { columnsOf, tables } from '../../src/core/columns.ts'
 import { model } from '../../src/core/model.ts'
-import { etlDescriptions } from '../../src/warehouse/comments.ts'
+import { etlDescriptions, liveDescriptions } from '../../src/warehouse/comments.ts'
 import { connect } from '../../src/warehouse/connect.ts'
 import { migrateDown, migrateUp, migrationStatus, requireCurrentSchema } from '../../src/warehouse/migrate.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
@@ -10,6 +10,8 @@ import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 const database = await createFileDatabase()
 const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
+
+const migrations = ['20261122T1600Z-create-history', '20261122T1700Z-create-live']
 
 interface ColumnRow {
   table: string
@@ -44,7 +46,16 @@ test('the migrated schema is the model: names, order, types, nullability and com
       })),
     )
     .sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : 0))
-  expect(await selectColumns('genesys')).toEqual(expected)
+  const found = await selectColumns('genesys')
+  expect(found.filter(({ table }) => !table.startsWith('live_'))).toEqual(expected)
+})
+
+test('the live tables and their columns have their descriptions', async () => {
+  const found = (await selectColumns('genesys')).filter(({ table }) => table.startsWith('live_'))
+  const expected = Object.entries(liveDescriptions)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([table, { columns }]) => Object.entries(columns).map(([name, comment]) => ({ table, name, comment })))
+  expect(found.map(({ table, name, comment }) => ({ table, name, comment }))).toEqual(expected)
 })
 
 test('every table is partitioned by conversation_start and keyed as the design says', async () => {
@@ -52,7 +63,9 @@ test('every table is partitioned by conversation_start and keyed as the design s
     select c.relname as name, pg_get_partkeydef(c.oid) as partitioning, pg_get_constraintdef(k.oid) as key,
       obj_description(c.oid) as comment
     from pg_class c join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
-    where c.relnamespace = 'genesys'::regnamespace and c.relkind = 'p' order by 1`.execute(warehouse.db)
+    where c.relnamespace = 'genesys'::regnamespace and c.relkind = 'p' and c.relname !~ '^live_' order by 1`.execute(
+    warehouse.db,
+  )
   expect(rows).toEqual(
     [...tables].sort().map((name) => ({
       name,
@@ -75,10 +88,8 @@ test('goes down and up again, by several processes at once', async () => {
   await using own = await createTestDatabase()
   await using first = connect(own.url)
   await using second = connect(own.url)
-  expect(await migrateDown(first.db)).toEqual(['20261122T1600Z-create-history'])
-  expect(await migrationStatus(first.db)).toEqual([
-    { name: '20261122T1600Z-create-history', executedAt: null, known: true },
-  ])
+  for (const name of [...migrations].reverse()) expect(await migrateDown(first.db)).toEqual([name])
+  expect(await migrationStatus(first.db)).toEqual(migrations.map((name) => ({ name, executedAt: null, known: true })))
   await expect(requireCurrentSchema(first.db)).rejects.toMatchObject({ code: 'SCHEMA_BEHIND' })
   await Promise.all([migrateUp(first.db), migrateUp(second.db), migrateUp(first.db)])
   await requireCurrentSchema(second.db)
@@ -90,11 +101,7 @@ test('goes down and up again, by several processes at once', async () => {
 test('migrates an empty database', async () => {
   await using own = await createTestDatabase({ empty: true })
   await using fresh = connect(own.url)
-  expect(await migrateUp(fresh.db)).toEqual([
-    '20261122T1600Z-create-history',
-    'reporting.conversations_daily',
-    'comments',
-  ])
+  expect(await migrateUp(fresh.db)).toEqual([...migrations, 'reporting.conversations_daily', 'comments'])
 })
 
 test('refuses a database that a newer version has migrated', async () => {
