@@ -106,13 +106,13 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     },
 
     observe(headers, permit) {
-      const count = wholeNumber(headers['inin-ratelimit-count'])
-      const allowed = wholeNumber(headers['inin-ratelimit-allowed'])
-      const reset = wholeNumber(headers['inin-ratelimit-reset'])
+      const count = amount(headers['inin-ratelimit-count'])
+      const allowed = amount(headers['inin-ratelimit-allowed'])
+      const reset = amount(headers['inin-ratelimit-reset'])
       budget.answered(clock.now())
       if (count === null || allowed === null || reset === null || allowed === 0) return
-      // Counted, and so stamped, when the request came in, not when its answer was ready; rounded up to seconds.
-      budget.observe({ count, allowed, resetAt: permit.sentAt + reset * 1000 }, permit.sequence)
+      // Counted, and so stamped, when the request came in, not when its answer was ready.
+      budget.observe({ count, allowed, resetAt: permit.sentAt + reset * 1000 + guardMs }, permit.sequence)
       pump()
     },
 
@@ -130,7 +130,7 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
   }
 }
 
-function wholeNumber(header: unknown): number | null {
+function amount(header: unknown): number | null {
   const text = typeof header === 'number' ? String(header) : header
-  return typeof text === 'string' && /^\s*\d{1,9}\s*$/.test(text) ? Number(text) : null
+  return typeof text === 'string' && /^\s*\d{1,9}(\.\d{1,9})?\s*$/.test(text) ? Number(text) : null
 }
