@@ -3,7 +3,7 @@ import type { DriftRule } from './changes.ts'
 import type { FaultRule } from './faults.ts'
 import { dayMs } from './generate.ts'
 import type { ScenarioKind } from './generate.ts'
-import type { SimulatorControl } from './server.ts'
+import type { SimulatorControl } from './contract.ts'
 import type { Json } from './story.ts'
 
 /** What the control API can read beside the controls. */

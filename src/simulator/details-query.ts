@@ -2,6 +2,7 @@ import { ApiError } from './api-error.ts'
 import { dayMs } from './generate.ts'
 import { invalidValue, oneOf, onlyFields, readFilters } from './predicates.ts'
 import type { Test } from './predicates.ts'
+import type { Json } from './story.ts'
 
 /** A valid details query. Instants in milliseconds. */
 export interface DetailsQuery {
@@ -24,12 +25,12 @@ const bodyFields = [
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/
 
 /** Message of the API for reads beyond its limit; the limit is 100 000 there. */
-export function paginationMessage(limit: number): string {
+function paginationMessage(limit: number): string {
   return `Pagination may not exceed ${limit} results. Tip: When extracting large chunks of data (multiple days/weeks), maximize pagination performance by querying in smaller intervals. For example, paging through 1am-2am, then 2am-3am, etc.`
 }
 
 /** Message of the API for intervals that are too long: 7 days without a filter, 31 with one. */
-export function intervalMessage(days: 7 | 31): string {
+function intervalMessage(days: 7 | 31): string {
   return `You must specify a search interval as part of your query that does not exceed ${days} days.`
 }
 
@@ -68,6 +69,16 @@ function readPaging(raw: unknown, limit: number): { pageSize: number; pageNumber
   return { pageSize, pageNumber }
 }
 
+function filters(body: Json): unknown[] {
+  return [
+    body['conversationFilters'],
+    body['segmentFilters'],
+    body['evaluationFilters'],
+    body['surveyFilters'],
+    body['resolutionFilters'],
+  ]
+}
+
 /**
  * Validates the body of a details query as the API does.
  * @param paginationLimit how many results can be reached by paging: 100 000 at Genesys
@@ -86,7 +97,6 @@ export function readDetailsQuery(raw: unknown, paginationLimit: number): Details
   if (end - start > days * dayMs) throw new ApiError(400, 'bad.request', intervalMessage(days))
   if (Array.isArray(body['aggregations']) && body['aggregations'].length > 0)
     throw new ApiError(400, 'bad.request', 'The simulator has no aggregations.')
-  const { paging: _, ...rest } = body
   return {
     start,
     end,
@@ -95,6 +105,6 @@ export function readDetailsQuery(raw: unknown, paginationLimit: number): Details
     order: order as DetailsQuery['order'],
     orderBy: orderBy as DetailsQuery['orderBy'],
     ...paging,
-    key: JSON.stringify(rest),
+    key: `${start}/${end}/${order}/${orderBy}${filtered ? JSON.stringify(filters(body)) : ''}`,
   }
 }

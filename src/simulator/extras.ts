@@ -4,7 +4,7 @@ import { iso } from './story.ts'
 import type { Json, Leg } from './story.ts'
 
 /** Sometimes a conversation is shown, seen or shared besides: screen share, co-browse and video sessions, all rare. */
-export function shareScreens(pen: Pen): void {
+function shareScreens(pen: Pen): void {
   const { random, story } = pen
   const agent = story.participants.find(({ fields }) => fields['purpose'] === 'agent')
   const customer = story.participants.find(({ fields }) => fields['purpose'] === 'customer')

@@ -61,7 +61,7 @@ export interface GeneratorOptions {
 }
 
 /** A conversation of a day before anything is shown of it. */
-export interface Told {
+interface Told {
   readonly story: Story
   readonly nasty: NastyKind | undefined
 }

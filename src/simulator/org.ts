@@ -29,7 +29,7 @@ export interface Flow {
   readonly divisionId: string
 }
 
-export interface Named {
+interface Named {
   readonly id: string
   readonly name: string
 }

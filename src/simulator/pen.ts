@@ -7,7 +7,7 @@ import type { Json, Leg, Participant, Span, Story } from './story.ts'
 export type QueueMedia = keyof Queue['serviceLevelMs']
 
 /** An invented person outside the organization. */
-export interface Contact {
+interface Contact {
   readonly name: string
   readonly phone: string
   readonly email: string

@@ -55,6 +55,7 @@ function overlaps(stored: Stored, end: number, query: DetailsQuery): boolean {
  */
 export function createSelector(store: Store, reading: IntervalReading, noise: PagingNoise, rememberPages: boolean) {
   const kept = new Map<string, Kept>()
+  let written = 0
 
   function candidates(query: DetailsQuery): { list: Stored[]; until: number } {
     const now = store.clock.now()
@@ -149,7 +150,7 @@ export function createSelector(store: Store, reading: IntervalReading, noise: Pa
       const now = store.clock.now()
       if (known && now < known.until) return known.bytes
       const wobble = noise.totalHitsJitter
-        ? Math.round((hashFraction(`jitter/${query.key}/${pageNumber}/${now}`) * 2 - 1) * noise.totalHitsJitter)
+        ? Math.round((hashFraction(`jitter/${query.key}/${pageNumber}/${++written}`) * 2 - 1) * noise.totalHitsJitter)
         : 0
       const totalHits = Math.max(0, selection.totalHits + noise.totalHitsOffset + wobble)
       const shown = selection.hits

@@ -6,114 +6,27 @@ import type { AddressInfo } from 'node:net'
 import { answer } from './api.ts'
 import { ApiError, tooManyRequests } from './api-error.ts'
 import { createChanges } from './changes.ts'
-import type { Changes } from './changes.ts'
 import { createClock } from './clock.ts'
-import type { ClockSetting, OrgClock } from './clock.ts'
+import type { LoggedRequest, Simulator, SimulatorControl, SimulatorOptions } from './contract.ts'
 import { answerControl } from './control-http.ts'
+import { readDetailsQuery } from './details-query.ts'
 import { parseExactly } from './exact-json.ts'
 import { createFaults } from './faults.ts'
-import type { FaultRule } from './faults.ts'
 import { createGenerator, dayMs } from './generate.ts'
-import type { NastyKind } from './nasty.ts'
+import { isKeyable } from './nasty.ts'
 import { allPermissions, createTokens } from './oauth.ts'
 import type { OAuthClient } from './oauth.ts'
 import { createOrg } from './org.ts'
-import type { Org } from './org.ts'
 import { createRandom } from './random.ts'
 import { createRateLimit } from './rate-limit.ts'
-import type { RateLimitOptions } from './rate-limit.ts'
 import { createSelector } from './selection.ts'
-import type { IntervalReading, PagingNoise } from './selection.ts'
+import type { PagingNoise } from './selection.ts'
 import { createStore } from './store.ts'
 import type { Stored } from './store.ts'
-import type { Json } from './story.ts'
 import { readBody, send, sendFault } from './wire.ts'
 import type { Answer } from './wire.ts'
 
-/** Settings of the fake organization. All are optional and plain. */
-export interface SimulatorOptions {
-  /** Port on `host`; 0 (default) takes a free one. */
-  readonly port?: number
-  readonly host?: string
-  /** The same seed gives the same organization and the same conversations, byte for byte. */
-  readonly seed?: number | string
-  /** UTC days of history before today. */
-  readonly days?: number
-  /** Mean number of conversations on a working day. */
-  readonly perDay?: number
-  /** Exactly perDay on every day, without weekends and chance. */
-  readonly exactPerDay?: boolean
-  /** The organization's time: an instant (stands still), a function, or nothing for the machine's own. */
-  readonly now?: ClockSetting
-  /** Seconds of the organization in a real second; for an instant 0, else 1. */
-  readonly clockSpeed?: number
-  readonly intervalReading?: IntervalReading
-  /** How long every answer takes. */
-  readonly latencyMs?: number
-  readonly rateLimit?: RateLimitOptions
-  readonly faults?: readonly FaultRule[]
-  /** Share of spoiled records, 0 to 1; 0.03 has each kind at least once a thousand. */
-  readonly nastyShare?: number
-  /** How many results paging can reach; 100 000 at Genesys. */
-  readonly paginationLimit?: number
-  /** Lifetime of the first client's tokens. */
-  readonly tokenSeconds?: number
-  readonly gzip?: boolean
-  /** Writes all days at the start and keeps every served page: a request then costs next to nothing. */
-  readonly precompute?: boolean
-}
-
-/** One line of the request log. */
-export interface LoggedRequest {
-  /** Milliseconds since the simulator started. */
-  readonly at: number
-  readonly method: string
-  readonly path: string
-  /** `details`, `token`, or the path. */
-  readonly endpoint: string
-  status?: number
-  fault?: string
-  clientId?: string
-  interval?: string
-  pageNumber?: number
-  pageSize?: number
-  totalHits?: number
-  doneAt?: number
-}
-
-/** Everything that can be changed while it runs. */
-export interface SimulatorControl {
-  readonly clock: OrgClock
-  readonly faults: ReturnType<typeof createFaults>
-  readonly changes: Changes
-  readonly clients: Map<string, OAuthClient>
-  /** Adds an OAuth client with all permissions and divisions; change it to narrow it. */
-  addClient(fields?: Partial<OAuthClient>): OAuthClient
-  /** A token of a person, for what client credentials can't ask. */
-  userToken(userId: string): string
-  revokeTokens(): void
-  set(settings: Partial<PagingNoise> & { latencyMs?: number; dateSkewMs?: number }): void
-}
-
-export interface Simulator extends AsyncDisposable {
-  readonly url: string
-  readonly port: number
-  readonly clientId: string
-  readonly clientSecret: string
-  readonly org: Org
-  readonly control: SimulatorControl
-  /** The request log, oldest first. */
-  readonly requests: readonly LoggedRequest[]
-  /** Requests refused by the rate limit. */
-  violations(): number
-  /** Every conversation exactly as a complete details query gives it now, in order of start; unkeyable records included. */
-  truth(day?: string): Json[]
-  /** The same as JSON texts. */
-  truthText(day?: string): string[]
-  /** The spoiled records among them: their true id and what is wrong. */
-  nasty(day?: string): { readonly id: string; readonly kind: NastyKind }[]
-  close(): Promise<void>
-}
+export type { LoggedRequest, Simulator, SimulatorControl, SimulatorOptions } from './contract.ts'
 
 const maxBodyBytes = 512_000
 const maxLogged = 200_000
@@ -275,7 +188,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   if (precompute) writeAhead()
   function writeAhead(): void {
     const { first: from, end } = store.days()
-    for (let day = from; day < end; day++) for (const stored of store.day(day)) store.show(stored)
+    for (let day = from; day < end; day++) {
+      const interval = `${new Date(day * dayMs).toISOString()}/${new Date((day + 1) * dayMs).toISOString()}`
+      for (let pageNumber = 1, left = 1; left > 0; pageNumber++) {
+        const query = readDetailsQuery({ interval, paging: { pageSize: 100, pageNumber } }, Infinity)
+        const selection = selector.select(query)
+        selector.page(query, selection)
+        left = selection.totalHits - pageNumber * 100
+      }
+    }
   }
 
   const server = createServer((request, response) => {
@@ -307,7 +228,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     violations: rateLimit.violations,
     truth: (day) => truthText(day).map(parseExactly),
     truthText,
-    nasty: (day) => visible(dayNumber(day)).flatMap(({ id, nasty: kind }) => (kind ? [{ id, kind }] : [])),
+    nasty: (day) =>
+      visible(dayNumber(day)).flatMap(({ id, nasty: kind }) => (kind ? [{ id, kind, keyable: isKeyable(kind) }] : [])),
     close,
     [Symbol.asyncDispose]: close,
   }

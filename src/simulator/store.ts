@@ -8,7 +8,7 @@ import { createRandom } from './random.ts'
 import type { Json, Story } from './story.ts'
 
 /** A conversation as the API shows it at the moment. */
-export interface Shown {
+interface Shown {
   /** Its JSON, UTF-8. */
   readonly bytes: Buffer
   readonly divisionIds: readonly string[]
@@ -147,8 +147,14 @@ export function createStore(options: { seed: string; generator: Generator; clock
     const number = Math.floor(stored.start / dayMs)
     firstDay = Math.min(firstDay, number)
     const list = day(number)
-    list.push(stored)
-    list.sort(compare)
+    let low = 0
+    let high = list.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compare(list[middle] as Stored, stored) < 0) low = middle + 1
+      else high = middle
+    }
+    list.splice(low, 0, stored)
   }
 
   return {

@@ -158,6 +158,7 @@ export function endStory(story: Story, at: number): void {
       for (const span of begun) {
         if (span.end <= at) continue
         span.end = at
+        span.fields['disconnectType'] = leg.purpose === 'customer' ? 'endpoint' : 'peer'
         if (leg.queue?.outcome === 'answered') leg.queue.outcome = 'abandoned'
       }
       leg.spans.splice(0, leg.spans.length, ...begun)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
-import type { Simulator } from '../../src/simulator/server.ts'
+import type { Simulator } from '../../src/simulator/contract.ts'
 import type { Json } from '../../src/simulator/story.ts'
 import { connectClient, interval } from './http-client.ts'
 import type { HttpClient } from './http-client.ts'
@@ -66,16 +66,15 @@ describe('the clock', () => {
   })
 
   test('brings evaluations later, first pending and then finished', () => {
-    const pending = org
-      .truth()
-      .flatMap((each) => (each['evaluations'] ?? []) as Json[])
-      .find((each) => each['evaluationStatus'] === 'Pending')
+    const evaluations = (): Json[] =>
+      ['2026-03-18', '2026-03-19'].flatMap((day) =>
+        org.truth(day).flatMap((each) => (each['evaluations'] ?? []) as Json[]),
+      )
+    const pending = evaluations().find((each) => each['evaluationStatus'] === 'Pending')
     expect(pending).toBeDefined()
     org.control.clock.advance(40 * 86_400_000)
-    const later = org.truth().flatMap((each) => (each['evaluations'] ?? []) as Json[])
-    expect(later.filter((each) => each['evaluationId'] === pending?.['evaluationId'])).toMatchObject([
-      { evaluationStatus: 'Finished' },
-    ])
+    const later = evaluations().filter((each) => each['evaluationId'] === pending?.['evaluationId'])
+    expect(later).toMatchObject([{ evaluationStatus: 'Finished' }])
   })
 
   test('reopens e-mails: their end goes away and comes back later', () => {

@@ -1,4 +1,4 @@
-import type { Simulator } from '../../src/simulator/server.ts'
+import type { Simulator } from '../../src/simulator/contract.ts'
 
 /** An answer as it came over the wire. */
 export interface HttpAnswer {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultKinds } from '../../src/simulator/faults.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
-import type { Simulator } from '../../src/simulator/server.ts'
+import type { Simulator } from '../../src/simulator/contract.ts'
 import { connectClient, interval, login } from './http-client.ts'
 import type { HttpClient } from './http-client.ts'
 

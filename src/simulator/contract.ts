@@ -1,0 +1,94 @@
+import type { Changes } from './changes.ts'
+import type { ClockSetting, OrgClock } from './clock.ts'
+import type { createFaults, FaultRule } from './faults.ts'
+import type { NastyKind } from './nasty.ts'
+import type { OAuthClient } from './oauth.ts'
+import type { Org } from './org.ts'
+import type { RateLimitOptions } from './rate-limit.ts'
+import type { IntervalReading, PagingNoise } from './selection.ts'
+import type { Json } from './story.ts'
+
+/** Settings of the fake organization. All are optional and plain. */
+export interface SimulatorOptions {
+  /** Port on `host`; 0 (default) takes a free one. */
+  readonly port?: number
+  readonly host?: string
+  /** The same seed gives the same organization and the same conversations, byte for byte. */
+  readonly seed?: number | string
+  /** UTC days of history before today. */
+  readonly days?: number
+  /** Mean number of conversations on a working day. */
+  readonly perDay?: number
+  /** Exactly perDay on every day, without weekends and chance. */
+  readonly exactPerDay?: boolean
+  /** The organization's time: an instant (stands still), a function, or nothing for the machine's own. */
+  readonly now?: ClockSetting
+  /** Seconds of the organization in a real second; for an instant 0, else 1. */
+  readonly clockSpeed?: number
+  readonly intervalReading?: IntervalReading
+  /** How long every answer takes. */
+  readonly latencyMs?: number
+  readonly rateLimit?: RateLimitOptions
+  readonly faults?: readonly FaultRule[]
+  /** Share of spoiled records, 0 to 1; 0.03 has each kind at least once a thousand. */
+  readonly nastyShare?: number
+  /** How many results paging can reach; 100 000 at Genesys. */
+  readonly paginationLimit?: number
+  /** Lifetime of the first client's tokens. */
+  readonly tokenSeconds?: number
+  readonly gzip?: boolean
+  /** Writes the pages of whole days at the start and keeps every page that is served: a request then costs next to nothing. */
+  readonly precompute?: boolean
+}
+
+/** One line of the request log. */
+export interface LoggedRequest {
+  /** Milliseconds since the simulator started. */
+  readonly at: number
+  readonly method: string
+  readonly path: string
+  /** `details`, `token`, or the path. */
+  readonly endpoint: string
+  status?: number
+  fault?: string
+  clientId?: string
+  interval?: string
+  pageNumber?: number
+  pageSize?: number
+  totalHits?: number
+  doneAt?: number
+}
+
+/** Everything that can be changed while it runs. */
+export interface SimulatorControl {
+  readonly clock: OrgClock
+  readonly faults: ReturnType<typeof createFaults>
+  readonly changes: Changes
+  readonly clients: Map<string, OAuthClient>
+  /** Adds an OAuth client with all permissions and divisions; change it to narrow it. */
+  addClient(fields?: Partial<OAuthClient>): OAuthClient
+  /** A token of a person, for what client credentials can't ask. */
+  userToken(userId: string): string
+  revokeTokens(): void
+  set(settings: Partial<PagingNoise> & { latencyMs?: number; dateSkewMs?: number }): void
+}
+
+export interface Simulator extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly org: Org
+  readonly control: SimulatorControl
+  /** The request log, oldest first. */
+  readonly requests: readonly LoggedRequest[]
+  /** Requests refused by the rate limit. */
+  violations(): number
+  /** Every conversation exactly as a complete details query gives it now, in order of start; unkeyable records included. */
+  truth(day?: string): Json[]
+  /** The same as JSON texts. */
+  truthText(day?: string): string[]
+  /** The spoiled records among them: true id, what is wrong, and whether id and start are usable. */
+  nasty(day?: string): { readonly id: string; readonly kind: NastyKind; readonly keyable: boolean }[]
+  close(): Promise<void>
+}
