@@ -1,0 +1,51 @@
+/** The bench's other processes: every load and every simulator runs in one of its own. */
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import type { LoadJob, LoadResult } from './load-process.ts'
+import type { SimulatorAddress, SimulatorJob } from './simulator-process.ts'
+
+/** A simulator that runs in a process of its own. */
+export interface SimulatorProcess extends SimulatorAddress, AsyncDisposable {
+  /** What a GET of its control interface answers, e.g. `violations`. */
+  control(name: string): Promise<Record<string, unknown>>
+}
+
+/** Starts a simulator; resolves when it serves. Throws when it ends before. */
+export async function startSimulatorProcess(job: SimulatorJob): Promise<SimulatorProcess> {
+  // tens of thousands of conversations are kept ready
+  const child = start('simulator-process.ts', job, ['--max-old-space-size=8192'])
+  const address = await firstMessage<SimulatorAddress>(child)
+  return {
+    ...address,
+    async control(name) {
+      const response = await fetch(`${address.url}/_simulator/${name}`)
+      return (await response.json()) as Record<string, unknown>
+    },
+    async [Symbol.asyncDispose]() {
+      const exited = once(child, 'exit')
+      child.disconnect()
+      await exited
+    },
+  }
+}
+
+/** Runs a load in a fresh process; resolves when that has ended. `nodeOptions`: further options of node, for profiles. */
+export async function runLoad(job: LoadJob, nodeOptions: readonly string[] = []): Promise<LoadResult> {
+  const child = start('load-process.ts', job, nodeOptions)
+  const exited = once(child, 'exit')
+  const result = await firstMessage<LoadResult>(child)
+  await exited
+  return result
+}
+
+function start(file: string, job: object, nodeOptions: readonly string[]): ChildProcess {
+  return fork(path.join(import.meta.dirname, file), [JSON.stringify(job)], { execArgv: [...nodeOptions] })
+}
+
+async function firstMessage<Message>(child: ChildProcess): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => resolve(message as Message))
+    child.once('exit', (code, signal) => reject(new Error(`${child.spawnargs[1]} ended (${signal ?? code})`)))
+  })
+}

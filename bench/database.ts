@@ -1,0 +1,229 @@
+/** The bench's Postgres: a base database with 24 months of earlier data, and a fresh copy of it for every measured run. */
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Client } from 'pg'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { columnsOf, tables, type TableName } from '../src/core/columns.ts'
+import { startSimulator } from '../src/simulator/server.ts'
+import { connect } from '../src/warehouse/connect.ts'
+import { startEmbeddedPostgres } from '../src/warehouse/embedded.ts'
+import { loadBatch } from '../src/warehouse/load.ts'
+import { migrateUp } from '../src/warehouse/migrate.ts'
+import { ensurePartitions } from '../src/warehouse/partitions.ts'
+
+/** Months of earlier data. */
+const earlierMonths = 24
+
+/** What a small server of one's own would have; a commit waits for the disk. */
+export const serverSettings: Readonly<Record<string, string>> = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  shared_buffers: '512MB',
+  maintenance_work_mem: '128MB',
+  max_wal_size: '4GB',
+  checkpoint_timeout: '15min',
+}
+
+export interface BenchDatabase extends AsyncDisposable {
+  /** Rows of earlier data in schema genesys. */
+  readonly earlierRows: number
+  /** A copy of the base database, or an empty one with the schema only. */
+  copy(of: 'base' | 'empty'): Promise<Copy>
+  readonly version: string
+}
+
+/** A database for one run; gone when disposed of. */
+export interface Copy extends AsyncDisposable {
+  readonly url: string
+}
+
+/** Starts the server and prepares the base database with about `earlierRows` rows that started before `end`. */
+export async function startBenchDatabase(earlierRows: number, end: Date): Promise<BenchDatabase> {
+  const server = await startEmbeddedPostgres({ persistent: false, settings: serverSettings })
+  const admin = new Client({ connectionString: urlOf(server.url, 'postgres') })
+  await admin.connect()
+  await admin.query('create database bench_empty')
+  await migrate(urlOf(server.url, 'bench_empty'))
+  await admin.query('create database bench_base template bench_empty')
+  const rows = await writeEarlierData(urlOf(server.url, 'bench_base'), earlierRows, end)
+  const version = await admin.query<{ version: string }>("select current_setting('server_version') as version")
+  let copies = 0
+  return {
+    earlierRows: rows,
+    version: version.rows[0]?.version ?? '',
+    async copy(of) {
+      const name = `bench_run_${++copies}`
+      // copies the files, and so leaves a checkpoint behind: every run starts from the same state
+      await admin.query(`create database ${name} template bench_${of} strategy file_copy`)
+      return {
+        url: urlOf(server.url, name),
+        async [Symbol.asyncDispose]() {
+          await admin.query(`drop database ${name} with (force)`)
+        },
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await admin.end()
+      await server.stop()
+    },
+  }
+}
+
+async function migrate(url: string): Promise<void> {
+  await using warehouse = connect(url)
+  await migrateUp(warehouse.db)
+}
+
+/** Loads some conversations and repeats them in every month, under ids of their own. Returns the rows that there are then. */
+async function writeEarlierData(url: string, wanted: number, end: Date): Promise<number> {
+  const perMonth = Math.round(wanted / earlierMonths / 34)
+  await using org = await startSimulator({ seed: 'earlier', now: end, days: 1, perDay: perMonth, exactPerDay: true })
+  await using warehouse = connect(url)
+  const firstMonth = new Date(Date.UTC(end.getUTCFullYear(), end.getUTCMonth() - earlierMonths, 1))
+  await ensurePartitions(warehouse, { start: firstMonth, end: new Date(end.getTime() + 86_400_000) })
+  const fetchedAt = end.toISOString()
+  const records = org.truth().map((conversation) => ({ conversation, fetchedAt }))
+  await loadBatch(warehouse, records, { source: 'query', runId: null, deliversAttributes: false })
+  const repeatedIn = ({ name }: { name: string }): string => {
+    if (name === 'conversation_id') return `md5(conversation_id || month)::uuid::text`
+    if (name === 'conversation_start') return `conversation_start - make_interval(months => month)`
+    return name
+  }
+  for (const table of tables) await repeat(`genesys.${table}`, columnsOf(table))
+  await repeat(
+    'etl.conversations',
+    ['conversation_id', 'conversation_start', 'content_hash', 'fetched_at'].map((name) => ({ name })),
+  )
+  await warehouse.pool.query('vacuum (analyze)')
+  const counts = await countRows(warehouse.pool)
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+  async function repeat(table: string, columns: readonly { name: string }[]): Promise<void> {
+    const names = columns.map(({ name }) => name).join(', ')
+    await warehouse.pool.query(
+      `insert into ${table} (${names}) select ${columns.map(repeatedIn).join(', ')}
+       from ${table}, generate_series(1, ${earlierMonths - 1}) month order by month`,
+    )
+  }
+}
+
+/** Rows of each table. */
+async function countRows(client: Pick<Client, 'query'>): Promise<Record<TableName, number>> {
+  const counts = tables.map((table) => `(select count(*)::int from genesys.${table}) as ${table}`)
+  const { rows } = await client.query<Record<TableName, number>>(`select ${counts.join(', ')}`)
+  return rows[0]!
+}
+
+/** The rows of a database as COPY's text, a file a table. */
+export interface Dump extends AsyncDisposable {
+  readonly rows: number
+  fileOf(table: TableName): string
+}
+
+/** Writes all rows of schema genesys to files. */
+export async function dumpRows(url: string): Promise<Dump> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'genesys-etl-bench-'))
+  const fileOf = (table: TableName): string => path.join(folder, `${table}.copy`)
+  const rows = await withClient(url, async (client) => {
+    for (const table of tables)
+      await pipeline(
+        client.query(copyTo(`copy (select * from genesys.${table}) to stdout`)),
+        createWriteStream(fileOf(table)),
+      )
+    return Object.values(await countRows(client)).reduce((sum, count) => sum + count, 0)
+  })
+  return { rows, fileOf, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
+}
+
+/** The yardstick: the dump through COPY on one connection, in one transaction. Returns seconds. */
+export async function copyDump(url: string, dump: Dump): Promise<number> {
+  return withClient(url, async (client) => {
+    const started = performance.now()
+    await client.query('begin')
+    for (const table of tables)
+      await pipeline(
+        createReadStream(dump.fileOf(table), { highWaterMark: 256 * 1024 }),
+        client.query(copyFrom(`copy genesys.${table} from stdin`)),
+      )
+    await client.query('commit')
+    return (performance.now() - started) / 1000
+  })
+}
+
+/**
+ * The way of a beginner, treated kindly: an INSERT for each row, prepared once a table, with a transaction a conversation.
+ * Takes the rows of some conversations from one database to another. Returns the seconds of writing and the rows.
+ */
+export async function insertRowByRow(
+  source: string,
+  target: string,
+  conversations: number,
+): Promise<{ seconds: number; rows: number }> {
+  const inserts = await withClient(source, async (client) => {
+    const byConversation = new Map<string, { name: string; text: string; values: (string | null)[] }[]>()
+    for (const table of tables) {
+      const columns = columnsOf(table).map(({ name }) => name)
+      const marks = columns.map((_, index) => `$${index + 1}`)
+      const text = `insert into genesys.${table} (${columns.join(', ')}) values (${marks.join(', ')})`
+      const { rows } = await client.query<Record<string, string | null>>(
+        `select ${columns.map((name) => `${name}::text`).join(', ')} from genesys.${table} where conversation_id in
+         (select conversation_id from genesys.conversations order by md5(conversation_id) limit ${conversations})`,
+      )
+      for (const row of rows) {
+        const id = row['conversation_id']!
+        if (!byConversation.has(id)) byConversation.set(id, [])
+        byConversation.get(id)!.push({ name: table, text, values: columns.map((name) => row[name] ?? null) })
+      }
+    }
+    return [...byConversation.values()]
+  })
+  return withClient(target, async (client) => {
+    const started = performance.now()
+    for (const conversation of inserts) {
+      await client.query('begin')
+      for (const insert of conversation) await client.query(insert)
+      await client.query('commit')
+    }
+    const seconds = (performance.now() - started) / 1000
+    return { seconds, rows: inserts.reduce((sum, conversation) => sum + conversation.length, 0) }
+  })
+}
+
+/** Tuples inserted, updated or deleted in schema genesys since the database was made, when nobody else works in it. */
+export async function tuplesWritten(url: string): Promise<number> {
+  return withClient(url, async (client) => {
+    // a backend hands in its figures when it ends
+    for (let others = 1; others > 0;) {
+      const { rows } = await client.query<{ others: number }>(
+        `select count(*)::int as others from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'`,
+      )
+      others = rows[0]?.others ?? 0
+    }
+    await client.query('select pg_stat_clear_snapshot()')
+    const { rows } = await client.query<{ tuples: string }>(
+      `select sum(n_tup_ins + n_tup_upd + n_tup_del) as tuples from pg_stat_user_tables where schemaname = 'genesys'`,
+    )
+    return Number(rows[0]?.tuples ?? 0)
+  })
+}
+
+function urlOf(server: string, database: string): string {
+  const url = new URL(server)
+  url.pathname = `/${database}`
+  return url.href
+}
+
+async function withClient<Result>(url: string, work: (client: Client) => Promise<Result>): Promise<Result> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,91 @@
+/** Child process: one backfill with the parts that the service has, in a process that does nothing else. */
+import { readFileSync } from 'node:fs'
+import { createGenesysClient } from '../src/genesys/client.ts'
+import { createRateLimiter } from '../src/genesys/rate-limiter.ts'
+import { runHistory } from '../src/jobs/history.ts'
+import { limitInFlight } from '../src/jobs/in-flight.ts'
+import { createLogger } from '../src/log.ts'
+import { silentProgress } from '../src/progress.ts'
+import { connect } from '../src/warehouse/connect.ts'
+import type { LoadCounts } from '../src/warehouse/load.ts'
+import type { SimulatorAddress } from './simulator-process.ts'
+
+export interface LoadJob {
+  readonly databaseUrl: string
+  readonly org: SimulatorAddress
+  /** The range, ISO texts. */
+  readonly from: string
+  readonly to: string
+  readonly concurrency: number
+  /** Our own limit; null: none. */
+  readonly limit: { readonly requests: number; readonly windowMs: number } | null
+}
+
+export interface LoadResult {
+  /** The job from its start to its end; starting node and loading the code do not count. */
+  readonly seconds: number
+  /** CPU of this process meanwhile. */
+  readonly cpuSeconds: number
+  /** The most memory that the process ever held, in MB (10^6 bytes). */
+  readonly peakMb: number
+  /** Of that, what it held before the job began. */
+  readonly startMb: number
+  readonly requests: number
+  readonly windows: { readonly planned: number; readonly done: number }
+  readonly counts: LoadCounts
+}
+
+const job = JSON.parse(process.argv[2] ?? '{}') as LoadJob
+const { databaseUrl, org, concurrency, limit } = job
+process.send?.(await load())
+process.disconnect?.()
+
+async function load(): Promise<LoadResult> {
+  const logger = createLogger('warn')
+  const limiter = createRateLimiter({
+    requestsPerMinute: limit?.requests ?? Infinity,
+    ...(limit && { windowMs: limit.windowMs }),
+  })
+  const client = createGenesysClient({
+    apiUrl: org.url,
+    loginUrl: org.url,
+    credentials: { clientId: org.clientId, clientSecret: org.clientSecret },
+    limiter,
+    logger,
+    proxyEnv: {},
+  })
+  await using warehouse = connect(databaseUrl)
+  const startMb = residentPeakMb()
+  const started = performance.now()
+  const cpu = process.cpuUsage()
+  const summary = await runHistory(
+    {
+      genesys: limitInFlight(client, concurrency),
+      warehouse,
+      logger,
+      progress: silentProgress,
+      history: {
+        lookbackDays: 7,
+        start: null,
+        filter: {},
+        concurrency,
+        requestsPerMinute: limit?.requests ?? Infinity,
+      },
+    },
+    { job: 'backfill', range: { start: new Date(job.from), end: new Date(job.to) }, reload: true },
+    'manual',
+    new AbortController().signal,
+  )
+  const seconds = (performance.now() - started) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  client.close()
+  const { windows, requests, counts } = summary
+  return { seconds, cpuSeconds: (user + system) / 1e6, peakMb: residentPeakMb(), startMb, requests, windows, counts }
+}
+
+/** The kernel's own high-water mark. The one of getrusage would do elsewhere, but under Linux it includes the parent at the fork. */
+function residentPeakMb(): number {
+  if (process.platform !== 'linux') return (process.resourceUsage().maxRSS * 1024) / 1e6
+  const [, kilobytes = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return (Number(kilobytes) * 1024) / 1e6
+}

@@ -1,0 +1,130 @@
+/** What the bench measured, and how it is printed. */
+import type { CeilingUse } from './ceiling.ts'
+import type { LoadResult } from './load-process.ts'
+
+export interface Measured {
+  readonly load?: {
+    readonly conversations: number
+    readonly rows: number
+    /** One a round, as those below. */
+    readonly copySeconds: readonly number[]
+    readonly first: readonly LoadResult[]
+    readonly again: readonly LoadResult[]
+    /** Tuples that all re-loads together wrote into schema genesys. */
+    readonly reloadTuples: number
+    /** Scaled from `insertedRows` to all. */
+    readonly insertSeconds: number
+    readonly insertedRows: number
+  }
+  /** N conversations, and ten times as many. */
+  readonly memory?: { readonly one: LoadResult; readonly ten: LoadResult }
+  readonly ceiling?: readonly (CeilingUse & { readonly latencyMs: number; readonly violations: number })[]
+}
+
+type Line = readonly [what: string, figure: string, aim: string, beside: string]
+
+/** The middle value, of an even number the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? NaN
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN
+  return (lower + upper) / 2
+}
+
+/** Prints the figures as a table. */
+export function printTable(measured: Measured): void {
+  const lines: Line[] = [
+    ['', 'figure', 'aim', ''],
+    ...loadLines(measured),
+    ...memoryLines(measured),
+    ...ceilingLines(measured),
+  ]
+  const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]!.length)))
+  for (const line of lines)
+    console.log(
+      line
+        .map((cell, column) => (column === 1 ? cell.padStart(widths[1]!) : cell.padEnd(widths[column] ?? 0)))
+        .join('  '),
+    )
+}
+
+function loadLines({ load }: Measured): Line[] {
+  if (!load) return []
+  const { conversations, rows, copySeconds, first, again, insertSeconds } = load
+  const firstSeconds = first.map((result) => result.seconds)
+  const againSeconds = again.map((result) => result.seconds)
+  const perSecond = (count: number, seconds: readonly number[]): string => whole(count / median(seconds))
+  return [
+    [
+      'first load : raw COPY of its rows',
+      ratio(pairwise(firstSeconds, copySeconds)),
+      '≤ 1.6',
+      `${spread(firstSeconds)} : ${spread(copySeconds)}`,
+    ],
+    [
+      'an INSERT for each row : first load',
+      ratio(insertSeconds / median(firstSeconds)),
+      '',
+      `${insertSeconds.toFixed(0)} s, scaled from ${whole(load.insertedRows)} rows`,
+    ],
+    ['unchanged re-load : first load', ratio(pairwise(againSeconds, firstSeconds)), '≤ 0.33', spread(againSeconds)],
+    ['tuples written by the re-loads', whole(load.reloadTuples), '0', ''],
+    ['conversations a second, first load', perSecond(conversations, firstSeconds), '', `of ${whole(conversations)}`],
+    ['rows a second, first load', perSecond(rows, firstSeconds), '', `of ${whole(rows)}`],
+    ['conversations a second, re-load', perSecond(conversations, againSeconds), '', ''],
+    [
+      'CPU of our process, first load',
+      `${median(first.map((result) => result.cpuSeconds)).toFixed(1)} s`,
+      '',
+      'Postgres and the simulator apart',
+    ],
+  ]
+}
+
+function memoryLines({ memory, load }: Measured): Line[] {
+  const lines: Line[] = []
+  if (load)
+    lines.push([
+      'peak memory, first load',
+      mb(Math.max(...load.first.map((result) => result.peakMb))),
+      '≤ 300 MB',
+      'the largest of all rounds',
+    ])
+  if (!memory) return lines
+  const { one, ten } = memory
+  return [
+    ...lines,
+    [
+      `peak memory, ${whole(one.counts.received)} conversations`,
+      mb(one.peakMb),
+      '≤ 300 MB',
+      `${mb(one.startMb)} before the job begins`,
+    ],
+    [
+      `peak memory, ${whole(ten.counts.received)} conversations`,
+      mb(ten.peakMb),
+      '≤ 300 MB',
+      `${ten.seconds.toFixed(0)} s`,
+    ],
+    ['peak memory, ten times as many : one', ratio(ten.peakMb / one.peakMb), '≤ 1.1', ''],
+  ]
+}
+
+function ceilingLines({ ceiling = [] }: Measured): Line[] {
+  return ceiling.flatMap(({ latencyMs, share, densest, violations, requests }): Line[] => [
+    [`our request limit used, answers after ${latencyMs / 1000} s`, percent(share), '≥ 95 %', `${requests} requests`],
+    ['  the most in any one window', percent(densest), '≤ 100 %', `${violations} refused by the simulator (aim 0)`],
+  ])
+}
+
+/** The median of the ratios of the rounds, in each of which the machine was the same. */
+function pairwise(over: readonly number[], under: readonly number[]): number {
+  return median(over.map((value, round) => value / under[round]!))
+}
+
+const ratio = (value: number): string => value.toFixed(2)
+const whole = (value: number): string => Math.round(value).toLocaleString('en')
+const mb = (value: number): string => `${Math.round(value)} MB`
+const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
+const spread = (values: readonly number[]): string =>
+  `${median(values).toFixed(2)} s (${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)})`

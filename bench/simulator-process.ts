@@ -1,0 +1,36 @@
+/** Child process: a simulator whose clock stands still, so that a second read brings the same bytes. */
+import { startSimulator } from '../src/simulator/server.ts'
+import type { RateLimitOptions } from '../src/simulator/rate-limit.ts'
+
+export interface SimulatorJob {
+  readonly seed: string
+  /** The organization's time, an instant as ISO text. */
+  readonly now: string
+  /** UTC days before that. */
+  readonly days: number
+  /** Conversations that start on each of them. */
+  readonly perDay: number
+  readonly nastyShare: number
+  /** Writes everything before it serves, and keeps every page as it was sent. */
+  readonly precompute: boolean
+  readonly latencyMs: number
+  /** Absent: no limit. */
+  readonly rateLimit?: RateLimitOptions
+}
+
+export interface SimulatorAddress {
+  readonly url: string
+  readonly clientId: string
+  readonly clientSecret: string
+}
+
+const { rateLimit, ...job } = JSON.parse(process.argv[2] ?? '{}') as SimulatorJob
+const simulator = await startSimulator({
+  ...job,
+  exactPerDay: true,
+  rateLimit: rateLimit ?? { requestsPerMinute: Infinity },
+})
+const { url, clientId, clientSecret } = simulator
+process.send?.({ url, clientId, clientSecret } satisfies SimulatorAddress)
+// ends with the bench, however that ends
+process.once('disconnect', () => process.exit())
