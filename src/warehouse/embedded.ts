@@ -9,6 +9,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -205,6 +206,11 @@ async function runningPort(instance: Instance, password: string): Promise<number
     const [pid, , , port] = readIfPresent(pidFile).split('\n').map(Number)
     if (!pid || !isAlive(pid)) return undefined
     if (!isPostgres(pid)) {
+      // the number belongs to another program now, or to a dead server that nobody has buried; its children may still write
+      if (hasProcesses(instance.data) && Date.now() < deadline) {
+        await sleep(100)
+        continue
+      }
       rmSync(pidFile, { force: true })
       return undefined
     }
@@ -348,7 +354,7 @@ function removeOrphans(bin: string, account: Account | undefined): void {
       const stat = statSync(folder, { throwIfNoEntry: false })
       if (!stat || (process.getuid && stat.uid !== process.getuid())) continue
       // one that is being made has no registered user yet
-      if (livingUsers(folder).length > 0 || Date.now() - stat.ctimeMs < 10_000) continue
+      if (livingUsers(folder).length > 0 || Date.now() - stat.ctimeMs < 2000) continue
       pgCtlStop({ folder, data: path.join(folder, 'pgdata'), bin, account, temporary: true }, 'immediate')
       rmSync(folder, { recursive: true, force: true })
     }
@@ -390,7 +396,20 @@ function isAlive(pid: number): boolean {
 }
 
 function isPostgres(pid: number): boolean {
-  return process.platform !== 'linux' || readIfPresent(`/proc/${pid}/comm`).trim() === 'postgres'
+  if (process.platform !== 'linux') return true
+  return /^\d+ \(postgres\) [^Z]/.test(readIfPresent(`/proc/${pid}/stat`))
+}
+
+/** Whether any process works in the data folder, as those of a server do. */
+function hasProcesses(data: string): boolean {
+  if (process.platform !== 'linux') return false
+  return readdirSync('/proc').some((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === data
+    } catch {
+      return false
+    }
+  })
 }
 
 /** The password, made once; the link makes the file appear whole, and only the first of two processes makes it. */
