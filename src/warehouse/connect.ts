@@ -1,7 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
 import type { Database } from './database.ts'
-import { toEtlError } from './database-error.ts'
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
@@ -117,15 +116,6 @@ export async function withTransaction<Result>(
     throw error
   } finally {
     client.release(broken)
-  }
-}
-
-/** Makes sure that the database answers; throws an EtlError that says what to mend where it does not. */
-export async function checkConnection(warehouse: Warehouse): Promise<void> {
-  try {
-    await warehouse.pool.query('select 1')
-  } catch (error) {
-    throw toEtlError(error, 'connecting to the database')
   }
 }
 

@@ -32,7 +32,7 @@ export async function copyRows(
 }
 
 /** Rows in COPY's text format, in pieces of about 64 kB. */
-export function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: string): Generator<Buffer> {
+function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: string): Generator<Buffer> {
   const width = encode.length
   let text = ''
   for (const row of rows) {
@@ -51,7 +51,7 @@ export function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd
 }
 
 /** One encoder a column, by its type. */
-export function encoders(columns: readonly Column[]): Encode[] {
+function encoders(columns: readonly Column[]): Encode[] {
   return columns.map(({ type }) => byType[type])
 }
 

@@ -14,7 +14,7 @@ export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
 export type JsonRecord = Readonly<Record<string, unknown>>
 
 /** etl.runs: one row a job run. */
-export interface RunsTable {
+interface RunsTable {
   id: GeneratedAlways<number>
   job: string
   trigger: string
@@ -33,7 +33,7 @@ export interface RunsTable {
 }
 
 /** etl.windows: what has been read, window by window. */
-export interface WindowsTable {
+interface WindowsTable {
   id: GeneratedAlways<number>
   stream: string
   source: string
@@ -53,7 +53,7 @@ export interface WindowsTable {
 }
 
 /** etl.conversations: the one row that decides about a conversation. */
-export interface DecidingConversationsTable {
+interface DecidingConversationsTable {
   conversation_id: string
   conversation_start: Instant
   content_hash: string
@@ -66,7 +66,7 @@ export interface DecidingConversationsTable {
 }
 
 /** etl.rejected_records: what could not be loaded, once per content. */
-export interface RejectedRecordsTable {
+interface RejectedRecordsTable {
   id: GeneratedAlways<number>
   stream: string
   conversation_id: string | null
@@ -81,7 +81,7 @@ export interface RejectedRecordsTable {
 }
 
 /** etl.meta: single facts by name. */
-export interface MetaTable {
+interface MetaTable {
   key: string
   value: Json<unknown>
   updated_at: InstantByDefault

@@ -6,8 +6,6 @@ import { retryTransient, toEtlError } from './database-error.ts'
 /** Who started a run. */
 export type RunTrigger = 'cron' | 'catch-up' | 'manual' | 'demo'
 
-export type { RunStatus, WindowStatus }
-
 /** A run that is under way. */
 export interface Run {
   readonly id: number

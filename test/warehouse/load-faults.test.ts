@@ -158,10 +158,10 @@ test('a reader sees a conversation whole, before or after', async () => {
       participants: Array.from({ length: sizes[number % 2]! }, (_, index) => ({ participantId: `p${index}` })),
     })
   await load(warehouse, [version(0)], 0)
-  let isDone = false
+  const loading = { isDone: false }
   const reading = (async () => {
     const seen = new Set<string>()
-    while (!isDone) {
+    while (!loading.isDone) {
       const { rows } = await sql<{ tag: string; count: number }>`
         select c.external_tag as tag, (select count(*) from genesys.participants p where p.conversation_id = 'a')
         from genesys.conversations c`.execute(warehouse.db)
@@ -172,7 +172,7 @@ test('a reader sees a conversation whole, before or after', async () => {
     return seen.size
   })()
   for (let number = 1; number <= 40; number++) await load(warehouse, [version(number)], number)
-  isDone = true
+  loading.isDone = true
   expect(await reading).toBe(2)
 })
 

@@ -29,7 +29,11 @@ function as(role: string): Warehouse {
 async function administrate(url: string, text: string): Promise<void> {
   const client = new Client({ connectionString: url })
   await client.connect()
-  await client.query(text).finally(() => client.end())
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
 }
 
 beforeAll(async () => {

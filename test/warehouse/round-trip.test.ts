@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { differences } from '../../src/core/canonical.ts'
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../src/core/json.ts'

@@ -1,0 +1,73 @@
+/** Writes docs/data-dictionary.md from the model: npm run docs. */
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { columnsOf, tables, type TableName } from '../src/core/columns.ts'
+import { model, type Entity } from '../src/core/model.ts'
+import { etlDescriptions } from '../src/warehouse/comments.ts'
+
+export const dictionaryFile = path.join(import.meta.dirname, '..', 'docs', 'data-dictionary.md')
+
+/** The data dictionary as Markdown. */
+export function dataDictionary(): string {
+  return [
+    '# Data dictionary',
+    '',
+    'Made from `src/core/model.ts` and `src/warehouse/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
+    'and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
+    'underscore is a field of the API, and null where the API sent none; one with a leading underscore is ours. Columns marked',
+    '“personal” can hold personal data.',
+    '',
+    '## Schema genesys',
+    '',
+    ...tables.map((table) => `- [${table}](#genesys${table}): ${cell(model[table].description)}`),
+    '',
+    ...tables.flatMap(genesysTable),
+    '## Schema etl',
+    '',
+    ...Object.entries(etlDescriptions).flatMap(([table, { description, columns }]) => [
+      `### etl.${table}`,
+      '',
+      description,
+      '',
+      '| column | meaning |',
+      '|---|---|',
+      ...Object.entries(columns).map(([name, text]) => `| \`${name}\` | ${cell(text)} |`),
+      '',
+    ]),
+  ].join('\n')
+}
+
+function genesysTable(table: TableName): string[] {
+  const entity: Entity = model[table]
+  const key = table === 'conversations' ? '' : ', `_index`'
+  return [
+    `### genesys.${table}`,
+    '',
+    entity.description,
+    '',
+    `Key: \`conversation_id\`, \`conversation_start\`${key}. ${origin(entity)}`,
+    '',
+    '| column | type | API field | meaning |',
+    '|---|---|---|---|',
+    ...columnsOf(table).map(
+      ({ name, type, api, description, personal }) =>
+        `| \`${name}\` | ${type} | ${api === null ? '' : `\`${api}\``} | ${cell(description)}${personal ? ' (personal)' : ''} |`,
+    ),
+    '',
+  ]
+}
+
+function origin({ parent, property, cardinality }: Entity): string {
+  if (parent === null) return 'One row a conversation.'
+  if (property === null) return `At most one row for each row of \`${parent}\`.`
+  return `In the API \`${property}\` of each row of \`${parent}\`${cardinality === 'one' ? ', at most one' : ''}.`
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', String.raw`\|`).replaceAll('\n', ' ')
+}
+
+if (import.meta.main) {
+  writeFileSync(dictionaryFile, dataDictionary())
+  console.log(`wrote ${path.relative(process.cwd(), dictionaryFile)}`)
+}
