@@ -10,7 +10,7 @@ const yesterday = interval('2026-03-19', '2026-03-20')
 let org: Simulator
 let client: HttpClient
 beforeAll(async () => {
-  org = await startSimulator({ seed: 1, now, perDay: 150, days: 40, rateLimit: { requestsPerMinute: Infinity } })
+  org = await startSimulator({ seed: 1, now, perDay: 70, days: 32, rateLimit: { requestsPerMinute: Infinity } })
   client = await connectClient(org)
 })
 afterAll(() => org.close())
@@ -201,7 +201,7 @@ describe('filters', () => {
 
   test('find what is in progress, wherever it started', async () => {
     const open = await client.readAll(month, { conversationFilters: openOnly })
-    expect(open.length).toBeGreaterThan(5)
+    expect(open.length).toBeGreaterThan(0)
     expect(open.every((each) => !('conversationEnd' in each))).toBe(true)
     const all = org.truth().filter((each) => !('conversationEnd' in each))
     expect(open.length).toBe(all.filter((each) => String(each['conversationStart']) >= '2026-02-18').length)
@@ -269,7 +269,7 @@ describe('filters', () => {
     const talked = await client.readAll(yesterday, {
       conversationFilters: predicates({ metric: 'tHandle', range: { gt: 0 } }),
     })
-    expect(talked.length).toBeGreaterThan(50)
+    expect(talked.length).toBeGreaterThan(20)
   })
 
   test('combine by and, or and clauses', async () => {

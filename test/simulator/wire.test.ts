@@ -132,7 +132,7 @@ describe('permissions', () => {
     await using busy = await startSimulator({
       seed: 2,
       now: '2026-03-19T10:30:00Z',
-      perDay: 3_000,
+      perDay: 700,
       days: 0,
       nastyShare: 0,
     })
@@ -209,7 +209,7 @@ describe('queue observations', () => {
     await using busy = await startSimulator({
       seed: 2,
       now: '2026-03-19T10:30:00Z',
-      perDay: 3_000,
+      perDay: 700,
       days: 0,
       nastyShare: 0,
     })
