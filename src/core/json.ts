@@ -43,9 +43,10 @@ export function put(target: Record<string, JsonValue>, key: string, value: JsonV
 
 /**
  * Where a number may stand that a double does not keep as numberFrom asks: 16 digits without a point, more than 17 with
- * one, or an exponent of three digits. May also match inside a string, which costs time only.
+ * one, or an exponent of three digits. May also match inside a string, which costs time only; what must follow a number
+ * keeps that rare: an address like sip:3e904d53-… would make every other page be parsed the slow way.
  */
-const suspectNumber = /[:[,]\s*(-?\d(?:\d{15}|[\d.]{18}|[\d.]*[eE][+-]?\d{3})[\d.eE+-]*)/g
+const suspectNumber = /[:[,]\s*(-?\d(?:\d{15}|[\d.]{18}|[\d.]*[eE][+-]?\d{3})[\d.eE+-]*)(?=\s*[,\]}])/g
 
 /** Digits inside a string need not be a number of JSON: `:0012…`, `1.2.3…`. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
