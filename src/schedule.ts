@@ -185,7 +185,7 @@ export async function startScheduler(jobs: readonly ScheduledJob[], options: Sch
     async stop() {
       entries.forEach(dropRetry)
       for (const { task } of entries) await task.destroy()
-      await Promise.all(entries.map(({ current }) => current))
+      await Promise.all(entries.map(({ current }) => current ?? Promise.resolve()))
       // a run that ended only now may have planned its retry
       entries.forEach(dropRetry)
     },

@@ -1,5 +1,7 @@
 /** What state the pipeline is in, computed from its books. Pure: rows and an instant in, a document out. */
-import { owedWindows, type LedgerWindow } from './plan.ts'
+import { calendarDays, type CalendarDay } from './calendar.ts'
+import { owedWindows, type LedgerWindow, type WindowStatus } from './plan.ts'
+import { findProblems, type Problem } from './problems.ts'
 import { addDays, startOfDay, subtract, union, type Window } from './window.ts'
 
 /** A run as the books have it. */
@@ -16,26 +18,95 @@ export interface RunRecord {
   readonly hint: string | null
 }
 
+/** A job as its runs tell of it. */
+export interface JobRecord {
+  readonly job: string
+  readonly lastRun: RunRecord
+  /** When its latest run that ended well ended. */
+  readonly lastSuccessAt: Date | null
+  /** Failed runs since then. */
+  readonly failuresInARow: number
+}
+
 /** A window as the books have it, with why it failed. */
 export interface WindowRecord extends LedgerWindow {
   readonly attempts: number
   readonly error: string | null
 }
 
+/** What could not be loaded, by why. */
+export interface RejectedReason {
+  readonly reason: string
+  readonly records: number
+  readonly lastAt: Date
+}
+
+/** The live side as its tables have it. */
+export interface LiveRecord {
+  /** The newest complete snapshot; null: there is none. */
+  readonly snapshot: {
+    readonly at: Date
+    readonly source: string
+    readonly conversations: number
+    readonly durationMs: number
+    readonly requests: number
+    readonly stretched: boolean
+  } | null
+  /** Why the newest attempt failed, if it did. */
+  readonly failure: { readonly at: Date; readonly error: string } | null
+  /** Open conversations by state. */
+  readonly byState: Readonly<Record<string, number>>
+}
+
+/** What waits to be told to WEBHOOK_URL. */
+export interface DeliveryRecord {
+  readonly pending: number
+  readonly oldestPendingAt: Date | null
+  /** Given up during the last day. */
+  readonly givenUp: number
+  readonly lastError: string | null
+}
+
+/** Live data older than this is called stale, unless the schedule is slower. */
+export const LIVE_STALE_SECONDS = 180
+
 export interface StatusInputs {
   readonly now: Date
   readonly lookbackDays: number
   readonly historyStart: Date | null
   readonly windows: readonly WindowRecord[]
-  /** The newest runs, newest first. */
-  readonly runs: readonly RunRecord[]
+  /** The newest runs, newest first; `plan` of those that are running tells what is being loaded. */
+  readonly runs: readonly (RunRecord & { readonly plan?: unknown })[]
+  readonly jobs: readonly JobRecord[]
   readonly rejectedRecords: number
+  readonly rejectedReasons: readonly RejectedReason[]
+  /** null: there has never been a snapshot, or live is off. */
+  readonly live: LiveRecord | null
+  /** Default: LIVE_STALE_SECONDS. */
+  readonly liveStaleSeconds?: number | undefined
+  readonly deliveries: DeliveryRecord
+}
+
+/** The live side at an instant. */
+export interface LiveStatus {
+  readonly snapshotAt: Date | null
+  readonly ageSeconds: number | null
+  readonly isStale: boolean
+  readonly source: string | null
+  readonly conversations: number | null
+  readonly durationMs: number | null
+  readonly requests: number | null
+  readonly stretched: boolean
+  readonly failure: LiveRecord['failure']
+  readonly byState: LiveRecord['byState']
 }
 
 export interface StatusDocument {
   readonly at: Date
   /** `ok`; `behind`: something is owed; `failing`: a human should look. */
   readonly state: 'ok' | 'behind' | 'failing'
+  /** What is wrong and what to do, worst first. */
+  readonly problems: readonly Problem[]
   readonly history: {
     /** First day that is owed at all. */
     readonly firstDay: Date
@@ -49,15 +120,26 @@ export interface StatusDocument {
     readonly owed: readonly Window[]
     /** The newest instant that was read provisionally, within the current UTC day. */
     readonly provisionalUntil: Date | null
-    readonly unsettled: readonly Pick<WindowRecord, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>[]
+    readonly unsettled: readonly Pick<
+      WindowRecord,
+      'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'
+    >[]
+    /** Each UTC day of the last year that is loaded or owed, oldest first. */
+    readonly days: readonly CalendarDay[]
   }
+  /** Windows of the history by state. */
+  readonly windows: Readonly<Record<WindowStatus, number>>
+  readonly jobs: readonly JobRecord[]
   readonly runs: readonly RunRecord[]
   readonly rejectedRecords: number
+  readonly rejectedReasons: readonly RejectedReason[]
+  readonly live: LiveStatus | null
+  readonly deliveries: DeliveryRecord
 }
 
-/** Computes the document. A failed last run of any job, or a failed window, makes it `failing`. */
+/** Computes the document. A failed last run of any job, a failed window, or stale live data makes it `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
-  const { now, windows, runs, rejectedRecords } = inputs
+  const { now, windows, runs, jobs, rejectedRecords, rejectedReasons, deliveries } = inputs
   const today = startOfDay(now)
   const firstDay = inputs.historyStart ?? addDays(today, -inputs.lookbackDays)
   const done = windows.filter(({ status }) => status === 'done')
@@ -69,22 +151,69 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
   const unsettled = windows.filter(
     (window) => (window.status === 'failed' || window.status === 'unstable') && subtract(window, done).length > 0,
   )
-  const lastRuns = new Map<string, RunRecord>()
-  for (const run of runs) if (!lastRuns.has(run.job)) lastRuns.set(run.job, run)
-  const isFailing = [...lastRuns.values()].some(({ status }) => status === 'failed') || unsettled.some(({ status }) => status === 'failed')
+  const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
+  const problems = findProblems({ now, jobs, unsettled, owed, rejectedRecords, live, deliveries })
   return {
     at: now,
-    state: isFailing ? 'failing' : owed.length > 0 ? 'behind' : 'ok',
+    state: problems.some(({ severity }) => severity === 'trouble') ? 'failing' : owed.length > 0 ? 'behind' : 'ok',
+    problems,
     history: {
       firstDay,
       coveredUntil,
-      lagSeconds: Math.max(0, Math.round((+now - +(coveredUntil ?? firstDay)) / 1000)),
+      lagSeconds: secondsBetween(coveredUntil ?? firstDay, now),
       covered,
       owed,
-      provisionalUntil: provisional.reduce<Date | null>((latest, { end }) => (!latest || end > latest ? end : latest), null),
-      unsettled: unsettled.map(({ start, end, status, attempts, error, nextAttemptAt }) => ({ start, end, status, attempts, error, nextAttemptAt })),
+      provisionalUntil: provisional.reduce<Date | null>(
+        (latest, { end }) => (!latest || end > latest ? end : latest),
+        null,
+      ),
+      unsettled: unsettled.map(({ start, end, status, attempts, error, nextAttemptAt }) => ({
+        start,
+        end,
+        status,
+        attempts,
+        error,
+        nextAttemptAt,
+      })),
+      days: calendarDays({ now, firstDay, windows, runs }),
     },
-    runs,
+    windows: countByStatus(windows),
+    jobs,
+    runs: runs.map(withoutPlan),
     rejectedRecords,
+    rejectedReasons,
+    live,
+    deliveries,
   }
+}
+
+function liveStatus({ snapshot, failure, byState }: LiveRecord, now: Date, staleSeconds: number): LiveStatus {
+  const ageSeconds = snapshot && secondsBetween(snapshot.at, now)
+  return {
+    snapshotAt: snapshot?.at ?? null,
+    ageSeconds,
+    isStale: ageSeconds === null || ageSeconds > staleSeconds,
+    source: snapshot?.source ?? null,
+    conversations: snapshot?.conversations ?? null,
+    durationMs: snapshot?.durationMs ?? null,
+    requests: snapshot?.requests ?? null,
+    stretched: snapshot?.stretched ?? false,
+    failure,
+    byState,
+  }
+}
+
+function countByStatus(windows: readonly WindowRecord[]): Record<WindowStatus, number> {
+  const counts: Record<WindowStatus, number> = { done: 0, provisional: 0, unstable: 0, failed: 0 }
+  for (const { status } of windows) counts[status] += 1
+  return counts
+}
+
+function withoutPlan(run: RunRecord): RunRecord {
+  const { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint } = run
+  return { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint }
+}
+
+function secondsBetween(from: Date, to: Date): number {
+  return Math.max(0, Math.round((+to - +from) / 1000))
 }

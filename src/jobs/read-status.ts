@@ -4,20 +4,36 @@ import type { Warehouse } from '../warehouse/connect.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { selectRuns, selectWindows } from '../warehouse/ledger.ts'
 import { countRejected } from '../warehouse/rejected.ts'
+import {
+  selectDeliveries,
+  selectJobRecords,
+  selectLiveRecord,
+  selectRejectedReasons,
+} from '../warehouse/status-queries.ts'
 import { windowKey, type HistorySettings } from './history.ts'
 
 const RUNS_SHOWN = 20
 
-/** The state as of the database's clock, for the history that these settings describe. */
+/**
+ * The state as of the database's clock, for the history that these settings describe.
+ * @param options.live false where live is off: what its tables still have says nothing then
+ * @param options.liveStaleSeconds from when live data is stale, where the schedule asks for another age than the usual one
+ */
 export async function readStatus(
   warehouse: Warehouse,
   history: Pick<HistorySettings, 'filter' | 'lookbackDays' | 'start'>,
+  options: { readonly live?: boolean; readonly liveStaleSeconds?: number | undefined } = {},
 ): Promise<StatusDocument> {
-  const [clock, windows, runs, rejectedRecords] = await Promise.all([
-    readDatabaseClock(warehouse.db),
-    selectWindows(warehouse.db, windowKey(history)),
-    selectRuns(warehouse.db, RUNS_SHOWN),
-    countRejected(warehouse.db),
+  const { db } = warehouse
+  const [clock, windows, runs, jobs, rejectedRecords, rejectedReasons, live, deliveries] = await Promise.all([
+    readDatabaseClock(db),
+    selectWindows(db, windowKey(history)),
+    selectRuns(db, RUNS_SHOWN),
+    selectJobRecords(db),
+    countRejected(db),
+    selectRejectedReasons(db),
+    options.live === false ? null : selectLiveRecord(db),
+    selectDeliveries(db),
   ])
   return statusDocument({
     now: clock.now(),
@@ -25,6 +41,11 @@ export async function readStatus(
     historyStart: history.start,
     windows,
     runs,
+    jobs,
     rejectedRecords,
+    rejectedReasons,
+    live,
+    liveStaleSeconds: options.liveStaleSeconds,
+    deliveries,
   })
 }

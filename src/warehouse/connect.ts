@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
 import type { Database } from './database.ts'
+import type { LoadCounts } from './load.ts'
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
@@ -9,6 +10,8 @@ export interface ConnectOptions {
   readonly max?: number
   /** Told when an idle connection breaks; the pool replaces it by itself. */
   readonly onConnectionLost?: (error: Error) => void
+  /** Told what became of each batch of conversations, whoever loaded it: for metrics. */
+  readonly onLoaded?: (counts: LoadCounts) => void
 }
 
 /** The warehouse's connections. `db` and `pool` share them. */
@@ -17,6 +20,7 @@ export interface Warehouse extends AsyncDisposable {
   readonly pool: Pool
   /** Months (YYYY-MM) whose partitions are known to exist. */
   readonly knownMonths: Set<string>
+  readonly onLoaded: ConnectOptions['onLoaded']
   /** Opens a connection of its own beside the pool, for session-level locks. The caller ends it. */
   connectAlone(purpose: string): Promise<Client>
   close(): Promise<void>
@@ -84,6 +88,7 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
     db,
     pool,
     knownMonths: new Set(),
+    onLoaded: options.onLoaded,
     close,
     [Symbol.asyncDispose]: close,
     async connectAlone(purpose) {

@@ -109,7 +109,9 @@ export async function loadBatch(
       stale: repeated,
       rejected: rejected.length,
     }
-    return addLoadCounts(prepared, await loadEntries(warehouse, entries, options))
+    const counts = addLoadCounts(prepared, await loadEntries(warehouse, entries, options))
+    warehouse.onLoaded?.(counts)
+    return counts
   } catch (error) {
     throw toEtlError(error, 'loading conversations')
   }

@@ -1,0 +1,166 @@
+/** What is wrong, since when, and what to do now. Pure. */
+import type { DeliveryRecord, JobRecord, LiveStatus, WindowRecord } from './status.ts'
+import { formatWindow, type Window } from './window.ts'
+
+export interface Problem {
+  /** `trouble`: a human should look. `notice`: it heals by itself, or can wait. */
+  readonly severity: 'trouble' | 'notice'
+  readonly title: string
+  readonly detail: string | null
+  /** What to do now. */
+  readonly hint: string | null
+  readonly since: Date | null
+}
+
+export interface ProblemInputs {
+  readonly now: Date
+  readonly jobs: readonly JobRecord[]
+  readonly unsettled: readonly Pick<WindowRecord, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>[]
+  readonly owed: readonly Window[]
+  readonly rejectedRecords: number
+  readonly live: LiveStatus | null
+  readonly deliveries: DeliveryRecord
+}
+
+/** Names at most so many windows; more would hide the rest of the page. */
+const WINDOWS_NAMED = 3
+/** A message that waits longer than this is no hiccup of its receiver any more. */
+const DELIVERY_LATE_MS = 15 * 60_000
+
+/** The problems, worst first. */
+export function findProblems(inputs: ProblemInputs): Problem[] {
+  return [
+    ...inputs.jobs.flatMap(jobProblem),
+    ...liveProblems(inputs.live),
+    ...windowProblems(inputs.unsettled),
+    ...deliveryProblems(inputs.deliveries, inputs.now),
+    ...owedProblem(inputs.owed),
+    ...rejectedProblem(inputs.rejectedRecords),
+  ].sort((a, b) => Number(b.severity === 'trouble') - Number(a.severity === 'trouble'))
+}
+
+function jobProblem({ job, lastRun, failuresInARow }: JobRecord): Problem[] {
+  if (lastRun.status !== 'failed') return []
+  return [
+    {
+      severity: 'trouble',
+      title: failuresInARow > 1 ? `${job} has failed ${failuresInARow} times in a row` : `${job} has failed`,
+      detail: lastRun.error,
+      hint: lastRun.hint,
+      since: lastRun.finishedAt,
+    },
+  ]
+}
+
+function liveProblems(live: LiveStatus | null): Problem[] {
+  if (!live) return []
+  const problems: Problem[] = []
+  if (live.isStale) {
+    problems.push({
+      severity: 'trouble',
+      title: live.snapshotAt ? 'Live data is stale' : 'There is no live data yet',
+      detail: live.failure?.error ?? null,
+      hint: live.failure ? null : 'See that the service runs, and its log.',
+      since: live.snapshotAt,
+    })
+  } else if (live.failure) {
+    const { error, at } = live.failure
+    problems.push({ severity: 'notice', title: 'The last snapshot failed', detail: error, hint: null, since: at })
+  }
+  if (live.stretched) {
+    problems.push({
+      severity: 'notice',
+      title: 'Live snapshots come less often than scheduled',
+      detail: 'One takes more requests than live may use of the limit, so ticks are left out.',
+      hint: 'Set LIVE_CRON to a longer interval, or ask Genesys for a higher limit.',
+      since: null,
+    })
+  }
+  return problems
+}
+
+function windowProblems(unsettled: ProblemInputs['unsettled']): Problem[] {
+  const failed = unsettled.filter(({ status }) => status === 'failed')
+  const unstable = unsettled.filter(({ status }) => status === 'unstable')
+  const problems: Problem[] = []
+  if (failed.length > 0) {
+    problems.push({
+      severity: 'trouble',
+      title: `Could not be read: ${nameWindows(failed)}`,
+      detail: failed[0]?.error ?? null,
+      hint: 'The next sync tries again; a day that keeps failing needs its reason mended first.',
+      since: null,
+    })
+  }
+  if (unstable.length > 0) {
+    problems.push({
+      severity: 'notice',
+      title: `Kept changing while it was read: ${nameWindows(unstable)}`,
+      detail: 'It is loaded, and will be read again.',
+      hint: null,
+      since: null,
+    })
+  }
+  return problems
+}
+
+function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: DeliveryRecord, now: Date): Problem[] {
+  const isLate = oldestPendingAt !== null && +now - +oldestPendingAt > DELIVERY_LATE_MS
+  if (!isLate && givenUp === 0) return []
+  return [
+    {
+      severity: isLate ? 'trouble' : 'notice',
+      title: isLate
+        ? `${count(pending, 'message')} to WEBHOOK_URL can't be delivered`
+        : `${count(givenUp, 'message')} to WEBHOOK_URL ${givenUp === 1 ? 'was' : 'were'} given up`,
+      detail: lastError,
+      hint: 'See that its receiver runs and answers with 2xx.',
+      since: oldestPendingAt,
+    },
+  ]
+}
+
+function owedProblem(owed: readonly Window[]): Problem[] {
+  if (owed.length === 0) return []
+  return [
+    {
+      severity: 'notice',
+      title: `Owed: ${nameWindows(owed)}`,
+      detail: null,
+      hint: 'The next sync loads it; for now: npm run etl -- sync',
+      since: null,
+    },
+  ]
+}
+
+function rejectedProblem(records: number): Problem[] {
+  if (records === 0) return []
+  return [
+    {
+      severity: 'notice',
+      title: `${count(records, 'record')} could not be loaded and ${records === 1 ? 'is' : 'are'} kept`,
+      detail: null,
+      hint: 'See etl.rejected_records; after a fix: npm run etl -- replay',
+      since: null,
+    },
+  ]
+}
+
+function nameWindows(windows: readonly Window[]): string {
+  const named = windows.slice(0, WINDOWS_NAMED).map(nameStretch).join(', ')
+  const rest = windows.length - WINDOWS_NAMED
+  return rest > 0 ? `${named} and ${rest} more` : named
+}
+
+/** A stretch of whole days by its first and last day, anything else as it is. */
+function nameStretch(window: Window): string {
+  const last = new Date(+window.end - 86_400_000)
+  const isDays = +window.start % 86_400_000 === 0 && +window.end % 86_400_000 === 0 && last > window.start
+  return isDays
+    ? `${window.start.toISOString().slice(0, 10)} to ${last.toISOString().slice(0, 10)}`
+    : formatWindow(window)
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
