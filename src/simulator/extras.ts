@@ -97,14 +97,17 @@ export function sprinkle(pen: Pen): void {
 export function followUp(pen: Pen, end: number): void {
   const { random, story, org } = pen
   const agent = story.participants.find(({ fields }) => fields['purpose'] === 'agent')
+  if (!agent) return
+  const [evaluated, surveyed, resolved] = [random.chance(0.05), random.chance(0.06), random.chance(0.05)]
+  if (!evaluated && !surveyed && !resolved) return
   const queueId = story.participants
     .flatMap(({ legs }) => legs.flatMap(({ spans }) => spans.map(({ fields }) => fields['queueId'])))
     .find((id) => id !== undefined)
-  if (!agent || queueId === undefined) return
+  if (queueId === undefined) return
   const who = { queueId, userId: agent.fields['userId'] }
   const hour = 3_600_000
 
-  if (random.chance(0.05)) {
+  if (evaluated) {
     const form = random.pick(org.evaluationForms)
     const assigned = end + random.int(1, 48) * hour
     const finished = assigned + random.int(1, 200) * hour
@@ -138,7 +141,7 @@ export function followUp(pen: Pen, end: number): void {
       { at: finished, list: 'evaluations', id, value: done },
     )
   }
-  if (random.chance(0.06)) {
+  if (surveyed) {
     const form = random.pick(org.surveyForms)
     const sent = end + random.int(1, 30) * 60_000
     const answered = sent + random.int(1, 70) * hour
@@ -165,7 +168,7 @@ export function followUp(pen: Pen, end: number): void {
       story.late.push({ at: answered, list: 'surveys', id, value: done })
     }
   }
-  if (random.chance(0.05)) {
+  if (resolved) {
     const at = end + random.int(24, 168) * hour
     const value = { eventTime: iso(at), ...who, nNextContactAvoided: random.int(0, 1) }
     story.late.push({ at, list: 'resolutions', id: random.uuid(), value })

@@ -87,7 +87,7 @@ export function observeQueues(store: Store, org: Org, raw: unknown): Json {
   const hour = Math.floor(store.clock.now() / 3_600_000)
   const results: Json[] = []
   for (const queue of org.queues.filter(({ id }) => queueIds.includes(id))) {
-    const users = queue.userIds.length
+    const users = queue.users.length
     const onQueue = Math.round(users * (0.3 + 0.5 * hashFraction(`${queue.id}/${hour}`)))
     const byUsers: Readonly<Record<string, readonly (readonly [string | undefined, number])[]>> = {
       oMemberUsers: [[undefined, users]],

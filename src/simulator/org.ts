@@ -9,7 +9,7 @@ export interface Queue {
   readonly serviceLevelMs: Readonly<Record<'voice' | 'callback' | 'chat' | 'email' | 'message', number>>
   /** A caller who leaves earlier is a short abandon. */
   readonly shortAbandonMs: number
-  readonly userIds: readonly string[]
+  readonly users: readonly User[]
 }
 
 export interface User {
@@ -65,6 +65,21 @@ export const lastNames = [
   'Ravenscroft', 'Sandpiper', 'Thistlewood', 'Underhill', 'Vandermolen', 'Whistlecroft', 'Yarrowfield',
 ] // prettier-ignore
 
+const plainNames = new Map<string, string>()
+
+/** A name as it stands in an address: small Latin letters only. */
+export function plainName(name: string): string {
+  let plain = plainNames.get(name)
+  if (plain === undefined) {
+    plain = name
+      .normalize('NFKD')
+      .replaceAll(/[^A-Za-z]/g, '')
+      .toLowerCase()
+    plainNames.set(name, plain)
+  }
+  return plain
+}
+
 const queueNames = [
   'Billing', 'Orders', 'Returns', 'Technical Support', 'Claims', 'Sales', 'Retention', 'Premium Care', 'Dispatch',
   'Complaints', 'Collections', 'Back Office',
@@ -99,11 +114,7 @@ export function createOrg(seed: string): Org {
   const teams = named(['Early Birds', 'Night Owls', 'Seniors', 'Newcomers'])
   const users = Array.from({ length: 60 }, (_, index): User => {
     const name = `${firstNames[index % firstNames.length]} ${lastNames[(index * 7 + Math.floor(index / 24)) % lastNames.length]}`
-    const email = `${name
-      .normalize('NFKD')
-      .replaceAll(/[^A-Za-z ]/g, '')
-      .toLowerCase()
-      .replaceAll(' ', '.')}.${index}@agents.example.com`
+    const email = `${name.split(' ').map(plainName).join('.')}.${index}@agents.example.com`
     const state = index % 20 === 19 ? 'deleted' : index % 15 === 14 ? 'inactive' : 'active'
     return { id: random.uuid(), name, email, divisionId: divisionId(index % 3), teamId: random.pick(teams).id, state }
   })
@@ -125,7 +136,7 @@ export function createOrg(seed: string): Org {
         message: 60_000,
       },
       shortAbandonMs: 10_000,
-      userIds: random.sample(users.slice(0, 54), 14).map((user) => user.id),
+      users: random.sample(users.slice(0, 54), 14),
     })),
     flows: flowTypes.map(([name, type], index) => ({
       id: random.uuid(),

@@ -1,4 +1,4 @@
-import { firstNames, lastNames } from './org.ts'
+import { firstNames, lastNames, plainName } from './org.ts'
 import type { Flow, Org, Queue, User } from './org.ts'
 import type { Random } from './random.ts'
 import { iso } from './story.ts'
@@ -25,14 +25,12 @@ export interface Pen {
 
 /** Starts a story at an instant; id, contact and all that follows come from the random source. */
 export function createPen(org: Org, random: Random, start: number): Pen {
-  const name = `${random.pick(firstNames)} ${random.pick(lastNames)}`
+  const firstName = random.pick(firstNames)
+  const lastName = random.pick(lastNames)
+  const name = `${firstName} ${lastName}`
   // North American numbers 555-0100 to 555-0199 are set aside for fiction.
   const phone = `+1${random.pick(['212', '312', '415', '503', '617', '702'])}55501${String(random.int(0, 99)).padStart(2, '0')}`
-  const email = `${name
-    .normalize('NFKD')
-    .replaceAll(/[^A-Za-z ]/g, '')
-    .toLowerCase()
-    .replaceAll(' ', '.')}${random.int(1, 999)}@example.com`
+  const email = `${plainName(firstName)}.${plainName(lastName)}${random.int(1, 999)}@example.com`
   return {
     org,
     random,
@@ -164,9 +162,10 @@ export function pickQueue(pen: Pen): Queue {
 
 /** An agent who works on a queue. */
 export function pickAgent(pen: Pen, queue: Queue, not?: User): User {
-  const ids = queue.userIds.filter((id) => id !== not?.id)
-  const id = pen.random.pick(ids)
-  return pen.org.users.find((user) => user.id === id) as User
+  const { random } = pen
+  let user = random.pick(queue.users)
+  while (user.id === not?.id) user = random.pick(queue.users)
+  return user
 }
 
 /** One of the organization's flows of a type. */

@@ -36,6 +36,10 @@ export function hashFraction(text: string): number {
 
 const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+function hex16(word: number): string {
+  return `${hexOfByte[word >>> 8]}${hexOfByte[word & 255]}`
+}
+
 function hex32(word: number): string {
   return `${hexOfByte[word >>> 24]}${hexOfByte[(word >>> 16) & 255]}${hexOfByte[(word >>> 8) & 255]}${hexOfByte[word & 255]}`
 }
@@ -89,10 +93,10 @@ export function createRandom(seed: string): Random {
     exponential: (mean) => Math.round(-Math.log(1 - next()) * mean),
     skewed: (median, sigma) => Math.round(median * Math.exp(sigma * normal())),
     uuid: () => {
-      const x = hex32(word())
-      const y = hex32(((word() & 0xffff0fff) | 0x4000) >>> 0)
-      const z = hex32(((word() & 0x3fffffff) | 0x80000000) >>> 0)
-      return `${x}-${y.slice(0, 4)}-${y.slice(4)}-${z.slice(0, 4)}-${z.slice(4)}${hex32(word())}`
+      const [y, z] = [word(), word()]
+      const version = hex16(((y & 0x0fff) | 0x4000) >>> 0)
+      const variant = hex16((((z >>> 16) & 0x3fff) | 0x8000) >>> 0)
+      return `${hex32(word())}-${hex16(y >>> 16)}-${version}-${variant}-${hex16(z & 0xffff)}${hex32(word())}`
     },
   }
 }

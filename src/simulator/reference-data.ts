@@ -37,7 +37,7 @@ const listings: Readonly<Record<string, Listing>> = {
           name: queue.name,
           division: division(org, queue.divisionId),
           dateModified: '2025-11-03T09:12:44.000Z',
-          memberCount: queue.userIds.length,
+          memberCount: queue.users.length,
           mediaSettings: {
             call: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.voice } },
             callback: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.callback } },

@@ -26,7 +26,7 @@ import type { Stored } from './store.ts'
 import { readBody, send, sendFault } from './wire.ts'
 import type { Answer } from './wire.ts'
 
-export type { LoggedRequest, Simulator, SimulatorControl, SimulatorOptions } from './contract.ts'
+export type { LoggedRequest, Simulator, SimulatorOptions } from './contract.ts'
 
 const maxBodyBytes = 512_000
 const maxLogged = 200_000
