@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { columnsOf, tables, type TableName } from '../src/core/columns.ts'
 import { model, type Entity } from '../src/core/model.ts'
-import { etlDescriptions } from '../src/warehouse/comments.ts'
+import { etlDescriptions, liveDescriptions } from '../src/warehouse/comments.ts'
 
 export const dictionaryFile = path.join(import.meta.dirname, '..', 'docs', 'data-dictionary.md')
 
@@ -22,18 +22,10 @@ export function dataDictionary(): string {
     ...tables.map((table) => `- [${table}](#genesys${table}): ${cell(model[table].description)}`),
     '',
     ...tables.flatMap(genesysTable),
+    ...describedTables('genesys', liveDescriptions),
     '## Schema etl',
     '',
-    ...Object.entries(etlDescriptions).flatMap(([table, { description, columns }]) => [
-      `### etl.${table}`,
-      '',
-      description,
-      '',
-      '| column | meaning |',
-      '|---|---|',
-      ...Object.entries(columns).map(([name, text]) => `| \`${name}\` | ${cell(text)} |`),
-      '',
-    ]),
+    ...describedTables('etl', etlDescriptions),
   ].join('\n')
 }
 
@@ -55,6 +47,19 @@ function genesysTable(table: TableName): string[] {
     ),
     '',
   ]
+}
+
+function describedTables(schema: string, descriptions: typeof etlDescriptions): string[] {
+  return Object.entries(descriptions).flatMap(([table, { description, columns }]) => [
+    `### ${schema}.${table}`,
+    '',
+    description,
+    '',
+    '| column | meaning |',
+    '|---|---|',
+    ...Object.entries(columns).map(([name, text]) => `| \`${name}\` | ${cell(text)} |`),
+    '',
+  ])
 }
 
 function origin({ parent, property, cardinality }: Entity): string {

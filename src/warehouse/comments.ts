@@ -55,7 +55,8 @@ export const etlDescriptions: Readonly<
       conversation_id: 'The conversation.',
       conversation_start: 'The start under which its rows are stored.',
       content_hash: 'Hash of its content without participant attributes; includes the version of the model.',
-      attributes_hash: 'Hash of its participant attributes; null when no source has delivered any.',
+      attributes_hash:
+        'Hash of its participant attributes; null when no source has delivered any, empty when one that does had none.',
       fetched_at: 'As of when the source vouches for it. Older answers are not loaded over it.',
       confirmed_at: 'When it was last loaded or found unchanged.',
       previous_start: 'Start before the last load, from which the loader learns what it replaces.',

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import {
+  accessSync,
   chmodSync,
+  constants,
   cpSync,
   existsSync,
   lstatSync,
@@ -37,17 +39,21 @@ export function postgresBinaries(account: Account | undefined): string {
   })
 }
 
+/** Where sharedFolder() is, whether or not it exists. */
+export function sharedFolderPath(): string {
+  const base = isWritable('/var/tmp') ? '/var/tmp' : os.tmpdir()
+  return path.join(base, `genesys-etl-${process.getuid?.() ?? 0}`)
+}
+
 /**
  * A folder of ours that other accounts can pass through but not change: /var/tmp/genesys-etl-UID, or the same under the
  * system's temporary folder. Created when absent; refused when somebody else owns it, since anyone can write beside it.
  */
 export function sharedFolder(): string {
-  const uid = process.getuid?.() ?? 0
-  const base = existsSync('/var/tmp') ? '/var/tmp' : os.tmpdir()
-  const folder = path.join(base, `genesys-etl-${uid}`)
+  const folder = sharedFolderPath()
   mkdirSync(folder, { recursive: true, mode: 0o711 })
   const stat = lstatSync(folder)
-  if (!stat.isDirectory() || (process.getuid && stat.uid !== uid)) {
+  if (!stat.isDirectory() || (process.getuid && stat.uid !== process.getuid())) {
     throw new EtlError(`${folder} belongs to somebody else`, {
       code: 'EMBEDDED_FOLDER',
       kind: 'config',
@@ -56,6 +62,15 @@ export function sharedFolder(): string {
   }
   if (process.getuid) chmodSync(folder, 0o711)
   return folder
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** A short name for a path, stable across runs. */

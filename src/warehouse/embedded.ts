@@ -23,7 +23,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { EtlError } from '../errors.ts'
-import { postgresBinaries, sharedFolder, shortHash } from './embedded-binaries.ts'
+import { postgresBinaries, sharedFolder, sharedFolderPath, shortHash } from './embedded-binaries.ts'
 import { canEnter, unprivilegedAccount, type Account } from './unprivileged-user.ts'
 
 export interface EmbeddedOptions {
@@ -131,8 +131,7 @@ function instanceFolder(
 }
 
 function temporaryFolder(account: Account | undefined): string {
-  const bases = [os.tmpdir(), sharedFolder()]
-  const base = bases.find((folder) => canEnter(account, folder)) ?? sharedFolder()
+  const base = canEnter(account, os.tmpdir()) ? os.tmpdir() : sharedFolder()
   const folder = mkdtempSync(path.join(base, temporaryPrefix))
   chmodSync(folder, 0o711)
   return folder
@@ -347,8 +346,8 @@ function pgCtlStop(instance: Instance, mode: 'fast' | 'immediate'): boolean {
 
 /** Temporary servers whose process was killed would pile up: stops and removes those that no living process uses. */
 function removeOrphans(bin: string, account: Account | undefined): void {
-  for (const base of new Set([os.tmpdir(), sharedFolder()])) {
-    for (const name of readdirSync(base)) {
+  for (const base of [os.tmpdir(), sharedFolderPath()]) {
+    for (const name of existsSync(base) ? readdirSync(base) : []) {
       if (!name.startsWith(temporaryPrefix)) continue
       const folder = path.join(base, name)
       const stat = statSync(folder, { throwIfNoEntry: false })
