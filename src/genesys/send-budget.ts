@@ -8,7 +8,7 @@ export interface SendBudgetLimits {
   readonly guardMs: number
   /** How much later than noted a send may arrive that has to open connections first. */
   readonly coldMs: number
-  /** Share of the limit that live requests may use at most. */
+  /** Share of the limit that stays free for live requests at most. */
   readonly liveShare: number
 }
 
@@ -26,17 +26,23 @@ export interface ServerCount {
 const reserveFactor = 2
 
 /**
+ * The same for snapshots beyond the share of live: twice their requests would be all there is, and with less than all of them
+ * the last would wait for a whole window. So they wait for seconds; half the limit is left to others.
+ */
+const largeReserveFactor = 1.25
+
+/**
  * When may the next request be sent? No timers and no clock: times come in and go out as milliseconds.
  *
  * Three bounds hold at once. Our own: never more than `limit` sends in any window, by a sliding log. The server's: its
- * count as of the latest answer plus what we have sent since that request. And shares: live gets at most its share, and
- * twice as much as live used of late stays free for it, so that a long backfill can't make a snapshot wait for a
- * whole window.
+ * count as of the latest answer plus what we have sent since that request. And for all but live: twice as much as live used
+ * of late stays free for it, up to about its share, so that a long backfill can't make a snapshot wait for a whole window. Live
+ * itself is not held back here, since half a snapshot is of no use: the live job keeps to its share by leaving out ticks.
  */
 export class SendBudget {
   readonly #limits: SendBudgetLimits
   readonly #span: number
-  readonly #liveCap: number
+  readonly #mostReserved: number
   readonly #live: SendLog
   readonly #rest: SendLog
   #server: (ServerCount & { readonly sequence: number }) | null = null
@@ -47,7 +53,7 @@ export class SendBudget {
   constructor(limits: SendBudgetLimits) {
     this.#limits = limits
     this.#span = limits.windowMs + limits.guardMs
-    this.#liveCap = Math.max(1, Math.floor(limits.limit * limits.liveShare))
+    this.#mostReserved = Math.max(1, Math.floor(limits.limit * limits.liveShare))
     this.#live = new SendLog(2 * this.#span)
     this.#rest = new SendLog(this.#span)
   }
@@ -62,13 +68,11 @@ export class SendBudget {
     const excess = live + rest + 1 - this.#limits.limit
     if (excess > 0) at = Math.max(at, this.#freedAt(excess, from))
 
-    if (priority === 'live') {
-      const over = live + 1 - this.#liveCap
-      if (over > 0) at = Math.max(at, (this.#live.nth(over - 1, from) ?? now) + this.#span)
-    } else {
+    if (priority !== 'live') {
       const before = this.#live.since(from - this.#span) - live
-      const wanted = Math.max(live, before) * reserveFactor
-      const reserve = Math.min(this.#liveCap, this.#limits.limit - 1, wanted)
+      const used = Math.max(live, before)
+      const large = Math.min(Math.ceil(used * largeReserveFactor), this.#limits.limit / 2)
+      const reserve = Math.min(Math.max(this.#mostReserved, large), this.#limits.limit - 1, used * reserveFactor)
       const over = rest + 1 - (this.#limits.limit - reserve)
       if (over > 0) at = Math.max(at, (this.#rest.nth(over - 1, from) ?? now) + this.#span)
     }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { fullBudget, maySnapshot, refill } from '../../src/core/live-budget.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { LimiterClock, RateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { Priority } from '../../src/genesys/send-budget.ts'
@@ -130,24 +131,44 @@ describe('priorities', () => {
     expect(order).toEqual(['live', 'reference', 'history'])
   })
 
-  test('live alone gets at most 40 % of the ceiling', async () => {
+  test('a snapshot is not held back in the middle: live may use the whole ceiling at once', async () => {
     const clock = new VirtualClock()
     const limiter = createRateLimiter({ requestsPerMinute: 100, clock })
     const live = workers(limiter, clock, 5, { priority: 'live', latencyMs: 10 })
     await clock.runUntil(5 * 60_000)
-    expect(mostInAnyWindow(live, 60_000)).toBe(40)
+    expect(mostInAnyWindow(live, 60_000)).toBe(100)
   })
 
-  test('beside live that wants all it can get, history keeps 60 %', async () => {
+  test('snapshots of more than 40 % of a minute wait seconds behind a backfill, not a window; it keeps half the ceiling', async () => {
     const clock = new VirtualClock()
-    const limiter = createRateLimiter({ requestsPerMinute: 100, clock })
-    const live = workers(limiter, clock, 5, { priority: 'live', latencyMs: 10 })
-    const history = workers(limiter, clock, 5, { priority: 'history', latencyMs: 10 })
-    await clock.runUntil(10 * 60_000)
-    expect(mostInAnyWindow([...live, ...history], 60_000)).toBeLessThanOrEqual(100)
-    expect(mostInAnyWindow(live, 60_000)).toBe(40)
-    expect(history.length).toBeGreaterThan(0.95 * 600)
-    expect(live.length + history.length).toBeGreaterThan(0.95 * 1000)
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    const history = workers(limiter, clock, 10, { priority: 'history', latencyMs: 20 })
+    const waits: number[] = []
+    const live: number[] = []
+    let running = false
+    let budget = fullBudget(270, 0)
+    const tick = (): void => {
+      budget = refill(budget, 270, clock.now())
+      if (running || !maySnapshot(budget)) return
+      running = true
+      budget = { ...budget, balance: budget.balance - 115 }
+      const asked = clock.now()
+      const requests = Array.from({ length: 115 }, () =>
+        limiter.acquire('live', never).then(() => live.push(clock.now())),
+      )
+      void Promise.all(requests).then(() => {
+        running = false
+        waits.push(clock.now() - asked)
+      })
+    }
+    for (let minute = 1; minute <= 30; minute++) clock.after(minute * 60_000, tick)
+    await clock.runUntil(31 * 60_000)
+    expect(mostInAnyWindow([...live, ...history], 60_000)).toBeLessThanOrEqual(270)
+    expect(live.length / 30).toBeLessThanOrEqual(0.4 * 270 + 115 / 30)
+    expect(waits.length).toBeGreaterThan(25)
+    for (const wait of waits) expect(wait).toBeLessThan(20_000)
+    for (const wait of waits.slice(10)) expect(wait).toBeLessThan(10_000)
+    expect(history.length).toBeGreaterThan(0.95 * 135 * 31)
   })
 
   test('a snapshot every minute does not wait behind a backfill, once the first has been', async () => {

@@ -1,0 +1,49 @@
+import { isJsonObject } from '../core/json.ts'
+import type { JsonValue } from '../core/json.ts'
+import { EtlError } from '../errors.ts'
+import type { GenesysClient } from './client.ts'
+import type { Sending } from './details-query.ts'
+import { GenesysError } from './errors.ts'
+
+const path = '/api/v2/conversations'
+
+/**
+ * The open conversations of the user whose token is used, in the model of the conversations API.
+ * @throws EtlError LIVE_NEEDS_USER where the token is of an OAuth client and so of no user; GenesysError
+ */
+export async function readUserConversations(
+  client: GenesysClient,
+  sending: Sending,
+): Promise<{ conversations: readonly JsonValue[]; sentAt: number }> {
+  try {
+    const { data, sentAt, status } = await client.request<JsonValue>({
+      method: 'GET',
+      path,
+      endpoint: 'user-conversations',
+      ...sending,
+    })
+    const entities = isJsonObject(data) ? (data['entities'] ?? []) : null
+    if (!Array.isArray(entities))
+      throw new GenesysError(`GET ${path}: the answer is not a list of conversations`, {
+        code: 'GENESYS_BAD_ANSWER',
+        kind: 'retryable',
+        method: 'GET',
+        path,
+        status,
+        attempts: 1,
+      })
+    return { conversations: entities as readonly JsonValue[], sentAt }
+  } catch (error) {
+    if (error instanceof GenesysError && /user context/i.test(error.message)) throw needsUser(error)
+    throw error
+  }
+}
+
+function needsUser(cause: GenesysError): EtlError {
+  return new EtlError(`GET ${path} gives the conversations of a user, and the token is that of an OAuth client`, {
+    code: 'LIVE_NEEDS_USER',
+    kind: 'config',
+    hint: 'Set LIVE_SOURCE=analytics for all open conversations of the organization, or GENESYS_ACCESS_TOKEN to the token of a user.',
+    cause,
+  })
+}
