@@ -29,7 +29,7 @@ export function postgresBinaries(account: Account | undefined): string {
   const complete = hydrateLinks(native)
   if (complete && runs(native, account)) return native
   const { version } = JSON.parse(readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as { version: string }
-  const copy = path.join(sharedFolder(), `postgres-${version}-${shortHash(native)}`)
+  const copy = path.join(sharedFolder(), `postgres-${version}-${process.arch}`)
   if (!existsSync(copy)) copyTo(native, copy)
   if (runs(copy, account)) return copy
   throw new EtlError(`The embedded Postgres can't be run from ${native} nor from its copy ${copy}`, {
