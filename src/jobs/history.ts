@@ -15,6 +15,7 @@ import { formatWindow, type Window } from '../core/window.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
+import type { ReadWindowOptions } from '../genesys/read-window.ts'
 import { EtlError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Progress } from '../progress.ts'
@@ -42,6 +43,8 @@ export interface HistorySettings {
   /** Requests in flight. */
   readonly concurrency: number
   readonly requestsPerMinute: number
+  /** For tests: from how many conversations on a window is split. */
+  readonly limits?: ReadWindowOptions['limits']
 }
 
 export type HistoryRequest =

@@ -14,7 +14,7 @@ import type { Places } from './places.ts'
 /**
  * Conversations in a transaction. 100 cost 10 % more time than 1 000, 1 000 take 1.7 times the memory of 100 (docs/decisions.md).
  */
-const BATCH_SIZE = 500
+const BATCH_SIZE = 100
 
 export interface LoadedWindow {
   readonly status: WindowStatus
@@ -51,6 +51,7 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
     concurrency: history.concurrency,
     priority: 'history',
     signal,
+    ...(history.limits && { limits: history.limits }),
     onPage: async (page) => {
       const fetchedAt = clock.instantOf(page.sentAt)
       await queue.add(page.conversations.map((conversation) => ({ conversation, fetchedAt })))
