@@ -118,7 +118,7 @@ const loaderColumns: readonly Column[] = [
     name: '_run_id',
     type: 'bigint',
     api: null,
-    description: 'The run that wrote this version: etl.runs.run_id.',
+    description: 'The run that wrote this version: etl.runs.id.',
     personal: false,
   },
 ]
