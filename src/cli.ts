@@ -60,6 +60,7 @@ program
   .command('migrate')
   .description('bring the schema up to date, take its last migration back, or show where it stands')
   .argument('[direction]', 'up, down or status', 'up')
+  .option('--yes', 'down: even if that drops the conversations', false)
   .addOption(json())
   .action((direction, options) => run(migrate, { direction, ...options }))
 program

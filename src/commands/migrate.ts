@@ -1,12 +1,12 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from '../cli.ts'
-import { ConfigError } from '../errors.ts'
-import { migrateDown, migrateUp, migrationStatus } from '../warehouse/migrate.ts'
+import { ConfigError, EtlError } from '../errors.ts'
+import { migrateDown, migrateUp, migrationStatus, wouldDropHistory } from '../warehouse/migrate.ts'
 import { table } from './print.ts'
 
 /** `migrate [up|down|status]`. */
 export async function migrate(
-  { direction }: { readonly direction: string },
+  { direction, yes }: { readonly direction: string; readonly yes: boolean },
   { env, output }: CommandContext,
 ): Promise<void> {
   if (!['up', 'down', 'status'].includes(direction)) {
@@ -14,6 +14,13 @@ export async function migrate(
   }
   await using app = await openApp(env, { database: true })
   const { db } = app.warehouse
+  if (direction === 'down' && !yes && (await wouldDropHistory(db))) {
+    throw new EtlError('migrate down: this would drop every conversation that is loaded', {
+      code: 'WOULD_DROP_DATA',
+      kind: 'fatal',
+      hint: 'If that is what you want, run: genesys-etl migrate down --yes',
+    })
+  }
   const changed = direction === 'up' ? await migrateUp(db) : direction === 'down' ? await migrateDown(db) : []
   const migrations = await migrationStatus(db)
   output.data({ changed, migrations })

@@ -43,6 +43,14 @@ export async function migrateDown(db: Kysely<Database>): Promise<string[]> {
   return outcome(await migrator(db).migrateDown(), 'down')
 }
 
+/** Whether undoing the last migration would drop conversations: it is the first one, and some are loaded. */
+export async function wouldDropHistory(db: Kysely<Database>): Promise<boolean> {
+  const executed = (await migrationStatus(db)).filter(({ executedAt }) => executedAt !== null)
+  if (executed.length !== 1) return false
+  const row = await db.selectFrom('genesys.conversations').select('conversation_id').limit(1).executeTakeFirst()
+  return row !== undefined
+}
+
 /** Every migration that the code or the database knows, by name. */
 export async function migrationStatus(db: Kysely<Database>): Promise<MigrationState[]> {
   try {
