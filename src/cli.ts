@@ -5,24 +5,17 @@
 import { existsSync } from 'node:fs'
 import { Command, CommanderError, Option } from '@commander-js/extra-typings'
 import { backfill } from './commands/backfill.ts'
+import type { CommandContext } from './commands/context.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { migrate } from './commands/migrate.ts'
-import { createOutput, type Output } from './commands/print.ts'
+import { createOutput } from './commands/print.ts'
 import { serve } from './commands/serve.ts'
 import { simulator } from './commands/simulator.ts'
 import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
 import { EtlError, exitCodeFor, Interrupted } from './errors.ts'
-
-/** What every command is handed. */
-export interface CommandContext {
-  readonly env: NodeJS.ProcessEnv
-  readonly output: Output
-  /** Aborted by SIGINT or SIGTERM, with an Interrupted as its reason. */
-  readonly signal: AbortSignal
-}
 
 const stop = new AbortController()
 

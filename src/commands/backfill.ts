@@ -1,5 +1,5 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { formatWindow } from '../core/window.ts'
 import { ConfigError } from '../errors.ts'
 import { planHistory, runHistory, type HistoryPlan } from '../jobs/history.ts'

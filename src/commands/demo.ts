@@ -1,5 +1,5 @@
 import { openApp, type App } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { addDays, startOfDay } from '../core/window.ts'
 import { runHistory } from '../jobs/history.ts'
 import { startSimulator } from '../simulator/server.ts'
@@ -48,7 +48,7 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
   output.line(`  ${postgres.url}`)
   output.line()
   output.line('Each minute the service reads the current day again. Ctrl-C ends everything and removes it.')
-  await runService(app, signal)
+  await runService(app, signal, (url) => output.line(`Status page: ${url}/   Wallboard: ${url}/live`))
 }
 
 async function loadWeek(app: App, signal: AbortSignal): Promise<Figures> {

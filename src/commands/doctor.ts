@@ -1,5 +1,5 @@
 import { openApp, type App } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { ConfigError, EtlError } from '../errors.ts'
 import { probeClock, probeDetailsQuery, probeDivisions, probeOrganization } from '../genesys/probes.ts'
 import { inspectDatabase } from '../warehouse/inspect.ts'

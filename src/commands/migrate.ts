@@ -1,5 +1,5 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { ConfigError, EtlError } from '../errors.ts'
 import { migrateDown, migrateUp, migrationStatus, wouldDropHistory } from '../warehouse/migrate.ts'
 import { table } from './print.ts'

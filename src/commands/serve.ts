@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { openApp, type App } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
+import { LIVE_STALE_SECONDS } from '../core/status.ts'
 import { startHttpServer } from '../http/server.ts'
+import { createSources } from '../http/sources.ts'
 import { runHistory } from '../jobs/history.ts'
 import { readStatus } from '../jobs/read-status.ts'
 import { startScheduler, type ScheduledJob } from '../schedule.ts'
-import { selectLastStart } from '../warehouse/ledger.ts'
-import { requireCurrentSchema } from '../warehouse/migrate.ts'
+import { selectLastSettledStart } from '../warehouse/status-queries.ts'
 
 /** `serve`: the scheduler and the HTTP server until a signal; what is in flight ends first. */
 export async function serve(_options: object, { env, signal }: CommandContext): Promise<void> {
@@ -15,24 +16,37 @@ export async function serve(_options: object, { env, signal }: CommandContext): 
   await runService(app, signal)
 }
 
-/** Runs the service of an app until the signal; `demo` runs the same. */
-export async function runService(app: App, signal: AbortSignal): Promise<void> {
-  const { config, logger } = app
+/** Runs the service of an app until the signal; `demo` runs the same. `started` is told where it listens. */
+export async function runService(app: App, signal: AbortSignal, started?: (url: string) => void): Promise<void> {
+  const { config, logger, warehouse, metrics } = app
   const jobs = scheduledJobs(app)
   const scheduler = await startScheduler(jobs, { timezone: config.cronTimezone, logger, signal })
+  const isLiveOn = config.live.source !== 'off'
+  const liveStaleSeconds = staleAfter(scheduler.states().find(({ name }) => name === 'live')?.intervalMs)
   const server = await startHttpServer({
     ...config.http,
-    ready: () => requireCurrentSchema(app.warehouse.db),
-    status: async () => ({
-      ...(await readStatus(app.warehouse, config.history)),
-      nextRuns: Object.fromEntries(jobs.map(({ name }) => [name, scheduler.nextRun(name)])),
+    ...createSources({
+      logger,
+      token: app.httpToken,
+      warehouse,
+      metrics,
+      readStatus: () => readStatus(warehouse, config.history, { live: isLiveOn, liveStaleSeconds }),
+      process: () => ({ jobs: scheduler.states(), budget: app.requestBudget() }),
+      isLiveOn,
+      liveStaleSeconds,
     }),
   })
+  started?.(server.url)
   logger.info({ url: server.url }, 'service started')
   if (!signal.aborted) await once(signal, 'abort')
   logger.info('stopping: no more ticks, what is in flight ends')
   await Promise.all([scheduler.stop(), server.close()])
   logger.info('service stopped')
+}
+
+/** Live data is stale after three ticks, though not sooner than usual. */
+function staleAfter(intervalMs: number | null | undefined): number {
+  return Math.max(LIVE_STALE_SECONDS, (3 * (intervalMs ?? 0)) / 1000)
 }
 
 function scheduledJobs(app: App): ScheduledJob[] {
@@ -43,7 +57,7 @@ function scheduledJobs(app: App): ScheduledJob[] {
       name: 'sync',
       cron,
       run: (signal) => runHistory(dependencies, { job: 'sync' }, 'cron', signal),
-      lastStartedAt: () => selectLastStart(app.warehouse.db, 'sync'),
+      lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'sync'),
     },
   ]
   if (intradayCron !== 'off') {
@@ -51,7 +65,7 @@ function scheduledJobs(app: App): ScheduledJob[] {
       name: 'intraday',
       cron: intradayCron,
       run: (signal) => runHistory(dependencies, { job: 'intraday' }, 'cron', signal),
-      lastStartedAt: () => selectLastStart(app.warehouse.db, 'intraday'),
+      lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'intraday'),
     })
   }
   return jobs

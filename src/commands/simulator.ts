@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { startSimulator } from '../simulator/server.ts'
 import { parseWholeNumber } from './arguments.ts'
 

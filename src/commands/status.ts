@@ -1,5 +1,5 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import type { StatusDocument } from '../core/status.ts'
 import { formatWindow, type Window } from '../core/window.ts'
 import { readStatus } from '../jobs/read-status.ts'

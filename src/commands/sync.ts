@@ -1,5 +1,5 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { runHistory } from '../jobs/history.ts'
 import { printSummary } from './history-summary.ts'
 

@@ -1,5 +1,5 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from '../cli.ts'
+import type { CommandContext } from './context.ts'
 import { columnsOf, tables } from '../core/columns.ts'
 import { isRawNumber, type JsonValue } from '../core/json.ts'
 import { formatWindow } from '../core/window.ts'

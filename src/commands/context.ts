@@ -1,0 +1,9 @@
+import type { Output } from './print.ts'
+
+/** What every command is handed. */
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly output: Output
+  /** Aborted by SIGINT or SIGTERM, with an Interrupted as its reason. */
+  readonly signal: AbortSignal
+}
