@@ -1,10 +1,11 @@
 /** Wires everything once. Commands ask for what they need; tests go through the same door. */
 import { parseEnvironment, type Config, type Needs } from './config.ts'
 import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
-import { createRateLimiter } from './genesys/rate-limiter.ts'
+import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
 import type { HistoryDependencies } from './jobs/history.ts'
 import { limitInFlight } from './jobs/in-flight.ts'
 import { createLogger, type Logger } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import { createProgress, silentProgress } from './progress.ts'
 import { connect, type Warehouse } from './warehouse/connect.ts'
 import { startEmbeddedPostgres } from './warehouse/embedded.ts'
@@ -22,6 +23,11 @@ export interface App extends AsyncDisposable {
     readonly quiet?: boolean
   }): HistoryDependencies
   genesys(): GenesysClient
+  readonly metrics: Metrics
+  /** What the rate limiter counts at the moment. */
+  requestBudget(): ReturnType<RateLimiter['stats']>
+  /** Guards HTTP; null: none is set. */
+  readonly httpToken: string | null
 }
 
 /**
@@ -31,6 +37,7 @@ export interface App extends AsyncDisposable {
 export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App> {
   const { config, secrets } = parseEnvironment(env, needs)
   const logger = createLogger(config.logLevel)
+  const metrics = createMetrics()
   await using stack = new AsyncDisposableStack()
 
   const embedded = secrets.databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
@@ -41,9 +48,11 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         { code: (error as NodeJS.ErrnoException).code },
         'an idle database connection broke; it will be replaced',
       ),
+    onLoaded: metrics.countLoad,
   })
   stack.use(warehouse)
 
+  const limiter = createRateLimiter({ requestsPerMinute: config.genesys.requestsPerMinute })
   let client: GenesysClient | undefined
   stack.defer(() => client?.close())
   const genesys = (): GenesysClient => {
@@ -52,8 +61,9 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
       apiUrl: config.genesys.apiUrl,
       loginUrl: config.genesys.loginUrl,
       credentials: secrets.credentials,
-      limiter: createRateLimiter({ requestsPerMinute: config.genesys.requestsPerMinute }),
+      limiter,
       logger,
+      metrics: metrics.genesysHooks,
       proxyEnv: env,
     }))
   }
@@ -64,6 +74,9 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     logger,
     warehouse,
     genesys,
+    metrics,
+    requestBudget: () => limiter.stats(),
+    httpToken: secrets.httpToken,
     async ensureSchema() {
       if (config.autoMigrate) await migrateUp(warehouse.db)
       else await requireCurrentSchema(warehouse.db)

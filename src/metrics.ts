@@ -17,7 +17,7 @@ export interface Metrics {
   /** Count requests to Genesys: for createGenesysClient. */
   readonly genesysHooks: HttpHooks
   /** Counts what became of a batch: for connect. */
-  countLoad(counts: LoadCounts): void
+  readonly countLoad: (counts: LoadCounts) => void
   /** Sets what the scheduler and the rate limiter know. */
   setProcess(state: ProcessState): void
   /** Sets what the books and the live tables say; null: they could not be read, so nothing is said of them. */
