@@ -3,6 +3,7 @@ import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { GenesysError } from '../genesys/errors.ts'
 import { probeOrganization } from '../genesys/probes.ts'
+import type { Priority } from '../genesys/send-budget.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
 import { rememberOrganization } from '../warehouse/organization.ts'
 
@@ -14,8 +15,9 @@ export async function refuseForeignOrganization(
   genesys: GenesysClient,
   warehouse: Warehouse,
   signal: AbortSignal,
+  priority: Priority = 'history',
 ): Promise<void> {
-  const organization = await tryOrganization(genesys, signal)
+  const organization = await tryOrganization(genesys, priority, signal)
   if (!organization) return
   const remembered = await rememberOrganization(warehouse.db, organization)
   if (remembered.id === organization.id) return
@@ -32,10 +34,11 @@ export async function refuseForeignOrganization(
 
 async function tryOrganization(
   genesys: GenesysClient,
+  priority: Priority,
   signal: AbortSignal,
 ): Promise<{ id: string; name?: string | undefined } | null> {
   try {
-    return await probeOrganization(genesys, { priority: 'history', signal })
+    return await probeOrganization(genesys, { priority, signal })
   } catch (error) {
     if (error instanceof GenesysError && (error.status === 403 || error.status === 404)) return null
     throw error

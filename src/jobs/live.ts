@@ -1,0 +1,239 @@
+/**
+ * The live side: a snapshot of what is open, every minute, in genesys.live_conversations; what has ended goes into the history
+ * in the same tick; changes go into the outbox of the webhooks. It books itself in genesys.live_snapshots, not in etl.runs.
+ */
+import { createHash } from 'node:crypto'
+import { belongsToHistory } from '../core/history-filter.ts'
+import { fullBudget, maySnapshot, refill } from '../core/live-budget.ts'
+import { countQueues } from '../core/live-queues.ts'
+import type { LiveConversation } from '../core/live-state.ts'
+import { parseRules, transitions, type LiveEvent } from '../core/transitions.ts'
+import { Interrupted } from '../errors.ts'
+import type { GenesysClient } from '../genesys/client.ts'
+import type { DetailsFilter } from '../genesys/details-query.ts'
+import { LIVE_CONCURRENCY, type ReadRecord } from '../genesys/open-conversations.ts'
+import type { Logger } from '../log.ts'
+import type { Warehouse } from '../warehouse/connect.ts'
+import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
+import { dropLivePartitions } from '../warehouse/live-partitions.ts'
+import { recordFailedSnapshot, selectStoredSnapshot, writeSnapshot, type SnapshotWrites } from '../warehouse/live.ts'
+import { addLoadCounts, emptyLoadCounts, loadBatch, type LoadCounts } from '../warehouse/load.ts'
+import { withJobLock } from '../warehouse/lock.ts'
+import type { OutboxMessage } from '../warehouse/outbox.ts'
+import { limitInFlight } from './in-flight.ts'
+import { readOrganization, readUser, type Picture } from './live-read.ts'
+import { refuseForeignOrganization } from './organization.ts'
+import { createQueueUsers } from './queue-users.ts'
+
+export interface LiveDependencies {
+  readonly genesys: GenesysClient
+  readonly warehouse: Warehouse
+  readonly logger: Logger
+  readonly live: LiveSettings
+  /** The organization's time, where it is not that of the database: for tests. */
+  readonly now?: (() => Date) | undefined
+}
+
+export interface LiveSettings {
+  readonly source: 'analytics' | 'conversations'
+  readonly requestsPerMinute: number
+  readonly retentionHours: number
+  /** What the history is narrowed to: what has ended and is not of it is not loaded. */
+  readonly historyFilter: DetailsFilter
+  /** Rules of the webhooks; none where nothing is to be told. */
+  readonly events: readonly string[]
+}
+
+export interface LiveSummary {
+  readonly at: Date
+  /** All that is open. */
+  readonly conversations: readonly LiveConversation[]
+  readonly writes: SnapshotWrites
+  /** Conversations that ended since the snapshot before. */
+  readonly ended: number
+  /** What became of them in the history. */
+  readonly loaded: LoadCounts
+  readonly messages: number
+  readonly requests: number
+  readonly durationMs: number
+  readonly stretched: boolean
+}
+
+export interface LiveJob {
+  /**
+   * Takes a snapshot; null where the tick is left out, since live has used up its share of the request limit.
+   * @throws EtlError JOB_ALREADY_RUNNING when another process is taking one; what made the snapshot fail, which is booked
+   */
+  tick(signal: AbortSignal): Promise<LiveSummary | null>
+  /** Ticks left out for the budget since the start. */
+  skipped(): number
+}
+
+/** What started more than 24 hours ago is read again this often. */
+const OLDER_EVERY_MS = 15 * 60_000
+const RETENTION_EVERY_MS = 3_600_000
+/** Conversations in a transaction of the history. */
+const BATCH_SIZE = 500
+
+/**
+ * The live job of a process. Two on one database exclude each other by a lock a snapshot: it costs a connection a minute, and
+ * lets the `snapshot` command, or another service, take its turn between two ticks, and the other go on where one has died.
+ */
+export function createLiveJob(dependencies: LiveDependencies): LiveJob {
+  const { warehouse, logger, live } = dependencies
+  const log = logger.child({ job: 'live' })
+  const rules = parseRules(live.events)
+  const queueUsers = createQueueUsers(log)
+  let budget = fullBudget(live.requestsPerMinute, performance.now())
+  let skipped = 0
+  let stretched = false
+  let olderReadAt = Number.NEGATIVE_INFINITY
+  let retainedAt = Number.NEGATIVE_INFINITY
+  let isOrganizationKnown = false
+
+  async function snapshot(signal: AbortSignal): Promise<LiveSummary> {
+    const startedAt = performance.now()
+    const genesys = counted(limitInFlight(dependencies.genesys, LIVE_CONCURRENCY))
+    const clock = await readDatabaseClock(warehouse.db)
+    const at = clock.now()
+    const facts = (error: string | null) => ({
+      at,
+      source: live.source,
+      durationMs: performance.now() - startedAt,
+      requests: genesys.requests(),
+      stretched,
+      error,
+    })
+    try {
+      if (!isOrganizationKnown) await refuseForeignOrganization(genesys, warehouse, signal, 'live')
+      isOrganizationKnown = true
+      const previous = await selectStoredSnapshot(warehouse.db)
+      const now = dependencies.now?.() ?? at
+      const withOlder = startedAt - olderReadAt >= OLDER_EVERY_MS
+      const options = { previous: previous.conversations, now, signal, withOlder }
+      const isOrganization = live.source === 'analytics'
+      const [picture, users] = await Promise.all([
+        isOrganization ? readOrganization(genesys, options) : readUser(genesys, options),
+        isOrganization ? queueUsers(genesys, signal) : null,
+      ])
+      const { loaded, problem } = await loadEnded(picture.endedRecords, clock, signal)
+      const conversations = [...picture.read.values(), ...picture.kept]
+      const before = previous.at && { at: previous.at, conversations: previous.conversations }
+      const events = transitions(rules, before, { at, conversations }, picture.ended)
+      signal.throwIfAborted()
+      const written = {
+        ...facts(problem),
+        read: [...picture.read.values()],
+        leaving: picture.leaving,
+        conversations: conversations.length,
+        ended: picture.ended.length,
+        queues: countQueues(conversations, users, now),
+        messages: events.map((event) => messageOf(event, at)),
+      }
+      const writes = await writeSnapshot(warehouse, written)
+      if (withOlder) olderReadAt = startedAt
+      const { ended, messages, requests } = written
+      const durationMs = Math.round(performance.now() - startedAt)
+      const counts = {
+        conversations: conversations.length,
+        ended: ended,
+        messages: messages.length,
+        requests,
+        stretched,
+      }
+      log.info({ ...counts, ...writes, rejected: picture.rejected, durationMs }, 'snapshot taken')
+      return { at, conversations, writes, ended, loaded, messages: messages.length, requests, durationMs, stretched }
+    } catch (error) {
+      if (signal.aborted || error instanceof Interrupted) throw error
+      log.error({ err: error }, 'snapshot failed; the one before stays')
+      await recordFailedSnapshot(warehouse, facts(error instanceof Error ? error.message : String(error))).catch(
+        (bookingError: unknown) => log.warn({ err: bookingError }, 'the failed snapshot could not be booked'),
+      )
+      throw error
+    } finally {
+      budget = { ...budget, balance: budget.balance - genesys.requests() }
+    }
+  }
+
+  /** Loads what has ended. A history that can't take it is no reason to show an old picture: the next sync brings it. */
+  async function loadEnded(
+    records: Picture['endedRecords'],
+    clock: DatabaseClock,
+    signal: AbortSignal,
+  ): Promise<{ loaded: LoadCounts; problem: string | null }> {
+    let loaded = emptyLoadCounts()
+    try {
+      for (const batch of batches(records.filter(({ record }) => belongsToHistory(record, live.historyFilter)))) {
+        const fetched = batch.map(({ record, sentAt }) => ({
+          conversation: record,
+          fetchedAt: clock.instantOf(sentAt),
+        }))
+        const options = { source: 'query', runId: null, deliversAttributes: false, signal }
+        loaded = addLoadCounts(loaded, await loadBatch(warehouse, fetched, options))
+      }
+      return { loaded, problem: null }
+    } catch (error) {
+      if (signal.aborted) throw error
+      log.error({ err: error }, 'what has ended could not be loaded; the next sync brings it')
+      const message = error instanceof Error ? error.message : String(error)
+      return { loaded, problem: `What has ended could not be loaded into the history: ${message}` }
+    }
+  }
+
+  async function keepRetention(at: Date): Promise<void> {
+    if (performance.now() - retainedAt < RETENTION_EVERY_MS) return
+    try {
+      const dropped = await dropLivePartitions(warehouse, new Date(at.getTime() - live.retentionHours * 3_600_000))
+      retainedAt = performance.now()
+      if (dropped.length > 0) log.info({ dropped }, 'old snapshots dropped')
+    } catch (error) {
+      log.warn({ err: error }, 'old snapshots could not be dropped; tried again at the next tick')
+    }
+  }
+
+  return {
+    skipped: () => skipped,
+    async tick(signal) {
+      budget = refill(budget, live.requestsPerMinute, performance.now())
+      if (!maySnapshot(budget)) {
+        skipped++
+        stretched = true
+        log.warn(
+          { requestsOverdrawn: Math.ceil(-budget.balance) },
+          'tick left out: live has used up its share of the limit',
+        )
+        return null
+      }
+      const summary = await withJobLock(warehouse, 'live', signal, snapshot)
+      stretched = false
+      await keepRetention(summary.at)
+      return summary
+    },
+  }
+}
+
+function messageOf(event: LiveEvent, at: Date): OutboxMessage {
+  return {
+    messageId: `msg_${createHash('sha256').update(event.key).digest('hex').slice(0, 32)}`,
+    conversationId: event.conversationId,
+    event: event.event,
+    payload: { type: `conversation.${event.event}`, timestamp: at.toISOString(), data: event.data },
+  }
+}
+
+function* batches(records: readonly ReadRecord[]): Generator<readonly ReadRecord[]> {
+  for (let start = 0; start < records.length; start += BATCH_SIZE) yield records.slice(start, start + BATCH_SIZE)
+}
+
+/** The same client, counting what goes through it. */
+function counted(client: GenesysClient): GenesysClient & { requests(): number } {
+  let requests = 0
+  return {
+    requests: () => requests,
+    request(request) {
+      requests++
+      return client.request(request)
+    },
+    close: () => client.close(),
+  }
+}
