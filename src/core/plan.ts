@@ -103,13 +103,15 @@ export function planIntraday(now: Date): PlannedWindow[] {
   return window.start < window.end ? [{ ...window, reason: 'owed' }] : []
 }
 
+/** A window with what reading it should take. */
+export interface EstimatedWindow extends PlannedWindow {
+  readonly hits: number
+  readonly requests: number
+}
+
 /** Keeps a nightly plan within the request budget: owed windows stay, the lookback thins out to `SPARSE_LOOKBACK_AGES`. */
-export function withinBudget(
-  plan: readonly PlannedWindow[],
-  requestsOf: (window: PlannedWindow) => number,
-  now: Date,
-): PlannedWindow[] {
-  const requests = plan.reduce((sum, window) => sum + requestsOf(window), 0)
+export function withinBudget(plan: readonly EstimatedWindow[], now: Date): EstimatedWindow[] {
+  const requests = plan.reduce((sum, window) => sum + window.requests, 0)
   if (requests <= NIGHTLY_REQUEST_BUDGET) return [...plan]
   return plan.filter(
     (window) => window.reason !== 'lookback' || SPARSE_LOOKBACK_AGES.includes(ageInDays(window.start, now)),

@@ -8,54 +8,25 @@ import {
   planIntraday,
   planSync,
   withinBudget,
+  type EstimatedWindow,
   type LedgerWindow,
   type PlannedWindow,
 } from '../core/plan.ts'
 import { formatWindow, type Window } from '../core/window.ts'
-import type { GenesysClient } from '../genesys/client.ts'
-import type { DetailsFilter } from '../genesys/details-query.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
-import type { ReadWindowOptions } from '../genesys/read-window.ts'
 import { EtlError } from '../errors.ts'
-import type { Logger } from '../log.ts'
-import type { Progress } from '../progress.ts'
-import type { Warehouse } from '../warehouse/connect.ts'
 import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
-import { recordPlan, selectWindows, type Run, type RunTrigger, type WindowKey } from '../warehouse/ledger.ts'
+import { recordPlan, selectWindows, type Run, type RunTrigger } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load.ts'
+import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
 import { refuseForeignOrganization } from './organization.ts'
 import { createPlaces } from './places.ts'
 import { runJob } from './run-job.ts'
 
-export interface HistoryDependencies {
-  readonly genesys: GenesysClient
-  readonly warehouse: Warehouse
-  readonly logger: Logger
-  readonly progress: Progress
-  readonly history: HistorySettings
-}
-
-export interface HistorySettings {
-  readonly lookbackDays: number
-  readonly start: Date | null
-  readonly filter: DetailsFilter
-  /** Requests in flight. */
-  readonly concurrency: number
-  readonly requestsPerMinute: number
-  /** For tests: from how many conversations on a window is split. */
-  readonly limits?: ReadWindowOptions['limits']
-}
-
 export type HistoryRequest =
   | { readonly job: 'sync' | 'intraday' }
   | { readonly job: 'backfill'; readonly range: Window; readonly reload: boolean }
-
-/** A window with what reading it should take. */
-export interface EstimatedWindow extends PlannedWindow {
-  readonly hits: number
-  readonly requests: number
-}
 
 export interface HistoryPlan {
   readonly windows: readonly EstimatedWindow[]
@@ -104,7 +75,7 @@ export async function runHistory(
 
 /** What a request would read, estimated but not read: for `--dry-run`, and the first step of every run. */
 export async function planHistory(
-  { genesys, warehouse, history }: HistoryDependencies,
+  { genesys, warehouse, history, progress }: HistoryDependencies,
   request: HistoryRequest,
   {
     clock,
@@ -115,26 +86,20 @@ export async function planHistory(
   const now = clock.now()
   const ledger = await selectWindows(warehouse.db, windowKey(history))
   const owed = choose(request, { now, ledger, cycleStart, history })
-  const known = new Map(ledger.map((window) => [keyOf(window), window.hits]))
+  const hitsOf = new Map(ledger.map((window) => [keyOf(window), window.hits]))
+  const unknown = owed.filter((window) => typeof hitsOf.get(keyOf(window)) !== 'number')
+  progress.plan('estimate', unknown.length)
   const estimate = async (window: PlannedWindow): Promise<EstimatedWindow> => {
-    const hits = known.get(keyOf(window))
+    const hits = hitsOf.get(keyOf(window))
     if (typeof hits === 'number') return { ...window, hits, requests: Math.max(1, Math.ceil(hits / pageSize)) }
-    return { ...window, ...(await estimateWindow(genesys, window, history.filter, { priority: 'history', signal })) }
+    const estimated = await estimateWindow(genesys, window, history.filter, { priority: 'history', signal })
+    progress.advance(1)
+    return { ...window, ...estimated }
   }
-  const estimated = await Promise.all(owed.map(estimate))
-  const requestsOf = new Map(estimated.map((window) => [keyOf(window), window.requests]))
-  const kept =
-    request.job === 'sync'
-      ? new Set(withinBudget(estimated, (window) => requestsOf.get(keyOf(window)) ?? 1, now))
-      : null
-  const windows = kept ? estimated.filter((window) => kept.has(window)) : estimated
+  const estimated = await Promise.all(owed.map(estimate)).finally(() => progress.finish())
+  const windows = request.job === 'sync' ? withinBudget(estimated, now) : estimated
   const requests = windows.reduce((sum, window) => sum + window.requests, 0)
   return { windows, requests, minutes: requests / history.requestsPerMinute }
-}
-
-/** The ledger's key of what these settings read. */
-export function windowKey(history: Pick<HistorySettings, 'filter'>): WindowKey {
-  return { stream: 'conversations', source: 'query', filter: history.filter }
 }
 
 function choose(

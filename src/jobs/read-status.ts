@@ -10,7 +10,7 @@ import {
   selectLiveRecord,
   selectRejectedReasons,
 } from '../warehouse/status-queries.ts'
-import { windowKey, type HistorySettings } from './history.ts'
+import { windowKey, type HistorySettings } from './history-context.ts'
 
 const RUNS_SHOWN = 20
 

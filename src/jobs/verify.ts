@@ -7,10 +7,12 @@ import type { JsonObject, JsonValue } from '../core/json.ts'
 import { reassemble } from '../core/reassemble.ts'
 import { conversationKey } from '../core/transform.ts'
 import { splitByDay, type Window } from '../core/window.ts'
+import { pageSize } from '../genesys/details-query.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import { findMisplacedRows, selectConversationIds, type MisplacedRows } from '../warehouse/integrity.ts'
+import { selectWindows } from '../warehouse/ledger.ts'
 import { readBack } from '../warehouse/read-back.ts'
-import type { HistoryDependencies } from './history.ts'
+import { windowKey, type HistoryDependencies } from './history-context.ts'
 
 /** A conversation whose stored form is not Genesys' form. */
 export interface Mismatch {
@@ -47,10 +49,11 @@ export async function verifyRange(
   let compared = 0
   let unkeyable = 0
   let unstable = 0
-  progress.plan('verify', days.length)
+  progress.plan('verify', await requestsFor(days, dependencies))
   try {
     for (const window of days) {
       const seen = new Set<string>()
+      let requestsDone = 0
       const unkeyableHere = new Set<unknown>()
       const outcome = await readWindow(genesys, {
         window,
@@ -58,6 +61,10 @@ export async function verifyRange(
         concurrency: history.concurrency,
         priority: 'history',
         signal,
+        onProgress: (read) => {
+          progress.advance(read.requestsDone - requestsDone)
+          requestsDone = read.requestsDone
+        },
         onPage: async (page) => {
           const conversations = new Map<string, JsonObject>()
           for (const raw of page.conversations) {
@@ -88,7 +95,6 @@ export async function verifyRange(
             mismatches.set(conversationId, { conversationId, window, kind: 'missing at Genesys', differences: [] })
         }
       }
-      progress.advance(1)
     }
   } finally {
     progress.finish()
@@ -103,6 +109,13 @@ export async function verifyRange(
     misplaced,
     unstable,
   }
+}
+
+/** The requests to expect: what the ledger knows of the windows, one for those that it does not know. */
+async function requestsFor(days: readonly Window[], { warehouse, history }: HistoryDependencies): Promise<number> {
+  const ledger = await selectWindows(warehouse.db, windowKey(history))
+  const hits = new Map(ledger.map((window) => [+window.start, window.hits ?? 0]))
+  return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / pageSize)), 0)
 }
 
 function isInside(start: string, window: Window): boolean {

@@ -73,14 +73,15 @@ describe('the nightly plan', () => {
   it('thins out a lookback beyond the request budget, but never what is owed', () => {
     const ledger = [1, 2, 3, 4, 5, 7].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, ledger })
-    expect(names(withinBudget(plan, () => 1000, now))).toEqual([
+    const estimated = (requests: number) => plan.map((window) => ({ ...window, hits: requests * 100, requests }))
+    expect(names(withinBudget(estimated(1000), now))).toEqual([
       '2026-11-21',
       '2026-11-20',
       '2026-11-18',
       '2026-11-16',
       '2026-11-15',
     ])
-    expect(withinBudget(plan, () => 700, now)).toEqual(plan)
+    expect(withinBudget(estimated(700), now)).toEqual(estimated(700))
   })
 })
 

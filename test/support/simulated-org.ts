@@ -2,13 +2,8 @@
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { ReadWindowOptions } from '../../src/genesys/read-window.ts'
-import {
-  runHistory,
-  type HistoryDependencies,
-  type HistoryRequest,
-  type HistorySettings,
-  type HistorySummary,
-} from '../../src/jobs/history.ts'
+import { type HistoryDependencies, type HistorySettings } from '../../src/jobs/history-context.ts'
+import { runHistory, type HistoryRequest, type HistorySummary } from '../../src/jobs/history.ts'
 import { createLogger } from '../../src/log.ts'
 import { silentProgress } from '../../src/progress.ts'
 import {
