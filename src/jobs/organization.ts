@@ -32,6 +32,9 @@ export async function refuseForeignOrganization(
   )
 }
 
+/** The API, or what stands in for it, answers, but does not tell. An outage is another matter: it passes. */
+const NOT_TOLD = new Set(['GENESYS_NOT_FOUND', 'GENESYS_FORBIDDEN', 'GENESYS_BAD_REQUEST', 'GENESYS_BAD_ANSWER'])
+
 async function tryOrganization(
   genesys: GenesysClient,
   priority: Priority,
@@ -40,7 +43,7 @@ async function tryOrganization(
   try {
     return await probeOrganization(genesys, { priority, signal })
   } catch (error) {
-    if (error instanceof GenesysError && (error.status === 403 || error.status === 404)) return null
+    if (error instanceof GenesysError && NOT_TOLD.has(error.code)) return null
     throw error
   }
 }
