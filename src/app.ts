@@ -1,9 +1,11 @@
 /** Wires everything once. Commands ask for what they need; tests go through the same door. */
 import { parseEnvironment, type Config, type Needs } from './config.ts'
-import { createGenesysClient, type GenesysClient } from './genesys/client.ts'
+import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
 import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
-import type { HistoryDependencies } from './jobs/history.ts'
+import type { HistoryDependencies } from './jobs/history-context.ts'
 import { limitInFlight } from './jobs/in-flight.ts'
+import type { LiveDependencies } from './jobs/live.ts'
+import type { WebhookOptions } from './jobs/webhooks.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createProgress, silentProgress } from './progress.ts'
@@ -22,6 +24,10 @@ export interface App extends AsyncDisposable {
     readonly concurrency?: number | undefined
     readonly quiet?: boolean
   }): HistoryDependencies
+  /** What the live job works with; null: LIVE_SOURCE=off. Throws where no Genesys client is configured. */
+  liveDependencies(): LiveDependencies | null
+  /** What the delivery of webhooks works with; null: no WEBHOOK_URL. */
+  webhookOptions(): Omit<WebhookOptions, 'signal'> | null
   genesys(): GenesysClient
   readonly metrics: Metrics
   /** What the rate limiter counts at the moment. */
@@ -54,18 +60,29 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
 
   const limiter = createRateLimiter({ requestsPerMinute: config.genesys.requestsPerMinute })
   let client: GenesysClient | undefined
+  let userClient: GenesysClient | undefined
   stack.defer(() => client?.close())
-  const genesys = (): GenesysClient => {
-    if (!secrets.credentials) throw new Error('this command did not ask for a Genesys client')
-    return (client ??= createGenesysClient({
+  stack.defer(() => userClient?.close())
+  const clientOf = (credentials: GenesysClientOptions['credentials'], limiter: RateLimiter): GenesysClient =>
+    createGenesysClient({
       apiUrl: config.genesys.apiUrl,
       loginUrl: config.genesys.loginUrl,
-      credentials: secrets.credentials,
+      credentials,
       limiter,
       logger,
       metrics: metrics.genesysHooks,
       proxyEnv: env,
-    }))
+    })
+  const genesys = (): GenesysClient => {
+    if (!secrets.credentials) throw new Error('this command did not ask for a Genesys client')
+    return (client ??= clientOf(secrets.credentials, limiter))
+  }
+  const { requestsPerMinute } = config.genesys
+  /** For the conversations of a user: with the user's token, where there is one beside the OAuth client; it counts apart. */
+  const liveGenesys = (source: 'analytics' | 'conversations'): GenesysClient => {
+    const { accessToken, credentials } = secrets
+    if (source === 'analytics' || !accessToken || !credentials || 'accessToken' in credentials) return genesys()
+    return (userClient ??= clientOf({ accessToken }, createRateLimiter({ requestsPerMinute })))
   }
 
   const resources = stack.move()
@@ -82,7 +99,6 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
       else await requireCurrentSchema(warehouse.db)
     },
     historyDependencies({ concurrency = config.history.concurrency, quiet = false } = {}) {
-      const { requestsPerMinute } = config.genesys
       const { lookbackDays, start, filter } = config.history
       return {
         genesys: limitInFlight(genesys(), concurrency),
@@ -90,6 +106,25 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         logger,
         progress: quiet ? silentProgress : createProgress({ stream: process.stderr, logger, requestsPerMinute }),
         history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
+      }
+    },
+    liveDependencies() {
+      const { source, retentionHours } = config.live
+      if (source === 'off') return null
+      const events = config.webhook?.events ?? []
+      const live = { source, requestsPerMinute, retentionHours, historyFilter: config.history.filter, events }
+      return { genesys: liveGenesys(source), warehouse, logger, live }
+    },
+    webhookOptions() {
+      if (!config.webhook || !secrets.webhookSecret) return null
+      const { retentionHours } = config.live
+      return {
+        warehouse,
+        logger,
+        url: config.webhook.url,
+        secret: secrets.webhookSecret,
+        retentionHours,
+        proxyEnv: env,
       }
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),

@@ -12,6 +12,7 @@ import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
 import { serve } from './commands/serve.ts'
 import { simulator } from './commands/simulator.ts'
+import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
@@ -49,6 +50,11 @@ program
   .option('--dry-run', 'print windows, requests and the time to expect, and load nothing', false)
   .addOption(json())
   .action((options) => run(backfill, options))
+program
+  .command('snapshot')
+  .description('take one live snapshot, and print what is open by state, queue and medium')
+  .addOption(json())
+  .action((options) => run(snapshot, options))
 program
   .command('migrate')
   .description('bring the schema up to date, take its last migration back, or show where it stands')

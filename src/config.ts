@@ -155,6 +155,8 @@ export interface Secrets {
     | { readonly clientId: string; readonly clientSecret: string }
     | { readonly accessToken: string }
     | null
+  /** A user's token, for what client credentials can't ask. */
+  readonly accessToken: string | null
   readonly databaseUrl: string | null
   readonly webhookSecret: string | null
   /** Guards all of HTTP but its health; without one HTTP stays on loopback. */
@@ -260,6 +262,7 @@ export function parseEnvironment(
     },
     secrets: {
       credentials: clientId && clientSecret ? { clientId, clientSecret } : accessToken ? { accessToken } : null,
+      accessToken: accessToken ?? null,
       databaseUrl: databaseUrl ?? null,
       webhookSecret: webhookSecret ?? null,
       httpToken: httpToken ?? null,

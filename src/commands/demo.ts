@@ -7,6 +7,7 @@ import { startEmbeddedPostgres } from '../warehouse/embedded.ts'
 import { readFigures, type Figures } from '../warehouse/figures.ts'
 import { table, type Output } from './print.ts'
 import { runService } from './serve.ts'
+import { printLiveFigures, takeSnapshot } from './snapshot.ts'
 
 const DAYS = 7
 const CONVERSATIONS_A_DAY = 400
@@ -30,6 +31,7 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
         GENESYS_CLIENT_SECRET: org.clientSecret,
         DATABASE_URL: postgres.url,
         INTRADAY_CRON: '* * * * *',
+        LIVE_CRON: '*/10 * * * * *',
         HTTP_PORT: '0',
         LOG_LEVEL: 'warn',
       },
@@ -38,8 +40,11 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
   )
   await app.ensureSchema()
   const figures = await loadWeek(app, signal)
-  output.data(figures)
+  const live = await takeSnapshot(app, signal)
+  output.data({ ...figures, live })
   printFigures(output, figures)
+  printLiveFigures(output, live)
+  output.line()
   if (once) return
 
   output.line('Look around in the database:')
@@ -47,7 +52,9 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
   output.line(`  ${postgres.psql}`)
   output.line(`  ${postgres.url}`)
   output.line()
-  output.line('Each minute the service reads the current day again. Ctrl-C ends everything and removes it.')
+  output.line(
+    'Each minute the service reads the current day again, and every ten seconds what is open. Ctrl-C ends everything and removes it.',
+  )
   await runService(app, signal, (url) => output.line(`Status page: ${url}/   Wallboard: ${url}/live`))
 }
 

@@ -5,7 +5,9 @@ import { LIVE_STALE_SECONDS } from '../core/status.ts'
 import { startHttpServer } from '../http/server.ts'
 import { createSources } from '../http/sources.ts'
 import { runHistory } from '../jobs/history.ts'
+import { createLiveJob } from '../jobs/live.ts'
 import { readStatus } from '../jobs/read-status.ts'
+import { startWebhookDelivery } from '../jobs/webhooks.ts'
 import { startScheduler, type ScheduledJob } from '../schedule.ts'
 import { selectLastSettledStart } from '../warehouse/status-queries.ts'
 
@@ -19,7 +21,9 @@ export async function serve(_options: object, { env, signal }: CommandContext): 
 /** Runs the service of an app until the signal; `demo` runs the same. `started` is told where it listens. */
 export async function runService(app: App, signal: AbortSignal, started?: (url: string) => void): Promise<void> {
   const { config, logger, warehouse, metrics } = app
-  const jobs = scheduledJobs(app)
+  const webhooks = app.webhookOptions()
+  const delivery = webhooks && startWebhookDelivery({ ...webhooks, signal })
+  const jobs = scheduledJobs(app, () => delivery?.wake())
   const scheduler = await startScheduler(jobs, { timezone: config.cronTimezone, logger, signal })
   const isLiveOn = config.live.source !== 'off'
   const liveStaleSeconds = staleAfter(scheduler.states().find(({ name }) => name === 'live')?.intervalMs)
@@ -40,7 +44,7 @@ export async function runService(app: App, signal: AbortSignal, started?: (url: 
   logger.info({ url: server.url }, 'service started')
   if (!signal.aborted) await once(signal, 'abort')
   logger.info('stopping: no more ticks, what is in flight ends')
-  await Promise.all([scheduler.stop(), server.close()])
+  await Promise.all([scheduler.stop(), server.close(), delivery?.ended])
   logger.info('service stopped')
 }
 
@@ -49,7 +53,8 @@ function staleAfter(intervalMs: number | null | undefined): number {
   return Math.max(LIVE_STALE_SECONDS, (3 * (intervalMs ?? 0)) / 1000)
 }
 
-function scheduledJobs(app: App): ScheduledJob[] {
+/** @param onSnapshot called when a snapshot may have brought news for the webhooks */
+function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   const { cron, intradayCron } = app.config.history
   const dependencies = app.historyDependencies({ quiet: true })
   const jobs: ScheduledJob[] = [
@@ -66,6 +71,20 @@ function scheduledJobs(app: App): ScheduledJob[] {
       cron: intradayCron,
       run: (signal) => runHistory(dependencies, { job: 'intraday' }, 'cron', signal),
       lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'intraday'),
+    })
+  }
+  const live = app.liveDependencies()
+  if (live) {
+    const job = createLiveJob(live)
+    jobs.push({
+      name: 'live',
+      cron: app.config.live.cron,
+      run: async (signal) => {
+        await job.tick(signal)
+        onSnapshot()
+      },
+      // What was open while the service was down matters less than what is now: the first snapshot comes at once.
+      lastStartedAt: async () => null,
     })
   }
   return jobs
