@@ -128,13 +128,13 @@ export type Decision = Pick<
 >
 
 /**
- * Decides about a conversation by its activities, in document order. Of equals the one that began first decides, so that a
- * colleague who joins changes nothing.
+ * Decides about a conversation by its activities, in document order. Of equals the organization's side decides
+ * before the customer's, and the one that began first, so that a colleague who joins changes nothing.
  */
 export function decide(activities: readonly Activity[]): Decision {
   const deciding = ranked(withoutConsulted(withoutCarriers(activities)))[0]
   const people = activities.filter((each) => each.side === 'organization' && each.userId !== null)
-  const userIds = [...new Set(people.flatMap((each) => each.userId ?? []))]
+  const userIds = [...new Set(people.flatMap((each) => each.userId ?? []))].sort()
   const queued = ranked(activities.filter((each) => each.state === 'waiting'))[0]
   const waits = deciding?.state === 'waiting' || deciding?.state === 'alerting'
   const fallback = ranked([...activities])
@@ -168,7 +168,11 @@ function ranked(activities: readonly Activity[]): Activity[] {
     (a, b) =>
       rank(a) - rank(b) ||
       Number(sideMedia.has(a.mediaType)) - Number(sideMedia.has(b.mediaType)) ||
-      compare(began(a), began(b)),
+      Number(a.side === 'customer') - Number(b.side === 'customer') ||
+      compare(began(a), began(b)) ||
+      // Not by position: the same picture has to give the same row, in whatever order it comes.
+      compare(a.userId ?? '', b.userId ?? '') ||
+      compare(a.queueId ?? '', b.queueId ?? ''),
   )
 }
 
@@ -201,6 +205,6 @@ function withoutConsulted(activities: readonly Activity[]): Activity[] {
   return activities.filter((each) => each.side !== 'organization' || each.conference || each.state !== 'interacting')
 }
 
-function compare(a: number, b: number): number {
+function compare<T extends number | string>(a: T, b: T): number {
   return a === b ? 0 : a < b ? -1 : 1
 }
