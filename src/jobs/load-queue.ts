@@ -5,8 +5,12 @@ import type { Places } from './places.ts'
 /** Collects the conversations of one window and loads them in batches. */
 export interface LoadQueue {
   /**
-   * Takes conversations; resolves when their full batches are being written, which is what slows the extractor down to
-   * the loader's pace.
+   * Resolves when less than a batch waits to be written: to be asked for before a page is, so that the extractor keeps the
+   * loader's pace and memory stays flat.
+   */
+  room(): Promise<void>
+  /**
+   * Takes conversations; resolves when their full batches are being written.
    * @throws the error of an earlier batch
    */
   add(conversations: readonly FetchedConversation[]): Promise<void>
@@ -15,6 +19,8 @@ export interface LoadQueue {
    * @throws the error of any batch
    */
   drain(): Promise<readonly LoadCounts[]>
+  /** Leaves the rest and waits for the batches that are being written, however they end: for a window that failed. */
+  abandon(): Promise<void>
 }
 
 /** A queue that writes batches of `batchSize` through `load`, as many at once as `places` allows. */
@@ -28,9 +34,16 @@ export function createLoadQueue(options: {
   const running = new Set<Promise<void>>()
   const failures: unknown[] = []
   let pending: FetchedConversation[] = []
+  /** Conversations that wait to be written. */
+  let waiting = 0
+  let wakeUp: (() => void)[] = []
 
+  const isBehind = (): boolean => waiting >= batchSize
   const start = async (batch: readonly FetchedConversation[]): Promise<void> => {
     const giveBack = await places.take()
+    waiting -= batch.length
+    for (const resolve of wakeUp) resolve()
+    wakeUp = []
     const write = (async () => {
       try {
         counts.push(await load(batch))
@@ -48,8 +61,12 @@ export function createLoadQueue(options: {
   }
 
   return {
+    async room() {
+      while (isBehind()) await new Promise<void>((resolve) => wakeUp.push(resolve))
+    },
     async add(conversations) {
       throwIfFailed()
+      waiting += conversations.length
       pending.push(...conversations)
       while (pending.length >= batchSize) await start(pending.splice(0, batchSize))
     },
@@ -60,6 +77,10 @@ export function createLoadQueue(options: {
       await Promise.all(running)
       throwIfFailed()
       return counts
+    },
+    async abandon() {
+      pending = []
+      await Promise.all(running)
     },
   }
 }
