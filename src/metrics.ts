@@ -23,7 +23,7 @@ export interface Metrics {
   /** Sets what the books and the live tables say; null: they could not be read, so nothing is said of them. */
   setStatus(status: StatusDocument | null): void
   /** Sets which alerts are being told. */
-  setAlerts(conditions: readonly string[]): void
+  readonly setAlerts: (conditions: readonly string[]) => void
   /** All of it in the text format of Prometheus. */
   text(): Promise<string>
   readonly contentType: string
@@ -162,6 +162,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     rejected.set(status.rejectedRecords)
     const { live } = status
     if (!live) return
+    if (live.snapshotAt) success.set({ job: 'live' }, +live.snapshotAt / 1000)
     if (live.ageSeconds !== null) age.set(live.ageSeconds)
     if (live.durationMs !== null) duration.set(live.durationMs / 1000)
     if (live.requests !== null) snapshotRequests.set(live.requests)

@@ -1,14 +1,17 @@
 import { once } from 'node:events'
 import { openApp, type App } from '../app.ts'
 import type { CommandContext } from './context.ts'
-import { LIVE_STALE_SECONDS } from '../core/status.ts'
+import { LIVE_LATE_SECONDS } from '../core/alerts.ts'
+import { LIVE_STALE_SECONDS, type StatusDocument } from '../core/status.ts'
+import { Interrupted } from '../errors.ts'
 import { startHttpServer } from '../http/server.ts'
 import { createSources } from '../http/sources.ts'
+import { createAlerts, startAlerting } from '../jobs/alerts.ts'
 import { runHistory } from '../jobs/history.ts'
 import { createLiveJob } from '../jobs/live.ts'
 import { readStatus } from '../jobs/read-status.ts'
 import { startWebhookDelivery } from '../jobs/webhooks.ts'
-import { startScheduler, type ScheduledJob } from '../schedule.ts'
+import { startScheduler, type ScheduledJob, type Scheduler } from '../schedule.ts'
 import { selectLastSettledStart } from '../warehouse/status-queries.ts'
 
 /** `serve`: the scheduler and the HTTP server until a signal; what is in flight ends first. */
@@ -21,12 +24,16 @@ export async function serve(_options: object, { env, signal }: CommandContext): 
 /** Runs the service of an app until the signal; `demo` runs the same. `started` is told where it listens. */
 export async function runService(app: App, signal: AbortSignal, started?: (url: string) => void): Promise<void> {
   const { config, logger, warehouse, metrics } = app
+  const failed = new AbortController()
+  const ending = AbortSignal.any([signal, failed.signal])
   const webhooks = app.webhookOptions()
-  const delivery = webhooks && startWebhookDelivery({ ...webhooks, signal })
+  const delivery = webhooks && startWebhookDelivery({ ...webhooks, signal: ending })
   const jobs = scheduledJobs(app, () => delivery?.wake())
-  const scheduler = await startScheduler(jobs, { timezone: config.cronTimezone, logger, signal })
+  const scheduler = await startScheduler(jobs, { timezone: config.cronTimezone, logger, signal: ending })
   const isLiveOn = config.live.source !== 'off'
-  const liveStaleSeconds = staleAfter(scheduler.states().find(({ name }) => name === 'live')?.intervalMs)
+  const liveStaleSeconds = threeTicks(scheduler, LIVE_STALE_SECONDS)
+  const readDocument = () => readStatus(warehouse, config.history, { live: isLiveOn, liveStaleSeconds })
+  const alerting = startAlerts(app, scheduler, readDocument, signal)
   const server = await startHttpServer({
     ...config.http,
     ...createSources({
@@ -34,23 +41,55 @@ export async function runService(app: App, signal: AbortSignal, started?: (url: 
       token: app.httpToken,
       warehouse,
       metrics,
-      readStatus: () => readStatus(warehouse, config.history, { live: isLiveOn, liveStaleSeconds }),
+      readStatus: readDocument,
       process: () => ({ jobs: scheduler.states(), budget: app.requestBudget() }),
       isLiveOn,
       liveStaleSeconds,
     }),
+  }).catch(async (error: unknown) => {
+    // without HTTP there is no service: what the scheduler has begun must not keep the process alive
+    failed.abort(new Interrupted())
+    await Promise.all([scheduler.stop(), delivery?.ended])
+    throw error
   })
   started?.(server.url)
   logger.info({ url: server.url }, 'service started')
   if (!signal.aborted) await once(signal, 'abort')
   logger.info('stopping: no more ticks, what is in flight ends')
-  await Promise.all([scheduler.stop(), server.close(), delivery?.ended])
+  await Promise.all([scheduler.stop(), server.close(), delivery?.ended, alerting?.stop()])
   logger.info('service stopped')
 }
 
-/** Live data is stale after three ticks, though not sooner than usual. */
-function staleAfter(intervalMs: number | null | undefined): number {
-  return Math.max(LIVE_STALE_SECONDS, (3 * (intervalMs ?? 0)) / 1000)
+/** How old live data may be: three ticks, though not less than is usual. In seconds. */
+function threeTicks(scheduler: Scheduler, usual: number): number {
+  const intervalMs = scheduler.states().find(({ name }) => name === 'live')?.intervalMs ?? 0
+  return Math.max(usual, (3 * intervalMs) / 1000)
+}
+
+/** Looks every minute whether something is to be told to ALERT_WEBHOOK_URL, beside the jobs and whatever becomes of them. */
+function startAlerts(
+  { config, logger, warehouse, metrics }: App,
+  scheduler: Scheduler,
+  readDocument: () => Promise<StatusDocument>,
+  signal: AbortSignal,
+): { stop(): Promise<void> } | null {
+  if (!config.alertUrl) return null
+  const alerts = createAlerts({
+    warehouse,
+    logger: logger.child({ component: 'alerts' }),
+    url: config.alertUrl,
+    readStatus: readDocument,
+    facts: () => ({
+      isLiveOn: config.live.source !== 'off',
+      liveLateSeconds: threeTicks(scheduler, LIVE_LATE_SECONDS),
+      fatalJobs: scheduler
+        .states()
+        .filter(({ failure }) => failure && failure.kind !== 'retryable')
+        .map(({ name }) => name),
+    }),
+    onTold: metrics.setAlerts,
+  })
+  return startAlerting(alerts, { logger, signal })
 }
 
 /** @param onSnapshot called when a snapshot may have brought news for the webhooks */

@@ -11,10 +11,10 @@ export interface QueueNow {
   readonly interacting: number
   readonly hold: number
   readonly acw: number
-  /** As of the snapshot. */
-  readonly longestWaitSeconds: number | null
   /** Since when the one who waits longest waits. */
   readonly waitingSince: Date | null
+  /** The same, but for e-mail, where nobody waits on the line. */
+  readonly urgentSince: Date | null
   /** null: not known, since the permission for observations is missing. */
   readonly onQueueUsers: number | null
   readonly offQueueUsers: number | null
@@ -43,7 +43,6 @@ export interface TrendPoint {
 export interface Wallboard {
   readonly now: Date
   readonly queues: readonly QueueNow[]
-  /** Waiting conversations that no queue is known of. */
   readonly agents: readonly BusyAgent[]
   readonly agentsTotal: number
   readonly trend: readonly TrendPoint[]
@@ -88,14 +87,15 @@ async function selectQueues(db: Kysely<Database>, snapshotAt: Date): Promise<Que
   const { rows } = await sql<QueueNow>`
     select q.queue_id as "queueId", array_agg(q.media_type order by q.media_type) as "mediaTypes",
       sum(waiting)::int as waiting, sum(alerting)::int as alerting, sum(interacting)::int as interacting,
-      sum(hold)::int as hold, sum(acw)::int as acw, max(longest_wait_seconds) as "longestWaitSeconds",
-      (select min(waiting_since) from genesys.live_conversations c
-        where c.queue_id = q.queue_id and c.state = 'waiting') as "waitingSince",
+      sum(hold)::int as hold, sum(acw)::int as acw,
+      min(snapshot_at - make_interval(secs => longest_wait_seconds)) filter (where waiting > 0) as "waitingSince",
+      min(snapshot_at - make_interval(secs => longest_wait_seconds))
+        filter (where waiting > 0 and media_type <> 'email') as "urgentSince",
       max(on_queue_users) as "onQueueUsers", max(off_queue_users) as "offQueueUsers"
     from genesys.live_queues q
     where snapshot_at >= ${snapshotAt} and snapshot_at < ${snapshotAt}::timestamptz + interval '1 millisecond'
     group by q.queue_id
-    order by max(longest_wait_seconds) desc nulls last, sum(waiting) desc, sum(interacting) desc, q.queue_id
+    order by "urgentSince" nulls last, sum(waiting) desc, sum(interacting) desc, q.queue_id
     limit ${QUEUES_SHOWN}`.execute(db)
   return rows
 }

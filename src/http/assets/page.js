@@ -33,7 +33,7 @@ function tick() {
   tell(isStale ? 'The picture is stale' : main.dataset.told)
   for (const clock of main.querySelectorAll('time[data-since]')) {
     // Of an old picture only its age is known to go on; those who waited in it may be gone.
-    if (isStale && !clock.closest('.picture')) continue
+    if (isStale && !clock.closest('.picture, .age')) continue
     clock.textContent = clockText((now - Date.parse(clock.dataset.since)) / 1000)
   }
 }

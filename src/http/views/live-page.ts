@@ -9,8 +9,8 @@ import { trend } from './trend-view.ts'
 /** Who waits longer than this stands out. */
 export const LONG_WAIT_SECONDS = 120
 /** As many queues as fit on a wall; those in which nothing happens come last and are left out first. */
-const QUEUES_ON_A_WALL = 14
-const AGENTS_ON_A_WALL = 18
+const QUEUES_ON_A_WALL = 10
+const AGENTS_ON_A_WALL = 12
 
 const STATES: readonly (readonly [string, string])[] = [
   ['ivr', 'in a flow'],
@@ -29,14 +29,17 @@ export function livePage(view: LiveView): View {
   const { at: now, board, live, staleSeconds } = view
   const title = 'Wallboard · genesys-etl'
   const snapshotAt = live?.snapshotAt ?? null
+  const isStale = snapshotAt !== null && (+now - +snapshotAt) / 1000 > staleSeconds
+  // Of an old picture only its age goes on: who waited in it may be gone.
+  const asOf = isStale ? snapshotAt : now
   const parts = [part('picture', null, picture(view), markup`aria-label="Age of the picture"`)]
   if (board && snapshotAt) {
     parts.push(
-      part('totals', null, totals(view, board), markup`aria-label="Totals"`),
-      part('queues', 'Queues', queueTable(board.queues, view, snapshotAt)),
+      part('totals', null, totals(view, board, asOf), markup`aria-label="Totals"`),
+      part('queues', 'Queues', queueTable(board.queues, view, asOf)),
       part('trend', `The last ${board.trendHours} hours`, trend(board.trend, now, board.trendHours)),
       part('states', 'Open conversations', states(live?.byState ?? {})),
-      part('agents', 'Busy agents', agents(board, view)),
+      part('agents', 'Busy agents', agents(board, view, asOf)),
     )
   }
   return {
@@ -67,44 +70,39 @@ function picture({ at: now, live, reason, board, isLiveOn, staleSeconds }: LiveV
   if (!live?.snapshotAt)
     return loud('There is no picture yet.', live?.failure?.error ?? 'The first snapshot is on its way.')
   const isStale = (+now - +live.snapshotAt) / 1000 > staleSeconds
-  const age = counting(live.snapshotAt, now)
-  const why = live.failure ? markup` The last attempt failed: ${live.failure.error}` : ''
-  return markup`<p class="banner stale" ${isStale ? '' : markup`hidden`}><strong>Stale: this picture is ${age} old.</strong> Don’t go by it.${why}</p>
-<p class="age">Picture ${age} old${live.stretched ? ', less often than scheduled to spare the request limit' : ''}${!isStale && live.failure ? markup`. The last attempt failed: ${live.failure.error}` : ''}</p>`
+  const why = live.failure ? `The last attempt failed: ${live.failure.error}` : ''
+  const less = live.stretched ? 'Snapshots come less often than scheduled, to spare the request limit.' : ''
+  return markup`<p class="banner stale" ${isStale ? '' : markup`hidden`}><strong>Stale: this picture is ${counting(live.snapshotAt, now)} old.</strong> Don’t go by it. ${why}</p>
+${!isStale && (why || less) ? markup`<p class="aside">${why} ${less}</p>` : ''}`
 }
 
-function totals({ at: now, live }: LiveView, { queues, agentsTotal }: Wallboard): Html {
+function totals({ at: now, live }: LiveView, { queues, agentsTotal }: Wallboard, asOf: Date): Html {
   const waiting = live?.byState['waiting'] ?? 0
   const handled = (live?.byState['interacting'] ?? 0) + (live?.byState['hold'] ?? 0)
-  const since = longestSince(queues, live?.snapshotAt ?? now)
-  const isLong = isLongWait(since, now)
+  const since = longestSince(queues)
+  const isLong = isLongWait(since, asOf)
   const total = (label: string, value: Html, isTrouble = false): Html =>
     markup`<div class="total ${isTrouble ? 'trouble' : ''}"><dt>${label}</dt><dd>${value}</dd></div>`
   return markup`<dl class="total-list">
 ${total('Waiting', markup`${number(waiting)}`, isLong)}
-${total('Longest wait', counting(since, now), isLong)}
+${total('Longest wait', counting(since, asOf), isLong)}
 ${total('Interacting', markup`${number(handled)}`)}
 ${total('Agents busy', markup`${number(agentsTotal)}`)}
 ${total('Open in all', markup`${number(live?.conversations ?? 0)}`)}
+<div class="total age"><dt>Picture is</dt><dd>${counting(live?.snapshotAt ?? null, now)} <small>old</small></dd></div>
 </dl>`
 }
 
-function longestSince(queues: readonly QueueNow[], snapshotAt: Date): Date | null {
-  const all = queues.map((queue) => waitingSince(queue, snapshotAt)).filter((since) => since !== null)
+function longestSince(queues: readonly QueueNow[]): Date | null {
+  const all = queues.map(({ urgentSince }) => urgentSince).filter((since) => since !== null)
   return all.reduce<Date | null>((earliest, since) => (!earliest || since < earliest ? since : earliest), null)
-}
-
-function waitingSince({ waiting, waitingSince, longestWaitSeconds }: QueueNow, snapshotAt: Date): Date | null {
-  if (waiting === 0) return null
-  if (waitingSince) return waitingSince
-  return longestWaitSeconds === null ? null : new Date(+snapshotAt - longestWaitSeconds * 1000)
 }
 
 function isLongWait(since: Date | null, now: Date): boolean {
   return since !== null && (+now - +since) / 1000 >= LONG_WAIT_SECONDS
 }
 
-function queueTable(queues: readonly QueueNow[], { at: now, nameOf }: LiveView, snapshotAt: Date): Html {
+function queueTable(queues: readonly QueueNow[], { nameOf }: LiveView, asOf: Date): Html {
   if (queues.length === 0) return markup`<p>No conversation is in a queue.</p>`
   const shown = queues.slice(0, QUEUES_ON_A_WALL)
   const most = Math.max(1, ...queues.map(({ waiting }) => waiting))
@@ -112,14 +110,13 @@ function queueTable(queues: readonly QueueNow[], { at: now, nameOf }: LiveView, 
   return markup`${scrolling(
     'Queues',
     markup`<table>
-<thead><tr><th scope="col">Queue</th><th scope="col" class="right">Waiting</th><th scope="col" class="wide"><span class="unseen">Waiting, as a bar</span></th><th scope="col" class="right">Longest</th><th scope="col" class="right wide">Alerting</th><th scope="col" class="right">Interacting</th><th scope="col" class="right wide">Hold</th><th scope="col" class="right wide">After call</th><th scope="col" class="right">Agents</th></tr></thead>
+<thead><tr><th scope="col">Queue</th><th scope="col" class="right">Waiting</th><th scope="col" class="wide"><span class="unseen">Waiting, as a bar</span></th><th scope="col" class="right">Longest</th><th scope="col" class="right wide">Alerting</th><th scope="col" class="right"><abbr title="Interacting">Int<span class="wide">eracting</span></abbr></th><th scope="col" class="right wide">Hold</th><th scope="col" class="right wide">After call</th><th scope="col" class="right">Agents</th></tr></thead>
 <tbody>${shown.map((queue) => {
-      const since = waitingSince(queue, snapshotAt)
-      const isLong = isLongWait(since, now)
-      return markup`<tr class="${isLong ? 'trouble' : ''}"><th scope="row">${named(nameOf, 'queue', queue.queueId)} <span class="quiet media">${queue.mediaTypes.join(', ')}</span></th>
+      const isLong = isLongWait(queue.urgentSince, asOf)
+      return markup`<tr class="${isLong ? 'trouble' : ''}"><th scope="row">${named(nameOf, 'queue', queue.queueId)} <span class="quiet media wide">${queue.mediaTypes.join(', ')}</span></th>
 <td class="right strong">${count(queue.waiting)}</td>
 <td class="wide bar-cell">${bar(queue.waiting, most)}</td>
-<td class="right strong">${isLong ? markup`<span class="flag" aria-hidden="true">▲</span><span class="unseen">long: </span>` : ''}${counting(since, now)}</td>
+<td class="right strong">${isLong ? markup`<span class="flag" aria-hidden="true">▲</span><span class="unseen">long: </span>` : ''}${counting(queue.waitingSince, asOf)}</td>
 <td class="right wide">${count(queue.alerting)}</td>
 <td class="right">${count(queue.interacting)}</td>
 <td class="right wide">${count(queue.hold)}</td>
@@ -133,7 +130,7 @@ ${rest > 0 ? markup`<p class="quiet">and ${number(rest)} queues with less waitin
 function onQueue({ onQueueUsers, offQueueUsers }: QueueNow): Html {
   if (onQueueUsers === null) return nothing
   const all = onQueueUsers + (offQueueUsers ?? 0)
-  return markup`${number(onQueueUsers)}${offQueueUsers === null ? '' : markup`<span class="quiet"> of ${number(all)}</span>`}`
+  return markup`${number(onQueueUsers)}${offQueueUsers === null ? '' : markup`<span class="quiet wide"> of ${number(all)}</span>`}`
 }
 
 /** Zeros recede, so that what happens stands out. */
@@ -145,15 +142,24 @@ function bar(value: number, most: number): Html {
   return markup`<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="${(100 * value) / most}" height="8" /></svg>`
 }
 
+/** One bar for all, its parts in the order of a conversation's life, and what each of them is. */
 function states(byState: Readonly<Record<string, number>>): Html {
-  const most = Math.max(1, ...Object.values(byState))
-  const known = STATES.filter(([state]) => (byState[state] ?? 0) > 0)
-  if (known.length === 0) return markup`<p>None is open.</p>`
-  return markup`<table><thead class="unseen"><tr><th scope="col">State</th><th scope="col">Conversations</th><th scope="col">As a bar</th></tr></thead>
-<tbody>${known.map(([state, name]) => markup`<tr><th scope="row">${name}</th><td class="right strong">${number(byState[state] ?? 0)}</td><td class="bar-cell">${bar(byState[state] ?? 0, most)}</td></tr>`)}</tbody></table>`
+  const known = STATES.map(([state, name]) => ({ state, name, count: byState[state] ?? 0 })).filter(
+    ({ count }) => count > 0,
+  )
+  const all = known.reduce((sum, { count }) => sum + count, 0)
+  if (all === 0) return markup`<p>None is open.</p>`
+  let offset = 0
+  const bars = known.map(({ state, count }) => {
+    const x = offset
+    offset += (100 * count) / all
+    return markup`<rect class="fill-${state}" x="${x}" width="${(100 * count) / all}" height="8" />`
+  })
+  return markup`<svg class="stack" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">${bars}</svg>
+<ul class="stack-legend">${known.map(({ state, name, count }) => markup`<li><svg class="swatch" viewBox="0 0 8 8" aria-hidden="true"><rect class="fill-${state}" width="8" height="8" /></svg><b>${number(count)}</b> ${name}</li>`)}</ul>`
 }
 
-function agents({ agents, agentsTotal }: Wallboard, { at: now, nameOf }: LiveView): Html {
+function agents({ agents, agentsTotal }: Wallboard, { nameOf }: LiveView, asOf: Date): Html {
   if (agents.length === 0) return markup`<p>Nobody is busy.</p>`
   const shown = agents.slice(0, AGENTS_ON_A_WALL)
   return markup`${scrolling(
@@ -166,6 +172,6 @@ ${agentsTotal > shown.length ? markup`<p class="quiet">and ${number(agentsTotal 
 
   function agentRow({ userId, state, since, queueId, conversations }: BusyAgent): Html {
     const doing = STATES.find(([name]) => name === state)?.[1] ?? state
-    return markup`<tr><th scope="row">${named(nameOf, 'user', userId)}</th><td>${doing}${conversations > 1 ? markup` <span class="quiet">×${number(conversations)}</span>` : ''}</td><td class="wide quiet">${named(nameOf, 'queue', queueId)}</td><td class="right strong">${counting(since, now)}</td></tr>`
+    return markup`<tr><th scope="row">${named(nameOf, 'user', userId)}</th><td>${doing}${conversations > 1 ? markup` <span class="quiet">×${number(conversations)}</span>` : ''}</td><td class="wide quiet">${named(nameOf, 'queue', queueId)}</td><td class="right strong">${counting(since, asOf)}</td></tr>`
   }
 }

@@ -5,7 +5,7 @@ import type { JobState } from '../../schedule.ts'
 import type { View } from '../routes.ts'
 import type { ServiceStatus } from '../service-status.ts'
 import { calendar } from './calendar-view.ts'
-import { counting, markup, nothing, number, span, time, type Html } from './format.ts'
+import { counting, day, instant, markup, nothing, number, span, time, type Html } from './format.ts'
 import { mainOf, part, scrolling } from './layout.ts'
 
 /** The status page. Without a document it shows why, and what the process itself knows. */
@@ -119,7 +119,9 @@ function figures(document: StatusDocument, { isLiveOn, at: now }: ServiceStatus)
   return markup`<dl class="figure-list">
 ${figure(
   'History is complete until',
-  history.coveredUntil ? time(history.coveredUntil, now) : nothing,
+  history.coveredUntil
+    ? markup`${day(history.coveredUntil)} <small>${instant(history.coveredUntil, history.coveredUntil)}</small>`
+    : nothing,
   markup`${span(history.lagSeconds)} ago${history.provisionalUntil ? markup`, today read until ${time(history.provisionalUntil, now)}` : ''}`,
 )}
 ${figure('Days loaded whole', markup`${number(done)}`, history.owed.length === 0 ? markup`nothing is owed` : markup`${number(owedDays(document))} owed`, history.owed.length > 0)}
@@ -157,27 +159,34 @@ function scheduleTable(jobs: readonly JobState[], document: StatusDocument | nul
   return scrolling(
     'Jobs',
     markup`<table>
-<thead><tr><th scope="col">Job</th><th scope="col">Now</th><th scope="col" class="right">Next</th><th scope="col" class="right">Last success</th></tr></thead>
+<thead><tr><th scope="col">Job</th><th scope="col">Now</th><th scope="col" class="right">Next</th><th scope="col" class="right">Last done</th></tr></thead>
 <tbody>${jobs.map((job) => {
-      const record = document?.jobs.find((entry) => entry.job === job.name)
       return markup`<tr><th scope="row">${job.name}</th><td>${stateOfJob(job)}</td>
 <td class="right">${nextOf(job, now)}</td>
-<td class="right">${time(record?.lastSuccessAt ?? null, now)}</td></tr>`
+<td class="right">${time(lastDone(job.name, document), now)}</td></tr>`
     })}</tbody></table>`,
   )
 }
 
-function stateOfJob({ running, failure, retryAt, overlaps }: JobState): Html {
+/** Snapshots book themselves with the live tables, all other jobs in the runs. */
+function lastDone(job: string, document: StatusDocument | null): Date | null {
+  if (job === 'live') return document?.live?.snapshotAt ?? null
+  return document?.jobs.find((record) => record.job === job)?.lastSuccessAt ?? null
+}
+
+function stateOfJob({ running, failure, overlaps }: JobState): Html {
   const skipped = overlaps > 0 ? markup` <span class="quiet">${number(overlaps)} ticks skipped</span>` : ''
   if (running) return markup`<span class="tag busy">running</span>${skipped}`
-  if (failure) return markup`<span class="tag bad">failed${retryAt ? ', tried again' : ''}</span>${skipped}`
+  if (failure) return markup`<span class="tag bad">failed</span>${skipped}`
   return markup`<span class="tag">waits</span>${skipped}`
 }
 
-function nextOf({ nextRun }: JobState, now: Date): Html {
+function nextOf({ nextRun, retryAt }: JobState, now: Date): Html {
   if (!nextRun) return nothing
   const seconds = (+nextRun - +now) / 1000
-  return seconds < 1 ? markup`now` : markup`<span title="${nextRun.toISOString()}">in ${span(seconds)}</span>`
+  return seconds < 1
+    ? markup`now`
+    : markup`<span title="${nextRun.toISOString()}">${retryAt ? 'again in' : 'in'} ${span(seconds)}</span>`
 }
 
 function budget(stats: ServiceStatus['process']['budget']): Html {
@@ -200,13 +209,13 @@ function runsTable(runs: readonly RunRecord[], now: Date): Html {
   return scrolling(
     'Latest runs',
     markup`<table>
-<thead><tr><th scope="col">Job</th><th scope="col">Result</th><th scope="col" class="right">Started</th><th scope="col" class="right">Took</th><th scope="col" class="right">Read</th><th scope="col" class="right">New</th><th scope="col" class="right">Changed</th><th scope="col" class="right wide">Run</th></tr></thead>
+<thead><tr><th scope="col">Job</th><th scope="col">Result</th><th scope="col" class="right">Started</th><th scope="col" class="right">Took</th><th scope="col" class="right wide">Read</th><th scope="col" class="right">New</th><th scope="col" class="right">Changed</th><th scope="col" class="right wide">Run</th></tr></thead>
 <tbody>${runs.map((run) => {
       const counts = countsOf(run.counts)
       return markup`<tr><th scope="row">${run.job}</th><td>${resultOf(run)}</td>
 <td class="right">${time(run.startedAt, now)}</td>
 <td class="right">${run.finishedAt ? span((+run.finishedAt - +run.startedAt) / 1000) : counting(run.startedAt, now)}</td>
-<td class="right">${amount(counts['received'])}</td><td class="right">${amount(counts['inserted'])}</td><td class="right">${amount(counts['changed'])}</td>
+<td class="right wide">${amount(counts['received'])}</td><td class="right">${amount(counts['inserted'])}</td><td class="right">${amount(counts['changed'])}</td>
 <td class="right wide quiet">${run.id}</td></tr>`
     })}</tbody></table>`,
   )

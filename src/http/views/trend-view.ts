@@ -28,11 +28,11 @@ export function trend(points: readonly TrendPoint[], now: Date, hours: number): 
   return markup`<figure class="trend-figure">
 <div class="plot">
 <div class="y-axis" aria-hidden="true"><span>${number(most)}</span><span>${number(most / 2)}</span><span>0</span></div>
-<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${words}">
+<div class="canvas"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${words}">
 ${[0, 0.5, 1].map((share) => markup`<line class="grid" x1="0" x2="${WIDTH}" y1="${HEIGHT * share}" y2="${HEIGHT * share}" />`)}
 ${stretches.map((stretch) => markup`<path class="interacting-area" d="${area(stretch)}" /><path class="interacting-line" d="${line(({ interacting }) => interacting, stretch)}" />`)}
 ${stretches.map((stretch) => markup`<path class="waiting-line" d="${line(({ waiting }) => waiting, stretch)}" />`)}
-</svg>
+</svg></div>
 <div class="x-axis" aria-hidden="true">${ticks.map((hour) => markup`<span>${hour === 0 ? 'now' : `−${hour} h`}</span>`)}</div>
 </div>
 <figcaption><span class="key waiting-key" aria-hidden="true"></span>waiting <span class="key interacting-key" aria-hidden="true"></span>interacting</figcaption>

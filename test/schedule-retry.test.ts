@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { EtlError, Interrupted } from '../src/errors.ts'
+import { createLogger } from '../src/log.ts'
+import { missedTick, startScheduler, type ScheduledJob, type Scheduler } from '../src/schedule.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const NIGHTLY = '15 2 * * *'
+
+const unavailable = (retryAt?: Date) =>
+  new EtlError('Genesys does not answer', { code: 'GENESYS_UNAVAILABLE', kind: 'retryable', retryAt })
+const forbidden = () =>
+  new EtlError('a permission is missing', { code: 'GENESYS_FORBIDDEN', kind: 'fatal', hint: 'Grant it.' })
+
+/** A job whose runs end as scripted, the last entry for all further ones; notes when it started. */
+function scriptedJob(outcomes: (() => unknown)[], options: Partial<ScheduledJob> = {}) {
+  const starts: string[] = []
+  const job: ScheduledJob = {
+    name: 'sync',
+    cron: NIGHTLY,
+    async run() {
+      const outcome = outcomes[Math.min(starts.length, outcomes.length - 1)]
+      starts.push(new Date().toISOString().slice(11, 19))
+      const error = outcome?.()
+      if (error) throw error as Error
+    },
+    ...options,
+  }
+  return { job, starts }
+}
+
+describe('the schedule', () => {
+  let stopping: AbortController
+  let scheduler: Scheduler | undefined
+
+  beforeEach(() => {
+    vi.useFakeTimers({ now: new Date('2026-11-22T02:00:00.000Z') })
+    stopping = new AbortController()
+  })
+  afterEach(async () => {
+    stopping.abort()
+    await scheduler?.stop()
+    vi.useRealTimers()
+  })
+
+  const start = async (...jobs: ScheduledJob[]): Promise<Scheduler> =>
+    (scheduler = await startScheduler(jobs, {
+      timezone: 'UTC',
+      logger: createLogger('silent'),
+      signal: stopping.signal,
+    }))
+  const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
+
+  test('tries a run again that failed for a reason that passes: after 5 minutes, then after twice as long each time', async () => {
+    const { job, starts } = scriptedJob([unavailable, unavailable, unavailable, unavailable, unavailable, () => null])
+    await start(job)
+    await pass(8 * HOUR)
+    expect(starts).toEqual(['02:15:00', '02:20:00', '02:30:00', '02:50:00', '03:30:00', '04:30:00'])
+    expect(scheduler?.states()[0]).toMatchObject({ failure: null, retryAt: null })
+  })
+
+  test('waits an hour at most between retries and goes on until the next tick', async () => {
+    const { job, starts } = scriptedJob([unavailable])
+    await start(job)
+    await pass(23 * HOUR)
+    expect(starts.slice(-3)).toEqual(['22:30:00', '23:30:00', '00:30:00'])
+    await pass(95 * MINUTE)
+    expect(starts.slice(-4)).toEqual(['01:30:00', '02:15:00', '02:20:00', '02:30:00'])
+  })
+
+  test('waits until the time that the other side named', async () => {
+    const { job, starts } = scriptedJob([() => unavailable(new Date('2026-11-22T02:47:30.000Z')), () => null])
+    await start(job)
+    await pass(20 * MINUTE)
+    expect(scheduler?.nextRun('sync')).toEqual(new Date('2026-11-22T02:47:30.000Z'))
+    expect(scheduler?.states()[0]).toMatchObject({
+      retryAt: new Date('2026-11-22T02:47:30.000Z'),
+      failure: { code: 'GENESYS_UNAVAILABLE', kind: 'retryable' },
+    })
+    await pass(HOUR)
+    expect(starts).toEqual(['02:15:00', '02:47:30'])
+    expect(scheduler?.nextRun('sync')).toEqual(new Date('2026-11-23T02:15:00.000Z'))
+  })
+
+  test('leaves a failure to the next tick where that comes before the retry', async () => {
+    const { job, starts } = scriptedJob([unavailable], { cron: '* * * * *' })
+    await start(job)
+    await pass(3 * MINUTE)
+    expect(starts).toEqual(['02:01:00', '02:02:00', '02:03:00'])
+    expect(scheduler?.states()[0]?.retryAt).toBeNull()
+  })
+
+  test('does not try again what needs a human, and says what that is', async () => {
+    const { job, starts } = scriptedJob([forbidden])
+    await start(job)
+    await pass(20 * HOUR)
+    expect(starts).toEqual(['02:15:00'])
+    expect(scheduler?.states()[0]).toMatchObject({
+      failure: {
+        code: 'GENESYS_FORBIDDEN',
+        kind: 'fatal',
+        hint: 'Grant it.',
+        at: new Date('2026-11-22T02:15:00.000Z'),
+      },
+      nextRun: new Date('2026-11-23T02:15:00.000Z'),
+    })
+  })
+
+  test('takes a job that another process runs for no failure', async () => {
+    const elsewhere = () => new EtlError('is already running', { code: 'JOB_ALREADY_RUNNING', kind: 'retryable' })
+    const { job, starts } = scriptedJob([elsewhere])
+    await start(job)
+    await pass(20 * HOUR)
+    expect(starts).toEqual(['02:15:00'])
+    expect(scheduler?.states()[0]?.failure).toBeNull()
+  })
+
+  test('harms no other job when one throws what nobody expects', async () => {
+    const broken = scriptedJob([() => new TypeError('oops')], { name: 'broken', cron: '* * * * *' })
+    const sound = scriptedJob([() => null], { name: 'sound', cron: '* * * * *' })
+    await start(broken.job, sound.job)
+    await pass(2 * MINUTE)
+    expect(broken.starts).toHaveLength(2)
+    expect(sound.starts).toHaveLength(2)
+    expect(scheduler?.states().map(({ failure }) => failure?.kind ?? null)).toEqual(['bug', null])
+  })
+
+  test('skips a tick while the job still runs, be it a retry or made up at start, and counts it', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    let runs = 0
+    await start({
+      name: 'sync',
+      cron: '* * * * *',
+      run: () => (++runs === 1 ? promise : Promise.resolve()),
+      lastStartedAt: () => Promise.resolve(null),
+    })
+    await pass(2 * MINUTE)
+    expect(runs).toBe(1)
+    expect(scheduler?.overlaps('sync')).toBe(2)
+    expect(scheduler?.states()[0]?.running).toBe(true)
+    resolve()
+    await pass(MINUTE)
+    expect(runs).toBe(2)
+  })
+
+  test('neither ticks nor tries again once it is told to stop', async () => {
+    const { job, starts } = scriptedJob([unavailable])
+    await start(job)
+    await pass(16 * MINUTE)
+    expect(scheduler?.states()[0]?.retryAt).not.toBeNull()
+    stopping.abort(new Interrupted())
+    await pass(48 * HOUR)
+    expect(starts).toEqual(['02:15:00'])
+    expect(scheduler?.states()[0]?.retryAt).toBeNull()
+  })
+
+  test('lets what is running end before it has stopped, and plans no retry for it', async () => {
+    const { promise, reject } = Promise.withResolvers<void>()
+    await start({ name: 'sync', cron: NIGHTLY, run: () => promise, lastStartedAt: () => Promise.resolve(null) })
+    let stopped = false
+    const stop = scheduler!.stop().then(() => (stopped = true))
+    await pass(MINUTE)
+    expect(stopped).toBe(false)
+    reject(unavailable())
+    await stop
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('tells how far apart the ticks are', async () => {
+    const live = scriptedJob([() => null], { name: 'live', cron: '*/30 * * * * *' })
+    await start(live.job)
+    expect(scheduler?.states()[0]?.intervalMs).toBe(30_000)
+  })
+})
+
+describe('a missed tick', () => {
+  const now = new Date('2026-11-22T12:00:00.000Z')
+
+  test('is one between the last start and now', () => {
+    expect(missedTick(NIGHTLY, 'UTC', new Date('2026-11-21T02:15:00.000Z'), now)).toBe(true)
+    expect(missedTick(NIGHTLY, 'UTC', new Date('2026-11-22T02:15:01.000Z'), now)).toBe(false)
+  })
+
+  test('is owed by a job that never ran', () => {
+    expect(missedTick(NIGHTLY, 'UTC', null, now)).toBe(true)
+  })
+})

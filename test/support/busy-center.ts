@@ -1,0 +1,187 @@
+/** Fills a database with what a contact centre looks like from the pages: history, runs, live tables. */
+import { sql, type Kysely } from 'kysely'
+import type { Database } from '../../src/warehouse/database.ts'
+
+export const QUEUES = [
+  ['queue-billing', 'Billing'],
+  ['queue-support', 'Technical support'],
+  ['queue-sales', 'Sales'],
+  ['queue-returns', 'Returns and refunds'],
+  ['queue-vip', 'Priority customers'],
+  ['queue-chat', 'Web chat'],
+  ['queue-mail', 'E-mail'],
+  ['queue-es', 'Atención al cliente'],
+] as const
+
+const PEOPLE = [
+  'Ada Lind',
+  'Bo Ek',
+  'Chidi Okafor',
+  'Dina Haddad',
+  'Emil Sørensen',
+  'Fay Moreau',
+  'Goran Petrović',
+  'Hana Kimura',
+  'Ines Duarte',
+  'Jón Jónsson',
+  'Kaja Nowak',
+  'Lars Holm',
+]
+
+const minutesAgo = (now: Date, minutes: number): Date => new Date(+now - minutes * 60_000)
+
+/** Makes the partitions of the live tables that a snapshot at `at` needs. */
+async function ensureLivePartitions(db: Kysely<Database>, at: Date): Promise<void> {
+  const day = at.toISOString().slice(0, 10)
+  const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)
+  for (const table of ['live_snapshots', 'live_queues']) {
+    const partition = sql.table(`genesys.${table}_${day.replaceAll('-', '')}`)
+    await sql`create table if not exists ${partition} partition of ${sql.table(`genesys.${table}`)}
+      for values from (${sql.lit(day)}) to (${sql.lit(next)})`.execute(db)
+  }
+}
+
+export interface LiveRow {
+  readonly id: string
+  readonly state: string
+  readonly queueId: string | null
+  readonly userId?: string | null
+  readonly mediaType?: string
+  readonly since: Date
+}
+
+/** Writes a snapshot as the live job does: the conversations replaced, a row of the snapshot, a row a queue. */
+export async function writeSnapshot(
+  db: Kysely<Database>,
+  at: Date,
+  rows: readonly LiveRow[],
+  options: { readonly users?: readonly [on: number, off: number] } = {},
+): Promise<void> {
+  await ensureLivePartitions(db, at)
+  await db.transaction().execute(async (trx) => {
+    await sql`delete from genesys.live_conversations`.execute(trx)
+    for (const row of rows) {
+      await sql`insert into genesys.live_conversations (conversation_id, conversation_start, media_type, direction, state,
+          state_since, queue_id, user_id, user_ids, waiting_since, participants, snapshot_at)
+        values (${row.id}, ${row.since}, ${row.mediaType ?? 'voice'}, 'inbound', ${row.state}, ${row.since}, ${row.queueId},
+          ${row.userId ?? null}, ${row.userId ? [row.userId] : null}, ${row.state === 'waiting' ? row.since : null}, 2, ${at})`.execute(
+        trx,
+      )
+    }
+    await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete)
+      values (${at}, 'analytics', ${rows.length}, 1340, 4, true)`.execute(trx)
+    const [on, off] = options.users ?? [null, null]
+    await sql`insert into genesys.live_queues (snapshot_at, queue_id, media_type, waiting, alerting, interacting, hold, acw,
+        longest_wait_seconds, on_queue_users, off_queue_users)
+      select ${at}::timestamptz, queue_id, media_type, count(*) filter (where state = 'waiting'),
+        count(*) filter (where state = 'alerting'), count(*) filter (where state = 'interacting'),
+        count(*) filter (where state = 'hold'), count(*) filter (where state = 'acw'),
+        extract(epoch from ${at}::timestamptz - min(waiting_since)), ${on}::int, ${off}::int
+      from genesys.live_conversations where queue_id is not null group by queue_id, media_type`.execute(trx)
+  })
+}
+
+/** A snapshot that failed. */
+export async function writeFailedSnapshot(db: Kysely<Database>, at: Date, error: string): Promise<void> {
+  await ensureLivePartitions(db, at)
+  await sql`insert into genesys.live_snapshots (snapshot_at, source, duration_ms, requests, complete, error)
+    values (${at}, 'analytics', 60000, 3, false, ${error})`.execute(db)
+}
+
+/** Names as history knows them: a conversation with the queue's party and an agent. */
+export async function writeNames(
+  db: Kysely<Database>,
+  at: Date,
+  names: {
+    readonly queues?: readonly (readonly [string, string])[]
+    readonly users?: readonly (readonly [string, string])[]
+  },
+): Promise<void> {
+  const month = `${at.toISOString().slice(0, 7)}-01`
+  for (const table of ['conversations', 'participants', 'segments']) {
+    const partition = sql.table(`genesys.${table}_names`)
+    await sql`create table if not exists ${partition} partition of ${sql.table(`genesys.${table}`)}
+      for values from (${sql.lit(month)}) to (${sql.lit('2100-01-01')})`.execute(db)
+  }
+  let index = 0
+  for (const [id, name] of names.queues ?? []) {
+    index += 1
+    await sql`insert into genesys.participants (conversation_id, conversation_start, _index, purpose, participant_name)
+      values ('names', ${at}, ${index}, 'acd', ${name})`.execute(db)
+    await sql`insert into genesys.segments (conversation_id, conversation_start, _index, _participant_index, _session_index, queue_id)
+      values ('names', ${at}, ${index}, ${index}, 0, ${id})`.execute(db)
+  }
+  for (const [id, name] of names.users ?? []) {
+    index += 1
+    await sql`insert into genesys.participants (conversation_id, conversation_start, _index, purpose, user_id, participant_name)
+      values ('names', ${at}, ${index}, 'agent', ${id}, ${name})`.execute(db)
+  }
+}
+
+/** Conversations of a busy moment, the same for the same instant. */
+export function busyRows(now: Date): LiveRow[] {
+  const rows: LiveRow[] = []
+  let number = 0
+  const add = (state: string, queueId: string | null, minutes: number, person?: number, mediaType = 'voice'): void => {
+    number += 1
+    const userId = person === undefined ? null : `user-${person}`
+    rows.push({ id: `live-${number}`, state, queueId, userId, mediaType, since: minutesAgo(now, minutes) })
+  }
+  for (const [index, minutes] of [3.4, 2.2, 1.6, 0.8, 0.3].entries())
+    add('waiting', index === 4 ? 'queue-vip' : 'queue-billing', minutes)
+  for (const minutes of [1.4, 0.9, 0.2]) add('waiting', 'queue-support', minutes)
+  add('waiting', 'queue-chat', 0.6, undefined, 'message')
+  add('waiting', 'queue-mail', 1.9, undefined, 'email')
+  for (let person = 0; person < 9; person++)
+    add('interacting', QUEUES[person % 7]![0], 1 + person * 2.7, person, person % 7 === 5 ? 'message' : 'voice')
+  add('hold', 'queue-sales', 4.2, 9)
+  add('acw', 'queue-support', 1.1, 10)
+  add('alerting', 'queue-billing', 0.1, 11)
+  for (let index = 0; index < 4; index++) add('ivr', null, 0.4 + index / 5)
+  add('scheduled', 'queue-returns', 25, undefined, 'callback')
+  return rows
+}
+
+/** A year's coverage up to yesterday with some scars, a few runs, four hours of snapshots, names. */
+export async function writeBusyCenter(db: Kysely<Database>, now: Date, days = 330): Promise<void> {
+  await writeNames(db, minutesAgo(now, 24 * 60), {
+    queues: QUEUES,
+    users: PEOPLE.map((name, index) => [`user-${index}`, name]),
+  })
+  const midnight = new Date(Math.floor(+now / 86_400_000) * 86_400_000)
+  const [sync] = (
+    await sql<{ id: number }>`insert into etl.runs (job, trigger, status, started_at, finished_at, counts)
+      values ('sync', 'cron', 'done', ${minutesAgo(now, 700)}, ${minutesAgo(now, 682)}, ${JSON.stringify({ received: 84_210, inserted: 12_040, changed: 911, unchanged: 71_259 })}::jsonb) returning id`.execute(
+      db,
+    )
+  ).rows
+  for (let age = 1; age <= days; age++) {
+    const start = new Date(+midnight - age * 86_400_000)
+    const weekend = start.getUTCDay() % 6 === 0
+    const hits = Math.round((weekend ? 2600 : 11_500) * (1 + 0.3 * Math.sin(age / 9)))
+    await sql`insert into etl.windows (stream, source, filter, start, "end", status, hits, read_at, run_id)
+      values ('conversations', 'query', '{}', ${start}, ${new Date(+start + 86_400_000)}, 'done', ${hits}, ${minutesAgo(now, 690)}, ${sync?.id ?? null})`.execute(
+      db,
+    )
+  }
+  await sql`insert into etl.windows (stream, source, filter, start, "end", status, hits, read_at)
+    values ('conversations', 'query', '{}', ${midnight}, ${minutesAgo(now, 12)}, 'provisional', 6100, ${minutesAgo(now, 10)})`.execute(
+    db,
+  )
+  for (let hour = 1; hour <= 6; hour++) {
+    await sql`insert into etl.runs (job, trigger, status, started_at, finished_at, counts)
+      values ('intraday', 'cron', 'done', ${minutesAgo(now, 430 - hour * 60)}, ${minutesAgo(now, 428.7 - hour * 60)},
+        ${JSON.stringify({ received: 900 * hour, inserted: 870, changed: 44 })}::jsonb)`.execute(db)
+  }
+  for (let minute = 239; minute >= 1; minute--) {
+    const at = minutesAgo(now, minute)
+    await ensureLivePartitions(db, at)
+    const tide = 1 + Math.sin((240 - minute) / 38) * 0.6 + Math.sin(minute * 0.31) * 0.12
+    await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete)
+      values (${at}, 'analytics', 30, 1200, 4, true)`.execute(db)
+    await sql`insert into genesys.live_queues values (${at}, 'queue-billing', 'voice', ${Math.max(0, Math.round(5 * tide - 2))}, 1, ${Math.round(11 * tide)}, 1, 1, 60, 9, 3)`.execute(
+      db,
+    )
+  }
+  await writeSnapshot(db, minutesAgo(now, 0.2), busyRows(now), { users: [7, 2] })
+}
