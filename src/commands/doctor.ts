@@ -84,7 +84,8 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
       ? `Ready to load${warnings > 0 ? `, with ${warnings} warnings` : ''}.`
       : `${failures} checks failed.`,
   )
-  return failures === 0 ? 0 : 1
+  if (failures === 0) return 0
+  return app ? 1 : 78
 }
 
 function failed(name: string, error: unknown): Check {

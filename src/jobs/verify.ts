@@ -3,12 +3,17 @@
  * conversation and field by field, through the inverse of the transform.
  */
 import { differences, type Difference } from '../core/canonical.ts'
+import type { Row, RowSet } from '../core/columns.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
+import { SETTLE_MILLISECONDS } from '../core/plan.ts'
 import { reassemble } from '../core/reassemble.ts'
+import { canonicalTime } from '../core/timestamps.ts'
 import { conversationKey } from '../core/transform.ts'
 import { splitByDay, type Window } from '../core/window.ts'
 import { pageSize } from '../genesys/details-query.ts'
 import { readWindow } from '../genesys/read-window.ts'
+import type { Warehouse } from '../warehouse/connect.ts'
+import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { findMisplacedRows, selectConversationIds, type MisplacedRows } from '../warehouse/integrity.ts'
 import { selectWindows } from '../warehouse/ledger.ts'
 import { readBack } from '../warehouse/read-back.ts'
@@ -43,7 +48,7 @@ export async function verifyRange(
   signal: AbortSignal,
 ): Promise<Verification> {
   const { genesys, warehouse, history, progress } = dependencies
-  const days = splitByDay(range)
+  const days = splitByDay(await settledPart(range, warehouse))
   const mismatches = new Map<string, Mismatch>()
   let requests = 0
   let compared = 0
@@ -66,16 +71,17 @@ export async function verifyRange(
           requestsDone = read.requestsDone
         },
         onPage: async (page) => {
-          const conversations = new Map<string, JsonObject>()
+          const conversations = new Map<string, { raw: JsonObject; start: string }>()
           for (const raw of page.conversations) {
             const key = conversationKey(raw)
             if ('rejected' in key) unkeyableHere.add(JSON.stringify(raw))
-            else if (isInside(key.conversationStart, window)) conversations.set(key.conversationId, raw as JsonObject)
+            else if (isInside(key.conversationStart, window))
+              conversations.set(key.conversationId, { raw: raw as JsonObject, start: key.conversationStart })
           }
           const stored = await readBack(warehouse.db, [...conversations.keys()])
-          for (const [conversationId, raw] of conversations) {
+          for (const [conversationId, { raw, start }] of conversations) {
             seen.add(conversationId)
-            const rows = stored.get(conversationId)
+            const rows = rowsOfOne(stored.get(conversationId), start)
             const found = rows ? differences(withoutAttributes(raw), withoutAttributes(reassemble(rows))) : []
             const place = { conversationId, window }
             // A later read of the same conversation counts: it may have changed while we read.
@@ -116,6 +122,30 @@ async function requestsFor(days: readonly Window[], { warehouse, history }: Hist
   const ledger = await selectWindows(warehouse.db, windowKey(history))
   const hits = new Map(ledger.map((window) => [+window.start, window.hits ?? 0]))
   return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / pageSize)), 0)
+}
+
+/** The part of a range that is old enough to be loaded at all. */
+async function settledPart(range: Window, warehouse: Warehouse): Promise<Window> {
+  const clock = await readDatabaseClock(warehouse.db)
+  const settled = new Date(+clock.now() - SETTLE_MILLISECONDS)
+  return { start: range.start, end: range.end < settled ? range.end : settled }
+}
+
+/**
+ * The rows of a conversation under one start, that of Genesys if it is there: a twin's rows would hide them. Undefined where
+ * there is no row of the conversation itself; children without it are found as orphans.
+ */
+function rowsOfOne(rows: RowSet | undefined, conversationStart: string): RowSet | undefined {
+  const starts = rows?.conversations.map(startOfRow) ?? []
+  if (!rows || starts.length === 0) return undefined
+  const theirs = canonicalTime(conversationStart)
+  const start = starts.find((each) => each === theirs) ?? starts[0]
+  const entries = Object.entries(rows).map(([table, all]) => [table, all.filter((row) => startOfRow(row) === start)])
+  return Object.fromEntries(entries) as RowSet
+}
+
+function startOfRow(row: Row): unknown {
+  return row[1]
 }
 
 function isInside(start: string, window: Window): boolean {

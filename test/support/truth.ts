@@ -246,7 +246,7 @@ async function wronglyRejected(
   const label = (record: JsonObject): string => {
     const id = record['conversationId']
     if (typeof id === 'string' && anId.test(id)) return id
-    return `start ${String(record['conversationStart'])}`
+    return `start ${JSON.stringify(record['conversationStart'])}`
   }
   const kept = new Set(rows.map(({ raw }) => label(raw)))
   const wanted = new Set(
@@ -265,6 +265,8 @@ async function wronglyRejected(
 
 function firstSegmentStart(record: JsonObject): number | null {
   const sessions = objectsAt(objectsAt([record], 'participants'), 'sessions')
-  const starts = objectsAt(sessions, 'segments').map(({ segmentStart }) => Date.parse(String(segmentStart)))
+  const starts = objectsAt(sessions, 'segments').map(({ segmentStart }) =>
+    typeof segmentStart === 'string' ? Date.parse(segmentStart) : Number.NaN,
+  )
   return starts.length > 0 ? Math.min(...starts) : null
 }

@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { addDays, startOfDay } from '../../src/core/window.ts'
+import { verifyRange, type Verification } from '../../src/jobs/verify.ts'
+import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
+import type { Range } from '../support/truth.ts'
+
+async function verify(it: TestOrg, range: Range = threeDays): Promise<Verification> {
+  await using dependencies = it.dependencies()
+  return await verifyRange(dependencies, range, new AbortController().signal)
+}
+
+/** An ordinary conversation with a participant and a segment. */
+async function anId(it: TestOrg, offset = 0): Promise<string> {
+  const { rows } = await sql<{ id: string }>`
+    select distinct conversation_id as id from genesys.segments order by 1 limit 1 offset ${offset}`.execute(
+    it.warehouse.db,
+  )
+  return rows[0]!.id
+}
+
+const nothing = { mismatches: [], misplaced: { twins: [], undecided: [], orphans: {} } }
+
+test('finds nothing where the tables equal the organization', async () => {
+  await using it = await startTestOrg()
+  await it.backfill()
+  expect(await verify(it)).toMatchObject({ ...nothing, windows: 3, unstable: 0 })
+})
+
+test('finds a changed value, a missing row, a missing conversation and one that Genesys has not', async () => {
+  await using it = await startTestOrg()
+  await it.backfill()
+  const [changed, thinner, missing, unknown] = [
+    await anId(it, 0),
+    await anId(it, 1),
+    await anId(it, 2),
+    await anId(it, 3),
+  ]
+  const { db } = it.warehouse
+  await sql`update genesys.conversations set external_tag = 'tampered' where conversation_id = ${changed}`.execute(db)
+  await sql`delete from genesys.segments where conversation_id = ${thinner} and _index = 0`.execute(db)
+  for (const table of ['genesys.conversations', 'etl.conversations']) {
+    await sql`delete from ${sql.table(table)} where conversation_id = ${missing}`.execute(db)
+  }
+  it.org.control.changes.remove(unknown)
+  const { mismatches, misplaced } = await verify(it)
+  const kinds = new Map(mismatches.map(({ conversationId, kind }) => [conversationId, kind]))
+  expect(kinds.get(changed)).toBe('differs')
+  expect(
+    mismatches.find(({ conversationId }) => conversationId === changed)?.differences.map(({ path }) => path),
+  ).toEqual(['externalTag'])
+  expect(kinds.get(thinner)).toBe('differs')
+  expect(['missing here', 'differs']).toContain(kinds.get(missing))
+  expect(kinds.get(unknown)).toBe('missing at Genesys')
+  expect(mismatches).toHaveLength(4)
+  // the deleted parent leaves its children behind
+  expect(misplaced.orphans['participants']).toBeGreaterThan(0)
+})
+
+test('finds a twin under another start, in the same range or outside of it', async () => {
+  await using it = await startTestOrg()
+  await it.backfill()
+  const [near, far] = [await anId(it, 0), await anId(it, 1)]
+  const copy = async (id: string, shift: string) => {
+    const { rows } = await sql<{ columns: string }>`
+      select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
+      where attrelid = 'genesys.conversations'::regclass and attnum > 0 and not attisdropped
+        and attname <> 'conversation_start'`.execute(it.warehouse.db)
+    const columns = sql.raw(rows[0]!.columns)
+    await sql`insert into genesys.conversations (conversation_start, ${columns})
+      select conversation_start + ${shift}::interval, ${columns} from genesys.conversations
+      where conversation_id = ${id}`.execute(it.warehouse.db)
+  }
+  await copy(near, '1 second')
+  // still within the month's partition
+  await copy(far, '-5 days')
+  const { misplaced } = await verify(it)
+  expect([...misplaced.twins].sort()).toEqual([near, far].sort())
+})
+
+test('does not miss what is too young to be loaded', async () => {
+  const now = new Date()
+  const today = startOfDay(now)
+  await using it = await startTestOrg({ now, days: 1, perDay: 30 })
+  await it.run({ job: 'sync' }, { settings: { lookbackDays: 1 } })
+  await it.run({ job: 'intraday' })
+  for (let number = 0; number < 5; number++) it.org.control.changes.begin('inboundCall', +now - 1000 * number)
+  expect(await verify(it, { start: addDays(today, -1), end: addDays(today, 2) })).toMatchObject(nothing)
+})

@@ -1,0 +1,84 @@
+/** Runs the command line as a process of its own, with nothing of this process' environment. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { Simulator } from '../../src/simulator/server.ts'
+
+const program = path.join(import.meta.dirname, '..', '..', 'bin', 'genesys-etl.mjs')
+
+export interface CliResult {
+  /** The exit code; null when a signal ended the process. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliProcess {
+  readonly pid: number
+  kill(signal: NodeJS.Signals): void
+  /** What came so far. */
+  stdout(): string
+  stderr(): string
+  readonly result: Promise<CliResult>
+}
+
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Where a file .env is looked for; an empty folder unless told. */
+  readonly cwd?: string
+}
+
+/** Starts `genesys-etl ARGS`; what is still running when the test ends is killed. */
+export function startCli(args: readonly string[], { env = {}, cwd = emptyFolder() }: CliOptions = {}): CliProcess {
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const result = new Promise<CliResult>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+  onTestFinished(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+    await result.catch(() => {})
+  })
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal) => child.kill(signal),
+    stdout: () => stdout,
+    stderr: () => stderr,
+    result,
+  }
+}
+
+/** Runs `genesys-etl ARGS` to its end. */
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return await startCli(args, options).result
+}
+
+/** The variables that point the command line at an organization and a database. */
+export function environmentOf(org: Simulator, databaseUrl: string): Record<string, string> {
+  return {
+    GENESYS_API_URL: org.url,
+    GENESYS_LOGIN_URL: org.url,
+    GENESYS_CLIENT_ID: org.clientId,
+    GENESYS_CLIENT_SECRET: org.clientSecret,
+    GENESYS_REQUESTS_PER_MINUTE: '3000',
+    DATABASE_URL: databaseUrl,
+  }
+}
+
+/** A folder without anything in it, for this test. */
+export function emptyFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'genesys-etl-test-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
