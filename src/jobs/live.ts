@@ -30,8 +30,8 @@ export interface LiveDependencies {
   readonly warehouse: Warehouse
   readonly logger: Logger
   readonly live: LiveSettings
-  /** The organization's time, where it is not that of the database: for tests. */
-  readonly now?: (() => Date) | undefined
+  /** Milliseconds since any instant, for what is done now and then; tests let it jump. */
+  readonly elapsedMs?: () => number
 }
 
 export interface LiveSettings {
@@ -80,11 +80,11 @@ const BATCH_SIZE = 500
  * lets the `snapshot` command, or another service, take its turn between two ticks, and the other go on where one has died.
  */
 export function createLiveJob(dependencies: LiveDependencies): LiveJob {
-  const { warehouse, logger, live } = dependencies
+  const { warehouse, logger, live, elapsedMs = () => performance.now() } = dependencies
   const log = logger.child({ job: 'live' })
   const rules = parseRules(live.events)
   const queueUsers = createQueueUsers(log)
-  let budget = fullBudget(live.requestsPerMinute, performance.now())
+  let budget = fullBudget(live.requestsPerMinute, elapsedMs())
   let skipped = 0
   let stretched = false
   let olderReadAt = Number.NEGATIVE_INFINITY
@@ -108,9 +108,9 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       if (!isOrganizationKnown) await refuseForeignOrganization(genesys, warehouse, signal, 'live')
       isOrganizationKnown = true
       const previous = await selectStoredSnapshot(warehouse.db)
-      const now = dependencies.now?.() ?? at
-      const withOlder = startedAt - olderReadAt >= OLDER_EVERY_MS
-      const options = { previous: previous.conversations, now, signal, withOlder }
+      const readAt = elapsedMs()
+      const withOlder = readAt - olderReadAt >= OLDER_EVERY_MS
+      const options = { previous: previous.conversations, now: at, signal, withOlder }
       const isOrganization = live.source === 'analytics'
       const [picture, users] = await Promise.all([
         isOrganization ? readOrganization(genesys, options) : readUser(genesys, options),
@@ -127,11 +127,11 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
         leaving: picture.leaving,
         conversations: conversations.length,
         ended: picture.ended.length,
-        queues: countQueues(conversations, users, now),
+        queues: countQueues(conversations, users, at),
         messages: events.map((event) => messageOf(event, at)),
       }
       const writes = await writeSnapshot(warehouse, written)
-      if (withOlder) olderReadAt = startedAt
+      if (withOlder) olderReadAt = readAt
       const { ended, messages, requests } = written
       const durationMs = Math.round(performance.now() - startedAt)
       const counts = {
@@ -181,10 +181,10 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   }
 
   async function keepRetention(at: Date): Promise<void> {
-    if (performance.now() - retainedAt < RETENTION_EVERY_MS) return
+    if (elapsedMs() - retainedAt < RETENTION_EVERY_MS) return
     try {
       const dropped = await dropLivePartitions(warehouse, new Date(at.getTime() - live.retentionHours * 3_600_000))
-      retainedAt = performance.now()
+      retainedAt = elapsedMs()
       if (dropped.length > 0) log.info({ dropped }, 'old snapshots dropped')
     } catch (error) {
       log.warn({ err: error }, 'old snapshots could not be dropped; tried again at the next tick')
@@ -194,7 +194,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   return {
     skipped: () => skipped,
     async tick(signal) {
-      budget = refill(budget, live.requestsPerMinute, performance.now())
+      budget = refill(budget, live.requestsPerMinute, elapsedMs())
       if (!maySnapshot(budget)) {
         skipped++
         stretched = true

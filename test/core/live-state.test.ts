@@ -32,7 +32,7 @@ const party = (purpose: string, sessions: JsonObject[], userId?: string): JsonOb
 })
 const customer = (...spans: Span[]): JsonObject => party('customer', [session(spans)])
 const acd = (queueId: string, ...spans: Span[]): JsonObject =>
-  party('acd', [session(spans.map(([type, start, end]): Span => [type, start, end, { queueId }]))])
+  party('acd', [session(spans.map(([type, start, end = null]): Span => [type, start, end, { queueId }]))])
 const agent = (userId: string, ...sessions: JsonObject[]): JsonObject => party('agent', sessions, userId)
 const onQueue = (queueId: string): JsonObject => ({ queueId })
 

@@ -1,0 +1,371 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { connect } from '../../src/warehouse/connect.ts'
+import { withJobLock } from '../../src/warehouse/lock.ts'
+import { json } from '../support/fake-server.ts'
+import { startLiveOrg, type LiveOrg } from '../support/live-org.ts'
+
+const never = new AbortController().signal
+const hour = 3_600_000
+
+const snapshots = async ({ warehouse }: LiveOrg) =>
+  await warehouse.db.selectFrom('genesys.live_snapshots').selectAll().orderBy('snapshot_at').execute()
+const history = async ({ warehouse }: LiveOrg): Promise<string[]> => {
+  const rows = await warehouse.db
+    .selectFrom('genesys.conversations')
+    .select('conversation_id')
+    .orderBy('conversation_id')
+    .execute()
+  return rows.map((row) => row.conversation_id ?? '')
+}
+
+/** What has been written to a table and its partitions, in tuples, as Postgres counts. */
+async function tuplesWritten(org: LiveOrg, table: string): Promise<number> {
+  const { rows } = await sql<{ written: number }>`
+    select n_tup_ins + n_tup_upd + n_tup_del as written from pg_stat_user_tables
+    where schemaname = 'genesys' and relname = ${table}`.execute(org.warehouse.db)
+  return rows[0]?.written ?? 0
+}
+
+/** Makes the backends' counts visible. */
+async function settleStatistics(org: LiveOrg): Promise<void> {
+  const { rows } = await sql<{ version: number }>`select current_setting('server_version_num')::int as version`.execute(
+    org.warehouse.db,
+  )
+  if ((rows[0]?.version ?? 0) >= 150_000) await sql`select pg_stat_force_next_flush()`.execute(org.warehouse.db)
+  await sql`select 1`.execute(org.warehouse.db)
+}
+
+test('a snapshot shows what is open, counts its queues, and says what it cost', async () => {
+  await using org = await startLiveOrg()
+  org.begin('menu', { state: 'ivr' })
+  org.begin('queued', { start: Date.now() - 60_000 })
+  org.begin('talking', { state: 'interacting' })
+  org.begin('held', { state: 'hold', queueId: 'q2' })
+  const summary = await org.job().tick(never)
+  expect(await org.table()).toEqual({ menu: 'ivr', queued: 'waiting', talking: 'interacting', held: 'hold' })
+  expect(summary).toMatchObject({ writes: { inserted: 4, updated: 0, deleted: 0 }, ended: 0, stretched: false })
+  expect(await snapshots(org)).toMatchObject([
+    {
+      source: 'analytics',
+      conversations: 4,
+      ended: 0,
+      complete: true,
+      stretched: false,
+      error: null,
+      requests: summary?.requests,
+    },
+  ])
+  const queues = await org.warehouse.db.selectFrom('genesys.live_queues').selectAll().orderBy('queue_id').execute()
+  expect(queues).toMatchObject([
+    { queue_id: 'q1', media_type: 'voice', waiting: 1, interacting: 1, hold: 0, on_queue_users: 5, off_queue_users: 7 },
+    { queue_id: 'q2', media_type: 'voice', waiting: 0, interacting: 0, hold: 1, on_queue_users: null },
+  ])
+  expect(queues[0]?.longest_wait_seconds).toBeGreaterThanOrEqual(59)
+  const booked = await org.warehouse.db.selectFrom('etl.runs').select('id').execute()
+  expect(booked).toEqual([])
+})
+
+test('an unchanged snapshot writes no row of live_conversations, nor locks one', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 150; i++) org.begin(`c${i}`, { state: i % 2 === 0 ? 'waiting' : 'interacting' })
+  const job = org.job()
+  await job.tick(never)
+  await settleStatistics(org)
+  await expect.poll(() => tuplesWritten(org, 'live_conversations')).toBe(150)
+  const locks = async () =>
+    (
+      await sql<{
+        locks: string
+      }>`select string_agg(distinct xmax::text, ',') as locks from genesys.live_conversations`.execute(org.warehouse.db)
+    ).rows
+  const before = await locks()
+  for (let tick = 0; tick < 3; tick++) {
+    expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
+  }
+  expect(await locks()).toEqual(before)
+  org.change('c0', 'hold')
+  expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 1, deleted: 0 } })
+  await settleStatistics(org)
+  await expect.poll(() => tuplesWritten(org, 'live_conversations')).toBe(151)
+  expect(await snapshots(org)).toHaveLength(5)
+})
+
+test('what has ended leaves, and is in the history in the same tick', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  org.begin('b', { state: 'interacting' })
+  const job = org.job()
+  await job.tick(never)
+  org.end('b')
+  const summary = await job.tick(never)
+  expect(await org.table()).toEqual({ a: 'waiting' })
+  expect(await history(org)).toEqual(['b'])
+  expect(summary).toMatchObject({ ended: 1, loaded: { inserted: 1 } })
+})
+
+test('after-call work stays until it is done; the history gets the call when it ends, and again when that is done', async () => {
+  await using org = await startLiveOrg()
+  const call = org.begin('b', { state: 'interacting' })
+  const job = org.job()
+  await job.tick(never)
+  org.end('b')
+  const ended = call.record
+  const wrapup = { conference: false, segmentType: 'wrapup', segmentStart: new Date().toISOString(), queueId: 'q1' }
+  const withWrapUp = (segment: object) => ({
+    ...ended,
+    participants: [
+      ...(ended['participants'] as object[]),
+      {
+        participantId: 'w',
+        purpose: 'agent',
+        userId: 'u1',
+        sessions: [{ sessionId: 'w', mediaType: 'voice', segments: [segment] }],
+      },
+    ],
+  })
+  call.record = withWrapUp(wrapup)
+  call.phase = 'acw'
+  expect(await job.tick(never)).toMatchObject({ loaded: { inserted: 1 }, ended: 0 })
+  expect(await org.table()).toEqual({ b: 'acw' })
+  expect(await job.tick(never)).toMatchObject({ loaded: { received: 0 } })
+  call.record = withWrapUp({ ...wrapup, segmentEnd: new Date().toISOString(), wrapUpCode: 'done' })
+  call.phase = 'ended'
+  expect(await job.tick(never)).toMatchObject({ loaded: { changed: 1 }, ended: 1 })
+  expect(await org.table()).toEqual({})
+})
+
+test('a history that is narrowed gets nothing else from the live side', async () => {
+  await using org = await startLiveOrg()
+  org.begin('b')
+  const job = org.job({ historyFilter: { mediaTypes: ['email'] } })
+  await job.tick(never)
+  org.end('b')
+  expect(await job.tick(never)).toMatchObject({ ended: 1, loaded: { received: 0 } })
+  expect(await history(org)).toEqual([])
+})
+
+test('a failed answer leaves the table as it is, and is booked', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 150; i++) org.begin(`c${i}`)
+  const job = org.job()
+  await job.tick(never)
+  for (const [what, status] of [
+    ['details 1', 500],
+    ['details 2', 502],
+    ['acw 1', 403],
+    ['details 2', 400],
+  ] as const) {
+    org.interfere = (request, asked) => asked === what && (json(request, { message: 'no' }, status), true)
+    await expect(job.tick(never)).rejects.toMatchObject({ status })
+  }
+  org.interfere = (request, asked) => asked === 'details 1' && (json(request, { totalHits: 150 }), true)
+  await expect(job.tick(never)).rejects.toMatchObject({ code: 'GENESYS_BAD_ANSWER' })
+  expect(Object.keys(await org.table())).toHaveLength(150)
+  const booked = await snapshots(org)
+  expect(booked.map(({ complete }) => complete)).toEqual([true, false, false, false, false, false])
+  expect(booked[1]).toMatchObject({ conversations: null, error: expect.stringContaining('500') as string })
+  org.interfere = null
+  expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
+})
+
+test('an answer that is empty by mistake empties nothing: what is missing is asked for by id', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 120; i++) org.begin(`c${i}`)
+  const job = org.job()
+  await job.tick(never)
+  org.interfere = (request, what) => what === 'details 1' && (json(request, { totalHits: 0 }), true)
+  expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
+  expect(Object.keys(await org.table())).toHaveLength(120)
+  // A role that has lost its divisions sees nothing, by id neither.
+  for (const each of org.held.values()) each.phase = 'hidden'
+  org.interfere = null
+  await expect(job.tick(never)).rejects.toMatchObject({ code: 'LIVE_IMPLAUSIBLE' })
+  expect(Object.keys(await org.table())).toHaveLength(120)
+})
+
+test('one that Genesys does not know any more leaves', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  const erased = org.begin('b')
+  const job = org.job()
+  await job.tick(never)
+  erased.phase = 'hidden'
+  expect(await job.tick(never)).toMatchObject({ ended: 0, writes: { deleted: 1 } })
+  expect(await org.table()).toEqual({ a: 'waiting' })
+})
+
+test('what started more than a day ago is kept between the looks at it', async () => {
+  await using org = await startLiveOrg()
+  const old = org.begin('old', { start: Date.now() - 72 * hour })
+  org.begin('new')
+  const job = org.job()
+  await job.tick(never)
+  expect(await org.table()).toEqual({ old: 'waiting', new: 'waiting' })
+  org.end('old')
+  expect(old.phase).toBe('ended')
+  await job.tick(never)
+  expect(await org.table()).toEqual({ old: 'waiting', new: 'waiting' })
+  org.aheadMs += 15 * 60_000
+  await job.tick(never)
+  expect(await org.table()).toEqual({ new: 'waiting' })
+  expect(await history(org)).toEqual(['old'])
+})
+
+test('records that can’t be keyed or make no sense break no snapshot', async () => {
+  await using org = await startLiveOrg()
+  org.begin('good')
+  org.begin('no-id').record = { conversationStart: new Date().toISOString(), participants: [] }
+  org.begin('no-start').record = { conversationId: 'no-start', conversationStart: 'soon' }
+  org.begin('odd').record = {
+    conversationId: 'odd\0',
+    conversationStart: new Date().toISOString(),
+    participants: [null, 3, { sessions: 'x' }],
+    divisionIds: ['d\ud800'],
+  }
+  org.begin('no-object').record = 7 as never
+  const job = org.job()
+  await job.tick(never)
+  expect(await org.table()).toEqual({ good: 'waiting', 'odd\uFFFD': 'other' })
+})
+
+test('one that comes on two pages is one row', async () => {
+  await using org = await startLiveOrg()
+  const twice = org.begin('a')
+  org.held.set('again', twice)
+  const summary = await org.job().tick(never)
+  expect(summary?.conversations).toHaveLength(1)
+  expect(await org.table()).toEqual({ a: 'waiting' })
+})
+
+test('without the permission for observations the users of queues are unknown, and it is not asked for at each tick', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  org.interfere = (request, what) =>
+    what.endsWith('/observations/query') && (json(request, { message: 'missing permission' }, 403), true)
+  const job = org.job()
+  for (let tick = 0; tick < 3; tick++) expect(await job.tick(never)).not.toBeNull()
+  const queues = await org.warehouse.db.selectFrom('genesys.live_queues').selectAll().execute()
+  expect(queues.map((row) => row.on_queue_users)).toEqual([null, null, null])
+  expect(org.requests.filter((what) => what.endsWith('/observations/query'))).toHaveLength(1)
+})
+
+test('a database of another organization is refused', async () => {
+  await using org = await startLiveOrg()
+  await sql`insert into etl.meta (key, value) values ('organization', '{"id": "org-2", "name": "Other"}')`.execute(
+    org.warehouse.db,
+  )
+  org.begin('a')
+  await expect(org.job().tick(never)).rejects.toMatchObject({ code: 'FOREIGN_ORGANIZATION' })
+  expect(await org.table()).toEqual({})
+})
+
+test('only one process takes a snapshot at a time', async () => {
+  await using org = await startLiveOrg()
+  await using other = connect(org.databaseUrl)
+  await withJobLock(other, 'live', never, async () => {
+    await expect(org.job().tick(never)).rejects.toMatchObject({ code: 'JOB_ALREADY_RUNNING' })
+  })
+  expect(await org.job().tick(never)).not.toBeNull()
+  expect(await snapshots(org)).toHaveLength(1)
+})
+
+test('a snapshot beyond the share of live is taken whole; ticks are left out until it is paid off, and the next one says so', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 450; i++) org.begin(`c${i}`)
+  // A share of 4 a minute.
+  const job = org.job({ requestsPerMinute: 10 })
+  const first = await job.tick(never)
+  expect(first).toMatchObject({ stretched: false })
+  const cost = first?.requests ?? 0
+  expect(cost).toBeGreaterThan(8)
+  org.aheadMs += ((cost - 4) / 4) * 60_000 - 5_000
+  expect(await job.tick(never)).toBeNull()
+  org.aheadMs += 5_000
+  expect(await job.tick(never)).toMatchObject({ stretched: true })
+  org.aheadMs += hour
+  expect(await job.tick(never)).toMatchObject({ stretched: false })
+  expect(job.skipped()).toBe(1)
+  expect((await snapshots(org)).map((row) => row.stretched)).toEqual([false, true, false])
+})
+
+test('interrupted, it writes nothing and books nothing', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  const stop = new AbortController()
+  org.interfere = (_request, what) => {
+    if (what === 'details 1') stop.abort(new Error('stopped'))
+  }
+  await expect(org.job().tick(stop.signal)).rejects.toThrow('stopped')
+  expect(await snapshots(org)).toEqual([])
+})
+
+test('a partition that was dropped is made again; what is older than the retention is dropped as a whole', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  const job = org.job()
+  await job.tick(never)
+  const day = new Date().toISOString().slice(0, 10).replaceAll('-', '_')
+  await sql`drop table ${sql.table(`genesys.live_snapshots_${day}`)}, ${sql.table(`genesys.live_queues_${day}`)}`.execute(
+    org.warehouse.db,
+  )
+  await job.tick(never)
+  expect(await snapshots(org)).toHaveLength(1)
+  for (const table of ['live_snapshots', 'live_queues']) {
+    await sql
+      .raw(
+        `create table genesys.${table}_2026_01_01 partition of genesys.${table} for values from ('2026-01-01Z') to ('2026-01-02Z')`,
+      )
+      .execute(org.warehouse.db)
+  }
+  await org.job().tick(never)
+  const { rows } = await sql<{ name: string }>`
+    select relname as name from pg_class where relname ~ '^live_(snapshots|queues)_\\d+_\\d+_\\d+$' order by 1`.execute(
+    org.warehouse.db,
+  )
+  expect(rows.filter(({ name }) => name.endsWith('2026_01_01'))).toEqual([])
+  expect(rows).toHaveLength(4)
+})
+
+test('a thousand reads during two hundred snapshots see each whole', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 60; i++) org.begin(`c${i}`)
+  const job = org.job()
+  await job.tick(never)
+  const seen = new Map<string, number>()
+  let reads = 0
+  const done = new AbortController()
+  const reader = async (): Promise<void> => {
+    while (!done.signal.aborted || reads < 1000) {
+      const { rows } = await sql<{ rows: number; states: string[]; fresh: number }>`
+        select count(*)::int as rows, array_agg(distinct state) as states,
+          count(*) filter (where conversation_id like 'x%')::int as fresh
+        from genesys.live_conversations`.execute(org.warehouse.db)
+      const [found] = rows
+      const picture = `${found?.rows} ${found?.states.join()} ${found?.fresh}`
+      seen.set(picture, (seen.get(picture) ?? 0) + 1)
+      reads++
+    }
+  }
+  const reading = reader()
+  for (let snapshot = 1; snapshot <= 200; snapshot++) {
+    const isOdd = snapshot % 2 === 1
+    for (let i = 0; i < 60; i++) {
+      const each = org.held.get(`c${i}`)
+      if (i < 50) org.change(`c${i}`, isOdd ? 'hold' : 'waiting')
+      else if (each) each.phase = isOdd ? 'hidden' : 'open'
+    }
+    for (let i = 0; i < 15; i++) {
+      if (isOdd) org.begin(`x${i}`, { state: 'hold' })
+      else org.held.delete(`x${i}`)
+    }
+    const writes = isOdd ? { inserted: 15, updated: 50, deleted: 10 } : { inserted: 10, updated: 50, deleted: 15 }
+    expect(await job.tick(never)).toMatchObject({ writes })
+  }
+  done.abort()
+  await reading
+  expect(reads).toBeGreaterThanOrEqual(1000)
+  // 60 waiting; or 50 of them on hold, the others gone and 15 new.
+  expect([...seen.keys()].sort()).toEqual(['60 waiting 0', '65 hold 15'])
+  expect(Math.min(...seen.values())).toBeGreaterThan(100)
+}, 120_000)

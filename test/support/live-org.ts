@@ -1,0 +1,238 @@
+/** An organization in memory, behind real HTTP, whose open conversations begin and end while it is being read. */
+import { createGenesysClient } from '../../src/genesys/client.ts'
+import type { GenesysClient } from '../../src/genesys/client.ts'
+import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
+import { createLiveJob, type LiveJob, type LiveSettings } from '../../src/jobs/live.ts'
+import { createLogger } from '../../src/log.ts'
+import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
+import { createTestDatabase } from './database.ts'
+import { json, startFakeServer, type ReceivedRequest } from './fake-server.ts'
+
+type Json = Record<string, unknown>
+
+/** A conversation as the organization has it. */
+export interface Held {
+  readonly id: string
+  readonly start: number
+  record: Json
+  /** Open, ended with open after-call work, ended, or not shown. */
+  phase: 'open' | 'acw' | 'ended' | 'hidden'
+}
+
+export interface LiveOrg extends AsyncDisposable {
+  readonly url: string
+  readonly warehouse: Warehouse
+  readonly databaseUrl: string
+  readonly client: GenesysClient
+  readonly held: Map<string, Held>
+  /** Requests to the API since the last reset, as `details 3`, `by-id 50`, `acw 1`, or their path. */
+  readonly requests: string[]
+  readonly log: readonly string[]
+  latencyMs: number
+  /** By how much time has jumped ahead for the jobs. */
+  aheadMs: number
+  /** Answers a request in the organization's place; true: it did. */
+  interfere: ((request: ReceivedRequest, what: string) => unknown) | null
+  /** A new conversation, now unless told. */
+  begin(id: string, fields?: { readonly start?: number; readonly state?: State; readonly queueId?: string }): Held
+  change(id: string, state: State): void
+  end(id: string): void
+  job(settings?: Partial<LiveSettings>): LiveJob
+  /** What is in genesys.live_conversations, id → state. */
+  table(): Promise<Record<string, string>>
+}
+
+export type State = 'ivr' | 'waiting' | 'interacting' | 'hold'
+
+const iso = (at: number): string => new Date(at).toISOString()
+
+/** Starts it, with a database of its own. */
+export async function startLiveOrg(options: { readonly requestsPerMinute?: number } = {}): Promise<LiveOrg> {
+  await using stack = new AsyncDisposableStack()
+  const held = new Map<string, Held>()
+  const requests: string[] = []
+  const log: string[] = []
+
+  const server = stack.use(
+    await startFakeServer(async (request) => {
+      const url = new URL(request.url, 'http://org')
+      if (url.pathname === '/oauth/token')
+        return json(request, { access_token: 'a', token_type: 'bearer', expires_in: 86_399 })
+      const query = url.pathname.endsWith('/details/query') ? (JSON.parse(request.body) as Query) : null
+      const ids = (url.searchParams.get('id') ?? '').split(',')
+      const what = query ? `${kindOf(query)} ${query.paging.pageNumber}` : nameOf(url, ids)
+      requests.push(what)
+      if (org.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, org.latencyMs))
+      if ((await org.interfere?.(request, what)) === true) return undefined
+      return json(request, answer(url, query, ids))
+    }),
+  )
+  const database = stack.use(await createTestDatabase())
+  const warehouse = stack.use(connect(database.url))
+  const logger = createLogger('debug', { write: (line: string) => log.push(line) } as unknown as NodeJS.WritableStream)
+  const client = createGenesysClient({
+    apiUrl: server.url,
+    loginUrl: server.url,
+    credentials: { clientId: 'id', clientSecret: 'secret' },
+    limiter: createRateLimiter({ requestsPerMinute: options.requestsPerMinute ?? Number.POSITIVE_INFINITY }),
+    logger,
+    backoff: { baseMs: 1, ceilingMs: 4 },
+    timeoutMs: 10_000,
+    proxyEnv: {},
+  })
+  stack.defer(() => client.close())
+
+  function answer(url: URL, query: Query | null, ids: readonly string[]): unknown {
+    if (query) {
+      const wanted = kindOf(query) === 'acw' ? 'acw' : 'open'
+      const [from = 0, to = 0] = query.interval.split('/').map((text) => Date.parse(text))
+      const found = [...held.values()].filter(
+        ({ phase, start }) => phase === wanted && start < to && start >= startOfDay(from),
+      )
+      const { pageSize, pageNumber } = query.paging
+      const page = found.slice((pageNumber - 1) * pageSize, pageNumber * pageSize)
+      return { ...(page.length > 0 && { conversations: page.map(({ record }) => record) }), totalHits: found.length }
+    }
+    if (url.pathname === '/api/v2/analytics/conversations/details')
+      return {
+        conversations: ids.flatMap((id) => {
+          const each = held.get(id)
+          return each && each.phase !== 'hidden' ? [each.record] : []
+        }),
+      }
+    if (url.pathname === '/api/v2/organizations/me') return { id: 'org-1', name: 'Test' }
+    if (url.pathname === '/api/v2/routing/queues') return { entities: [{ id: 'q1' }, { id: 'q2' }], pageCount: 1 }
+    if (url.pathname.endsWith('/queues/observations/query'))
+      return {
+        results: [
+          {
+            group: { queueId: 'q1' },
+            data: [
+              { metric: 'oOnQueueUsers', qualifier: 'IDLE', stats: { count: 2 } },
+              { metric: 'oOnQueueUsers', qualifier: 'INTERACTING', stats: { count: 3 } },
+              { metric: 'oOffQueueUsers', stats: { count: 7 } },
+            ],
+          },
+        ],
+      }
+    return {}
+  }
+
+  const resources = stack.move()
+  const org: LiveOrg = {
+    url: server.url,
+    warehouse,
+    databaseUrl: database.url,
+    client,
+    held,
+    requests,
+    log,
+    latencyMs: 0,
+    aheadMs: 0,
+    interfere: null,
+    begin(id, { start = Date.now(), state = 'waiting', queueId = 'q1' } = {}) {
+      const conversation: Held = { id, start, phase: 'open', record: recordOf(id, start, state, queueId) }
+      held.set(id, conversation)
+      return conversation
+    },
+    change(id, state) {
+      const each = held.get(id)
+      if (each) each.record = recordOf(id, each.start, state, 'q1')
+    },
+    end(id) {
+      const each = held.get(id)
+      if (!each) return
+      each.phase = 'ended'
+      each.record = { ...recordOf(id, each.start, 'interacting', 'q1', Date.now()), conversationEnd: iso(Date.now()) }
+    },
+    job: (settings = {}) =>
+      createLiveJob({
+        genesys: client,
+        warehouse,
+        logger,
+        elapsedMs: () => performance.now() + org.aheadMs,
+        live: {
+          source: 'analytics',
+          requestsPerMinute: 1_000_000,
+          retentionHours: 72,
+          historyFilter: {},
+          events: [],
+          ...settings,
+        },
+      }),
+    async table() {
+      const rows = await warehouse.db
+        .selectFrom('genesys.live_conversations')
+        .select(['conversation_id', 'state'])
+        .execute()
+      return Object.fromEntries(rows.map((row) => [row.conversation_id, row.state]))
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  }
+  return org
+}
+
+interface Query {
+  readonly interval: string
+  readonly paging: { readonly pageSize: number; readonly pageNumber: number }
+  readonly segmentFilters?: unknown
+}
+
+function kindOf(query: Query): 'acw' | 'details' {
+  return query.segmentFilters ? 'acw' : 'details'
+}
+
+function nameOf(url: URL, ids: readonly string[]): string {
+  return url.searchParams.has('id') ? `by-id ${ids.length}` : url.pathname
+}
+
+function startOfDay(at: number): number {
+  return Math.floor(at / 86_400_000) * 86_400_000
+}
+
+/** A record of the size of a real one: customer, menu, queue and agent. */
+function recordOf(id: string, start: number, state: State, queueId: string, end?: number): Json {
+  const segment = (type: string, from: number, to?: number, fields: Json = {}): Json => ({
+    conference: false,
+    segmentType: type,
+    segmentStart: iso(start + from),
+    ...(to !== undefined && { segmentEnd: iso(Math.max(start + from, Math.min(start + to, end ?? Infinity))) }),
+    ...fields,
+  })
+  const open = end === undefined ? undefined : end - start
+  const session = (name: string, segments: Json[]): Json => ({
+    sessionId: `${id}-${name}`,
+    mediaType: 'voice',
+    direction: 'inbound',
+    ani: 'tel:+15550100',
+    dnis: 'tel:+15550101',
+    provider: 'Edge',
+    segments,
+    metrics: [{ name: 'nConnected', value: 1, emitDate: iso(start) }],
+  })
+  const late = state !== 'ivr'
+  const answered = state === 'interacting' || state === 'hold'
+  return {
+    conversationId: id,
+    conversationStart: iso(start),
+    divisionIds: ['d1'],
+    originatingDirection: 'inbound',
+    participants: [
+      { participantId: `${id}-c`, purpose: 'customer', participantName: 'Jane Doe', sessions: [session('c', [segment('interact', 0, open)])] },
+      { participantId: `${id}-i`, purpose: 'ivr', sessions: [session('i', [segment('ivr', 1, late ? 2 : open)])] },
+      ...(late
+        ? [{ participantId: `${id}-q`, purpose: 'acd', sessions: [session('q', [segment('interact', 2, answered ? 3 : open, { queueId })])] }]
+        : []),
+      ...(answered
+        ? [
+            {
+              participantId: `${id}-a`,
+              purpose: 'agent',
+              userId: 'u1',
+              sessions: [session('a', [segment('alert', 2, 3, { queueId }), segment(state === 'hold' ? 'hold' : 'interact', 3, open, { queueId })])],
+            },
+          ]
+        : []),
+    ],
+  } // prettier-ignore
+}
