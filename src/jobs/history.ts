@@ -47,8 +47,8 @@ export interface HistorySummary {
   readonly counts: LoadCounts
 }
 
-/** Windows read at the same time, so that the limit is used up while one waits for its first page or its last batch. */
-const WINDOWS_AT_ONCE = 3
+/** Windows read at the same time, so that the limit is used up while some wait for their first page or their last batch. */
+const WINDOWS_AT_ONCE = 5
 /** Batches written at the same time: two connections keep Postgres busy while the next batch is encoded. */
 const BATCHES_AT_ONCE = 2
 
