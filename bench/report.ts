@@ -113,7 +113,8 @@ function memoryLines({ memory, load }: Measured): Line[] {
 function ceilingLines({ ceiling = [] }: Measured): Line[] {
   return ceiling.flatMap(({ latencyMs, share, densest, violations, requests }): Line[] => [
     [`our request limit used, answers after ${latencyMs / 1000} s`, percent(share), '≥ 95 %', `${requests} requests`],
-    ['  the most in any one window', percent(densest), '≤ 100 %', `${violations} refused by the simulator (aim 0)`],
+    ['  the most in any one window', percent(densest), '', 'as they arrived'],
+    ['  refused by the simulator', whole(violations), '0', 'its limit is a ninth above ours'],
   ])
 }
 

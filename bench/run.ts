@@ -145,7 +145,7 @@ async function measureMemory(): Promise<NonNullable<Measured['memory']>> {
 
 /** Use of the request limit at slow answers; the loads run side by side, since they mostly wait. */
 async function measureCeiling(): Promise<NonNullable<Measured['ceiling']>> {
-  const days = conversations / perDay
+  const days = Math.max(conversations, 12_000) / perDay
   say(`request limit: ${ceiling.requests} of ${serverLimit.requestsPerMinute} requests in ${ceilingWindowMs / 1000} s`)
   return Promise.all(latenciesMs.map((latencyMs) => useOfCeiling(latencyMs, days)))
 }
