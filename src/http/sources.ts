@@ -6,7 +6,7 @@ import type { Warehouse } from '../warehouse/connect.ts'
 import { toEtlError } from '../warehouse/database-error.ts'
 import { selectWallboard, type Wallboard } from '../warehouse/live-queries.ts'
 import { requireCurrentSchema } from '../warehouse/migrate.ts'
-import { createNames } from '../warehouse/names.ts'
+import { createNames, type Names } from '../warehouse/names.ts'
 import { remember } from './remember.ts'
 import type { RouteDependencies } from './routes.ts'
 import type { LiveView, ServiceStatus } from './service-status.ts'
@@ -22,19 +22,20 @@ export interface SourceOptions {
   readonly isLiveOn: boolean
   /** From this age on live data is stale. */
   readonly liveStaleSeconds: number
+  /** Viewers within this time see the same reading. */
+  readonly keepMs?: number
+  readonly names?: Names
 }
 
-/** Viewers within this time see the same reading. */
-const KEEP_MS = 1_500
 /** What takes longer is taken for no answer: a page that says so is worth more than one that waits. */
 const ANSWER_WITHIN_MS = 6_000
 
 /** The dependencies of the routes. Readings are shared between viewers, and never wait for a database that hangs. */
 export function createSources(options: SourceOptions): RouteDependencies {
-  const { logger, warehouse, metrics, isLiveOn, liveStaleSeconds } = options
-  const names = createNames(warehouse.db)
-  const readDocument = remember(() => told('reading the status', options.readStatus), KEEP_MS)
-  const readBoard = remember(() => told('reading the live tables', () => selectWallboard(warehouse.db)), KEEP_MS)
+  const { logger, warehouse, metrics, isLiveOn, liveStaleSeconds, keepMs = 1_500 } = options
+  const names = options.names ?? createNames(warehouse.db)
+  const readDocument = remember(() => told('reading the status', options.readStatus), keepMs)
+  const readBoard = remember(() => told('reading the live tables', () => selectWallboard(warehouse.db)), keepMs)
   let wasReadable = true
 
   async function status(): Promise<ServiceStatus> {
@@ -79,7 +80,7 @@ export function createSources(options: SourceOptions): RouteDependencies {
   }
 }
 
-function idsOf({ queues, agents }: Wallboard): Parameters<ReturnType<typeof createNames>['resolve']>[0] {
+function idsOf({ queues, agents }: Wallboard): Parameters<Names['resolve']>[0] {
   const ofAgents = agents.map(({ queueId }) => queueId).filter((id) => id !== null)
   return { queue: [...queues.map(({ queueId }) => queueId), ...ofAgents], user: agents.map(({ userId }) => userId) }
 }

@@ -1,6 +1,8 @@
 /** Fills a database with what a contact centre looks like from the pages: history, runs, live tables. */
-import { sql, type Kysely } from 'kysely'
-import type { Database } from '../../src/warehouse/database.ts'
+import { sql } from 'kysely'
+import type { Warehouse } from '../../src/warehouse/connect.ts'
+import { ensureLivePartitions } from '../../src/warehouse/live-partitions.ts'
+import { ensurePartitions } from '../../src/warehouse/partitions.ts'
 
 export const QUEUES = [
   ['queue-billing', 'Billing'],
@@ -30,17 +32,6 @@ const PEOPLE = [
 
 const minutesAgo = (now: Date, minutes: number): Date => new Date(+now - minutes * 60_000)
 
-/** Makes the partitions of the live tables that a snapshot at `at` needs. */
-async function ensureLivePartitions(db: Kysely<Database>, at: Date): Promise<void> {
-  const day = at.toISOString().slice(0, 10)
-  const next = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)
-  for (const table of ['live_snapshots', 'live_queues']) {
-    const partition = sql.table(`genesys.${table}_${day.replaceAll('-', '')}`)
-    await sql`create table if not exists ${partition} partition of ${sql.table(`genesys.${table}`)}
-      for values from (${sql.lit(day)}) to (${sql.lit(next)})`.execute(db)
-  }
-}
-
 export interface LiveRow {
   readonly id: string
   readonly state: string
@@ -52,13 +43,13 @@ export interface LiveRow {
 
 /** Writes a snapshot as the live job does: the conversations replaced, a row of the snapshot, a row a queue. */
 export async function writeSnapshot(
-  db: Kysely<Database>,
+  warehouse: Warehouse,
   at: Date,
   rows: readonly LiveRow[],
   options: { readonly users?: readonly [on: number, off: number] } = {},
 ): Promise<void> {
-  await ensureLivePartitions(db, at)
-  await db.transaction().execute(async (trx) => {
+  await ensureLivePartitions(warehouse, at)
+  await warehouse.db.transaction().execute(async (trx) => {
     await sql`delete from genesys.live_conversations`.execute(trx)
     for (const row of rows) {
       await sql`insert into genesys.live_conversations (conversation_id, conversation_start, media_type, direction, state,
@@ -82,27 +73,23 @@ export async function writeSnapshot(
 }
 
 /** A snapshot that failed. */
-export async function writeFailedSnapshot(db: Kysely<Database>, at: Date, error: string): Promise<void> {
-  await ensureLivePartitions(db, at)
+export async function writeFailedSnapshot(warehouse: Warehouse, at: Date, error: string): Promise<void> {
+  await ensureLivePartitions(warehouse, at)
   await sql`insert into genesys.live_snapshots (snapshot_at, source, duration_ms, requests, complete, error)
-    values (${at}, 'analytics', 60000, 3, false, ${error})`.execute(db)
+    values (${at}, 'analytics', 60000, 3, false, ${error})`.execute(warehouse.db)
 }
 
 /** Names as history knows them: a conversation with the queue's party and an agent. */
 export async function writeNames(
-  db: Kysely<Database>,
+  warehouse: Warehouse,
   at: Date,
   names: {
     readonly queues?: readonly (readonly [string, string])[]
     readonly users?: readonly (readonly [string, string])[]
   },
 ): Promise<void> {
-  const month = `${at.toISOString().slice(0, 7)}-01`
-  for (const table of ['conversations', 'participants', 'segments']) {
-    const partition = sql.table(`genesys.${table}_names`)
-    await sql`create table if not exists ${partition} partition of ${sql.table(`genesys.${table}`)}
-      for values from (${sql.lit(month)}) to (${sql.lit('2100-01-01')})`.execute(db)
-  }
+  const { db } = warehouse
+  await ensurePartitions(warehouse, { start: at, end: new Date(+at + 1) })
   let index = 0
   for (const [id, name] of names.queues ?? []) {
     index += 1
@@ -143,8 +130,9 @@ export function busyRows(now: Date): LiveRow[] {
 }
 
 /** A year's coverage up to yesterday with some scars, a few runs, four hours of snapshots, names. */
-export async function writeBusyCenter(db: Kysely<Database>, now: Date, days = 330): Promise<void> {
-  await writeNames(db, minutesAgo(now, 24 * 60), {
+export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 330): Promise<void> {
+  const { db } = warehouse
+  await writeNames(warehouse, minutesAgo(now, 24 * 60), {
     queues: QUEUES,
     users: PEOPLE.map((name, index) => [`user-${index}`, name]),
   })
@@ -175,7 +163,7 @@ export async function writeBusyCenter(db: Kysely<Database>, now: Date, days = 33
   }
   for (let minute = 239; minute >= 1; minute--) {
     const at = minutesAgo(now, minute)
-    await ensureLivePartitions(db, at)
+    await ensureLivePartitions(warehouse, at)
     const tide = 1 + Math.sin((240 - minute) / 38) * 0.6 + Math.sin(minute * 0.31) * 0.12
     await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete)
       values (${at}, 'analytics', 30, 1200, 4, true)`.execute(db)
@@ -183,5 +171,5 @@ export async function writeBusyCenter(db: Kysely<Database>, now: Date, days = 33
       db,
     )
   }
-  await writeSnapshot(db, minutesAgo(now, 0.2), busyRows(now), { users: [7, 2] })
+  await writeSnapshot(warehouse, minutesAgo(now, 0.2), busyRows(now), { users: [7, 2] })
 }

@@ -72,10 +72,10 @@ export function counting(since: Date | null, now: Date): Html {
   return markup`<time data-since="${since.toISOString()}" datetime="${since.toISOString()}">${clock((+now - +since) / 1000)}</time>`
 }
 
-/** The name of an id where one is known, else the beginning of the id, the whole of it as a tooltip. */
+/** The name of an id where one is known (in a direction of writing of its own), else the beginning of the id, the whole of it as a tooltip. */
 export function named(nameOf: NameOf, kind: NamedKind, id: string | null): Html {
   if (id === null) return nothing
   const name = nameOf(kind, id)
-  if (name !== undefined) return markup`<span title="${id}">${name}</span>`
-  return markup`<span class="id" title="${id}">${id.length > 12 ? `${id.slice(0, 8)}…` : id}</span>`
+  if (name !== undefined) return markup`<bdi title="${id}">${name}</bdi>`
+  return markup`<bdi class="id" title="${id}">${id.length > 12 ? `${id.slice(0, 8)}…` : id}</bdi>`
 }

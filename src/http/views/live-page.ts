@@ -9,7 +9,7 @@ import { trend } from './trend-view.ts'
 /** Who waits longer than this stands out. */
 export const LONG_WAIT_SECONDS = 120
 /** As many queues as fit on a wall; those in which nothing happens come last and are left out first. */
-const QUEUES_ON_A_WALL = 10
+const QUEUES_ON_A_WALL = 9
 const AGENTS_ON_A_WALL = 12
 
 const STATES: readonly (readonly [string, string])[] = [
@@ -32,7 +32,14 @@ export function livePage(view: LiveView): View {
   const isStale = snapshotAt !== null && (+now - +snapshotAt) / 1000 > staleSeconds
   // Of an old picture only its age goes on: who waited in it may be gone.
   const asOf = isStale ? snapshotAt : now
-  const parts = [part('picture', null, picture(view), markup`aria-label="Age of the picture"`)]
+  const parts = [
+    part(
+      'picture',
+      null,
+      markup`<h1 class="unseen">Wallboard</h1>${picture(view)}`,
+      markup`aria-label="Age of the picture"`,
+    ),
+  ]
   if (board && snapshotAt) {
     parts.push(
       part('totals', null, totals(view, board, asOf), markup`aria-label="Totals"`),

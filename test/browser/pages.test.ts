@@ -1,0 +1,254 @@
+import { sql } from 'kysely'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startHttpServer, type HttpServer } from '../../src/http/server.ts'
+import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
+import { createTestSources, TOKEN } from '../http/service.ts'
+import { busyRows, writeBusyCenter, writeNames, writeSnapshot } from '../support/busy-center.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { launchBrowser, noBrowser } from './chromium.ts'
+
+const HOSTILE = `"><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
+
+/** What a page did that it must not: errors, console messages, violations of its policy, requests elsewhere. */
+interface Watched extends AsyncDisposable {
+  readonly page: Page
+  readonly complaints: string[]
+}
+
+describe.skipIf(noBrowser)('in a real browser', () => {
+  let browser: Browser
+  let database: TestDatabase
+  let warehouse: Warehouse
+  let server: HttpServer
+
+  beforeAll(async () => {
+    browser = await launchBrowser()
+  })
+  afterAll(() => browser.close())
+
+  beforeEach(async () => {
+    database = await createTestDatabase()
+    warehouse = connect(database.url)
+    server = await startHttpServer({ host: '127.0.0.1', port: 0, ...createTestSources(warehouse) })
+  })
+  afterEach(async () => {
+    await server.close()
+    await warehouse.close()
+    await database.drop()
+  })
+
+  async function open(path: string, options: BrowserContextOptions = {}): Promise<Watched> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
+    const page = await context.newPage()
+    const complaints: string[] = []
+    page.on('pageerror', (error) => complaints.push(error.message))
+    page.on('console', (message) => complaints.push(message.text()))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(server.url)) complaints.push(`asked ${request.url()}`)
+    })
+    await page.goto(`${server.url}${path}`)
+    return { page, complaints, [Symbol.asyncDispose]: () => context.close() }
+  }
+
+  const rows = (waiting: number, at = new Date()) =>
+    Array.from({ length: waiting }, (_, index) => ({ id: `c${index}`, state: 'waiting', queueId: 'q1', since: at }))
+
+  const widthOverflow = (page: Page) =>
+    page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
+
+  const ground = (page: Page) => page.evaluate('getComputedStyle(document.body).backgroundColor')
+
+  test('status and wallboard render without a complaint, their clock running', async () => {
+    await writeBusyCenter(warehouse, new Date(), 60)
+    for (const path of ['/', '/live']) {
+      await using opened = await open(path)
+      const { page, complaints } = opened
+      await page.getByRole('main').waitFor()
+      await page.waitForFunction(`/\\d\\d:\\d\\d:\\d\\d UTC/.test(document.getElementById('clock').textContent)`)
+      expect(complaints).toEqual([])
+    }
+  })
+
+  test('the wallboard shows a new snapshot without being loaded again, and keeps what has not changed', async () => {
+    await writeSnapshot(warehouse, new Date(), rows(2))
+    await using opened = await open('/live')
+    const { page, complaints } = opened
+    const waiting = page.locator('.totals dd').first()
+    expect(await waiting.textContent()).toBe('2')
+    await page.evaluate(`window.loadedOnce = true; document.querySelector('.trend').marked = true`)
+    await writeSnapshot(warehouse, new Date(), rows(5))
+    await waiting.getByText('5', { exact: true }).waitFor()
+    expect(await page.evaluate('[window.loadedOnce, document.querySelector(".trend").marked]')).toEqual([true, true])
+    expect(complaints).toEqual([])
+  })
+
+  test('the wallboard grows its parts when the first snapshot comes', async () => {
+    await using opened = await open('/live')
+    await opened.page.locator('.banner').getByText('There is no picture yet').waitFor()
+    await writeSnapshot(warehouse, new Date(), rows(3))
+    await opened.page.locator('.queues td').getByText('3', { exact: true }).waitFor()
+  })
+
+  test('goes stale loudly by itself, though the server says nothing new, and recovers', async () => {
+    // fresh for two more seconds
+    await writeSnapshot(warehouse, new Date(Date.now() - 178_000), rows(1))
+    await using opened = await open('/live')
+    const { page } = opened
+    const banner = page.locator('.banner.stale')
+    await server.close()
+    await banner.waitFor({ state: 'visible' })
+    expect(await banner.textContent()).toMatch(/Stale: this picture is 3:0\d old/)
+    expect(await page.locator('main').getAttribute('data-stale')).toBe('yes')
+    expect(await page.locator('#told').textContent()).toBe('The picture is stale')
+    expect(Number(await page.evaluate(`getComputedStyle(document.querySelector('.queues')).opacity`))).toBeLessThan(0.6)
+    await page.locator('#offline').waitFor({ state: 'visible' })
+
+    const port = Number(new URL(server.url).port)
+    server = await startHttpServer({ host: '127.0.0.1', port, ...createTestSources(warehouse) })
+    await writeSnapshot(warehouse, new Date(), rows(4))
+    await banner.waitFor({ state: 'hidden' })
+    await page.locator('#offline').waitFor({ state: 'hidden' })
+    expect(await page.locator('main').getAttribute('data-stale')).toBe('no')
+  })
+
+  test('hostile names are text: no element, no script, no violation of the policy', async () => {
+    const now = new Date()
+    await writeNames(warehouse, new Date(+now - 60_000), { queues: [['q1', HOSTILE]], users: [['u1', HOSTILE]] })
+    await writeSnapshot(warehouse, now, [
+      { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
+      { id: 'c2', state: 'interacting', queueId: HOSTILE, userId: 'u1', since: now },
+    ])
+    await using opened = await open('/live')
+    const { page, complaints } = opened
+    await page.locator('.queues').getByText(HOSTILE).first().waitFor()
+    await page.locator('.agents').getByText(HOSTILE).first().waitFor()
+    // the part that the script puts in is as inert as the page that it came with
+    await writeSnapshot(warehouse, new Date(), [
+      { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
+      { id: 'c3', state: 'waiting', queueId: 'q1', since: now },
+    ])
+    await page.locator('.totals dd').first().getByText('2', { exact: true }).waitFor()
+    expect(await page.locator('img').count()).toBe(0)
+    expect(await page.title()).toBe('Wallboard · genesys-etl')
+    expect(complaints).toEqual([])
+  })
+
+  test('the policy stops what would slip through', async () => {
+    await using opened = await open('/')
+    const { page, complaints } = opened
+    await page.evaluate(
+      `document.getElementById('main').insertAdjacentHTML('beforeend', '<img src=x onerror="document.title=1"><p style="color:red">')`,
+    )
+    await expect.poll(() => complaints.join()).toContain('Content Security Policy')
+    expect(await page.title()).not.toBe('1')
+  })
+
+  test('the status page tells a failure by itself', async () => {
+    await using opened = await open('/')
+    const { page } = opened
+    await page.getByRole('heading', { level: 1 }).getByText('Catching up').waitFor()
+    await sql`insert into etl.runs (job, trigger, status, finished_at, error, hint)
+      values ('sync', 'cron', 'failed', now(), 'Genesys said 403', 'Grant the permission.')`.execute(warehouse.db)
+    await page.getByRole('heading', { level: 1 }).getByText('Something needs you').waitFor()
+    expect(await page.locator('#told').textContent()).toContain('sync has failed')
+    expect(await page.title()).toContain('Something needs you')
+    expect(await page.locator('.problem').first().textContent()).toContain('Grant the permission.')
+  })
+
+  test.each(['/', '/live'])('%s fits a phone, follows light and dark, and can be told which', async (path) => {
+    await writeBusyCenter(warehouse, new Date(), 120)
+    await writeNames(warehouse, new Date(Date.now() - 60_000), { users: [['user-1', 'W'.repeat(120)]] })
+    const viewport = { width: 360, height: 740 }
+    await using light = await open(path, { viewport, colorScheme: 'light' })
+    await using dark = await open(path, { viewport, colorScheme: 'dark' })
+    await using told = await open(`${path}?theme=dark`, { viewport, colorScheme: 'light' })
+    expect(await widthOverflow(light.page)).toBe(0)
+    expect(await ground(light.page)).not.toBe(await ground(dark.page))
+    expect(await ground(told.page)).toBe(await ground(dark.page))
+    expect([...light.complaints, ...dark.complaints, ...told.complaints]).toEqual([])
+  })
+
+  test('the wallboard fits a wall without scrolling', async () => {
+    const now = new Date()
+    await writeBusyCenter(warehouse, now, 3)
+    const many = Array.from({ length: 40 }, (_, index) => ({
+      id: `many-${index}`,
+      state: index % 2 === 0 ? 'waiting' : 'interacting',
+      queueId: `queue-${index}`,
+      userId: index % 2 === 0 ? null : `user-${index}`,
+      since: now,
+    }))
+    await writeSnapshot(warehouse, new Date(), [...busyRows(now), ...many])
+    await using opened = await open('/live', { viewport: { width: 1920, height: 1080 } })
+    const overflow = await opened.page.evaluate('document.documentElement.scrollHeight - innerHeight')
+    expect(overflow).toBe(0)
+    expect(await widthOverflow(opened.page)).toBe(0)
+  })
+
+  test('has landmarks, a heading, named tables and enough contrast of text', async () => {
+    await writeBusyCenter(warehouse, new Date(), 20)
+    for (const path of ['/', '/live']) {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await using opened = await open(path, { colorScheme })
+        const { page } = opened
+        for (const role of ['banner', 'main', 'contentinfo', 'navigation'] as const) {
+          expect(await page.getByRole(role).count(), role).toBe(1)
+        }
+        expect(await page.getByRole('heading', { level: 1 }).count()).toBe(1)
+        expect(await page.locator('table:not(:has(th[scope=col]))').count()).toBe(0)
+        expect(await page.evaluate(WEAKEST_CONTRAST)).toEqual([])
+      }
+    }
+  })
+
+  test('the password of Basic opens the page and its script', async () => {
+    const guarded = await startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      ...createTestSources(warehouse, { token: TOKEN }),
+    })
+    try {
+      const context = await browser.newContext({ httpCredentials: { username: 'me', password: TOKEN } })
+      const page = await context.newPage()
+      await page.goto(guarded.url)
+      await page.waitForFunction(`/UTC/.test(document.getElementById('clock').textContent)`)
+      await context.close()
+    } finally {
+      await guarded.close()
+    }
+  })
+})
+
+/** Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, 1.4.3), or 3 where they are large; runs in the page. */
+const WEAKEST_CONTRAST = `(() => {
+  const parse = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number)
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z
+  }
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const style = getComputedStyle(at)
+      if (style.backgroundImage !== 'none') return null
+      const [r, g, b, a = 1] = parse(style.backgroundColor)
+      if (a === 1) return [r, g, b]
+    }
+    return [255, 255, 255]
+  }
+  const weak = new Set()
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement
+    if (!walker.currentNode.data.trim() || !element.checkVisibility() || element.closest('.unseen, .skip, svg, [aria-hidden=true], .outside')) continue
+    const style = getComputedStyle(element)
+    const ground = behind(element)
+    if (!ground) continue
+    const [a, b] = [luminance(parse(style.color)), luminance(ground)].sort((x, y) => y - x)
+    const size = parseFloat(style.fontSize)
+    const needed = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5
+    const ratio = (a + 0.05) / (b + 0.05)
+    if (ratio < needed) weak.add(element.tagName + '.' + element.className + ' ' + ratio.toFixed(2) + ' ' + walker.currentNode.data.trim().slice(0, 20))
+  }
+  return [...weak]
+})()`

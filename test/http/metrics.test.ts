@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createMetrics } from '../../src/metrics.ts'
+import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
+import { loadBatch } from '../../src/warehouse/load.ts'
+import { ensurePartitions } from '../../src/warehouse/partitions.ts'
+import { createFileDatabase } from '../support/database.ts'
+import { writeBusyCenter } from '../support/busy-center.ts'
+import { createTestRoutes, jobState } from './service.ts'
+
+const database = await createFileDatabase()
+const metrics = createMetrics()
+let warehouse: Warehouse
+beforeAll(async () => {
+  warehouse = connect(database.url, { onLoaded: metrics.countLoad })
+  await writeBusyCenter(warehouse, new Date(), 10)
+})
+afterAll(() => warehouse.close())
+
+interface Sample {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** The text format of Prometheus, strictly: a line that is none fails. */
+function parse(text: string): Sample[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !/^# (HELP|TYPE) [a-z_\d]+ .+$/.test(line))
+    .map((line) => {
+      const [, name = '', labels = '', value = ''] = /^([a-z_\d]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
+      expect(name, line).not.toBe('')
+      // prom-client's spelling of NaN, which Prometheus reads
+      if (value !== 'Nan') expect(Number(value), line).not.toBeNaN()
+      const pairs = [...labels.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, key = '', text = '']) => [key, text])
+      return { name, labels: Object.fromEntries(pairs) as Record<string, string>, value: Number(value) }
+    })
+}
+
+async function scrape(
+  from: Warehouse = warehouse,
+): Promise<(name: string, labels?: Sample['labels']) => number | undefined> {
+  const jobs = [jobState('sync', { overlaps: 2 })]
+  const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, limit: 270 }
+  const answer = await createTestRoutes(from, { metrics, process: () => ({ jobs, budget }) }).request('/metrics')
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('Content-Type')).toMatch(/^text\/plain; version=0.0.4/)
+  const samples = parse(await answer.text())
+  return (name, labels = {}) =>
+    samples.find(
+      (sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+    )?.value
+}
+
+test('tell of requests, retries and the time that answers 429 cost', async () => {
+  metrics.genesysHooks.onRequest?.({ endpoint: 'details-query', statusClass: '2xx', durationMs: 800 })
+  metrics.genesysHooks.onRequest?.({ endpoint: 'details-query', statusClass: '429', durationMs: 20 })
+  metrics.genesysHooks.onRetry?.({ endpoint: 'details-query', reason: 'rate-limited', waitMs: 12_000 })
+  const value = await scrape()
+  expect(value('genesys_etl_requests_total', { endpoint: 'details-query', status_class: '429' })).toBe(1)
+  expect(value('genesys_etl_request_retries_total', { reason: 'rate-limited' })).toBe(1)
+  expect(value('genesys_etl_rate_limited_seconds_total', { endpoint: 'details-query' })).toBe(12)
+  expect(value('genesys_etl_request_duration_seconds_count', { endpoint: 'details-query' })).toBe(2)
+  expect(value('genesys_etl_request_budget_used', { for: 'live' })).toBe(22)
+  expect(value('genesys_etl_ticks_skipped', { job: 'sync' })).toBe(2)
+})
+
+test('count what became of loaded records, whoever loads them', async () => {
+  const start = new Date(Date.now() - 86_400_000)
+  const record = {
+    conversation: {
+      conversationId: 'c-1',
+      conversationStart: start.toISOString(),
+      participants: [{ purpose: 'customer' }],
+    },
+    fetchedAt: new Date().toISOString(),
+  }
+  await ensurePartitions(warehouse, { start, end: new Date() })
+  const options = { source: 'query', runId: null, deliversAttributes: false }
+  await loadBatch(warehouse, [record, { ...record, conversation: { nothing: true } }], options)
+  await loadBatch(warehouse, [{ ...record, fetchedAt: new Date(Date.now() + 1000).toISOString() }], options)
+  const value = await scrape()
+  expect(value('genesys_etl_rows_total', { table: 'conversations', outcome: 'inserted' })).toBe(1)
+  expect(value('genesys_etl_rows_total', { table: 'conversations', outcome: 'rejected' })).toBe(1)
+  expect(value('genesys_etl_rows_total', { table: 'conversations', outcome: 'unchanged' })).toBe(1)
+  expect(value('genesys_etl_rows_total', { table: 'participants', outcome: 'written' })).toBe(1)
+})
+
+test('tell of windows, lag, successes, the snapshot and open conversations', async () => {
+  const value = await scrape()
+  expect(value('genesys_etl_database_up')).toBe(1)
+  expect(value('genesys_etl_windows', { state: 'done' })).toBe(10)
+  expect(value('genesys_etl_watermark_lag_seconds', { stream: 'conversations' })).toBeLessThan(86_400)
+  expect(value('genesys_etl_last_success_timestamp_seconds', { job: 'sync' })).toBeGreaterThan(1.7e9)
+  expect(value('genesys_etl_live_snapshot_age_seconds')).toBeGreaterThan(0)
+  expect(value('genesys_etl_live_snapshot_duration_seconds')).toBeCloseTo(1.34)
+  expect(value('genesys_etl_live_conversations', { state: 'waiting' })).toBe(10)
+  expect(value('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0)
+})
+
+test('say nothing of what can’t be known while the database is away, instead of something old', async () => {
+  await scrape()
+  await using gone = connect('postgres://nobody@127.0.0.1:1/none')
+  const value = await scrape(gone)
+  expect(value('genesys_etl_database_up')).toBe(0)
+  expect(value('genesys_etl_live_snapshot_age_seconds')).toBeUndefined()
+  expect(value('genesys_etl_watermark_lag_seconds')).toBeUndefined()
+  expect(value('genesys_etl_requests_total')).toBeGreaterThan(0)
+})
+
+test('have no id as a label, and few series', async () => {
+  const text = await (await createTestRoutes(warehouse, { metrics }).request('/metrics')).text()
+  const samples = parse(text)
+  const ours = samples.filter(({ name }) => name.startsWith('genesys_etl_'))
+  const labels = new Set(ours.flatMap((sample) => Object.keys(sample.labels)))
+  expect([...labels].filter((label) => /(^|_)(id|user|queue|conversation|run)/.test(label))).toEqual([])
+  expect(ours.length).toBeLessThan(120)
+  expect(text).not.toMatch(/queue-billing|live-\d|user-\d/)
+})

@@ -1,0 +1,269 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
+import { createFileDatabase, createTestDatabase } from '../support/database.ts'
+import { writeBusyCenter, writeFailedSnapshot, writeNames, writeSnapshot } from '../support/busy-center.ts'
+import { createTestRoutes, jobState, TOKEN } from './service.ts'
+
+const HOSTILE = `"><img src=x onerror="alert(1)"><script>alert('x')</script>&amp;\u202e`
+
+const database = await createFileDatabase()
+let warehouse: Warehouse
+beforeAll(async () => {
+  warehouse = connect(database.url)
+  await writeBusyCenter(warehouse, new Date(), 40)
+})
+afterAll(() => warehouse.close())
+
+const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+
+describe('who may see what', () => {
+  const guarded = [
+    '/',
+    '/live',
+    '/?fragment',
+    '/metrics',
+    '/status.json',
+    '/assets/page.js',
+    '/assets/style.css',
+    '/none',
+  ]
+  const refused: [string, string | undefined][] = [
+    ['nothing', undefined],
+    ['a wrong Bearer', 'Bearer wrong'],
+    ['a beginning of the token', `Bearer ${TOKEN.slice(0, -1)}`],
+    ['more than the token', `Bearer ${TOKEN}x`],
+    ['the token as the user', basic(TOKEN, '')],
+    ['a wrong password', basic('admin', 'wrong')],
+    ['another scheme', `Digest ${TOKEN}`],
+    ['the bare token', TOKEN],
+    ['Basic without a colon', `Basic ${Buffer.from(TOKEN).toString('base64')}`],
+    ['Basic that is no base64', 'Basic ***'],
+  ]
+
+  test.each(refused)('%s opens nothing, and is asked for the password', async (_, header) => {
+    const routes = createTestRoutes(warehouse, { token: TOKEN })
+    for (const path of guarded) {
+      const answer = await routes.request(path, header === undefined ? {} : { headers: { Authorization: header } })
+      expect([path, answer.status]).toEqual([path, 401])
+      expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/)
+      expect(await answer.text()).not.toContain('queue')
+    }
+  })
+
+  test.each([
+    ['Bearer', `Bearer ${TOKEN}`],
+    ['bearer in small letters', `bearer ${TOKEN}`],
+    ['Basic with any user', basic('anyone', TOKEN)],
+    ['Basic without a user', basic('', TOKEN)],
+  ])('%s opens all', async (_, header) => {
+    const routes = createTestRoutes(warehouse, { token: TOKEN })
+    for (const path of guarded.slice(0, -1)) {
+      const answer = await routes.request(path, { headers: { Authorization: header } })
+      expect([path, answer.status]).toEqual([path, 200])
+    }
+    expect((await routes.request('/none', { headers: { Authorization: header } })).status).toBe(404)
+  })
+
+  test('a password may hold colons and letters of any script', async () => {
+    const token = 'pass:word:ünïcode-日本'
+    const routes = createTestRoutes(warehouse, { token })
+    expect((await routes.request('/', { headers: { Authorization: basic('me', token) } })).status).toBe(200)
+  })
+
+  test('the health checks need no token', async () => {
+    const routes = createTestRoutes(warehouse, { token: TOKEN })
+    expect((await routes.request('/healthz')).status).toBe(200)
+    expect((await routes.request('/readyz')).status).toBe(200)
+  })
+
+  test('without a token only loopback names are answered, so that a foreign name that leads here reads nothing', async () => {
+    const routes = createTestRoutes(warehouse)
+    for (const host of ['localhost', '127.0.0.1:8080', '[::1]:8080']) {
+      expect((await routes.request(`http://${host}/`)).status).toBe(200)
+    }
+    for (const host of ['rebound.example', '192.168.0.7', '127.0.0.1.rebound.example', 'localhost.example']) {
+      expect((await routes.request(`http://${host}/`)).status).toBe(421)
+    }
+  })
+})
+
+describe('every answer', () => {
+  test.each(['/', '/live', '/metrics', '/healthz', '/assets/page.js', '/none'])(
+    '%s carries the safe headers',
+    async (path) => {
+      const { headers } = await createTestRoutes(warehouse).request(path)
+      const policy = headers.get('Content-Security-Policy') ?? ''
+      expect(policy).toContain("default-src 'none'")
+      expect(policy).toContain("script-src 'self'")
+      expect(policy).toContain("frame-ancestors 'none'")
+      expect(policy).not.toMatch(/unsafe|\*|data:/)
+      expect(headers.get('X-Content-Type-Options')).toBe('nosniff')
+      expect(headers.get('Referrer-Policy')).toBe('no-referrer')
+      expect(headers.get('Cache-Control')).toMatch(/^no-/)
+    },
+  )
+
+  test('an asset that has not changed is not sent again', async () => {
+    const routes = createTestRoutes(warehouse)
+    const first = await routes.request('/assets/style.css')
+    const again = await routes.request('/assets/style.css', {
+      headers: { 'If-None-Match': first.headers.get('ETag') ?? '' },
+    })
+    expect(again.status).toBe(304)
+    expect(await again.text()).toBe('')
+  })
+
+  test('pages hold nothing inline and nothing from elsewhere', async () => {
+    const routes = createTestRoutes(warehouse)
+    for (const path of ['/', '/live']) {
+      const page = await (await routes.request(path)).text()
+      expect(page).not.toMatch(/<style|style=|\son\w+=|javascript:|https?:\/\//)
+      expect(page.match(/<script/g)).toHaveLength(1)
+    }
+  })
+})
+
+describe('the status page', () => {
+  test('says that all is well, with coverage, jobs, budget and runs', async () => {
+    const page = await (await createTestRoutes(warehouse).request('/')).text()
+    expect(page).toContain('All is well')
+    expect(page).toContain('141 of 270 a minute')
+    expect(page).toMatch(/title="\d{4}-\d{2}-\d{2}: loaded, [\d,]+ conversations"/)
+    expect(page).toContain('84,210')
+    expect(page).toContain('<th scope="row">intraday</th>')
+  })
+
+  test('names what failed, what to do and when it is tried again', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    await sql`insert into etl.runs (job, trigger, status, finished_at, error_code, error, hint)
+      values ('sync', 'cron', 'failed', now(), 'GENESYS_FORBIDDEN', 'Genesys said 403', 'Grant the permission Analytics.')`.execute(
+      other.db,
+    )
+    const failure = {
+      at: new Date(),
+      code: 'GENESYS_FORBIDDEN',
+      kind: 'fatal',
+      message: 'Genesys said 403',
+      hint: null,
+    } as const
+    const budget = null
+    const jobs = [jobState('sync', { failure, retryAt: new Date(Date.now() + 300_000) })]
+    const page = await (await createTestRoutes(other, { process: () => ({ jobs, budget }) }).request('/')).text()
+    expect(page).toContain('Something needs you')
+    expect(page).toContain('Grant the permission Analytics.')
+    expect(page).toContain('again in')
+  })
+
+  test('without a database says so with 503, and what the scheduler still knows', async () => {
+    await using gone = connect('postgres://nobody:secret-password@127.0.0.1:1/none')
+    const failure = {
+      at: new Date(),
+      code: 'X',
+      kind: 'retryable',
+      message: 'the connection broke',
+      hint: null,
+    } as const
+    const routes = createTestRoutes(gone, { process: () => ({ jobs: [jobState('sync', { failure })], budget: null }) })
+    const answer = await routes.request('/')
+    const page = await answer.text()
+    expect(answer.status).toBe(503)
+    expect(page).toContain('The database does not answer')
+    expect(page).toContain('the connection broke')
+    expect(page).not.toContain('secret-password')
+    expect((await routes.request('/live')).status).toBe(503)
+    expect((await routes.request('/status.json')).status).toBe(503)
+    expect((await routes.request('/healthz')).status).toBe(200)
+    const ready = await routes.request('/readyz')
+    expect(ready.status).toBe(503)
+    expect(await ready.text()).toMatch(/^not ready: .*ECONNREFUSED/)
+  })
+})
+
+test('/readyz is 503 with what to run while the schema is behind', async () => {
+  await using empty = await createTestDatabase({ empty: true })
+  await using other = connect(empty.url)
+  const answer = await createTestRoutes(other).request('/readyz')
+  expect(answer.status).toBe(503)
+  expect(await answer.text()).toContain('npm run etl -- migrate')
+})
+
+test('/status.json has the state, the next runs and the schedule', async () => {
+  const body = (await (await createTestRoutes(warehouse).request('/status.json')).json()) as Record<string, unknown>
+  expect(body).toMatchObject({
+    state: 'ok',
+    problems: [],
+    nextRuns: { sync: expect.any(String) },
+    live: { isStale: false },
+  })
+})
+
+describe('the wallboard', () => {
+  test('shows queues by name, who waits longest first, states, agents and the trend', async () => {
+    const page = await (await createTestRoutes(warehouse).request('/live')).text()
+    const order = ['Billing', 'Technical support', 'Web chat'].map((name) => page.indexOf(`>${name}</bdi>`))
+    expect(order.every((position) => position > 0)).toBe(true)
+    expect(order.toSorted((a, b) => a - b)).toEqual(order)
+    expect(page).toContain('Ines Duarte')
+    expect(page).toMatch(/<path class="waiting-line" d="M/)
+    expect(page).toMatch(/<b>10<\/b> waiting/)
+    expect(page).toContain('data-stale="no"')
+    expect(page).toMatch(/7<span class="quiet wide"> of 9/)
+  })
+
+  test('is loud when its picture is old, says why, and counts no wait on', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    const at = new Date(Date.now() - 600_000)
+    const since = new Date(+at - 30_000)
+    await writeSnapshot(other, at, [{ id: 'c1', state: 'waiting', queueId: 'q1', since }])
+    await writeFailedSnapshot(other, new Date(Date.now() - 5_000), 'Genesys does not answer (503)')
+    const page = await (await createTestRoutes(other).request('/live')).text()
+    expect(page).toContain('data-stale="yes"')
+    expect(page).toMatch(/<p class="banner stale" >.*Stale: this picture is .*10:0\d.* old/)
+    expect(page).toContain('Genesys does not answer (503)')
+    expect(page).toMatch(/<dt>Longest wait<\/dt><dd><time[^>]*>0:30<\/time>/)
+  })
+
+  test('says when there is no picture yet, and when live is off', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    expect(await (await createTestRoutes(other).request('/live')).text()).toContain('There is no picture yet')
+    expect(await (await createTestRoutes(other, { isLiveOn: false }).request('/live')).text()).toContain('Live is off')
+  })
+
+  test('calls no e-mail a long wait', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    const now = new Date()
+    const since = new Date(+now - 86_400_000)
+    await writeSnapshot(other, now, [{ id: 'c1', state: 'waiting', queueId: 'q1', mediaType: 'email', since }])
+    const page = await (await createTestRoutes(other).request('/live')).text()
+    expect(page).toContain('24:00:0')
+    expect(page).not.toContain('class="trouble"')
+  })
+
+  test('shows hostile names as the text that they are, in attributes too', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    const now = new Date()
+    await writeNames(other, new Date(+now - 60_000), { queues: [['q1', HOSTILE]], users: [[HOSTILE, HOSTILE]] })
+    await writeSnapshot(other, now, [
+      { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
+      { id: 'c2', state: 'interacting', queueId: HOSTILE, userId: HOSTILE, mediaType: HOSTILE, since: now },
+    ])
+    await sql`insert into etl.runs (job, trigger, status, finished_at, error, hint) values (${HOSTILE}, 'cron', 'failed', now(), ${HOSTILE}, ${HOSTILE})`.execute(
+      other.db,
+    )
+    const routes = createTestRoutes(other)
+    for (const path of ['/live', '/', '/?theme=%22%3E%3Cscript%3E']) {
+      const page = await (await routes.request(path)).text()
+      expect(page).not.toContain('<img')
+      expect(page.match(/<script/g)).toHaveLength(1)
+      expect(page).not.toContain('onerror="')
+    }
+    const live = await (await routes.request('/live')).text()
+    expect(live).toContain('&lt;img src=x onerror=&quot;alert(1)&quot;&gt;')
+  })
+})

@@ -1,0 +1,46 @@
+import { createMetrics, type Metrics, type ProcessState } from '../../src/metrics.ts'
+import { createRoutes, type RouteDependencies } from '../../src/http/routes.ts'
+import { createSources } from '../../src/http/sources.ts'
+import { readStatus } from '../../src/jobs/read-status.ts'
+import { createLogger } from '../../src/log.ts'
+import { createNames } from '../../src/warehouse/names.ts'
+import type { JobState } from '../../src/schedule.ts'
+import type { Warehouse } from '../../src/warehouse/connect.ts'
+
+export const TOKEN = 'a-token-of-some-length'
+export const history = { filter: {}, lookbackDays: 7, start: null }
+
+export function jobState(name: string, state: Partial<JobState> = {}): JobState {
+  const nextRun = new Date(Date.now() + 60_000)
+  return { name, running: false, nextRun, retryAt: null, overlaps: 0, failure: null, intervalMs: 60_000, ...state }
+}
+
+/** The service's sources over a database, with a process that runs as told. */
+export function createTestSources(
+  warehouse: Warehouse,
+  options: {
+    readonly token?: string | null
+    readonly isLiveOn?: boolean
+    readonly metrics?: Metrics
+    readonly process?: () => ProcessState
+  } = {},
+): RouteDependencies {
+  const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, limit: 270 }
+  return createSources({
+    logger: createLogger('silent'),
+    token: options.token ?? null,
+    warehouse,
+    metrics: options.metrics ?? createMetrics(),
+    readStatus: () => readStatus(warehouse, history),
+    process: options.process ?? (() => ({ jobs: [jobState('sync'), jobState('intraday'), jobState('live')], budget })),
+    isLiveOn: options.isLiveOn ?? true,
+    liveStaleSeconds: 180,
+    keepMs: 0,
+    names: createNames(warehouse.db, { keepMs: 0 }),
+  })
+}
+
+/** Asks the routes without a socket. */
+export function createTestRoutes(...parameters: Parameters<typeof createTestSources>) {
+  return createRoutes(createTestSources(...parameters))
+}
