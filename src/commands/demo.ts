@@ -10,7 +10,7 @@ import { runService } from './serve.ts'
 import { printLiveFigures, takeSnapshot } from './snapshot.ts'
 
 const DAYS = 7
-const CONVERSATIONS_A_DAY = 400
+const CONVERSATIONS_A_DAY = 1000
 
 /**
  * `demo`: a simulated org, a Postgres of its own, the history of a week, and then the service. It reads nothing from the

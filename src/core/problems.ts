@@ -140,7 +140,7 @@ function rejectedProblem(records: number): Problem[] {
       severity: 'notice',
       title: `${count(records, 'record')} could not be loaded and ${records === 1 ? 'is' : 'are'} kept`,
       detail: null,
-      hint: 'See etl.rejected_records; after a fix: npm run etl -- replay',
+      hint: 'See etl.rejected_records: the raw record and the reason are there; one that Genesys mends later is loaded by itself.',
       since: null,
     },
   ]

@@ -239,6 +239,6 @@ function rejectedTable({ rejectedReasons }: StatusDocument, now: Date): Html {
     'Rejected records',
     markup`<table><thead><tr><th scope="col">Why</th><th scope="col" class="right">Records</th><th scope="col" class="right">Last</th></tr></thead>
 <tbody>${rejectedReasons.map(({ reason, records, lastAt }) => markup`<tr><th scope="row">${reason}</th><td class="right">${number(records)}</td><td class="right">${time(lastAt, now)}</td></tr>`)}</tbody></table>
-<p class="quiet">They are in etl.rejected_records. After a fix: npm run etl -- replay</p>`,
+<p class="quiet">They are in etl.rejected_records, with their raw JSON and the reason.</p>`,
   )
 }
