@@ -177,6 +177,7 @@ test('an answer that is empty by mistake empties nothing: what is missing is ask
   org.interfere = (request, what) => what === 'details 1' && (json(request, { totalHits: 0 }), true)
   expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
   expect(Object.keys(await org.table())).toHaveLength(120)
+  expect(org.requests.filter((what) => what.startsWith('by-id'))).toEqual(['by-id 50', 'by-id 50', 'by-id 20'])
   // A role that has lost its divisions sees nothing, by id neither.
   for (const each of org.held.values()) each.phase = 'hidden'
   org.interfere = null
