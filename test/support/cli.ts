@@ -3,8 +3,11 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import type { Simulator } from '../../src/simulator/server.ts'
+
+// a process takes a second or two to start, and much longer on a busy machine
+vi.setConfig({ testTimeout: 180_000 })
 
 const program = path.join(import.meta.dirname, '..', '..', 'bin', 'genesys-etl.mjs')
 

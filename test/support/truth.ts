@@ -270,3 +270,15 @@ function firstSegmentStart(record: JsonObject): number | null {
   )
   return starts.length > 0 ? Math.min(...starts) : null
 }
+
+/** Copies a conversation's own row to another start, as no correct load ever leaves it; `shift`: an interval of Postgres. */
+export async function insertTwin(warehouse: Warehouse, id: string, shift: string): Promise<void> {
+  const { rows } = await sql<{ columns: string }>`
+    select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
+    where attrelid = 'genesys.conversations'::regclass and attnum > 0 and not attisdropped
+      and attname <> 'conversation_start'`.execute(warehouse.db)
+  const columns = sql.raw(rows[0]?.columns ?? '')
+  await sql`insert into genesys.conversations (conversation_start, ${columns})
+    select conversation_start + ${shift}::interval, ${columns} from genesys.conversations
+    where conversation_id = ${id}`.execute(warehouse.db)
+}

@@ -1,0 +1,145 @@
+import { expect, test } from 'vitest'
+import type { DriftRule } from '../../src/simulator/changes.ts'
+import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
+
+const day = '2025-06-11'
+const interval = `${day}T00:00:00.000Z/2025-06-12T00:00:00.000Z`
+const oneDay = { start: new Date(`${day}T00:00:00Z`), end: new Date('2025-06-12T00:00:00Z') }
+/** Pages one after the other, so that a drift after the n-th request has the same effect in every run. */
+const inOrder = { settings: { concurrency: 1 } }
+
+/** What the organization had of the day at any time. */
+function idsOf(it: TestOrg): string[] {
+  return it.org.truth(day).flatMap(({ conversationId: id }) => (typeof id === 'string' ? [id] : []))
+}
+
+// the first request is the estimate, the second page 1, and so on: 4 pages
+const slipping: readonly [string, DriftRule][] = [
+  ['a removal before our position after page 1, back later', { after: 2, removeBefore: 3, restoreAfter: 2 }],
+  ['a removal before our position after page 2, back later', { after: 3, removeBefore: 3, restoreAfter: 3 }],
+  ['an insertion before our position after page 1', { after: 2, insertBefore: 5 }],
+  ['an insertion before our position after page 3', { after: 4, insertBefore: 101 }],
+  ['an insertion behind us after page 1', { after: 2, insertAfter: 120 }],
+  ['an insertion between the estimate and page 1', { after: 1, insertBefore: 50 }],
+]
+
+test.each(slipping)('is whole in the end after %s', async (_name, rule) => {
+  await using it = await startTestOrg({ days: 2, perDay: 320 })
+  const before = idsOf(it)
+  it.org.control.changes.drift({ interval, ...rule })
+  const first = await it.backfill(oneDay, inOrder)
+  expect(first.windows.failed).toBe(0)
+  if (first.windows.unstable > 0) {
+    // more reads than a run makes are left to the next one
+    await it.backfill(oneDay, { ...inOrder, reload: true })
+  }
+  expect(idsOf(it).length).toBeGreaterThanOrEqual(before.length)
+  expect(await it.doneDays()).toEqual([day])
+  await it.expectEqual(oneDay)
+})
+
+test('keeps what is gone for good after it was seen, and has all that is there', async () => {
+  await using it = await startTestOrg({ days: 2, perDay: 320, nastyShare: 0 })
+  const before = idsOf(it)
+  it.org.control.changes.drift({ interval, after: 2, removeBefore: 4 })
+  await it.backfill(oneDay, inOrder)
+  const after = new Set(idsOf(it))
+  const gone = before.filter((id) => !after.has(id))
+  expect(gone.length).toBeGreaterThan(0)
+  expect(await it.doneDays()).toEqual([day])
+  await it.expectEqual(oneDay, { gone })
+})
+
+test.each<[string, DriftRule]>([
+  ['seen ones vanish where new ones appear', { after: 3, insertBefore: 2, removeBefore: 2 }],
+  [
+    'the last ones that we have not seen yet slip onto a page that we have',
+    { after: 3, removeBefore: 3, insertAfter: 3 },
+  ],
+])('has with the next read what no read can tell, since changes cancel out: %s', async (_name, rule) => {
+  await using it = await startTestOrg({ days: 2, perDay: 320, nastyShare: 0 })
+  const before = idsOf(it)
+  it.org.control.changes.drift({ interval, ...rule })
+  await it.backfill(oneDay, inOrder)
+  // every page had the same totalHits, and there were as many conversations: the lookback reads the day again anyway
+  await it.backfill(oneDay, { ...inOrder, reload: true })
+  const after = new Set(idsOf(it))
+  await it.expectEqual(oneDay, { gone: before.filter((id) => !after.has(id)) })
+})
+
+test('is not marked done while every read brings new conversations, and is loaded all the same', async () => {
+  await using it = await startTestOrg({ days: 2, perDay: 320 })
+  for (const after of [3, 6, 9, 12, 15, 18]) it.org.control.changes.drift({ interval, after, insertBefore: 7 })
+  const { windows } = await it.backfill(oneDay, inOrder)
+  expect(windows).toMatchObject({ planned: 1, unstable: 1, done: 0 })
+  expect(await it.windows()).toMatchObject([{ status: 'unstable', attempts: 1 }])
+
+  it.org.control.changes.clearDrift()
+  // it rests: the same command again finds nothing that is owed yet
+  expect((await it.backfill(oneDay, inOrder)).windows.planned).toBe(0)
+  await it.backfill(oneDay, { ...inOrder, reload: true })
+  expect(await it.doneDays()).toEqual([day])
+  await it.expectEqual(oneDay)
+})
+
+test.each([
+  ['totalHits that is too high for good', { totalHitsOffset: 3 }],
+  ['totalHits that is too low for good', { totalHitsOffset: -3 }],
+  ['totalHits that is off by more than a page', { totalHitsOffset: -130 }],
+  ['totalHits that drifts from page to page', { totalHitsJitter: 4 }],
+  ['records repeated across pages', { duplicateShare: 0.1 }],
+  ['repeated records and drifting totals', { duplicateShare: 0.05, totalHitsJitter: 3 }],
+])('is whole and done with %s', async (_name, noise) => {
+  await using it = await startTestOrg()
+  it.org.control.set(noise)
+  const { windows } = await it.backfill()
+  expect(windows).toMatchObject({ planned: 3, done: 3 })
+  await it.expectEqual()
+})
+
+test('reads days of 0, 1, 99, 100 and 101 conversations', async () => {
+  const counts = [0, 1, 99, 100, 101]
+  await using it = await startTestOrg({ days: 0, perDay: 0 })
+  for (const [index, count] of counts.entries()) {
+    const start = Date.UTC(2025, 5, 3 + index, 8)
+    for (let number = 0; number < count; number++) it.org.control.changes.begin('inboundCall', start + number * 1000)
+  }
+  const range = { start: new Date('2025-06-03'), end: new Date('2025-06-08') }
+  const summary = await it.backfill(range)
+  expect(summary.windows.done).toBe(5)
+  expect(summary.counts.inserted).toBe(301)
+  await it.expectEqual(range)
+})
+
+test.each(['day', 'overlap'] as const)('splits a large day when intervals select by %s', async (intervalReading) => {
+  await using it = await startTestOrg({ intervalReading, days: 2, perDay: 300, paginationLimit: 200 })
+  const { windows } = await it.backfill(oneDay, { settings: { limits: { wholeUpTo: 150, deepest: 200 } } })
+  expect(windows).toMatchObject({ planned: 1, done: 1 })
+  await it.expectEqual(oneDay)
+})
+
+test('fails a day that nothing splits with its reason, and loads the others', async () => {
+  await using it = await startTestOrg({ perDay: 30, paginationLimit: 200 })
+  const [model] = it.org.truth('2025-06-12')
+  const like = { ...model, participants: [], evaluations: [], surveys: [], resolutions: [] }
+  for (let number = 0; number < 230; number++) {
+    const conversationStart = new Date(Date.parse(`${day}T10:00:00.000Z`) + number).toISOString()
+    const conversationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
+    it.org.control.changes.add({
+      ...like,
+      conversationId,
+      conversationStart,
+      divisionIds: ['d'],
+      originatingDirection: 'inbound',
+    })
+  }
+  const settings = { limits: { wholeUpTo: 100, deepest: 200 } }
+  await expect(it.backfill(threeDays, { settings })).rejects.toMatchObject({
+    code: 'GENESYS_WINDOW_TOO_LARGE',
+    kind: 'fatal',
+  })
+  expect(await it.doneDays()).toEqual(['2025-06-10', '2025-06-12'])
+  expect(await it.windows()).toContainEqual(
+    expect.objectContaining({ status: 'failed', errorCode: 'GENESYS_WINDOW_TOO_LARGE' }),
+  )
+})
