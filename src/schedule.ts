@@ -1,7 +1,8 @@
 /**
  * node-cron wakes jobs; the ledger decides what they do. A tick that comes while its job is still running is skipped and
- * counted. A tick that was missed while the service was down is made up at start. A run that failed for a reason that
- * passes is tried again before the next tick. One job's failure concerns no other.
+ * counted. A tick that was missed is made up, be it that the service was down, that the process stood still, or that the clock
+ * of the machine jumped over it. A run that failed for a reason that passes is tried again before the next tick. One job's
+ * failure concerns no other.
  */
 import { createTask, setLogger, type ScheduledTask } from 'node-cron'
 import { EtlError, Interrupted, type ErrorKind } from './errors.ts'
@@ -19,7 +20,7 @@ export interface ScheduledJob {
 }
 
 /** How a run ended badly, as far as a reader of the status needs it. */
-export interface JobFailure {
+interface JobFailure {
   readonly at: Date
   readonly code: string
   /** `bug`: an error that the pipeline does not expect. */
@@ -69,6 +70,9 @@ const LONGEST_RETRY_MS = 60 * MINUTE
 /** Not even at a named time sooner than this: clocks differ. */
 const SHORTEST_RETRY_MS = 10_000
 const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** The clock of the machine is compared so often with one that can't be set; what differs by more than this is a jump. */
+const CLOCK_LOOK_MS = 5_000
+const CLOCK_JUMP_MS = 2_000
 
 /** A job with what has become of it. */
 interface Entry {
@@ -112,6 +116,22 @@ export async function startScheduler(jobs: readonly ScheduledJob[], options: Sch
     dropRetry(entry)
     entry.retries = 0
     start(entry)
+  }
+
+  async function setAnew({ job, task }: Entry): Promise<void> {
+    try {
+      await task.stop()
+      if (!signal.aborted) await task.start()
+    } catch (error) {
+      logger.error({ job: job.name, err: error }, 'the schedule of the job could not be set anew: restart the service')
+    }
+  }
+
+  /** Of several missed ticks the first is made up; that its run is under way at the next is no overlap. */
+  function makeUp(entry: Entry): void {
+    if (entry.current || signal.aborted) return
+    logger.warn({ job: entry.job.name }, 'a tick was missed, the process stood still or the clock jumped; made up now')
+    tick(entry)
   }
 
   function start(entry: Entry): void {
@@ -163,7 +183,19 @@ export async function startScheduler(jobs: readonly ScheduledJob[], options: Sch
       start(entry)
     }
   }
-  for (const { task } of entries) await task.start()
+  for (const entry of entries) {
+    entry.task.on('execution:missed', () => makeUp(entry))
+    await entry.task.start()
+  }
+  const unwatch = onClockJump(now, (jumpedMs, from) => {
+    logger.warn({ jumpedMs: Math.round(jumpedMs) }, 'the clock of this machine has jumped; the schedule follows it')
+    for (const entry of entries) {
+      // its timer was set by the old time
+      void setAnew(entry)
+      if (jumpedMs > 0 && missedTick(entry.job.cron, timezone, from, now())) makeUp(entry)
+    }
+  })
+  signal.addEventListener('abort', unwatch, { once: true })
 
   const nextRun = ({ task, retry }: Entry): Date | null => retry?.at ?? task.getNextRun()
   return {
@@ -183,6 +215,7 @@ export async function startScheduler(jobs: readonly ScheduledJob[], options: Sch
         intervalMs: intervalOf(entry.task),
       })),
     async stop() {
+      unwatch()
       entries.forEach(dropRetry)
       for (const { task } of entries) await task.destroy()
       await Promise.all(entries.map(({ current }) => current ?? Promise.resolve()))
@@ -190,6 +223,22 @@ export async function startScheduler(jobs: readonly ScheduledJob[], options: Sch
       entries.forEach(dropRetry)
     },
   }
+}
+
+/**
+ * Tells by how much the clock `now` has jumped (back: less than 0), and where it stood at the last look before. A machine that
+ * was suspended jumps ahead.
+ * @returns what ends it
+ */
+function onClockJump(now: () => Date, told: (jumpedMs: number, from: Date) => void): () => void {
+  let seen = { at: now(), steady: performance.now() }
+  const timer = setInterval(() => {
+    const { at: from, steady } = seen
+    seen = { at: now(), steady: performance.now() }
+    const jumpedMs = +seen.at - +from - (seen.steady - steady)
+    if (Math.abs(jumpedMs) >= CLOCK_JUMP_MS) told(jumpedMs, from)
+  }, CLOCK_LOOK_MS)
+  return () => clearInterval(timer)
 }
 
 function dropRetry(entry: Entry): void {
