@@ -152,7 +152,7 @@ export function time(value: JsonValue | undefined): string | null {
 }
 
 /** The texts of a list, or null where there are none. */
-export function texts(value: JsonValue | undefined): string[] | null {
+function texts(value: JsonValue | undefined): string[] | null {
   const list = Array.isArray(value) ? value.filter(isText).map(storableText) : []
   return list.length > 0 ? list : null
 }

@@ -88,7 +88,7 @@ interface MetaTable {
 }
 
 /** genesys.live_conversations: what is open as of the latest complete snapshot. */
-export interface LiveConversationsTable {
+interface LiveConversationsTable {
   conversation_id: string
   conversation_start: Instant
   media_type: string | null
@@ -109,7 +109,7 @@ export interface LiveConversationsTable {
 }
 
 /** genesys.live_snapshots: one row a snapshot, failed ones included. */
-export interface LiveSnapshotsTable {
+interface LiveSnapshotsTable {
   snapshot_at: Instant
   source: string
   conversations: number | null
@@ -122,7 +122,7 @@ export interface LiveSnapshotsTable {
 }
 
 /** genesys.live_queues: what each snapshot counted, by queue and media type. */
-export interface LiveQueuesTable {
+interface LiveQueuesTable {
   snapshot_at: Instant
   queue_id: string
   media_type: string
@@ -137,7 +137,7 @@ export interface LiveQueuesTable {
 }
 
 /** etl.webhook_outbox: what is to be told to WEBHOOK_URL. */
-export interface WebhookOutboxTable {
+interface WebhookOutboxTable {
   id: GeneratedAlways<number>
   message_id: string
   conversation_id: string

@@ -1,5 +1,6 @@
 /** The live tables: read as the snapshot before, written as the next one in a single transaction. */
 import { sql, type Kysely, type Transaction } from 'kysely'
+import type { QueueCounts } from '../core/live-queues.ts'
 import type { LiveConversation } from '../core/live-state.ts'
 import { fromPostgres } from '../core/timestamps.ts'
 import type { Warehouse } from './connect.ts'
@@ -13,20 +14,6 @@ export interface StoredSnapshot {
   /** null: there has been none. */
   readonly at: Date | null
   readonly conversations: ReadonlyMap<string, LiveConversation>
-}
-
-/** What one queue and medium counted. */
-export interface LiveQueueCounts {
-  readonly queueId: string
-  readonly mediaType: string
-  readonly waiting: number
-  readonly alerting: number
-  readonly interacting: number
-  readonly hold: number
-  readonly acw: number
-  readonly longestWaitSeconds: number | null
-  readonly onQueueUsers: number | null
-  readonly offQueueUsers: number | null
 }
 
 export interface SnapshotFacts {
@@ -48,7 +35,7 @@ export interface NewSnapshot extends SnapshotFacts {
   readonly conversations: number
   /** How many have ended and were loaded. */
   readonly ended: number
-  readonly queues: readonly LiveQueueCounts[]
+  readonly queues: readonly QueueCounts[]
   readonly messages: readonly OutboxMessage[]
 }
 

@@ -95,11 +95,3 @@ export async function pruneMessages(db: Kysely<Database>, hours: number): Promis
       and coalesce(delivered_at, given_up_at) < now() - make_interval(hours => ${hours})
       and not exists (select from genesys.live_conversations l where l.conversation_id = o.conversation_id)`.execute(db)
 }
-
-/** How long until the next message is due, in milliseconds (0: now); null: none is pending. */
-export async function nextDueMs(db: Kysely<Database>): Promise<number | null> {
-  const { rows } = await sql<{ ms: number | null }>`
-    select greatest(0, extract(epoch from min(next_attempt_at) - clock_timestamp()) * 1000)::double precision as ms
-    from etl.webhook_outbox where ${pending}`.execute(db)
-  return rows[0]?.ms ?? null
-}
