@@ -8,13 +8,14 @@ import { fullBudget, maySnapshot, refill } from '../core/live-budget.ts'
 import { countQueues } from '../core/live-queues.ts'
 import type { LiveConversation } from '../core/live-state.ts'
 import { parseRules, transitions, type LiveEvent } from '../core/transitions.ts'
-import { Interrupted } from '../errors.ts'
+import { EtlError, Interrupted } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import { LIVE_CONCURRENCY, type ReadRecord } from '../genesys/open-conversations.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
 import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
+import { toEtlError } from '../warehouse/database-error.ts'
 import { dropLivePartitions } from '../warehouse/live-partitions.ts'
 import { recordFailedSnapshot, selectStoredSnapshot, writeSnapshot, type SnapshotWrites } from '../warehouse/live.ts'
 import { addLoadCounts, emptyLoadCounts, loadBatch, type LoadCounts } from '../warehouse/load.ts'
@@ -94,7 +95,9 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   async function snapshot(signal: AbortSignal): Promise<LiveSummary> {
     const startedAt = performance.now()
     const genesys = counted(limitInFlight(dependencies.genesys, LIVE_CONCURRENCY))
-    const clock = await readDatabaseClock(warehouse.db)
+    const clock = await readDatabaseClock(warehouse.db).catch((error: unknown) => {
+      throw toEtlError(error, 'telling the time')
+    })
     const at = clock.now()
     const facts = (error: string | null) => ({
       at,
@@ -145,7 +148,6 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       return { at, conversations, writes, ended, loaded, messages: messages.length, requests, durationMs, stretched }
     } catch (error) {
       if (signal.aborted || error instanceof Interrupted) throw error
-      log.error({ err: error }, 'snapshot failed; the one before stays')
       await recordFailedSnapshot(warehouse, facts(error instanceof Error ? error.message : String(error))).catch(
         (bookingError: unknown) => log.warn({ err: bookingError }, 'the failed snapshot could not be booked'),
       )
@@ -204,7 +206,11 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
         )
         return null
       }
-      const summary = await withJobLock(warehouse, 'live', signal, snapshot)
+      const summary = await withJobLock(warehouse, 'live', signal, snapshot).catch((error: unknown) => {
+        const isTaken = error instanceof EtlError && error.code === 'JOB_ALREADY_RUNNING'
+        if (!isTaken && !signal.aborted) log.error({ err: error }, 'snapshot failed; the one before stays')
+        throw error
+      })
       stretched = false
       await keepRetention(summary.at)
       return summary
