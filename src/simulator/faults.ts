@@ -35,7 +35,7 @@ export interface FaultRule {
   readonly probability?: number
   /** How often at most; without: without end (an nth happens once anyway). */
   readonly times?: number
-  /** What a 429 asks to wait (default 1; 429-long: 3600). */
+  /** What a 429 asks to wait (default 1; 429-long: 3600), and a 503 (default: it doesn't say). */
   readonly retryAfterSeconds?: number
 }
 

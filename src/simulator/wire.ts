@@ -101,6 +101,7 @@ function replacement(rule: FaultRule, answer: Answer, contextId: string): Answer
         503,
         'service.unavailable',
         'Service Unavailable - The server is currently unavailable (because it is overloaded or down for maintenance).',
+        rule.retryAfterSeconds === undefined ? {} : { 'retry-after': String(rule.retryAfterSeconds) },
       )
     case '504':
       return json(504, 'request.timeout', 'The request timed out.')

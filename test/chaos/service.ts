@@ -29,8 +29,8 @@ export interface Service {
   problems(): Promise<string>
   /** The value of a metric, its labels included in the name as Prometheus writes them; undefined where there is none. */
   metric(name: string): Promise<number | undefined>
-  /** Resolves when all is well, live included, by a run and a snapshot that began after this call. */
-  wellAgain(): Promise<void>
+  /** Resolves when all is well, by a snapshot and a run of each job (but the excepted) that began after this call. */
+  wellAgain(options?: { readonly except?: readonly string[] }): Promise<void>
   /** Stops it: its exit code must be 0, and its log without errors that nobody expected. */
   stop(): Promise<void>
 }
@@ -83,19 +83,18 @@ export async function startService(
       const line = (await get('/metrics')).text.split('\n').find((each) => each.startsWith(`${name} `))
       return line === undefined ? undefined : Number(line.slice(name.length + 1))
     },
-    async wellAgain() {
+    async wellAgain({ except = [] } = {}) {
       const { at } = await status()
       const since = +new Date(at ?? Date.now())
       const seen = async () => {
-        const { state, jobs = [], live } = await status()
+        const { state, runs = [], live } = await status()
         const isNewer = (date: unknown): boolean => date !== null && +new Date(date as string) > since
-        const late = jobs.filter(({ lastRun }) => lastRun.status !== 'done' || !isNewer(lastRun.startedAt))
+        const done = runs.flatMap(({ job, status, startedAt }) =>
+          status === 'done' && isNewer(startedAt) ? [job] : [],
+        )
         return {
           state,
-          // one that is under way may have begun before
-          late: late.flatMap(({ job, lastRun, lastSuccessAt }) =>
-            lastRun.status === 'running' && isNewer(lastSuccessAt) ? [] : [job],
-          ),
+          late: ['sync', 'intraday'].filter((job) => !except.includes(job) && !done.includes(job)),
           isLive: isNewer(live?.snapshotAt ?? null) && live?.failure === null,
         }
       }
