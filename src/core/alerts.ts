@@ -4,15 +4,15 @@ import type { StatusDocument } from './status.ts'
 /** Beyond this the history is late: a nightly sync leaves it a bit more than a day behind just before the next one. */
 export const HISTORY_LATE_SECONDS = 36 * 3600
 /** While a run of the history younger than this is under way, it is at work rather than late. */
-export const HISTORY_RUN_SECONDS = 24 * 3600
+const HISTORY_RUN_SECONDS = 24 * 3600
 /** A job that failed for a reason that passes is told of after so many failures in a row, one that needs a human at once. */
-export const FAILURES_TOLD = 2
+const FAILURES_TOLD = 2
 /** Without a complete snapshot for so long, live has failed; a slower schedule gets three ticks. */
 export const LIVE_LATE_SECONDS = 600
 /** A database that has not answered for so long is told of. */
 export const DATABASE_AWAY_SECONDS = 300
 /** A message to WEBHOOK_URL that waits for so long is told of. */
-export const DELIVERY_LATE_SECONDS = 3600
+const DELIVERY_LATE_SECONDS = 3600
 /** A condition must be gone for so long before its end is told, lest one that comes and goes makes a storm. */
 export const CLEAR_SECONDS = 300
 
@@ -29,7 +29,7 @@ export interface Condition {
 /** What was told, by the condition's key. Kept across restarts. */
 export type Told = Readonly<Record<string, ToldCondition>>
 
-export interface ToldCondition extends Condition {
+interface ToldCondition extends Condition {
   /** ISO text. */
   readonly since: string
   /** Since when it is gone; null: it is not. */

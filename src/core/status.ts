@@ -161,8 +161,8 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
       firstDay,
       coveredUntil,
       lagSeconds: secondsBetween(coveredUntil ?? firstDay, now),
-      covered,
-      owed,
+      covered: covered.map(({ start, end }) => ({ start, end })),
+      owed: owed.map(({ start, end }) => ({ start, end })),
       provisionalUntil: provisional.reduce<Date | null>(
         (latest, { end }) => (!latest || end > latest ? end : latest),
         null,

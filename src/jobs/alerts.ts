@@ -150,7 +150,7 @@ function onlyHere(told: Told): Told {
 }
 
 /** The body: `text` as Slack and its likes show it, and the same as fields. No personal data. */
-export function alertBody({ status, condition, since }: AlertMessage, at: Date): Record<string, string | null> {
+function alertBody({ status, condition, since }: AlertMessage, at: Date): Record<string, string | null> {
   const { key, title, detail, hint } = condition
   const sentences = status === 'raised' ? [title, detail, hint && `To do: ${hint}`] : [`Over: ${title}`]
   return {

@@ -85,7 +85,7 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
 
 async function selectQueues(db: Kysely<Database>, snapshotAt: Date): Promise<QueueNow[]> {
   const { rows } = await sql<QueueNow>`
-    select q.queue_id as "queueId", array_agg(q.media_type order by q.media_type) as "mediaTypes",
+    select q.queue_id as "queueId", coalesce(array_agg(q.media_type order by q.media_type) filter (where q.media_type <> 'none'), '{}') as "mediaTypes",
       sum(waiting)::int as waiting, sum(alerting)::int as alerting, sum(interacting)::int as interacting,
       sum(hold)::int as hold, sum(acw)::int as acw,
       min(snapshot_at - make_interval(secs => longest_wait_seconds)) filter (where waiting > 0) as "waitingSince",

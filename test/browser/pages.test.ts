@@ -179,7 +179,16 @@ describe.skipIf(noBrowser)('in a real browser', () => {
       userId: index % 2 === 0 ? null : `user-${index}`,
       since: now,
     }))
-    await writeSnapshot(warehouse, new Date(), [...busyRows(now), ...many])
+    const mail = many.map((row) => ({ ...row, id: `${row.id}-mail`, mediaType: 'email', userId: null }))
+    await writeNames(warehouse, new Date(+now - 60_000), {
+      queues: many.map(
+        ({ queueId }) => [queueId, `Customers of the region ${queueId} who want to return something`] as const,
+      ),
+      users: many.flatMap(({ userId }) =>
+        userId ? [[userId, `Wolfeschlegelsteinhausenbergerdorff ${userId}`] as const] : [],
+      ),
+    })
+    await writeSnapshot(warehouse, new Date(), [...busyRows(now), ...many, ...mail])
     await using opened = await open('/live', { viewport: { width: 1920, height: 1080 } })
     const overflow = await opened.page.evaluate('document.documentElement.scrollHeight - innerHeight')
     expect(overflow).toBe(0)

@@ -8,7 +8,7 @@ import type { JobState } from '../../src/schedule.ts'
 import type { Warehouse } from '../../src/warehouse/connect.ts'
 
 export const TOKEN = 'a-token-of-some-length'
-export const history = { filter: {}, lookbackDays: 7, start: null }
+const history = { filter: {}, lookbackDays: 7, start: null }
 
 export function jobState(name: string, state: Partial<JobState> = {}): JobState {
   const nextRun = new Date(Date.now() + 60_000)

@@ -79,6 +79,8 @@ export async function writeFailedSnapshot(warehouse: Warehouse, at: Date, error:
     values (${at}, 'analytics', 60000, 3, false, ${error})`.execute(warehouse.db)
 }
 
+let written = 0
+
 /** Names as history knows them: a conversation with the queue's party and an agent. */
 export async function writeNames(
   warehouse: Warehouse,
@@ -90,18 +92,20 @@ export async function writeNames(
 ): Promise<void> {
   const { db } = warehouse
   await ensurePartitions(warehouse, { start: at, end: new Date(+at + 1) })
+  // many calls may each write some
+  const conversation = `names-${++written}`
   let index = 0
   for (const [id, name] of names.queues ?? []) {
     index += 1
     await sql`insert into genesys.participants (conversation_id, conversation_start, _index, purpose, participant_name)
-      values ('names', ${at}, ${index}, 'acd', ${name})`.execute(db)
+      values (${conversation}, ${at}, ${index}, 'acd', ${name})`.execute(db)
     await sql`insert into genesys.segments (conversation_id, conversation_start, _index, _participant_index, _session_index, queue_id)
-      values ('names', ${at}, ${index}, ${index}, 0, ${id})`.execute(db)
+      values (${conversation}, ${at}, ${index}, ${index}, 0, ${id})`.execute(db)
   }
   for (const [id, name] of names.users ?? []) {
     index += 1
     await sql`insert into genesys.participants (conversation_id, conversation_start, _index, purpose, user_id, participant_name)
-      values ('names', ${at}, ${index}, 'agent', ${id}, ${name})`.execute(db)
+      values (${conversation}, ${at}, ${index}, 'agent', ${id}, ${name})`.execute(db)
   }
 }
 

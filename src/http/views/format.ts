@@ -22,7 +22,7 @@ export function number(value: number): string {
 }
 
 /** Seconds as a running clock: 0:42, 12:05, 1:02:09; from two days on 3 d 4 h. page.js counts on in the same way. */
-export function clock(seconds: number): string {
+function clock(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))
   if (whole >= 172_800) return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`
   const two = (part: number): string => String(part).padStart(2, '0')
@@ -76,6 +76,6 @@ export function counting(since: Date | null, now: Date): Html {
 export function named(nameOf: NameOf, kind: NamedKind, id: string | null): Html {
   if (id === null) return nothing
   const name = nameOf(kind, id)
-  if (name !== undefined) return markup`<bdi title="${id}">${name}</bdi>`
+  if (name !== undefined) return markup`<bdi title="${name} (${id})">${name}</bdi>`
   return markup`<bdi class="id" title="${id}">${id.length > 12 ? `${id.slice(0, 8)}…` : id}</bdi>`
 }

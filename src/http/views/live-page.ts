@@ -7,7 +7,7 @@ import { mainOf, part, scrolling } from './layout.ts'
 import { trend } from './trend-view.ts'
 
 /** Who waits longer than this stands out. */
-export const LONG_WAIT_SECONDS = 120
+const LONG_WAIT_SECONDS = 120
 /** As many queues as fit on a wall; those in which nothing happens come last and are left out first. */
 const QUEUES_ON_A_WALL = 9
 const AGENTS_ON_A_WALL = 12
