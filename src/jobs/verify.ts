@@ -14,7 +14,7 @@ import { pageSize } from '../genesys/details-query.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
-import { findMisplacedRows, selectConversationIds, type MisplacedRows } from '../warehouse/integrity.ts'
+import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../warehouse/integrity.ts'
 import { selectWindows } from '../warehouse/ledger.ts'
 import { readBack } from '../warehouse/read-back.ts'
 import { windowKey, type HistoryDependencies } from './history-context.ts'
@@ -41,7 +41,10 @@ export interface Verification {
   readonly unstable: number
 }
 
-/** Compares a range, at most up to what has settled. Reads only; mends nothing (`backfill --reload` does). */
+/**
+ * Compares a range, at most up to what has settled. It mends nothing, but lets the next load of what differs (that of
+ * `backfill --reload`) write it again even where Genesys' answer has not changed since.
+ */
 export async function verifyRange(
   dependencies: HistoryDependencies,
   range: Window,
@@ -105,6 +108,7 @@ export async function verifyRange(
   } finally {
     progress.finish()
   }
+  await forgetContent(warehouse.db, [...mismatches.keys()])
   const misplaced = await findMisplacedRows(warehouse.db, range)
   return {
     windows: days.length,

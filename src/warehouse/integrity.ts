@@ -51,6 +51,13 @@ export async function findMisplacedRows(db: Kysely<Database>, range: StartRange)
   return { twins, undecided: [...new Set(undecided)], orphans }
 }
 
+/** Lets the next load write these conversations again, whatever their hash: their rows are not what was loaded. */
+export async function forgetContent(db: Kysely<Database>, conversationIds: readonly string[]): Promise<void> {
+  await sql`update etl.conversations set content_hash = '' where conversation_id = any(${conversationIds}::text[])`.execute(
+    db,
+  )
+}
+
 function within(alias: string, { start, end }: StartRange): RawBuilder<unknown> {
   const column = sql.ref(`${alias}.conversation_start`)
   return sql`${column} >= ${start} and ${column} < ${end}`

@@ -146,7 +146,7 @@ test('a stop loads what is being written, and does not mark the window', async (
   const outcome = expect(running).rejects.toBeInstanceOf(Interrupted)
   const blocked = async () =>
     (
-      await blocker.query(
+      await it.warehouse.pool.query(
         `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
       )
     ).rowCount

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/core/window.ts'
 import { verifyRange, type Verification } from '../../src/jobs/verify.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
-import type { Range } from '../support/truth.ts'
+import { insertTwin, type Range } from '../support/truth.ts'
 
 async function verify(it: TestOrg, range: Range = threeDays): Promise<Verification> {
   await using dependencies = it.dependencies()
@@ -57,23 +57,29 @@ test('finds a changed value, a missing row, a missing conversation and one that 
   expect(misplaced.orphans['participants']).toBeGreaterThan(0)
 })
 
+test('lets a reload mend what it found, which an unchanged answer alone would not', async () => {
+  await using it = await startTestOrg()
+  await it.backfill()
+  const { db } = it.warehouse
+  await sql`update genesys.conversations set external_tag = 'tampered' where conversation_id = ${await anId(it, 0)}`.execute(
+    db,
+  )
+  await sql`delete from genesys.segments where conversation_id = ${await anId(it, 1)}`.execute(db)
+  await sql`delete from genesys.conversations where conversation_id = ${await anId(it, 2)}`.execute(db)
+  await sql`delete from etl.conversations where conversation_id = ${await anId(it, 3)}`.execute(db)
+  expect((await verify(it)).mismatches).toHaveLength(3)
+  await it.backfill(threeDays, { reload: true })
+  await it.expectEqual()
+  expect(await verify(it)).toMatchObject(nothing)
+})
+
 test('finds a twin under another start, in the same range or outside of it', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const [near, far] = [await anId(it, 0), await anId(it, 1)]
-  const copy = async (id: string, shift: string) => {
-    const { rows } = await sql<{ columns: string }>`
-      select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
-      where attrelid = 'genesys.conversations'::regclass and attnum > 0 and not attisdropped
-        and attname <> 'conversation_start'`.execute(it.warehouse.db)
-    const columns = sql.raw(rows[0]!.columns)
-    await sql`insert into genesys.conversations (conversation_start, ${columns})
-      select conversation_start + ${shift}::interval, ${columns} from genesys.conversations
-      where conversation_id = ${id}`.execute(it.warehouse.db)
-  }
-  await copy(near, '1 second')
+  await insertTwin(it.warehouse, near, '1 second')
   // still within the month's partition
-  await copy(far, '-5 days')
+  await insertTwin(it.warehouse, far, '-5 days')
   const { misplaced } = await verify(it)
   expect([...misplaced.twins].sort()).toEqual([near, far].sort())
 })

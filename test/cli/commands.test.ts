@@ -1,0 +1,145 @@
+import { sql } from 'kysely'
+import { afterAll, expect, test } from 'vitest'
+import { connect } from '../../src/warehouse/connect.ts'
+import { environmentOf, runCli } from '../support/cli.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { connectTestOrg, startOrg, threeDays } from '../support/simulated-org.ts'
+import { expectTablesEqualTruth, insertTwin } from '../support/truth.ts'
+
+const org = await startOrg({ perDay: 60 })
+afterAll(() => org.close())
+const range = ['--from', '2025-06-10', '--to', '2025-06-13']
+
+test('backfill: dry run, load, nothing more to do, reload', async () => {
+  await using it = await connectTestOrg(org)
+  const env = environmentOf(org, it.databaseUrl)
+  const dry = await runCli(['backfill', ...range, '--dry-run'], { env })
+  expect(dry).toMatchObject({ code: 0 })
+  expect(dry.stdout).toContain('3 windows, 3 requests')
+  const dryJson = await runCli(['backfill', ...range, '--dry-run', '--json'], { env })
+  expect(JSON.parse(dryJson.stdout)).toMatchObject({
+    requests: 3,
+    windows: [{ window: '2025-06-10', conversations: 60, requests: 1, reason: 'owed' }, {}, {}],
+  })
+  const { rows: before } =
+    await sql`select 1 from genesys.conversations union all select 1 from etl.runs union all select 1 from etl.windows`.execute(
+      it.warehouse.db,
+    )
+  expect(before).toEqual([])
+
+  const loaded = await runCli(['backfill', ...range], { env })
+  expect(loaded).toMatchObject({ code: 0 })
+  expect(loaded.stdout).toContain('3 windows')
+  await it.expectEqual()
+
+  const again = await runCli(['backfill', ...range], { env })
+  expect(again).toMatchObject({ code: 0 })
+  expect(again.stdout).toContain('Nothing is owed')
+
+  const reloaded = await runCli(
+    ['backfill', ...range, '--reload', '--json', '--concurrency', '3', '--source', 'query'],
+    { env },
+  )
+  const { windows, counts } = JSON.parse(reloaded.stdout) as { windows: unknown; counts: Record<string, number> }
+  expect(windows).toMatchObject({ planned: 3, done: 3, failed: 0 })
+  expect(counts).toMatchObject({ inserted: 0, changed: 0 })
+  expect(counts['unchanged']).toBeGreaterThan(150)
+})
+
+test('backfill of instants loads the part of the day, and the rest later', async () => {
+  await using it = await connectTestOrg(org)
+  const env = environmentOf(org, it.databaseUrl)
+  const part = ['--from', '2025-06-10T00:00:00Z', '--to', '2025-06-10T12:00:00+02:00']
+  expect(await runCli(['backfill', ...part], { env })).toMatchObject({ code: 0 })
+  expect(await it.doneDays()).toEqual(['2025-06-10T00:00:00.000Z/2025-06-10T10:00:00.000Z'])
+  await it.expectEqual({ start: new Date('2025-06-10'), end: new Date('2025-06-11') })
+  expect(await runCli(['backfill', ...range], { env })).toMatchObject({ code: 0 })
+  await it.expectEqual()
+})
+
+test('status and sync: what is owed, and what was loaded, for people and as JSON', async () => {
+  const now = new Date()
+  await using fresh = await startOrg({ now, days: 2, perDay: 20 })
+  await using it = await connectTestOrg(fresh)
+  const env = { ...environmentOf(fresh, it.databaseUrl), HISTORY_LOOKBACK_DAYS: '2' }
+  const before = await runCli(['status', '--json'], { env })
+  expect(before).toMatchObject({ code: 0 })
+  expect(JSON.parse(before.stdout)).toMatchObject({ state: 'behind', runs: [], history: { coveredUntil: null } })
+
+  const synced = await runCli(['sync', '--json'], { env })
+  expect(synced).toMatchObject({ code: 0 })
+  expect(JSON.parse(synced.stdout)).toMatchObject({ windows: { planned: 2, done: 2 } })
+
+  const after = await runCli(['status', '--json'], { env })
+  expect(JSON.parse(after.stdout)).toMatchObject({
+    state: 'ok',
+    history: { owed: [] },
+    runs: [{ job: 'sync', status: 'done' }],
+  })
+  const text = await runCli(['status'], { env })
+  expect(text.code).toBe(0)
+  expect(text.stdout).toContain('All is loaded.')
+  expect(text.stdout).toMatch(/sync +manual/)
+})
+
+test('verify: 0 where the tables equal Genesys, 1 with what differs where they do not', async () => {
+  await using it = await connectTestOrg(org)
+  const env = environmentOf(org, it.databaseUrl)
+  await it.backfill()
+  const equal = await runCli(['verify', ...range], { env })
+  expect(equal).toMatchObject({ code: 0, stdout: expect.stringContaining('No difference') })
+
+  const { db } = it.warehouse
+  const { rows } = await sql<{ id: string }>`
+    select conversation_id as id from genesys.participants where _index = 0 and participant_name is not null order by 1 limit 3`.execute(
+    db,
+  )
+  const [changed, gone, twin] = rows.map(({ id }) => id) as [string, string, string]
+  await sql`update genesys.participants set participant_name = 'Eve Tampered', purpose = 'tampered' where conversation_id = ${changed} and _index = 0`.execute(
+    db,
+  )
+  await sql`delete from genesys.participants where conversation_id = ${gone} and _index = 0`.execute(db)
+  await sql`update genesys.conversations set conversation_start = conversation_start + interval '1 second' where conversation_id = ${twin}`.execute(
+    db,
+  )
+  await insertTwin(it.warehouse, twin, '-1 second')
+
+  const text = await runCli(['verify', ...range], { env })
+  expect(text.code).toBe(1)
+  expect(text.stdout).toContain(changed)
+  expect(text.stdout).toContain('participants[0].purpose')
+  expect(text.stdout).toContain('tampered')
+  expect(text.stdout).not.toContain('Eve Tampered')
+  expect(text.stdout).toContain(`Stored under two starts: ${twin}`)
+  const json = await runCli(['verify', ...range, '--json'], { env })
+  expect(json.code).toBe(1)
+  const found = JSON.parse(json.stdout) as { equal: boolean; mismatches: { conversationId: string }[] }
+  expect(found.equal).toBe(false)
+  const ids = found.mismatches.map(({ conversationId }) => conversationId)
+  expect(ids).toEqual(expect.arrayContaining([changed, gone]))
+
+  expect(await runCli(['backfill', ...range, '--reload'], { env })).toMatchObject({ code: 0 })
+})
+
+test('migrate: up, status, down', async () => {
+  await using empty = await createTestDatabase({ empty: true })
+  const env = { DATABASE_URL: empty.url }
+  const pending = await runCli(['migrate', 'status', '--json'], { env })
+  expect(pending).toMatchObject({ code: 0 })
+  const states = (stdout: string) => (JSON.parse(stdout) as { migrations: { executedAt: string | null }[] }).migrations
+  expect(states(pending.stdout).every(({ executedAt }) => executedAt === null)).toBe(true)
+  const up = await runCli(['migrate'], { env })
+  expect(up).toMatchObject({ code: 0, stdout: expect.stringContaining('up: ') })
+  const done = await runCli(['migrate', 'status', '--json'], { env })
+  expect(states(done.stdout).every(({ executedAt }) => executedAt !== null)).toBe(true)
+  expect(await runCli(['migrate', 'down'], { env })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('down: '),
+  })
+  const one = await runCli(['migrate', 'status', '--json'], { env })
+  expect(states(one.stdout).filter(({ executedAt }) => executedAt === null)).toHaveLength(1)
+  // and a load brings the schema up to date by itself
+  expect(await runCli(['backfill', ...range], { env: { ...environmentOf(org, empty.url) } })).toMatchObject({ code: 0 })
+  await using warehouse = connect(empty.url)
+  await expectTablesEqualTruth(warehouse, org, threeDays)
+})

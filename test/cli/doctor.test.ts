@@ -1,0 +1,108 @@
+import { afterAll, expect, test } from 'vitest'
+import { environmentOf, runCli } from '../support/cli.ts'
+import { createFileDatabase, createTestDatabase } from '../support/database.ts'
+import { startOrg } from '../support/simulated-org.ts'
+
+const org = await startOrg({ perDay: 5, now: new Date() })
+afterAll(() => org.close())
+const database = await createFileDatabase()
+const env = environmentOf(org, database.url)
+
+interface Report {
+  readonly ok: boolean
+  readonly checks: readonly { name: string; verdict: string; detail: string; mend?: string }[]
+}
+
+async function doctor(
+  overrides: Record<string, string | undefined> = {},
+): Promise<{ code: number | null; report: Report }> {
+  const { code, stdout } = await runCli(['doctor', '--json'], { env: { ...env, ...overrides } })
+  return { code, report: JSON.parse(stdout) as Report }
+}
+
+function find({ checks }: Report, name: string) {
+  return checks.find((check) => check.name.startsWith(name))
+}
+
+test('says that all is well', async () => {
+  const { code, report } = await doctor()
+  expect(report.checks.filter(({ verdict }) => verdict !== 'ok')).toEqual([])
+  expect({ code, ok: report.ok }).toEqual({ code: 0, ok: true })
+  const text = await runCli(['doctor'], { env })
+  expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining('Ready to load.') })
+})
+
+test('tells a wrong secret', async () => {
+  const { code, report } = await doctor({ GENESYS_CLIENT_SECRET: 'wrong' })
+  expect(code).toBe(1)
+  expect(find(report, 'login')).toMatchObject({
+    verdict: 'failed',
+    mend: expect.stringContaining('GENESYS_CLIENT_SECRET'),
+  })
+  // the rest is looked at all the same
+  expect(find(report, 'database: version')).toMatchObject({ verdict: 'ok' })
+})
+
+test('tells a client that this region does not know', async () => {
+  const { code, report } = await doctor({ GENESYS_CLIENT_ID: '00000000-0000-4000-8000-000000000000' })
+  expect(code).toBe(1)
+  expect(find(report, 'login')).toMatchObject({
+    verdict: 'failed',
+    mend: expect.stringContaining('GENESYS_ENVIRONMENT'),
+  })
+})
+
+test('tells a missing permission by its name', async () => {
+  const client = org.control.addClient({ permissions: new Set() })
+  const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
+  expect(code).toBe(1)
+  expect(find(report, 'permission analytics:conversationDetail:view')).toMatchObject({
+    verdict: 'failed',
+    mend: expect.stringContaining('analytics:conversationDetail:view'),
+  })
+})
+
+test('warns of divisions that the client does not see', async () => {
+  const some = org.org.divisions.slice(0, 1).map(({ id }) => id)
+  const client = org.control.addClient({ divisions: new Set(some) })
+  const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
+  expect(code).toBe(0)
+  const check = find(report, 'divisions')
+  expect(check).toMatchObject({ verdict: 'warning' })
+  expect(check?.detail).toContain(`1 of ${org.org.divisions.length}`)
+  for (const { name } of org.org.divisions.slice(1)) expect(check?.detail).toContain(name)
+})
+
+test('tells a clock that is off', async () => {
+  org.control.set({ dateSkewMs: -120_000 })
+  try {
+    const { code, report } = await doctor()
+    expect(code).toBe(1)
+    expect(find(report, 'clock')).toMatchObject({ verdict: 'failed', mend: expect.stringContaining('NTP') })
+  } finally {
+    org.control.set({ dateSkewMs: 0 })
+  }
+})
+
+test('tells a database that is down, and looks at Genesys all the same', async () => {
+  const url = new URL(database.url)
+  url.port = '9'
+  const { code, report } = await doctor({ DATABASE_URL: url.href })
+  expect(code).toBe(1)
+  expect(find(report, 'database')).toMatchObject({ verdict: 'failed' })
+  expect(find(report, 'login')).toMatchObject({ verdict: 'ok' })
+})
+
+test('warns of a schema that is behind', async () => {
+  await using empty = await createTestDatabase({ empty: true })
+  const { code, report } = await doctor({ DATABASE_URL: empty.url })
+  expect(code).toBe(0)
+  expect(find(report, 'schema')).toMatchObject({ verdict: 'warning', mend: expect.stringContaining('migrate') })
+})
+
+test('tells a wrong environment, with every problem: 78', async () => {
+  const { code, report } = await doctor({ DATABASE_URL: undefined, HISTORY_CRON: 'x' })
+  expect(code).toBe(78)
+  expect(find(report, 'configuration')?.detail).toContain('DATABASE_URL')
+  expect(find(report, 'configuration')?.detail).toContain('HISTORY_CRON')
+})
