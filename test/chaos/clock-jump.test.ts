@@ -1,0 +1,70 @@
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { emptyFolder } from '../support/cli.ts'
+import { connectTestOrg, type TestOrg } from '../support/simulated-org.ts'
+import { expectEqual, longPatience, startLivingOrg, startService } from './service.ts'
+
+const HOUR = 3_600_000
+
+test('the clock of the machine jumps ahead and back: no tick is lost, no window lost or doubled', async () => {
+  await using org = await startLivingOrg()
+  await using it = await connectTestOrg(org)
+  const offsetFile = path.join(emptyFolder(), 'offset')
+  const setClock = (offset: number): void => writeFileSync(offsetFile, String(offset))
+  setClock(0)
+  const nightly = new Date(Date.now() + HOUR)
+  const service = await startService(org, it.databaseUrl, {
+    NODE_OPTIONS: `--import=${path.join(import.meta.dirname, 'jumping-clock.ts')}`,
+    CLOCK_OFFSET_FILE: offsetFile,
+    HISTORY_CRON: `${nightly.getUTCMinutes()} ${nightly.getUTCHours()} * * *`,
+    INTRADAY_CRON: '*/3 * * * * *',
+  })
+  const jump = (offset: number): void => {
+    setClock(offset)
+    service.process.kill('SIGUSR2')
+  }
+  const others = { except: ['sync'] }
+  await service.wellAgain(others)
+  expect(await syncs(it)).toBe(1)
+
+  jump(2 * HOUR)
+  await expect.poll(() => syncs(it), { ...longPatience, message: 'the tick that was jumped over' }).toBe(2)
+  await service.wellAgain(others)
+  expect(service.process.stderr()).toMatch(/"jumpedMs":7[12]\d{5},/)
+
+  jump(-2 * HOUR)
+  org.control.changes.begin('chat')
+  await service.wellAgain(others)
+  expect(await syncs(it)).toBe(2)
+  expect((await service.status()).schedule.every(({ failure }) => failure === null)).toBe(true)
+
+  // the books are kept by the database's clock, so they know nothing of all that
+  const days = (await it.windows()).map(({ start, status }) => `${start.toISOString().slice(0, 10)} ${status}`)
+  expect(days).toHaveLength(3)
+  expect(days.map((text) => text.slice(11))).toEqual(['done', 'done', 'provisional'])
+  await expectEqual(it.warehouse, org)
+  await service.stop()
+})
+
+test('the clock of Genesys is wrong by an hour: nothing is different', async () => {
+  await using org = await startLivingOrg()
+  await using it = await connectTestOrg(org)
+  org.control.set({ dateSkewMs: HOUR })
+  org.control.faults.add({ on: 'details', kind: '429', every: 5, retryAfterSeconds: 0.2 })
+  const service = await startService(org, it.databaseUrl)
+  await service.wellAgain()
+  org.control.set({ dateSkewMs: -HOUR })
+  org.control.changes.begin('chat')
+  await service.wellAgain()
+  await expectEqual(it.warehouse, org)
+  await service.stop()
+})
+
+/** How often the sync has run to its end. */
+async function syncs(it: TestOrg): Promise<number> {
+  const { rows } = await sql<{ runs: number }>`
+    select count(*) as runs from etl.runs where job = 'sync' and status = 'done'`.execute(it.warehouse.db)
+  return rows[0]?.runs ?? 0
+}

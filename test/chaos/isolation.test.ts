@@ -1,0 +1,89 @@
+import { sql } from 'kysely'
+import { expect, test } from 'vitest'
+import { startFakeServer } from '../support/fake-server.ts'
+import { connectTestOrg, type TestOrg } from '../support/simulated-org.ts'
+import { expectEqual, longPatience, startLivingOrg, startService, type Service } from './service.ts'
+
+test('what breaks one job harms no other', async () => {
+  await using org = await startLivingOrg()
+  await using it = await connectTestOrg(org)
+  // takes every message and answers none
+  await using receiver = await startFakeServer(() => {})
+  const client = org.control.clients.get(org.clientId)!
+  client.permissions.delete('analytics:queueObservation:view')
+  const service = await startService(org, it.databaseUrl, {
+    WEBHOOK_URL: receiver.url,
+    WEBHOOK_SECRET: Buffer.alloc(32, 7).toString('base64'),
+    WEBHOOK_EVENTS: 'ivr,waiting,interacting,other,ended',
+  })
+
+  // no users of queues without their permission, and all the rest
+  await service.wellAgain()
+  expect(service.process.stderr()).toContain('Grant analytics:queueObservation:view')
+  const { rows } = await sql`
+    select 1 from genesys.live_queues where on_queue_users is not null or off_queue_users is not null`.execute(
+    it.warehouse.db,
+  )
+  expect(rows).toEqual([])
+
+  // a receiver that never answers delays no snapshot
+  org.control.changes.begin('chat')
+  await receiver.received(1)
+  await service.wellAgain()
+
+  // live can't write: history goes on
+  await failWrites(it, 'genesys.live_conversations')
+  org.control.changes.begin('message')
+  await expect.poll(async () => (await service.status()).live?.failure?.error ?? '', longPatience).toContain('writing')
+  const broken = await service.status()
+  expect(await service.problems()).toContain('The last snapshot failed')
+  await doneAgain(service, 'sync')
+  await doneAgain(service, 'intraday')
+  expect((await service.status()).live?.snapshotAt).toBe(broken.live?.snapshotAt)
+  await mend(it, 'genesys.live_conversations')
+  await service.wellAgain()
+
+  // history can't write: live goes on
+  await failWrites(it, 'genesys.participants')
+  const conversation = org.control.changes.begin('email')
+  await expect.poll(() => service.problems(), longPatience).toContain('intraday has failed')
+  expect((await service.status()).state).toBe('failing')
+  const isShown = async () =>
+    (
+      await sql`select 1 from genesys.live_conversations where conversation_id = ${conversation}`.execute(
+        it.warehouse.db,
+      )
+    ).rows.length
+  await expect.poll(isShown, longPatience).toBe(1)
+  await doneAgain(service, 'live')
+  await mend(it, 'genesys.participants')
+  await service.wellAgain()
+  await expectEqual(it.warehouse, org)
+
+  // what is under way to the receiver ends with its deadline of seconds
+  await service.stop()
+})
+
+/** Resolves when a job has ended well once more. */
+async function doneAgain(service: Service, name: string): Promise<void> {
+  const last = async () => {
+    const { jobs = [], live } = await service.status()
+    return String(name === 'live' ? live?.snapshotAt : jobs.find(({ job }) => job === name)?.lastSuccessAt)
+  }
+  const before = await last()
+  await expect.poll(last, { ...longPatience, message: `${name} goes on` }).not.toBe(before)
+}
+
+async function failWrites(it: TestOrg, table: string): Promise<void> {
+  await sql
+    .raw(
+      `create or replace function public.fail() returns trigger language plpgsql as $$ begin
+         raise insufficient_privilege using message = 'made up'; end $$;
+       create trigger fail before insert on ${table} for each row execute function public.fail()`,
+    )
+    .execute(it.warehouse.db)
+}
+
+async function mend(it: TestOrg, table: string): Promise<void> {
+  await sql.raw(`drop trigger fail on ${table}`).execute(it.warehouse.db)
+}
