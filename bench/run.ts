@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --quick --json --only load,memory,ceiling --rounds N --conversations N --profile]
+ * npm run bench [-- --quick --json --only load,memory,ceiling --rounds N --conversations N --profile --node="OPTIONS"]
  *
  * Measures the history pipeline, each figure against another of the same run, so that machines can be compared. What the
  * figures mean, and those of one machine: docs/performance.md.
@@ -31,9 +31,12 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     conversations: { type: 'string' },
     profile: { type: 'boolean', default: false },
+    node: { type: 'string', default: '' },
   },
 })
 const { quick } = options
+/** For trying out options of node; those of the service hold anyway. */
+const nodeOptions = options.node.split(' ').filter(Boolean)
 const perDay = 1000
 const conversations = Number(options.conversations ?? (quick ? 5000 : 20_000))
 const rounds = Number(options.rounds ?? (quick ? 2 : 4))
@@ -50,6 +53,8 @@ const ceiling = { requests: 27, windowMs: ceilingWindowMs }
 const serverLimit = { requestsPerMinute: 30, windowMs: ceilingWindowMs }
 const latenciesMs = [1000, 2000]
 
+// an exit stops the server, too, which an unhandled signal would leave behind
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 await mkdir(resultsFolder, { recursive: true })
 const say = (text: string): void => {
   if (!options.json)
@@ -129,7 +134,7 @@ async function measureLoads(): Promise<Pick<Measured, 'load'>> {
 
   function load(databaseUrl: string, name: string): Promise<LoadResult> {
     const profile = ['--cpu-prof', `--cpu-prof-dir=${resultsFolder}`, `--cpu-prof-name=${name}.cpuprofile`]
-    return runLoad({ ...job, databaseUrl }, options.profile ? profile : [])
+    return runLoad({ ...job, databaseUrl }, [...nodeOptions, ...(options.profile ? profile : [])])
   }
 }
 
@@ -138,8 +143,8 @@ async function measureMemory(): Promise<NonNullable<Measured['memory']>> {
   const days = (conversations * 10) / perDay
   say(`memory: ${conversations.toLocaleString('en')} and ${(conversations * 10).toLocaleString('en')} conversations`)
   await using org = await startOrg({ days, precompute: false, latencyMs: 0 })
-  const one = await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days / 10), databaseUrl }))
-  const ten = await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days), databaseUrl }))
+  const one = await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days / 10), databaseUrl }, nodeOptions))
+  const ten = await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days), databaseUrl }, nodeOptions))
   return { one, ten }
 }
 
