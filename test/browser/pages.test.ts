@@ -195,6 +195,23 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     expect(await widthOverflow(opened.page)).toBe(0)
   })
 
+  test('the status page goes from what matters most to the details, whether something is wrong or not', async () => {
+    await writeBusyCenter(warehouse, new Date(), 3)
+    const tops = (page: Page) =>
+      page.evaluate(
+        `['verdict', 'figures', 'coverage', 'runs'].map((name) => document.querySelector('.' + name).getBoundingClientRect().top)`,
+      ) as Promise<number[]>
+    await using opened = await open('/')
+    const well = await tops(opened.page)
+    expect(well.toSorted((a, b) => a - b)).toEqual(well)
+    await sql`insert into etl.rejected_records (stream, reason, raw, raw_hash) values ('conversations', 'no id', '{}', 'h')`.execute(
+      warehouse.db,
+    )
+    await opened.page.reload()
+    const noticing = await tops(opened.page)
+    expect(noticing.toSorted((a, b) => a - b)).toEqual(noticing)
+  })
+
   test('has landmarks, a heading, named tables and enough contrast of text', async () => {
     await writeBusyCenter(warehouse, new Date(), 20)
     for (const path of ['/', '/live']) {

@@ -151,7 +151,7 @@ function coverage({ history, windows }: StatusDocument, now: Date): Html {
     [failed, 'failed'],
   ] as const
   return markup`${calendar(history.days)}
-<p class="quiet">${number(windows.done)} windows done${rest.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)}. Owed since ${time(history.firstDay, now)}; a darker day had more conversations.</p>`
+<p class="quiet">${number(windows.done)} windows done${rest.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)}. Owed since ${time(history.firstDay, now)}; the stronger a day’s colour, the more conversations it had.</p>`
 }
 
 function scheduleTable(jobs: readonly JobState[], document: StatusDocument | null, now: Date): Html {
