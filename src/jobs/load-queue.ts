@@ -37,6 +37,7 @@ export function createLoadQueue(options: {
   /** Conversations that wait to be written. */
   let waiting = 0
   let wakeUp: (() => void)[] = []
+  let isAbandoned = false
 
   const isBehind = (): boolean => waiting >= batchSize
   const start = async (batch: readonly FetchedConversation[]): Promise<void> => {
@@ -44,6 +45,7 @@ export function createLoadQueue(options: {
     waiting -= batch.length
     for (const resolve of wakeUp) resolve()
     wakeUp = []
+    if (isAbandoned) return giveBack()
     const write = (async () => {
       try {
         counts.push(await load(batch))
@@ -79,6 +81,7 @@ export function createLoadQueue(options: {
       return counts
     },
     async abandon() {
+      isAbandoned = true
       pending = []
       await Promise.all(running)
     },

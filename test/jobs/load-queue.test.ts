@@ -108,6 +108,33 @@ test('waits for the other batches before it tells the failure of one', async () 
   await expect(drained).rejects.toThrow('refused')
 })
 
+test('starts nothing any more once it is left, not even what was waiting for a place', async () => {
+  const { batches, load } = scriptedLoader()
+  const places = createPlaces(1)
+  const queue = createLoadQueue({ batchSize: 1, places, load })
+  await queue.add(fetched('a'))
+  const waiting = queue.add(fetched('b'))
+  const left = queue.abandon()
+  batches[0]?.end()
+  await Promise.all([left, waiting])
+  expect(batches.map(({ ids }) => ids.join(''))).toEqual(['a'])
+  expect(await isSettled(places.take())).toBe(true)
+})
+
+test('asks for patience while a batch waits to be written, and only then', async () => {
+  const { batches, load } = scriptedLoader()
+  const queue = createLoadQueue({ batchSize: 2, places: createPlaces(1), load })
+  await queue.add(fetched('a', 'b', 'c'))
+  expect(await isSettled(queue.room())).toBe(true)
+  const second = queue.add(fetched('d'))
+  const room = queue.room()
+  expect(await isSettled(room)).toBe(false)
+  batches[0]?.end()
+  await Promise.all([second, room])
+  for (const batch of batches) batch.end()
+  await queue.drain()
+})
+
 test('can be left without loading the rest, but not before what is being written is written', async () => {
   const { batches, load } = scriptedLoader()
   const queue = createLoadQueue({ batchSize: 2, places: createPlaces(2), load })
