@@ -171,11 +171,13 @@ function randomFaults(random: Dice): FaultRule[] {
     '429', '429-no-header', '429-date', '429-long', '500-html', '502-html', '503', '504', 'reset-before', 'reset-in-body',
     'truncated', 'hang', '401', 'html-200', 'empty-200',
   ] // prettier-ignore
-  return Array.from({ length: random.below(5) }, (): FaultRule => ({
-    on: random.chance(0.8) ? 'details' : 'any',
-    kind: kinds[random.below(kinds.length)]!,
+  const chosen = new Set(Array.from({ length: random.below(5) }, () => kinds[random.below(kinds.length)]!))
+  return Array.from(chosen, (kind): FaultRule => ({
+    // a login that is refused, and a second 401 to a request with a fresh token, rightly end a run for good
+    on: random.chance(0.8) || kind === '401' ? 'details' : 'any',
+    kind,
     probability: 0.15,
-    times: 6,
+    times: kind === '401' ? 1 : 6,
     ...(random.chance(0.5) && { retryAfterSeconds: 1 }),
   }))
 }

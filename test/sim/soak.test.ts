@@ -53,7 +53,7 @@ test(
     })
     await using it = await connectTestOrg(org)
     await using receiver = await startReceiver(createRandom(`receiver/${seed}`))
-    const service = await startService(org, it.databaseUrl, {
+    await using service = await startService(org, it.databaseUrl, {
       GENESYS_REQUESTS_PER_MINUTE: '1400',
       HISTORY_LOOKBACK_DAYS: String(days),
       HISTORY_CRON: '*/10 * * * * *',
@@ -78,6 +78,7 @@ test(
       await sleep(1000)
     }
 
+    for (let count = 0; count < 12; count++) org.control.changes.begin(random.pick(kinds))
     org.control.faults.clear()
     org.control.set({ duplicateShare: 0 })
     for (const id of hidden.splice(0)) org.control.changes.restore(id)
@@ -100,6 +101,8 @@ test(
   (seconds + 300) * 1000,
 )
 
+const kinds = ['inboundCall', 'chat', 'message', 'email', 'requestedCallback'] as const
+
 /** Every way to fail, one request in a few hundred each; those that cost a minute or an hour only a few times. */
 const everyFault: readonly FaultRule[] = faultKinds.map((kind) => ({
   on: 'any',
@@ -121,7 +124,7 @@ function changeSomething(org: Simulator, random: Random, hidden: string[]): void
       random.weighted({ begin: 6, end: 3, wrapUp: 3, evaluate: 2, reopen: 1, correct: 2, remove: 1, restore: 1 })
     ) {
       case 'begin':
-        changes.begin(random.pick(['inboundCall', 'chat', 'message', 'email', 'requestedCallback']))
+        changes.begin(random.pick(kinds))
         break
       case 'end':
         changes.end(idOf(open))
