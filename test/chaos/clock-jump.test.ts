@@ -15,7 +15,7 @@ test('the clock of the machine jumps ahead and back: no tick is lost, no window 
   const setClock = (offset: number): void => writeFileSync(offsetFile, String(offset))
   setClock(0)
   const nightly = new Date(Date.now() + HOUR)
-  const service = await startService(org, it.databaseUrl, {
+  await using service = await startService(org, it.databaseUrl, {
     NODE_OPTIONS: `--import=${path.join(import.meta.dirname, 'jumping-clock.ts')}`,
     CLOCK_OFFSET_FILE: offsetFile,
     HISTORY_CRON: `${nightly.getUTCMinutes()} ${nightly.getUTCHours()} * * *`,
@@ -53,7 +53,7 @@ test('the clock of Genesys is wrong by an hour: nothing is different', async () 
   await using it = await connectTestOrg(org)
   org.control.set({ dateSkewMs: HOUR })
   org.control.faults.add({ on: 'details', kind: '429', every: 5, retryAfterSeconds: 0.2 })
-  const service = await startService(org, it.databaseUrl)
+  await using service = await startService(org, it.databaseUrl)
   await service.wellAgain()
   org.control.set({ dateSkewMs: -HOUR })
   org.control.changes.begin('chat')

@@ -7,7 +7,7 @@ const permission = 'analytics:conversationDetail:view'
 test('a revoked token, a secret that is wrong for a while and a missing permission: told, and over when mended', async () => {
   await using org = await startLivingOrg()
   await using it = await connectTestOrg(org)
-  const service = await startService(org, it.databaseUrl)
+  await using service = await startService(org, it.databaseUrl)
   await service.wellAgain()
   const client = org.control.clients.get(org.clientId)!
 

@@ -33,7 +33,7 @@ test('Postgres is restarted under the service: it says so while that lasts, and 
   const server = await startEmbeddedPostgres(place)
   try {
     await using org = await startLivingOrg()
-    const service = await startService(org, server.url)
+    await using service = await startService(org, server.url)
     await service.wellAgain()
 
     await server.stop()
@@ -58,7 +58,7 @@ test('the network to Postgres is cut, then swallows everything: no difference fo
   await using org = await startLivingOrg()
   await using it = await connectTestOrg(org)
   await using gate = await startGate(it.databaseUrl)
-  const service = await startService(org, gate.url)
+  await using service = await startService(org, gate.url)
   await service.wellAgain()
 
   await gate.shut()

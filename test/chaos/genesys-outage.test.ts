@@ -8,7 +8,7 @@ test('Genesys answers 503, then not at all: the service lives, says so, keeps wh
   await using org = await startLivingOrg()
   await using it = await connectTestOrg(org)
   await using gate = await startGate(org.url)
-  const service = await startService({ ...org, url: gate.url }, it.databaseUrl)
+  await using service = await startService({ ...org, url: gate.url }, it.databaseUrl)
   await service.wellAgain()
   await expectEqual(it.warehouse, org)
   const picture = await livePicture(it.warehouse)

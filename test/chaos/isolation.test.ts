@@ -11,7 +11,7 @@ test('what breaks one job harms no other', async () => {
   await using receiver = await startFakeServer(() => {})
   const client = org.control.clients.get(org.clientId)!
   client.permissions.delete('analytics:queueObservation:view')
-  const service = await startService(org, it.databaseUrl, {
+  await using service = await startService(org, it.databaseUrl, {
     WEBHOOK_URL: receiver.url,
     WEBHOOK_SECRET: Buffer.alloc(32, 7).toString('base64'),
     WEBHOOK_EVENTS: 'ivr,waiting,interacting,other,ended',

@@ -19,7 +19,8 @@ type Status = Partial<StatusDocument> & {
   readonly reason?: string
 }
 
-export interface Service {
+/** Killed at the end of its block, where it was not stopped. */
+export interface Service extends AsyncDisposable {
   readonly process: CliProcess
   readonly url: string
   /** Status of an answer, and its text. */
@@ -107,6 +108,10 @@ export async function startService(
       const { code, stderr } = await process.result
       expect(code, stderr.slice(-2000)).toBe(0)
       expect(unexpected(stderr)).toEqual([])
+    },
+    async [Symbol.asyncDispose]() {
+      process.kill('SIGKILL')
+      await process.result
     },
   }
 }

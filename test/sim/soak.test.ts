@@ -58,7 +58,7 @@ test(
       HISTORY_LOOKBACK_DAYS: String(days),
       HISTORY_CRON: '*/10 * * * * *',
       INTRADAY_CRON: '*/7 * * * * *',
-      LIVE_CRON: '*/3 * * * * *',
+      LIVE_CRON: '*/2 * * * * *',
       WEBHOOK_URL: receiver.url,
       WEBHOOK_SECRET: webhookSecret,
       WEBHOOK_EVENTS: 'ivr,waiting,alerting,interacting,hold,acw,ended,waiting>60s',
@@ -103,11 +103,11 @@ test(
 
 const kinds = ['inboundCall', 'chat', 'message', 'email', 'requestedCallback'] as const
 
-/** Every way to fail, one request in a few hundred each; those that cost a minute or an hour only a few times. */
+/** Every way to fail, one request in a hundred each; those that cost a minute or an hour only a few times. */
 const everyFault: readonly FaultRule[] = faultKinds.map((kind) => ({
   on: 'any',
   kind,
-  probability: 0.004,
+  probability: 0.008,
   ...(kind === 'hang' && { times: 2 }),
   ...(kind === '429-long' && { times: 3 }),
 }))
