@@ -1,7 +1,14 @@
 import { openApp, type App } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import { ConfigError, EtlError } from '../errors.ts'
-import { probeClock, probeDetailsQuery, probeDivisions, probeOrganization } from '../genesys/probes.ts'
+import {
+  probeClock,
+  probeDetailsQuery,
+  probeDivisions,
+  probeOrganization,
+  probeQueueObservations,
+  probeQueues,
+} from '../genesys/probes.ts'
 import { inspectDatabase } from '../warehouse/inspect.ts'
 import { migrationStatus } from '../warehouse/migrate.ts'
 
@@ -67,6 +74,8 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
           },
         ]
       })
+      for (const permission of OPTIONAL_PERMISSIONS)
+        record(await optionalCheck(permission, () => permission.probe(genesys, sending)))
       await attempt('divisions', async () => [divisionsCheck(await probeDivisions(genesys, READ_PERMISSION, sending))])
       await attempt('clock', async () => [clockCheck(await probeClock(genesys, sending))])
     }
@@ -86,6 +95,34 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
   )
   if (failures === 0) return 0
   return app ? 1 : 78
+}
+
+/** What works without these permissions, but less well. */
+const OPTIONAL_PERMISSIONS = [
+  {
+    name: 'routing:queue:view',
+    lost: 'days beyond 20 000 conversations can’t be split by queue, and live queues lack their agents',
+    probe: probeQueues,
+  },
+  {
+    name: 'analytics:queueObservation:view',
+    lost: 'live queues show no agents on and off queue',
+    probe: probeQueueObservations,
+  },
+] as const
+
+async function optionalCheck(
+  permission: { readonly name: string; readonly lost: string },
+  probe: () => Promise<void>,
+): Promise<Check> {
+  const name = `permission ${permission.name}`
+  try {
+    await probe()
+    return { name, verdict: 'ok', detail: 'granted' }
+  } catch (error) {
+    if (!(error instanceof EtlError)) throw error
+    return { name, verdict: 'warning', detail: `${error.message}; without it ${permission.lost}`, mend: error.hint }
+  }
 }
 
 function failed(name: string, error: unknown): Check {

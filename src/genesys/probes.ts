@@ -4,6 +4,7 @@ import type { Sending } from './details-query.ts'
 import { entityList } from './entity-list.ts'
 import type { Entity } from './entity-list.ts'
 import { GenesysError } from './errors.ts'
+import { readQueueUsers } from './queue-observations.ts'
 
 /** The organization that the token belongs to; needs no permission. Names are absent where the API gives none. */
 export async function probeOrganization(client: GenesysClient, sending: Sending): Promise<Entity> {
@@ -160,6 +161,22 @@ async function unlessRefused<T>(asked: Promise<T>): Promise<T | null> {
 export async function probeDetailsQuery(client: GenesysClient, now: Date, sending: Sending): Promise<number> {
   const interval = { start: new Date(now.getTime() - 3_600_000), end: now }
   return await countDetails(client, interval, {}, sending)
+}
+
+/** Whether we may list queues. Throws GenesysError, whose hint names what to grant. */
+export async function probeQueues(client: GenesysClient, sending: Sending): Promise<void> {
+  await client.request<unknown>({
+    method: 'GET',
+    path: '/api/v2/routing/queues',
+    query: { pageSize: 1, pageNumber: 1 },
+    endpoint: 'queues',
+    ...sending,
+  })
+}
+
+/** Whether we may observe queues: asks about one that does not exist. Throws GenesysError, whose hint names what to grant. */
+export async function probeQueueObservations(client: GenesysClient, sending: Sending): Promise<void> {
+  await readQueueUsers(client, ['00000000-0000-4000-8000-000000000000'], sending)
 }
 
 /**

@@ -62,6 +62,19 @@ test('tells a missing permission by its name', async () => {
   })
 })
 
+test('warns of permissions that only some things need, and names what is lost', async () => {
+  const client = org.control.addClient({ permissions: new Set(['analytics:conversationDetail:view']) })
+  const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
+  expect(code).toBe(0)
+  for (const permission of ['routing:queue:view', 'analytics:queueObservation:view']) {
+    expect(find(report, `permission ${permission}`)).toMatchObject({
+      verdict: 'warning',
+      detail: expect.stringContaining('live queues'),
+      mend: expect.stringContaining(permission),
+    })
+  }
+})
+
 test('warns of divisions that the client does not see', async () => {
   const some = org.org.divisions.slice(0, 1).map(({ id }) => id)
   const client = org.control.addClient({ divisions: new Set(some) })
