@@ -13,7 +13,7 @@ import { createLoadQueue, type LoadQueue } from './load-queue.ts'
 import type { Places } from './places.ts'
 
 /**
- * Conversations in a transaction. 100 cost 10 % more time than 1 000, 1 000 take 1.7 times the memory of 100 (docs/decisions.md).
+ * Conversations in a transaction. 100 cost a tenth more CPU than 500, which take a fifth more memory (docs/performance.md).
  */
 const BATCH_SIZE = 250
 
