@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Suites that need neither Postgres nor a child process; the rest share one Postgres. */
 const WITHOUT_POSTGRES = [
+  'test/commands/**/*.test.ts',
   'test/core/**/*.test.ts',
   'test/genesys/**/*.test.ts',
   'test/simulator/**/*.test.ts',

@@ -18,7 +18,7 @@ export interface LedgerWindow extends Window {
 }
 
 /** Why a window is in a plan: never loaded whole, or loaded and read again because its records may have changed. */
-export type Reason = 'owed' | 'lookback' | 'reload'
+type Reason = 'owed' | 'lookback' | 'reload'
 
 export interface PlannedWindow extends Window {
   readonly reason: Reason
@@ -31,13 +31,13 @@ export interface PlannedWindow extends Window {
 export const SETTLE_MILLISECONDS = 2 * 60_000
 
 /** A nightly plan beyond this many requests reads only the ages of `SPARSE_LOOKBACK_AGES`. */
-export const NIGHTLY_REQUEST_BUDGET = 5000
+const NIGHTLY_REQUEST_BUDGET = 5000
 
 /**
  * Ages in days that a large org reads again each night. Genesys' own corrections begin after 48 to 72 hours
  * (help.mypurecloud.com/faqs/why-can-my-data-change), so the days between bring little.
  */
-export const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
+const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
 
 export interface SyncInputs {
   readonly now: Date

@@ -89,12 +89,12 @@ async function refresh() {
     }
   }
   tick()
-  timer = setTimeout(refresh, ASK_EVERY_MS)
+  timer = setTimeout(() => void refresh(), ASK_EVERY_MS)
 }
 
 tick()
 setInterval(tick, 1000)
-timer = setTimeout(refresh, ASK_EVERY_MS)
+timer = setTimeout(() => void refresh(), ASK_EVERY_MS)
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void refresh()
 })
