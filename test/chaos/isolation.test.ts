@@ -29,7 +29,7 @@ test('what breaks one job harms no other', async () => {
   // a receiver that never answers delays no snapshot
   org.control.changes.begin('chat')
   await receiver.received(1)
-  await service.wellAgain()
+  await doneAgain(service, 'live')
 
   // live can't write: history goes on
   await failWrites(it, 'genesys.live_conversations')
@@ -41,7 +41,7 @@ test('what breaks one job harms no other', async () => {
   await doneAgain(service, 'intraday')
   expect((await service.status()).live?.snapshotAt).toBe(broken.live?.snapshotAt)
   await mend(it, 'genesys.live_conversations')
-  await service.wellAgain()
+  await doneAgain(service, 'live')
 
   // history can't write: live goes on
   await failWrites(it, 'genesys.participants')

@@ -118,7 +118,10 @@ function changeSomething(org: Simulator, random: Random, hidden: string[]): void
   const truth = org.truthText().map(parseTruth)
   const over = truth.filter(({ conversationEnd }) => typeof conversationEnd === 'string')
   const open = truth.filter(({ conversationEnd }) => conversationEnd === undefined)
-  const idOf = (list: typeof truth): string => String(list[random.int(0, list.length - 1)]?.['conversationId'])
+  const idOf = (list: typeof truth): string => {
+    const id = list[random.int(0, list.length - 1)]?.['conversationId']
+    return typeof id === 'string' ? id : 'none'
+  }
   try {
     switch (
       random.weighted({ begin: 6, end: 3, wrapUp: 3, evaluate: 2, reopen: 1, correct: 2, remove: 1, restore: 1 })
