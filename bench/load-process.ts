@@ -1,4 +1,6 @@
 /** Child process: one backfill with the parts that the service has, in a process that does nothing else. */
+// as the service does, before anything else
+import '../src/heap.ts'
 import { readFileSync } from 'node:fs'
 import { createGenesysClient } from '../src/genesys/client.ts'
 import { createRateLimiter } from '../src/genesys/rate-limiter.ts'

@@ -35,7 +35,7 @@ const { values: options } = parseArgs({
   },
 })
 const { quick } = options
-/** For trying out options of node; those of the service hold anyway. */
+/** For trying out options of node. */
 const nodeOptions = options.node.split(' ').filter(Boolean)
 const perDay = 1000
 const conversations = Number(options.conversations ?? (quick ? 5000 : 20_000))
@@ -140,8 +140,11 @@ async function measureLoads(): Promise<Pick<Measured, 'load'>> {
 
 /** Peak memory of a load, and of one ten times as large. */
 async function measureMemory(): Promise<NonNullable<Measured['memory']>> {
-  const days = (conversations * 10) / perDay
-  say(`memory: ${conversations.toLocaleString('en')} and ${(conversations * 10).toLocaleString('en')} conversations`)
+  // Half as many as the loads, so that ten times as many are generated and loaded in minutes.
+  const days = (conversations * 5) / perDay
+  say(
+    `memory: ${(conversations / 2).toLocaleString('en')} and ${(conversations * 5).toLocaleString('en')} conversations`,
+  )
   await using org = await startOrg({ days, precompute: false, latencyMs: 0 })
   const one = await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days / 10), databaseUrl }, nodeOptions))
   const ten = await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days), databaseUrl }, nodeOptions))

@@ -8,4 +8,6 @@ if (major < 24 || (major === 24 && minor < 5)) {
   )
   process.exit(78)
 }
+// First, so that the garbage collector is set up before there is any garbage.
+await import('../src/heap.ts')
 await import('../src/cli.ts')
