@@ -74,7 +74,7 @@ export function alertConditions(facts: AlertFacts, told: Told): Condition[] {
 }
 
 function failedJob(
-  { job, lastRun, failuresInARow }: StatusDocument['jobs'][number],
+  { job, lastRun, failuresInARow, lastFailure }: StatusDocument['jobs'][number],
   fatalJobs: readonly string[],
   told: Told,
 ): Condition[] {
@@ -82,7 +82,9 @@ function failedJob(
   if (lastRun.trigger === 'manual' || failuresInARow === 0) return []
   if (failuresInARow < FAILURES_TOLD && !fatalJobs.includes(job) && !told[key]) return []
   const times = failuresInARow === 1 ? '' : ` ${failuresInARow} times in a row`
-  return [{ key, title: `${job} has failed${times}`, detail: lastRun.error, hint: lastRun.hint }]
+  return [
+    { key, title: `${job} has failed${times}`, detail: lastFailure?.error ?? null, hint: lastFailure?.hint ?? null },
+  ]
 }
 
 function lateHistory({ history, runs }: StatusDocument, now: Date): Condition[] {

@@ -39,15 +39,15 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
   ].sort((a, b) => Number(b.severity === 'trouble') - Number(a.severity === 'trouble'))
 }
 
-function jobProblem({ job, lastRun, failuresInARow }: JobRecord): Problem[] {
-  if (lastRun.status !== 'failed') return []
+function jobProblem({ job, lastFailure, failuresInARow }: JobRecord): Problem[] {
+  if (!lastFailure) return []
   return [
     {
       severity: 'trouble',
       title: failuresInARow > 1 ? `${job} has failed ${failuresInARow} times in a row` : `${job} has failed`,
-      detail: lastRun.error,
-      hint: lastRun.hint,
-      since: lastRun.finishedAt,
+      detail: lastFailure.error,
+      hint: lastFailure.hint,
+      since: lastFailure.finishedAt,
     },
   ]
 }

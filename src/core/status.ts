@@ -26,6 +26,8 @@ export interface JobRecord {
   readonly lastSuccessAt: Date | null
   /** Failed runs since then. */
   readonly failuresInARow: number
+  /** The latest of them: what is wrong until a run has ended well, also while one tries again. null: there is none. */
+  readonly lastFailure: RunRecord | null
 }
 
 /** A window as the books have it, with why it failed. */

@@ -7,7 +7,7 @@ import type { Database, JsonRecord, RunStatus } from './database.ts'
 const JOB_MEMORY = sql`interval '7 days'`
 const REASONS_SHOWN = 5
 
-interface JobRow {
+interface RunRow {
   id: number
   job: string
   trigger: string
@@ -18,11 +18,15 @@ interface JobRow {
   error_code: string | null
   error: string | null
   hint: string | null
-  last_success_at: Date | null
-  failures: number
 }
 
-/** Each job that ran during the last week, by name: its last run, its last success, and its failures since. */
+interface JobRow extends RunRow {
+  last_success_at: Date | null
+  failures: number
+  last_failure: (Omit<RunRow, 'started_at' | 'finished_at'> & { started_at: string; finished_at: string | null }) | null
+}
+
+/** Each job that ran during the last week, by name: its last run, its last success, and its failures since, with the latest of them. */
 export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[]> {
   const { rows } = await sql<JobRow>`
     with last as (
@@ -30,7 +34,10 @@ export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[
     select last.id, last.job, last.trigger, last.status, last.started_at, last.finished_at, last.counts, last.error_code,
       last.error, last.hint, success.finished_at as last_success_at,
       (select count(*) from etl.runs r
-        where r.job = last.job and r.id > coalesce(success.id, 0) and r.status = 'failed')::int as failures
+        where r.job = last.job and r.id > coalesce(success.id, 0) and r.status = 'failed')::int as failures,
+      (select to_jsonb(r) - 'plan' from etl.runs r
+        where r.job = last.job and r.id > coalesce(success.id, 0) and r.status = 'failed'
+        order by r.id desc limit 1) as last_failure
     from last left join lateral (
       select id, finished_at from etl.runs r where r.job = last.job and r.status in ('done', 'partial')
       order by id desc limit 1) success on true
@@ -40,6 +47,7 @@ export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[
     lastRun: toRunRecord(row),
     lastSuccessAt: row.last_success_at,
     failuresInARow: row.failures,
+    lastFailure: row.last_failure && toRunRecord(withDates(row.last_failure)),
   }))
 }
 
@@ -120,7 +128,13 @@ export async function selectDeliveries(db: Kysely<Database>): Promise<DeliveryRe
   }
 }
 
-function toRunRecord(row: Omit<JobRow, 'last_success_at' | 'failures'>): RunRecord {
+/** A run that came as JSON, where instants are texts. */
+function withDates(row: NonNullable<JobRow['last_failure']>): RunRow {
+  const { started_at, finished_at } = row
+  return { ...row, started_at: new Date(started_at), finished_at: finished_at === null ? null : new Date(finished_at) }
+}
+
+function toRunRecord(row: RunRow): RunRecord {
   return {
     id: row.id,
     job: row.job,

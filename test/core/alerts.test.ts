@@ -32,12 +32,14 @@ const covered = (ages: number[]): StatusInputs['windows'] =>
 function job(name: string, failures: number, overrides: Partial<JobRecord['lastRun']> = {}): JobRecord {
   const status = failures > 0 ? 'failed' : 'done'
   const error = failures > 0 ? 'Genesys said no' : null
-  const lastRun = { id: 1, job: name, trigger: 'cron', status, startedAt: ago(60), finishedAt: ago(30), counts: null }
+  const run = { id: 1, job: name, trigger: 'cron', status, startedAt: ago(60), finishedAt: ago(30), counts: null }
+  const lastRun = { ...run, errorCode: null, error, hint: 'Ask Genesys.', ...overrides }
   return {
     job: name,
-    lastRun: { ...lastRun, errorCode: null, error, hint: 'Ask Genesys.', ...overrides },
+    lastRun,
     lastSuccessAt: null,
     failuresInARow: failures,
+    lastFailure: failures > 0 ? lastRun : null,
   }
 }
 

@@ -91,6 +91,21 @@ describe('the status', () => {
     stretched: false,
   }
 
+  test('tells a failure until a run has ended well, also while one tries again', () => {
+    const run = { id: 1, job: 'sync', trigger: 'cron', startedAt: now, finishedAt: now, counts: null, errorCode: 'X' }
+    const failed = { ...run, status: 'failed', error: 'Genesys is away', hint: 'Wait.' }
+    const running = { ...run, id: 2, status: 'running', finishedAt: null, errorCode: null, error: null, hint: null }
+    const job = { job: 'sync', lastSuccessAt: null, failuresInARow: 1, lastFailure: failed }
+    for (const lastRun of [failed, running, { ...running, status: 'interrupted' }]) {
+      expect(statusDocument({ ...inputs, jobs: [{ ...job, lastRun }] })).toMatchObject({
+        state: 'failing',
+        problems: [{ title: 'sync has failed', detail: 'Genesys is away', hint: 'Wait.', since: now }],
+      })
+    }
+    const done = { ...job, lastRun: { ...running, status: 'done' }, failuresInARow: 0, lastFailure: null }
+    expect(statusDocument({ ...inputs, jobs: [done] })).toMatchObject({ state: 'ok', problems: [] })
+  })
+
   test('is ok with nothing owed, behind with something owed, failing where a human should look', () => {
     expect(statusDocument(inputs)).toMatchObject({ state: 'ok', problems: [] })
     expect(statusDocument({ ...inputs, windows: [] })).toMatchObject({
