@@ -56,9 +56,9 @@ export async function startService(
       ...environmentOf(org, databaseUrl),
       HTTP_PORT: '0',
       HISTORY_LOOKBACK_DAYS: '2',
-      HISTORY_CRON: '*/3 * * * * *',
-      INTRADAY_CRON: '1-59/3 * * * * *',
-      LIVE_CRON: '*/2 * * * * *',
+      HISTORY_CRON: '*/2 * * * * *',
+      INTRADAY_CRON: '1-59/2 * * * * *',
+      LIVE_CRON: '* * * * * *',
       ...env,
     },
   })
