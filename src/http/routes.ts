@@ -1,11 +1,10 @@
 /** The routes of the service: requests in, answers out, no socket. */
 import { Hono, type Context } from 'hono'
-import type { HtmlEscapedString } from 'hono/utils/html'
 import type { Logger } from '../log.ts'
 import { assets } from './assets.ts'
 import { guard, secureHeaders } from './guard.ts'
 import type { LiveView, ServiceStatus } from './service-status.ts'
-import { page } from './views/layout.ts'
+import { page, type View } from './views/layout.ts'
 import { livePage } from './views/live-page.ts'
 import { statusPage } from './views/status-page.ts'
 import { reasonOf, within } from './within.ts'
@@ -25,14 +24,6 @@ export interface RouteDependencies {
 
 /** A database that does not answer within this is not ready. Below the timeout of a Kubernetes probe as deploy/ sets it. */
 const READY_TIMEOUT_MS = 4_000
-
-/** A page as a view makes it: title, its parts, and whether what it shows is whole. */
-export interface View {
-  readonly title: string
-  readonly current: '/' | '/live'
-  readonly main: HtmlEscapedString
-  readonly isWhole: boolean
-}
 
 /**
  * `/healthz`: the process lives. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status) and `/live` (wallboard) are

@@ -70,26 +70,10 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const counts = batches.reduce(addLoadCounts, emptyLoadCounts())
   const now = clock.now()
   const status = statusAfterRead(window, outcome.status, now)
-  const attempts = await recordWindow(warehouse.db, {
-    ...key,
-    ...window,
-    status,
-    hits: outcome.hits,
-    counts,
-    runId: run.id,
-  })
-  if (status === 'unstable') {
-    const retryAt = nextAttemptAt(now, attempts)
-    await recordWindow(warehouse.db, {
-      ...key,
-      ...window,
-      status,
-      hits: outcome.hits,
-      counts,
-      runId: run.id,
-      nextAttemptAt: retryAt,
-    })
-  }
+  const mark = { ...key, ...window, status, hits: outcome.hits, counts, runId: run.id }
+  const attempts = await recordWindow(warehouse.db, mark)
+  // How long it rests depends on how often it was tried, which the mark itself counts.
+  if (status === 'unstable') await recordWindow(warehouse.db, { ...mark, nextAttemptAt: nextAttemptAt(now, attempts) })
   const facts = {
     window: formatWindow(window),
     status,

@@ -1,11 +1,18 @@
 /** The frame of every page. */
-import type { View } from '../routes.ts'
 import { markup, type Html } from './format.ts'
 
 const PAGES = [
   { path: '/', name: 'Status' },
   { path: '/live', name: 'Wallboard' },
 ] as const
+
+/** A page as a view makes it: title, its parts, and whether what it shows is whole. */
+export interface View {
+  readonly title: string
+  readonly current: '/' | '/live'
+  readonly main: Html
+  readonly isWhole: boolean
+}
 
 /** A whole page. `theme`: light or dark whatever the browser prefers, for screens on walls. */
 export function page({ title, current, main }: View, theme: 'light' | 'dark' | null): Html {

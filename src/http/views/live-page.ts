@@ -1,6 +1,6 @@
 /** `/live`: the wallboard. Data in, HTML out. */
 import type { BusyAgent, QueueNow, Wallboard } from '../../warehouse/live-queries.ts'
-import type { View } from '../routes.ts'
+import type { View } from './layout.ts'
 import type { LiveView } from '../service-status.ts'
 import { counting, markup, named, nothing, number, type Html } from './format.ts'
 import { mainOf, part, scrolling } from './layout.ts'

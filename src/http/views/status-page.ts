@@ -2,7 +2,7 @@
 import type { Problem } from '../../core/problems.ts'
 import type { RunRecord, StatusDocument } from '../../core/status.ts'
 import type { JobState } from '../../schedule.ts'
-import type { View } from '../routes.ts'
+import type { View } from './layout.ts'
 import type { ServiceStatus } from '../service-status.ts'
 import { calendar } from './calendar-view.ts'
 import { counting, day, instant, markup, nothing, number, span, time, type Html } from './format.ts'
