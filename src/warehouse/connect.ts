@@ -50,10 +50,12 @@ const parsers: CustomTypesConfig = {
 }
 
 // Not as startup parameters, which poolers refuse. The server's own limits are meant for interactive users; ours wait
-// for nothing but locks, and those not for ever. JIT costs more than it gains on statements over many partitions.
+// for nothing but locks, and those not for ever. A host that vanished is noticed within a minute, not after the two hours of
+// most systems, since its job locks would stand that long. JIT costs more than it gains on statements over many partitions.
 const sessionSettings = `set statement_timeout = 0; set lock_timeout = '2min';
   set idle_in_transaction_session_timeout = '5min'; set timezone = 'UTC'; set datestyle = 'ISO';
-  set intervalstyle = 'postgres'; set jit = off; set extra_float_digits = 1`
+  set intervalstyle = 'postgres'; set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;
+  set jit = off; set extra_float_digits = 1`
 
 // the pool waits for it before it hands the connection out, though its types don't say so
 const prepareSession = (client: ClientBase): unknown => client.query(sessionSettings)

@@ -27,6 +27,15 @@ test('gives the lock back after the work, and after its failure, whose error it 
   await expect.poll(() => withJobLock(other, 'sync', never, async () => 'ran').catch(() => 'busy')).toBe('ran')
 })
 
+test('Postgres looks within a minute whether the holder still exists, so that a host that vanished blocks no job', async () => {
+  const client = await one.connectAlone('lock sync')
+  const { rows } = await client.query<{ seconds: number }>(`
+    select current_setting('tcp_keepalives_idle')::int
+      + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int as seconds`)
+  await client.end()
+  expect(rows).toEqual([{ seconds: 60 }])
+})
+
 test("passes the caller's abort on to the work", async () => {
   const stop = new AbortController()
   const work = withJobLock(one, 'sync', stop.signal, async (signal) => {
