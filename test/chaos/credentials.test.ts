@@ -22,10 +22,13 @@ test('a revoked token, a secret that is wrong for a while and a missing permissi
   // somebody has made a new secret
   client.secret = 'another'
   org.control.revokeTokens()
-  await expect.poll(() => service.problems(), longPatience).toContain('GENESYS_CLIENT_SECRET does not belong')
+  await expect
+    .poll(() => service.problems(), longPatience)
+    .toMatch(/sync has failed.*GENESYS_CLIENT_SECRET does not belong/)
   expect(await service.status()).toMatchObject({ state: 'failing' })
   expect((await service.get('/')).text).toContain('GENESYS_CLIENT_SECRET does not belong')
-  expect(await service.metric('genesys_etl_failures_in_a_row{job="sync"}')).toBeGreaterThan(0)
+  const failures = () => service.metric('genesys_etl_failures_in_a_row{job="sync"}')
+  await expect.poll(failures, longPatience).toBeGreaterThan(0)
   expect((await service.get('/readyz')).status).toBe(200)
   await expect.poll(async () => (await service.status()).live?.failure?.error, longPatience).toContain('authentication')
   org.control.changes.begin('chat')
@@ -35,7 +38,9 @@ test('a revoked token, a secret that is wrong for a while and a missing permissi
 
   // somebody has taken the permission away
   client.permissions.delete(permission)
-  await expect.poll(() => service.problems(), longPatience).toContain(`Grant ${permission} to a role`)
+  await expect
+    .poll(() => service.problems(), longPatience)
+    .toMatch(new RegExp(`sync has failed.*Grant ${permission} to a role`))
   await expect.poll(async () => (await service.status()).live?.failure?.error, longPatience).toContain(permission)
   expect(await service.status()).toMatchObject({ state: 'failing' })
   const page = await service.get('/')

@@ -15,7 +15,9 @@ test('Genesys answers 503, then not at all: the service lives, says so, keeps wh
 
   // an hour in seconds: what Genesys asks to wait for between attempts is cut short
   org.control.faults.add({ on: 'any', kind: '503', retryAfterSeconds: 0.05 })
-  await expect.poll(() => service.problems(), longPatience).toContain('Genesys answered 503 after 7 attempts')
+  await expect
+    .poll(() => service.problems(), longPatience)
+    .toMatch(/sync has failed.*Genesys answered 503 after 7 attempts/)
   await expect.poll(async () => (await service.status()).live?.failure?.error, longPatience).toContain('503')
   const failing = await service.status()
   expect(failing.state).toBe('failing')
