@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import packageFile from '../package.json' with { type: 'json' }
 import type { LoadJob, LoadResult } from './load-process.ts'
 import type { SimulatorAddress, SimulatorJob } from './simulator-process.ts'
 
@@ -30,9 +31,13 @@ export async function startSimulatorProcess(job: SimulatorJob): Promise<Simulato
   }
 }
 
+/** The options of node with which `npm start` starts the service: what is measured is what runs. */
+const serviceOptions =
+  /^node ((?:--\S+ )*)/.exec(packageFile.scripts.start)?.[1]?.trim().split(' ').filter(Boolean) ?? []
+
 /** Runs a load in a fresh process; resolves when that has ended. `nodeOptions`: further options of node, for profiles and trials. */
 export async function runLoad(job: LoadJob, nodeOptions: readonly string[] = []): Promise<LoadResult> {
-  const child = start('load-process.ts', job, nodeOptions)
+  const child = start('load-process.ts', job, [...serviceOptions, ...nodeOptions])
   const exited = once(child, 'exit')
   const result = await firstMessage<LoadResult>(child)
   await exited

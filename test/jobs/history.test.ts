@@ -88,11 +88,11 @@ test('the same window read provisionally hour by hour leaves one row', async () 
 })
 
 test('an error that concerns every window ends the run, and leaves the rest unasked', async () => {
-  await using it = await startTestOrg({ days: 8, perDay: 10 })
+  await using it = await startTestOrg({ days: 12, perDay: 10 })
   const client = it.org.control.clients.get(it.org.clientId)!
-  const range = { start: addDays(threeDays.end, -8), end: threeDays.end }
+  const range = { start: addDays(threeDays.end, -12), end: threeDays.end }
   // the estimates pass, and then the permission is gone
-  it.org.control.faults.add({ on: 'details', kind: '503', nth: 9 })
+  it.org.control.faults.add({ on: 'details', kind: '503', nth: 13 })
   const running = it.backfill(range, { settings: { concurrency: 1 } })
   const outcome = expect(running).rejects.toMatchObject({ code: 'GENESYS_FORBIDDEN', kind: 'fatal' })
   await expect.poll(() => it.org.requests.some(({ fault }) => fault), patience).toBe(true)
@@ -100,7 +100,7 @@ test('an error that concerns every window ends the run, and leaves the rest unas
   await outcome
   const windows = await it.windows()
   // no more than were being read at once
-  expect(windows.filter(({ status }) => status === 'failed').length).toBeLessThanOrEqual(5)
+  expect(windows.filter(({ status }) => status === 'failed').length).toBeLessThanOrEqual(8)
   const { rows } = await sql`select status, error_code, hint from etl.runs`.execute(it.warehouse.db)
   expect(rows).toMatchObject([{ status: 'failed', error_code: 'GENESYS_FORBIDDEN' }])
   expect((rows[0] as { hint: string }).hint).toContain('analytics:conversationDetail:view')
