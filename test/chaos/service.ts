@@ -127,7 +127,7 @@ export function unexpected(log: string): string[] {
 }
 
 /** The days that the service has loaded, the current one included. */
-export function loadedDays(): Range {
+function loadedDays(): Range {
   const today = startOfDay(new Date())
   return { start: addDays(today, -2), end: addDays(today, 1) }
 }
