@@ -12,6 +12,8 @@ const WITHOUT_POSTGRES = [
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    // Processes are killed and clocks raced here; a busy CI machine gets one more chance, a developer's none.
+    retry: process.env['CI'] ? 1 : 0,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
