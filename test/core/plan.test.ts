@@ -47,6 +47,12 @@ describe('the nightly plan', () => {
     expect(plan.slice(0, 2).map(({ reason }) => reason)).toEqual(['lookback', 'owed'])
   })
 
+  it('still owes what was only read so far, or kept changing', () => {
+    const ledger = [ledgerDay(1, 'done'), ledgerDay(2, 'provisional'), ledgerDay(3, 'unstable')]
+    const plan = planSync({ ...settings, ledger })
+    expect(plan.slice(0, 3).map(({ reason }) => reason)).toEqual(['lookback', 'owed', 'owed'])
+  })
+
   it('does not read again what the interrupted run that it resumes has read', () => {
     const ledger = [ledgerDay(1, 'done', { readAt: now }), ledgerDay(2, 'unstable', { readAt: now })]
     expect(names(planSync({ ...settings, cycleStart: addDays(now, -0.1), ledger }))[0]).toBe('2026-11-19')
