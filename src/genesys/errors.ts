@@ -35,6 +35,18 @@ export class GenesysError extends EtlError implements CallFacts {
   }
 }
 
+/** The error of a GET that was answered with something else than the conversations it asked for. */
+export function noListOfConversations(path: string, status: number): GenesysError {
+  return new GenesysError(`GET ${path}: the answer is not a list of conversations`, {
+    code: 'GENESYS_BAD_ANSWER',
+    kind: 'retryable',
+    method: 'GET',
+    path,
+    status,
+    attempts: 1,
+  })
+}
+
 /** What is known of a failed call once the retries are over. */
 export interface FailedCall extends CallFacts {
   readonly login: boolean

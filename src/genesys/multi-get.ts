@@ -3,7 +3,7 @@ import { LIVE_CONCURRENCY } from './open-conversations.ts'
 import type { ReadRecord } from './open-conversations.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
-import { GenesysError } from './errors.ts'
+import { noListOfConversations } from './errors.ts'
 import { forEachParallel } from './parallel.ts'
 
 /** The API documents no limit of ids a request; its URLs have one, and 50 ids are 1.9 kB. */
@@ -33,14 +33,7 @@ export async function readByIds(
     })
     const conversations = data?.conversations ?? []
     if (!Array.isArray(conversations))
-      throw new GenesysError(`GET ${path}: the answer is not a list of conversations`, {
-        code: 'GENESYS_BAD_ANSWER',
-        kind: 'retryable',
-        method: 'GET',
-        path,
-        status,
-        attempts: 1,
-      })
+      throw noListOfConversations(path, status)
     for (const record of conversations as JsonValue[]) records.push({ record, sentAt })
   })
   return records

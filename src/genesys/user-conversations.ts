@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/json.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
-import { GenesysError } from './errors.ts'
+import { GenesysError, noListOfConversations } from './errors.ts'
 
 const path = '/api/v2/conversations'
 
@@ -24,14 +24,7 @@ export async function readUserConversations(
     })
     const entities = isJsonObject(data) ? (data['entities'] ?? []) : null
     if (!Array.isArray(entities))
-      throw new GenesysError(`GET ${path}: the answer is not a list of conversations`, {
-        code: 'GENESYS_BAD_ANSWER',
-        kind: 'retryable',
-        method: 'GET',
-        path,
-        status,
-        attempts: 1,
-      })
+      throw noListOfConversations(path, status)
     return { conversations: entities as readonly JsonValue[], sentAt }
   } catch (error) {
     if (error instanceof GenesysError && /user context/i.test(error.message)) throw needsUser(error)
