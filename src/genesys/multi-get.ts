@@ -32,8 +32,7 @@ export async function readByIds(
       signal,
     })
     const conversations = data?.conversations ?? []
-    if (!Array.isArray(conversations))
-      throw noListOfConversations(path, status)
+    if (!Array.isArray(conversations)) throw noListOfConversations(path, status)
     for (const record of conversations as JsonValue[]) records.push({ record, sentAt })
   })
   return records

@@ -23,8 +23,7 @@ export async function readUserConversations(
       ...sending,
     })
     const entities = isJsonObject(data) ? (data['entities'] ?? []) : null
-    if (!Array.isArray(entities))
-      throw noListOfConversations(path, status)
+    if (!Array.isArray(entities)) throw noListOfConversations(path, status)
     return { conversations: entities as readonly JsonValue[], sentAt }
   } catch (error) {
     if (error instanceof GenesysError && /user context/i.test(error.message)) throw needsUser(error)
