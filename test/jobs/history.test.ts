@@ -150,7 +150,8 @@ test('a stop loads what is being written, and does not mark the window', async (
         `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
       )
     ).rowCount
-  await expect.poll(blocked, patience).toBe(1)
+  // one batch or already the second
+  await expect.poll(blocked, patience).toBeGreaterThan(0)
   stop.abort(new Interrupted('SIGTERM'))
   // the run is not over, and its lock not given back, while a batch is being written
   const { rows } = await it.warehouse.pool.query<{ status: string }>('select status from etl.runs')
@@ -159,7 +160,8 @@ test('a stop loads what is being written, and does not mark the window', async (
   await blocker.end()
   await outcome
   const { rows: loaded } = await it.warehouse.pool.query('select 1 from genesys.conversations')
-  expect(loaded.length).toBeGreaterThan(400)
+  // a whole batch of 250, less what is rejected or repeated in it
+  expect(loaded.length).toBeGreaterThan(200)
   expect(await it.windows()).toEqual([])
   it.org.control.faults.clear()
   await it.backfill(range)
