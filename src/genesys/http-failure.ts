@@ -30,10 +30,10 @@ export function failureOf(error: AxiosError, timedOut: boolean): Failure {
 }
 
 /** The parts of an error body that are safe to show: ErrorBody of the API, or what OAuth calls an error. */
-export function errorBody(body: unknown): { code?: string; message?: string; contextId?: string } {
+export function errorBody(body: string): { code?: string; message?: string; contextId?: string } {
   let parsed: unknown
   try {
-    parsed = JSON.parse(String(body))
+    parsed = JSON.parse(body)
   } catch {
     return {}
   }

@@ -10,6 +10,7 @@ import { EtlError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { toGenesysError } from './errors.ts'
 import type { FailedCall } from './errors.ts'
+import { bodyText } from './body-text.ts'
 import { badBodyCode, correlationIdOf, errorBody, failureOf, networkCodeOf, text } from './http-failure.ts'
 
 /** What the metrics want to know; `statusClass` is 2xx … 5xx, 429, network, timeout, bad-body or certificate. */
@@ -124,10 +125,12 @@ export function createHttp(options: HttpOptions): Http {
     httpsAgent,
     // No `proxy: false` here: it would make axios replace these agents by ones without a proxy.
     maxRedirects: 0,
-    responseType: 'text',
+    // unpacked by bodyText
+    responseType: 'arraybuffer',
+    decompress: false,
     transformRequest: [(body: unknown) => body],
     transformResponse: [(body: unknown) => body],
-    headers: { Accept: 'application/json', 'User-Agent': 'genesys-etl' },
+    headers: { Accept: 'application/json', 'Accept-Encoding': 'gzip', 'User-Agent': 'genesys-etl' },
   })
 
   instance.interceptors.request.use(async (config) => {
@@ -139,9 +142,9 @@ export function createHttp(options: HttpOptions): Http {
   })
   // Before axios-retry's, so that it gets to see a body that is no JSON as a failure.
   instance.interceptors.response.use(
-    (response) => {
+    async (response) => {
       try {
-        response.data = response.status === 204 ? undefined : parsedBody(response)
+        response.data = response.status === 204 ? undefined : await parsedBody(response)
       } catch (error) {
         report(options, response.config, response, error as AxiosError)
         throw error
@@ -189,7 +192,7 @@ export function createHttp(options: HttpOptions): Http {
         }
       } catch (error) {
         plan.signal.throwIfAborted()
-        throw converted(error, call)
+        throw await converted(error, call)
       } finally {
         call.end()
       }
@@ -230,9 +233,9 @@ function decide(error: AxiosError, backoff: Backoff): RetryDecision {
   return decision
 }
 
-function parsedBody(response: AxiosResponse<unknown>): unknown {
+async function parsedBody(response: AxiosResponse<unknown>): Promise<unknown> {
   try {
-    return parseJson(String(response.data))
+    return parseJson(await bodyText(response))
   } catch {
     throw new AxiosError('the body is not JSON', badBodyCode, response.config, undefined, response)
   }
@@ -274,11 +277,11 @@ function classOf(status: number): string {
 }
 
 /** The error that leaves: ours as they are, everything else without what axios hangs on it. */
-function converted(error: unknown, call: Call): unknown {
-  if (error instanceof EtlError || !(error instanceof AxiosError)) return error
-  const { response } = error
-  const failure = call.lastFailure ?? failureOf(error, call.timedOut)
-  const body = failure.kind === 'status' ? errorBody(response?.data) : {}
+async function converted(thrown: unknown, call: Call): Promise<unknown> {
+  if (thrown instanceof EtlError || !(thrown instanceof AxiosError)) return thrown
+  const { response } = thrown
+  const failure = call.lastFailure ?? failureOf(thrown, call.timedOut)
+  const body = failure.kind === 'status' && response ? errorBody(await bodyText(response).catch(() => '')) : {}
   const facts: FailedCall = {
     login: call.plan.login,
     staticToken: call.plan.staticToken,
@@ -290,7 +293,7 @@ function converted(error: unknown, call: Call): unknown {
     correlationId: correlationIdOf(response) ?? body.contextId,
     apiCode: body.code,
     apiMessage: body.message,
-    networkCode: networkCodeOf(error),
+    networkCode: networkCodeOf(thrown),
     retryAt: call.retryAt,
   }
   return toGenesysError(facts)

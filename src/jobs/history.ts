@@ -13,6 +13,7 @@ import {
   type PlannedWindow,
 } from '../core/plan.ts'
 import { formatWindow, type Window } from '../core/window.ts'
+import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
 import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
@@ -21,7 +22,8 @@ import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/lo
 import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
 import { refuseForeignOrganization } from './organization.ts'
-import { createPlaces } from './places.ts'
+import { limitInFlight } from './in-flight.ts'
+import { createPlaces, type Places } from './places.ts'
 import { runJob } from './run-job.ts'
 
 export type HistoryRequest =
@@ -130,7 +132,10 @@ async function loadPlan(
   const loaded: LoadedWindow[] = []
   const failures: unknown[] = []
   const queue = plan.windows.values()
-  const context = { ...dependencies, key: windowKey(dependencies.history), run, clock, places, signal }
+  const { history } = dependencies
+  // Only what is about to be sent asks whether the loader keeps up: the many that wait for their turn would all have a stale answer.
+  const genesys = limitInFlight(atPaceOf(places, dependencies.genesys), history.concurrency)
+  const context = { ...dependencies, genesys, key: windowKey(history), run, clock, places, signal }
 
   const worker = async (): Promise<void> => {
     for (const window of queue) {
@@ -160,6 +165,17 @@ async function loadPlan(
     progress.finish()
   }
   return summarize(plan, loaded)
+}
+
+/** The same client, which sends nothing while a batch waits to be written: a slow Postgres then costs time, not memory. */
+function atPaceOf(places: Places, genesys: GenesysClient): GenesysClient {
+  return {
+    async request(request) {
+      await places.calm()
+      return await genesys.request(request)
+    },
+    close: () => genesys.close(),
+  }
 }
 
 /** Whether other windows may still succeed: an unreachable API, a refused login or a lost database concerns them all. */

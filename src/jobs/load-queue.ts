@@ -5,11 +5,6 @@ import type { Places } from './places.ts'
 /** Collects the conversations of one window and loads them in batches. */
 export interface LoadQueue {
   /**
-   * Resolves when less than a batch waits to be written: to be asked for before a page is, so that the extractor keeps the
-   * loader's pace and memory stays flat.
-   */
-  room(): Promise<void>
-  /**
    * Takes conversations; resolves when their full batches are being written.
    * @throws the error of an earlier batch
    */
@@ -34,17 +29,10 @@ export function createLoadQueue(options: {
   const running = new Set<Promise<void>>()
   const failures: unknown[] = []
   let pending: FetchedConversation[] = []
-  /** Conversations that wait to be written. */
-  let waiting = 0
-  let wakeUp: (() => void)[] = []
   let isAbandoned = false
 
-  const isBehind = (): boolean => waiting >= batchSize
   const start = async (batch: readonly FetchedConversation[]): Promise<void> => {
     const giveBack = await places.take()
-    waiting -= batch.length
-    for (const resolve of wakeUp) resolve()
-    wakeUp = []
     if (isAbandoned) return giveBack()
     const write = (async () => {
       try {
@@ -63,12 +51,8 @@ export function createLoadQueue(options: {
   }
 
   return {
-    async room() {
-      while (isBehind()) await new Promise<void>((resolve) => wakeUp.push(resolve))
-    },
     async add(conversations) {
       throwIfFailed()
-      waiting += conversations.length
       pending.push(...conversations)
       while (pending.length >= batchSize) await start(pending.splice(0, batchSize))
     },

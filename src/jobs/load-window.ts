@@ -1,7 +1,6 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
 import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from '../core/plan.ts'
 import { formatWindow } from '../core/window.ts'
-import type { GenesysClient } from '../genesys/client.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import { EtlError } from '../errors.ts'
 import type { DatabaseClock } from '../warehouse/database-clock.ts'
@@ -9,7 +8,7 @@ import { recordWindow, type Run, type WindowKey } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, loadBatch, type LoadCounts } from '../warehouse/load.ts'
 import { ensurePartitions } from '../warehouse/partitions.ts'
 import type { HistoryDependencies } from './history-context.ts'
-import { createLoadQueue, type LoadQueue } from './load-queue.ts'
+import { createLoadQueue } from './load-queue.ts'
 import type { Places } from './places.ts'
 
 /**
@@ -46,7 +45,7 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   await ensurePartitions(warehouse, window)
 
   let requestsDone = 0
-  const outcome = await readWindow(atPaceOf(queue, genesys), {
+  const outcome = await readWindow(genesys, {
     window,
     filter: history.filter,
     concurrency: history.concurrency,
@@ -87,17 +86,6 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
     logger.warn(facts, 'window kept changing while it was read; it is loaded and will be read again')
   else logger.info(facts, 'window loaded')
   return { status, requests: outcome.requests, counts }
-}
-
-/** The same client, which sends nothing while the loader is behind. */
-function atPaceOf(queue: LoadQueue, genesys: GenesysClient): GenesysClient {
-  return {
-    async request(request) {
-      await queue.room()
-      return await genesys.request(request)
-    },
-    close: () => genesys.close(),
-  }
 }
 
 /** Marks a window failed, with its reason. */

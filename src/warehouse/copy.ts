@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ClientBase } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { dataColumnsOf, type Column, type Row, type TableName, type Value } from '../core/columns.ts'
+import { dataColumnsOf, tables, type Column, type Row, type TableName, type Value } from '../core/columns.ts'
 import { storableJson, type JsonValue } from '../core/json.ts'
 
 type Encode = (value: NonNullable<Value>) => string
@@ -31,17 +31,30 @@ export async function copyRows(
   return stream.rowCount
 }
 
+/** By the number of nulls in a row: their text. More than half of all cells are null, so pieces save a quarter of encoding. */
+const mostColumns = Math.max(...tables.map((table) => dataColumnsOf(table).length))
+const nullCells = Array.from({ length: mostColumns }, (_, count) => '\t\\N'.repeat(count))
+/** The same, and the tab before the cell that follows. */
+const beforeCell = nullCells.map((nulls) => `${nulls}\t`)
+
 /** Rows in COPY's text format, in pieces of about 64 kB. */
 function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: string): Generator<Buffer> {
   const width = encode.length
   let text = ''
   for (const row of rows) {
-    for (let column = 0; column < width; column++) {
+    // the first column is the conversation's id, which is never null
+    text += encode[0]!(row[0]!)
+    let nulls = 0
+    for (let column = 1; column < width; column++) {
       const value = row[column]
-      if (column > 0) text += '\t'
-      text += value === null || value === undefined ? '\\N' : encode[column]!(value)
+      if (value === null || value === undefined) {
+        nulls++
+      } else {
+        text += beforeCell[nulls]! + encode[column]!(value)
+        nulls = 0
+      }
     }
-    text += lineEnd
+    text += nullCells[nulls]! + lineEnd
     if (text.length >= chunkLength) {
       yield Buffer.from(text)
       text = ''
