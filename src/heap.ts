@@ -5,5 +5,5 @@
  */
 import { setFlagsFromString } from 'node:v8'
 
-// The old generation is collected when it has grown by half since the last time, not when it has grown fourfold.
-setFlagsFromString('--heap-growing-percent=50')
+// The old generation is collected when it has doubled since the last time, not when it has grown fourfold.
+setFlagsFromString('--heap-growing-percent=100')

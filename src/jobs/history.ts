@@ -51,8 +51,8 @@ export interface HistorySummary {
 
 /** Windows read at the same time, so that the limit is used up while some wait for their first page or their last batch. */
 const WINDOWS_AT_ONCE = 8
-/** Batches written at the same time: two connections keep Postgres busy while the next batch is encoded. */
-const BATCHES_AT_ONCE = 2
+/** Batches written at the same time: enough to keep Postgres busy while the next batch is encoded. */
+const BATCHES_AT_ONCE = 3
 
 /**
  * Runs a history job to its end.
