@@ -31,13 +31,19 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
-/** Prints the figures as a table. */
-export function printTable(measured: Measured): void {
+/** Prints the figures as a table. `stolenShare`: of the machine's time meanwhile, that its host gave to others; null: unknown. */
+export function printTable(measured: Measured, stolenShare: number | null): void {
   const lines: Line[] = [
     ['', 'figure', 'aim', ''],
     ...loadLines(measured),
     ...memoryLines(measured),
     ...ceilingLines(measured),
+    [
+      'time stolen by the host meanwhile',
+      stolenShare === null ? '' : percent(stolenShare),
+      '',
+      'the less, the more the ratios are worth',
+    ],
   ]
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]!.length)))
   for (const line of lines)

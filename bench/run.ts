@@ -22,6 +22,7 @@ import {
 import type { LoadJob, LoadResult } from './load-process.ts'
 import { median, type Measured, printTable } from './report.ts'
 import type { SimulatorJob } from './simulator-process.ts'
+import { stolenShare } from './stolen-time.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -61,6 +62,7 @@ const say = (text: string): void => {
     process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}\n`)
 }
 const parts = new Set(options.only.split(','))
+const stolen = stolenShare()
 say(`writing ${earlierRows.toLocaleString('en')} rows of earlier data`)
 await using database = await startBenchDatabase(earlierRows, today)
 const measured: Measured = {
@@ -76,6 +78,7 @@ const report = {
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 1e9),
     node: process.version,
+    stolenShare: stolen(),
   },
   postgres: { version: database.version, settings: serverSettings, earlierRows: database.earlierRows },
   conversations,
@@ -87,7 +90,7 @@ const file = path.join(resultsFolder, `${report.date.replaceAll(/[:.]/g, '-')}.j
 await writeFile(file, `${JSON.stringify(report, null, 2)}\n`)
 if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
 else {
-  printTable(measured)
+  printTable(measured, report.machine.stolenShare)
   say(`the same as JSON: ${path.relative(process.cwd(), file)}`)
 }
 

@@ -40,7 +40,7 @@ const META_KEY = 'alerts'
  */
 export function createAlerts(options: AlertOptions): Alerts {
   const { warehouse, logger, url, readStatus, facts, onTold, now = () => new Date(), timeoutMs = 10_000 } = options
-  const serviceStartedAt = now()
+  const createdAt = now()
   let remembered: Told = {}
   let awaySince: Date | null = null
   let failedDeliveries = 0
@@ -69,13 +69,15 @@ export function createAlerts(options: AlertOptions): Alerts {
     signal: AbortSignal,
     keep: (told: Told) => Promise<void>,
   ): Promise<void> {
-    const at = now()
+    // what the books say is told by the database's clock, which need not be ours
+    const at = seen.document?.at ?? now()
+    const serviceStartedAt = new Date(+at - (+now() - +createdAt))
     const known = { ...facts(), serviceStartedAt, databaseAwaySince: awaySince, databaseReason: seen.reason }
     const conditions = alertConditions({ ...known, document: seen.document, now: at }, remembered)
     const { messages, noted } = alertSteps(remembered, conditions, at, seen.document !== null)
     if (JSON.stringify(noted) !== JSON.stringify(remembered)) await keep((remembered = noted))
     for (const message of messages) {
-      if (+at < waitUntil || !(await deliver(message, at, signal))) break
+      if (+now() < waitUntil || !(await deliver(message, at, signal))) break
       // kept after each one: a crash in between repeats one message at most
       await keep((remembered = afterTelling(remembered, message)))
     }
@@ -102,7 +104,7 @@ export function createAlerts(options: AlertOptions): Alerts {
       failedDeliveries += 1
       // a minute, doubling to an hour; the URL is a secret of its own (Slack), so it is in no log
       const waitMs = Math.min(3_600_000, 30_000 * 2 ** failedDeliveries)
-      waitUntil = +at + waitMs - 5_000
+      waitUntil = +now() + waitMs - 5_000
       logger.warn(
         { ...about, attempts: failedDeliveries, reason: reasonOf(error) },
         'an alert could not be delivered; it is tried again',

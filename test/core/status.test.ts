@@ -119,6 +119,26 @@ describe('the status', () => {
     })
   })
 
+  test('tells what is covered in whole stretches, however the windows were cut and in whatever order they were read', () => {
+    const windows = [
+      window('2026-11-20T12:00:00Z', '2026-11-21T00:00:00Z', 'done'),
+      window('2026-11-18T00:00:00Z', '2026-11-19T00:00:00Z', 'done'),
+      window('2026-11-20T00:00:00Z', '2026-11-20T18:00:00Z', 'done'),
+      window('2026-11-19T00:00:00Z', '2026-11-20T00:00:00Z', 'done'),
+      window('2026-11-21T12:00:00Z', '2026-11-22T00:00:00Z', 'done'),
+      window('2026-11-21T00:00:00Z', '2026-11-21T12:00:00Z', 'failed'),
+    ]
+    expect(statusDocument({ ...inputs, historyStart: at('2026-11-18T00:00:00Z'), windows }).history).toMatchObject({
+      covered: [
+        { start: at('2026-11-18T00:00:00Z'), end: at('2026-11-21T00:00:00Z') },
+        { start: at('2026-11-21T12:00:00Z'), end: at('2026-11-22T00:00:00Z') },
+      ],
+      owed: [{ start: at('2026-11-21T00:00:00Z'), end: at('2026-11-21T12:00:00Z') }],
+      coveredUntil: at('2026-11-21T00:00:00Z'),
+      lagSeconds: 36 * 3600,
+    })
+  })
+
   test('calls live data stale by age, three minutes unless the schedule asks for more', () => {
     const live = { snapshot, failure: null, byState: {} }
     expect(statusDocument({ ...inputs, live })).toMatchObject({

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createAlerts, type Alerts } from '../../src/jobs/alerts.ts'
+import type { StatusDocument } from '../../src/core/status.ts'
 import { readStatus } from '../../src/jobs/read-status.ts'
 import { createLogger } from '../../src/log.ts'
 import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
@@ -16,7 +17,7 @@ let warehouse: Warehouse
 let receiver: FakeServer
 /** What the receiver answers with, the last entry for all further ones. */
 let answers: number[]
-/** Minutes since the test began, for the alerts' clock. */
+/** Minutes since the test began, for the clocks of the database and of the process. */
 let minutes: number
 
 beforeEach(async () => {
@@ -36,14 +37,21 @@ afterEach(async () => {
 })
 
 const begin = Date.now()
+const later = (): Date => new Date(begin + minutes * 60_000)
+
+/** The state as it would be `minutes` later. */
+async function statusLater(from: Warehouse): Promise<StatusDocument> {
+  return { ...(await readStatus(from, history, { live: false })), at: later() }
+}
+
 function createTestAlerts(from: Warehouse = warehouse, fatalJobs: string[] = []): Alerts {
   return createAlerts({
     warehouse: from,
     logger: createLogger('silent'),
     url: `${receiver.url}/services/secret`,
-    readStatus: () => readStatus(from, history, { live: false }),
+    readStatus: () => statusLater(from),
     facts: () => ({ isLiveOn: false, liveLateSeconds: 600, fatalJobs }),
-    now: () => new Date(begin + minutes * 60_000),
+    now: later,
     timeoutMs: 2_000,
   })
 }
@@ -123,9 +131,9 @@ test('tells that the database is away after five minutes, and that it is back', 
     warehouse: new Proxy(warehouse, { get: (_, property) => Reflect.get(current, property) as unknown }),
     logger: createLogger('silent'),
     url: receiver.url,
-    readStatus: () => readStatus(current, history, { live: false }),
+    readStatus: () => statusLater(current),
     facts: () => ({ isLiveOn: false, liveLateSeconds: 600, fatalJobs: [] }),
-    now: () => new Date(begin + minutes * 60_000),
+    now: later,
   })
   for (; minutes < 10; minutes++) await alerts.check(never)
   expect(told()).toMatchObject([{ condition: 'database-away', status: 'raised' }])
@@ -135,6 +143,31 @@ test('tells that the database is away after five minutes, and that it is back', 
   for (; minutes < 20; minutes++) await alerts.check(never)
   expect(told()).toHaveLength(2)
   expect(told()[1]).toMatchObject({ condition: 'database-away', status: 'resolved' })
+})
+
+test('a process whose clock is an hour ahead of the database does not take a fresh snapshot for late, but does notice a late one', async () => {
+  let snapshotAt = later()
+  const live = { ageSeconds: 0, isStale: false, source: 'analytics', conversations: 1, durationMs: 1, requests: 1 }
+  const alerts = createAlerts({
+    warehouse,
+    logger: createLogger('silent'),
+    url: receiver.url,
+    readStatus: async () => ({
+      ...(await statusLater(warehouse)),
+      live: { ...live, snapshotAt, stretched: false, failure: null, byState: {} },
+    }),
+    facts: () => ({ isLiveOn: true, liveLateSeconds: 600, fatalJobs: [] }),
+    now: () => new Date(+later() + 3_600_000),
+  })
+  for (; minutes < 15; minutes++) {
+    snapshotAt = later()
+    await alerts.check(never)
+  }
+  expect(told()).toEqual([])
+  for (; minutes < 30; minutes++) await alerts.check(never)
+  expect(told()).toMatchObject([
+    { condition: 'live-late', status: 'raised', at: new Date(begin + 25 * 60_000).toISOString() },
+  ])
 })
 
 test('a receiver that never answers does not hold up stopping', async () => {
