@@ -1,5 +1,6 @@
 /** What is worth waking somebody for, and what of it is to be told. Pure. */
 import type { StatusDocument } from './status.ts'
+import { secondsBetween } from './window.ts'
 
 /** Beyond this the history is late: a nightly sync leaves it a bit more than a day behind just before the next one. */
 export const HISTORY_LATE_SECONDS = 36 * 3600
@@ -175,8 +176,4 @@ export function afterTelling(told: Told, { status, condition, since }: AlertMess
 
 function conditionOf({ key, title, detail, hint }: ToldCondition): Condition {
   return { key, title, detail, hint }
-}
-
-function secondsBetween(from: Date, to: Date): number {
-  return (+to - +from) / 1000
 }

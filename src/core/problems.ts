@@ -1,5 +1,6 @@
 /** What is wrong, since when, and what to do now. Pure. */
-import type { DeliveryRecord, JobRecord, LiveStatus, WindowRecord } from './status.ts'
+import type { DeliveryRecord, JobRecord, WindowRecord } from './books.ts'
+import type { LiveStatus } from './live-status.ts'
 import { formatWindow, type Window } from './window.ts'
 
 export interface Problem {

@@ -1,76 +1,10 @@
 /** What state the pipeline is in, computed from its books. Pure: rows and an instant in, a document out. */
+import type { DeliveryRecord, JobRecord, LiveRecord, RejectedReason, RunRecord, WindowRecord } from './books.ts'
 import { calendarDays, type CalendarDay } from './calendar.ts'
-import { owedWindows, type LedgerWindow, type WindowStatus } from './plan.ts'
+import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
+import { owedWindows, type WindowStatus } from './plan.ts'
 import { findProblems, type Problem } from './problems.ts'
-import { addDays, startOfDay, subtract, union, type Window } from './window.ts'
-
-/** A run as the books have it. */
-export interface RunRecord {
-  readonly id: number
-  readonly job: string
-  readonly trigger: string
-  readonly status: string
-  readonly startedAt: Date
-  readonly finishedAt: Date | null
-  readonly counts: unknown
-  readonly errorCode: string | null
-  readonly error: string | null
-  readonly hint: string | null
-}
-
-/** A job as its runs tell of it. */
-export interface JobRecord {
-  readonly job: string
-  readonly lastRun: RunRecord
-  /** When its latest run that ended well ended. */
-  readonly lastSuccessAt: Date | null
-  /** Failed runs since then. */
-  readonly failuresInARow: number
-  /** The latest of them: what is wrong until a run has ended well, also while one tries again. null: there is none. */
-  readonly lastFailure: RunRecord | null
-}
-
-/** A window as the books have it, with why it failed. */
-export interface WindowRecord extends LedgerWindow {
-  readonly attempts: number
-  readonly error: string | null
-}
-
-/** What could not be loaded, by why. */
-export interface RejectedReason {
-  readonly reason: string
-  readonly records: number
-  readonly lastAt: Date
-}
-
-/** The live side as its tables have it. */
-export interface LiveRecord {
-  /** The newest complete snapshot; null: there is none. */
-  readonly snapshot: {
-    readonly at: Date
-    readonly source: string
-    readonly conversations: number
-    readonly durationMs: number
-    readonly requests: number
-    readonly stretched: boolean
-  } | null
-  /** Why the newest attempt failed, if it did. */
-  readonly failure: { readonly at: Date; readonly error: string } | null
-  /** Open conversations by state. */
-  readonly byState: Readonly<Record<string, number>>
-}
-
-/** What waits to be told to WEBHOOK_URL. */
-export interface DeliveryRecord {
-  readonly pending: number
-  readonly oldestPendingAt: Date | null
-  /** Given up during the last day. */
-  readonly givenUp: number
-  readonly lastError: string | null
-}
-
-/** Live data older than this is called stale, unless the schedule is slower. */
-export const LIVE_STALE_SECONDS = 180
+import { addDays, secondsBetween, startOfDay, subtract, union, type Window } from './window.ts'
 
 export interface StatusInputs {
   readonly now: Date
@@ -87,20 +21,6 @@ export interface StatusInputs {
   /** Default: LIVE_STALE_SECONDS. */
   readonly liveStaleSeconds?: number | undefined
   readonly deliveries: DeliveryRecord
-}
-
-/** The live side at an instant. */
-export interface LiveStatus {
-  readonly snapshotAt: Date | null
-  readonly ageSeconds: number | null
-  readonly isStale: boolean
-  readonly source: string | null
-  readonly conversations: number | null
-  readonly durationMs: number | null
-  readonly requests: number | null
-  readonly stretched: boolean
-  readonly failure: LiveRecord['failure']
-  readonly byState: LiveRecord['byState']
 }
 
 export interface StatusDocument {
@@ -189,22 +109,6 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
   }
 }
 
-function liveStatus({ snapshot, failure, byState }: LiveRecord, now: Date, staleSeconds: number): LiveStatus {
-  const ageSeconds = snapshot && secondsBetween(snapshot.at, now)
-  return {
-    snapshotAt: snapshot?.at ?? null,
-    ageSeconds,
-    isStale: ageSeconds === null || ageSeconds > staleSeconds,
-    source: snapshot?.source ?? null,
-    conversations: snapshot?.conversations ?? null,
-    durationMs: snapshot?.durationMs ?? null,
-    requests: snapshot?.requests ?? null,
-    stretched: snapshot?.stretched ?? false,
-    failure,
-    byState,
-  }
-}
-
 function countByStatus(windows: readonly WindowRecord[]): Record<WindowStatus, number> {
   const counts: Record<WindowStatus, number> = { done: 0, provisional: 0, unstable: 0, failed: 0 }
   for (const { status } of windows) counts[status] += 1
@@ -214,8 +118,4 @@ function countByStatus(windows: readonly WindowRecord[]): Record<WindowStatus, n
 function withoutPlan(run: RunRecord): RunRecord {
   const { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint } = run
   return { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint }
-}
-
-function secondsBetween(from: Date, to: Date): number {
-  return Math.max(0, Math.round((+to - +from) / 1000))
 }

@@ -24,6 +24,11 @@ export function ageInDays(instant: Date, now: Date): number {
   return (startOfDay(now).getTime() - startOfDay(instant).getTime()) / MILLISECONDS_A_DAY
 }
 
+/** Whole seconds from one instant to a later one; 0 if it is not later. */
+export function secondsBetween(from: Date, to: Date): number {
+  return Math.max(0, Math.round((to.getTime() - from.getTime()) / 1000))
+}
+
 /** Cuts a range at every UTC midnight; the first and last piece may be parts of a day. Empty for an empty range. */
 export function splitByDay(range: Window): Window[] {
   const days: Window[] = []

@@ -1,5 +1,6 @@
 /** What the pages show: the books, and what only the running process knows. */
-import type { LiveStatus, StatusDocument } from '../core/status.ts'
+import type { LiveStatus } from '../core/live-status.ts'
+import type { StatusDocument } from '../core/status.ts'
 import type { ProcessState } from '../metrics.ts'
 import type { Wallboard } from '../warehouse/live-queries.ts'
 import type { NameOf } from '../warehouse/names.ts'

@@ -1,6 +1,6 @@
 /** What the books say of jobs, rejected records, live data and deliveries, for the status. */
 import { sql, type Kysely } from 'kysely'
-import type { DeliveryRecord, JobRecord, LiveRecord, RejectedReason, RunRecord } from '../core/status.ts'
+import type { DeliveryRecord, JobRecord, LiveRecord, RejectedReason, RunRecord } from '../core/books.ts'
 import type { Database, JsonRecord, RunStatus } from './database.ts'
 
 /** A job that has not run for so long is none any more: a backfill of last month says nothing about today. */

@@ -11,7 +11,8 @@ import {
   type Condition,
   type Told,
 } from '../../src/core/alerts.ts'
-import { statusDocument, type JobRecord, type StatusInputs } from '../../src/core/status.ts'
+import type { JobRecord } from '../../src/core/books.ts'
+import { statusDocument, type StatusInputs } from '../../src/core/status.ts'
 
 const now = new Date('2026-11-22T12:00:00.000Z')
 const ago = (seconds: number, from = now): Date => new Date(+from - seconds * 1000)
