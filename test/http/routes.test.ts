@@ -210,6 +210,15 @@ describe('the wallboard', () => {
     expect(page).toMatch(/<b>10<\/b> waiting/)
     expect(page).toContain('data-stale="no"')
     expect(page).toMatch(/7<span class="quiet wide"> of 9/)
+    expect(page).not.toContain('could not be read')
+  })
+
+  test('says why no queue has agents where the permission for them is missing', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    const now = new Date()
+    await writeSnapshot(other, now, [{ id: 'c1', state: 'waiting', queueId: 'q1', since: now }])
+    expect(await (await createTestRoutes(other).request('/live')).text()).toContain('Agents on queue could not be read')
   })
 
   test('is loud when its picture is old, says why, and counts no wait on', async () => {

@@ -109,11 +109,13 @@ function isLongWait(since: Date | null, now: Date): boolean {
   return since !== null && (+now - +since) / 1000 >= LONG_WAIT_SECONDS
 }
 
-function queueTable(queues: readonly QueueNow[], { nameOf }: LiveView, asOf: Date): Html {
+function queueTable(queues: readonly QueueNow[], { nameOf, live }: LiveView, asOf: Date): Html {
   if (queues.length === 0) return markup`<p>No conversation is in a queue.</p>`
   const shown = queues.slice(0, QUEUES_ON_A_WALL)
   const most = Math.max(1, ...queues.map(({ waiting }) => waiting))
   const rest = queues.length - shown.length
+  // the other source never has them
+  const lacksAgents = live?.source === 'analytics' && queues.every(({ onQueueUsers }) => onQueueUsers === null)
   return markup`${scrolling(
     'Queues',
     markup`<table>
@@ -131,7 +133,8 @@ function queueTable(queues: readonly QueueNow[], { nameOf }: LiveView, asOf: Dat
 <td class="right">${onQueue(queue)}</td></tr>`
     })}</tbody></table>`,
   )}
-${rest > 0 ? markup`<p class="quiet">and ${number(rest)} queues with less waiting</p>` : ''}`
+${rest > 0 ? markup`<p class="quiet">and ${number(rest)} queues with less waiting</p>` : ''}
+${lacksAgents ? markup`<p class="quiet">Agents on queue could not be read: the doctor command tells which permission is missing.</p>` : ''}`
 }
 
 function onQueue({ onQueueUsers, offQueueUsers }: QueueNow): Html {
