@@ -9,7 +9,7 @@ import { limitInFlight } from '../src/jobs/in-flight.ts'
 import { createLogger } from '../src/log.ts'
 import { silentProgress } from '../src/progress.ts'
 import { connect } from '../src/warehouse/connect.ts'
-import type { LoadCounts } from '../src/warehouse/load.ts'
+import type { LoadCounts } from '../src/warehouse/load-counts.ts'
 import type { SimulatorAddress } from './simulator-process.ts'
 
 export interface LoadJob {

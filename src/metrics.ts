@@ -4,7 +4,7 @@ import type { StatusDocument } from './core/status.ts'
 import type { HttpHooks } from './genesys/http.ts'
 import type { RateLimiter } from './genesys/rate-limiter.ts'
 import type { JobState } from './schedule.ts'
-import type { LoadCounts } from './warehouse/load.ts'
+import type { LoadCounts } from './warehouse/load-counts.ts'
 
 /** What only the running process knows. */
 export interface ProcessState {

@@ -1,5 +1,6 @@
 /** Turns pages as they arrive into batches for the loader, with bounded memory. */
-import type { FetchedConversation, LoadCounts } from '../warehouse/load.ts'
+import type { LoadCounts } from '../warehouse/load-counts.ts'
+import type { FetchedConversation } from '../warehouse/load.ts'
 import type { Places } from './places.ts'
 
 /** Collects the conversations of one window and loads them in batches. */

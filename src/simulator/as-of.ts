@@ -1,5 +1,6 @@
-import { endOf, iso, writeConversation } from './story.ts'
+import { endOf, iso } from './story.ts'
 import type { Json, LateNews, Story } from './story.ts'
+import { writeConversation } from './write-conversation.ts'
 
 /** What the API shows of a story at an instant. */
 export interface View {

@@ -1,5 +1,3 @@
-import { metricsOf } from './metrics.ts'
-
 /** A JSON object as the API gives it. */
 export type Json = Record<string, unknown>
 
@@ -98,54 +96,6 @@ export function endOf(story: Story): number | null {
   for (const { legs } of story.participants)
     for (const { spans } of legs) for (const span of spans) if (span.type !== 'wrapup' && span.end > end) end = span.end
   return end
-}
-
-/** Writes a leg as the session of the API, metrics included. */
-function writeSession(leg: Leg): Json {
-  const segments = leg.spans.map((span) => ({
-    conference: false,
-    ...span.fields,
-    ...(span.end === Infinity ? {} : { segmentEnd: iso(span.end) }),
-    segmentStart: iso(span.start),
-    segmentType: span.type,
-  }))
-  const metrics = metricsOf(leg)
-    .sort((a, b) => a.at - b.at)
-    .map(({ name, value, at }) => ({ emitDate: iso(at), name, value }))
-  return {
-    ...leg.session,
-    ...(leg.stats.length > 0 && { mediaEndpointStats: leg.stats }),
-    ...(leg.flow && { flow: leg.flow }),
-    ...(metrics.length > 0 && { metrics }),
-    segments,
-  }
-}
-
-function lowest(story: Story, field: string): number | undefined {
-  let min: number | undefined
-  for (const { legs } of story.participants)
-    for (const { stats } of legs)
-      for (const stat of stats) {
-        const value = stat[field]
-        if (typeof value === 'number' && (min === undefined || value < min)) min = value
-      }
-  return min
-}
-
-/** Writes the whole life of a conversation as the API's JSON. Late news are not in it: `asOf` adds them. */
-export function writeConversation(story: Story): Json {
-  const end = endOf(story)
-  const mos = lowest(story, 'minMos')
-  const rFactor = lowest(story, 'minRFactor')
-  return {
-    ...(end !== null && end !== Infinity && { conversationEnd: iso(end) }),
-    conversationId: story.id,
-    conversationStart: iso(story.start),
-    ...(mos !== undefined && { mediaStatsMinConversationMos: mos }),
-    ...(rFactor !== undefined && { mediaStatsMinConversationRFactor: rFactor }),
-    ...story.head,
-    participants: story.participants.map(({ fields, legs }) => ({ ...fields, sessions: legs.map(writeSession) })),
-  }
 }
 
 /**

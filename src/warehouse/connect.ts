@@ -1,7 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
 import type { Database } from './database.ts'
-import type { LoadCounts } from './load.ts'
+import type { LoadCounts } from './load-counts.ts'
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
-import { tables, type TableName } from '../core/columns.ts'
 import { attributesHash, contentHash } from '../core/content-hash.ts'
 import type { JsonObject } from '../core/json.ts'
 import { conversationKey } from '../core/transform.ts'
@@ -9,6 +8,7 @@ import { readDatabaseClock, type DatabaseClock } from './database-clock.ts'
 import type { Database } from './database.ts'
 import { classify, retryTransient, toEtlError } from './database-error.ts'
 import { earliestStart, ensureMonths, monthOf } from './partitions.ts'
+import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
 
@@ -28,41 +28,6 @@ export interface LoadOptions {
   /** Under which name rejected records are kept. Default: conversations. */
   readonly stream?: string
   readonly signal?: AbortSignal
-}
-
-/** What became of the records. inserted + changed + unchanged + stale + rejected = received. */
-export interface LoadCounts {
-  readonly received: number
-  readonly inserted: number
-  readonly changed: number
-  readonly unchanged: number
-  /** Not newer than what is stored, or than another record of the same conversation in the batch. */
-  readonly stale: number
-  readonly rejected: number
-  /** Rows written, by table. */
-  readonly rows: Readonly<Record<TableName, number>>
-}
-
-/** Nothing loaded. */
-export function emptyLoadCounts(): LoadCounts {
-  const rows = Object.fromEntries(tables.map((table) => [table, 0])) as Record<TableName, number>
-  return { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0, rows }
-}
-
-/** The sum of two counts. */
-export function addLoadCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
-  return {
-    received: a.received + b.received,
-    inserted: a.inserted + b.inserted,
-    changed: a.changed + b.changed,
-    unchanged: a.unchanged + b.unchanged,
-    stale: a.stale + b.stale,
-    rejected: a.rejected + b.rejected,
-    rows: Object.fromEntries(tables.map((table) => [table, a.rows[table] + b.rows[table]])) as Record<
-      TableName,
-      number
-    >,
-  }
 }
 
 /** A record with its key and hashes. */

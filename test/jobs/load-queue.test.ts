@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { createLoadQueue } from '../../src/jobs/load-queue.ts'
 import { createPlaces } from '../../src/jobs/places.ts'
-import { emptyLoadCounts, type FetchedConversation } from '../../src/warehouse/load.ts'
+import { emptyLoadCounts } from '../../src/warehouse/load-counts.ts'
+import type { FetchedConversation } from '../../src/warehouse/load.ts'
 
 /** A loader whose batches end when the test says so. */
 function scriptedLoader() {

@@ -2,7 +2,8 @@ import { readBack } from '../../src/warehouse/read-back.ts'
 import type { Warehouse } from '../../src/warehouse/connect.ts'
 import { reassemble } from '../../src/core/reassemble.ts'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
-import { loadBatch, type LoadCounts, type LoadOptions } from '../../src/warehouse/load.ts'
+import type { LoadCounts } from '../../src/warehouse/load-counts.ts'
+import { loadBatch, type LoadOptions } from '../../src/warehouse/load.ts'
 
 /** A conversation with a row in most tables. */
 export function conversation(id: string, overrides: Record<string, JsonValue> = {}): JsonObject {
