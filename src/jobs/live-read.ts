@@ -2,6 +2,7 @@
 import type { JsonValue } from '../core/json.ts'
 import { readAnalytics } from '../core/live-from-analytics.ts'
 import { readConversation } from '../core/live-from-conversation.ts'
+import { judgeUnknown } from '../core/live-plausible.ts'
 import type { LiveConversation, LiveReading } from '../core/live-state.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
@@ -24,6 +25,8 @@ export interface Picture {
   readonly endedRecords: readonly ReadRecord[]
   /** Records without a usable id or start. */
   readonly rejected: number
+  /** How many Genesys does not know any more, where they were so many that this was not believed at first; else null. */
+  readonly believedUnknown: number | null
 }
 
 type Conversations = ReadonlyMap<string, LiveConversation>
@@ -37,18 +40,17 @@ interface ReadOptions {
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
-/** Below so many, all of them unknown at once is no sign of anything. */
-const FEW = 20
 
 /**
  * Reads the open conversations of the whole organization. Offset paging over a shrinking set can miss one, so whatever the
  * snapshot before had and the answers lack is asked for by id before it leaves.
  * @param options.withOlder reads what started more than 24 hours ago too; else those stay as they were
- * @throws GenesysError; EtlError LIVE_IMPLAUSIBLE when most of what was open is neither open nor ended
+ * @param options.disbelievedForMs since how long each snapshot has ended as LIVE_IMPLAUSIBLE; null: the one before did not
+ * @throws GenesysError; EtlError LIVE_IMPLAUSIBLE when most of what was open is neither open nor ended, for five minutes
  */
 export async function readOrganization(
   genesys: GenesysClient,
-  options: ReadOptions & { readonly withOlder: boolean },
+  options: ReadOptions & { readonly withOlder: boolean; readonly disbelievedForMs: number | null },
 ): Promise<Picture> {
   const { previous, now, withOlder } = options
   const dayAgo = new Date(now.getTime() - dayMs)
@@ -78,8 +80,12 @@ export async function readOrganization(
   const ids = missing.map(({ conversationId }) => conversationId)
   for (const record of await readByIds(genesys, ids, sending)) found.add(record)
   const unknown = ids.filter((id) => !found.has(id))
-  if (unknown.length >= FEW && unknown.length > ids.length / 2) throw implausible(unknown.length, previous.size)
-  return pictureOf(found, previous, kept, unknown)
+  const verdict = judgeUnknown(unknown.length, previous.size, options.disbelievedForMs)
+  if (verdict === 'implausible') throw implausible(unknown.length, previous.size)
+  return {
+    ...pictureOf(found, previous, kept, unknown),
+    believedUnknown: verdict === 'believed' ? unknown.length : null,
+  }
 }
 
 /**
@@ -153,7 +159,7 @@ function pictureOf(
     }
   }
   const leaving = [...ended.map(({ conversation }) => conversation.conversationId), ...unknown]
-  return { read, kept, ended, leaving, endedRecords, rejected: found.rejected }
+  return { read, kept, ended, leaving, endedRecords, rejected: found.rejected, believedUnknown: null }
 }
 
 /** Waits for all; the first failure ends the others, and is thrown when they have ended. */
@@ -187,7 +193,7 @@ function implausible(unknown: number, before: number): EtlError {
       kind: 'retryable',
       hint:
         'See that the roles of the OAuth client still cover all divisions (npm run etl -- doctor). ' +
-        'If the conversations are really gone, empty genesys.live_conversations.',
+        'If the conversations are really gone, the running service believes it after five minutes.',
     },
   )
 }

@@ -24,7 +24,7 @@ import { withJobLock } from '../warehouse/lock.ts'
 import type { OutboxMessage } from '../warehouse/outbox.ts'
 import { limitInFlight } from './in-flight.ts'
 import { readOrganization, readUser, type Picture } from './live-read.ts'
-import { refuseForeignOrganization } from './organization.ts'
+import { claimForOrganization } from './organization.ts'
 import { createQueueUsers } from './queue-users.ts'
 
 export interface LiveDependencies {
@@ -92,6 +92,8 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   let olderReadAt = Number.NEGATIVE_INFINITY
   let retainedAt = Number.NEGATIVE_INFINITY
   let isOrganizationKnown = false
+  /** Since when each snapshot has been implausible; null: the last one was not. */
+  let disbelievedAt: number | null = null
 
   async function snapshot(signal: AbortSignal): Promise<LiveSummary> {
     const startedAt = performance.now()
@@ -109,17 +111,21 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       error,
     })
     try {
-      if (!isOrganizationKnown) await refuseForeignOrganization(genesys, warehouse, signal, 'live')
+      if (!isOrganizationKnown) await claimForOrganization(genesys, warehouse, signal, 'live')
       isOrganizationKnown = true
       const previous = await selectStoredSnapshot(warehouse.db)
       const readAt = elapsedMs()
       const withOlder = readAt - olderReadAt >= OLDER_EVERY_MS
-      const options = { previous: previous.conversations, now: at, signal, withOlder }
+      const disbelievedForMs = disbelievedAt === null ? null : readAt - disbelievedAt
+      const options = { previous: previous.conversations, now: at, signal, withOlder, disbelievedForMs }
       const isOrganization = live.source === 'analytics'
       const [picture, users] = await Promise.all([
         isOrganization ? readOrganization(genesys, options) : readUser(genesys, options),
         isOrganization ? queueUsers(genesys, signal) : null,
-      ])
+      ]).catch((error: unknown) => {
+        if (error instanceof EtlError && error.code === 'LIVE_IMPLAUSIBLE') disbelievedAt ??= readAt
+        throw error
+      })
       const { loaded, problem } = await loadEnded(picture.endedRecords, clock, signal)
       const conversations = [...picture.read.values(), ...picture.kept]
       const before = previous.at && { at: previous.at, conversations: previous.conversations }
@@ -136,6 +142,13 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       }
       const writes = await writeSnapshot(warehouse, written)
       if (withOlder) olderReadAt = readAt
+      disbelievedAt = null
+      if (picture.believedUnknown !== null) {
+        log.warn(
+          { unknown: picture.believedUnknown, open: previous.conversations.size },
+          'most of what was open is unknown to Genesys for minutes now: believed; see that the role covers all divisions',
+        )
+      }
       const { ended, messages, requests } = written
       const durationMs = Math.round(performance.now() - startedAt)
       const counts = {

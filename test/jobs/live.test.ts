@@ -185,6 +185,50 @@ test('an answer that is empty by mistake empties nothing: what is missing is ask
   expect(Object.keys(await org.table())).toHaveLength(120)
 })
 
+test('many that Genesys does not know any more leave at once, where most of what was open still is', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 100; i++) org.begin(`c${i}`)
+  const job = org.job()
+  await job.tick(never)
+  for (let i = 0; i < 30; i++) org.begin(`c${i}`).phase = 'hidden'
+  expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 30 } })
+  expect(Object.keys(await org.table())).toHaveLength(70)
+})
+
+test('most of them unknown at once is not believed at first, but after five minutes, with a warning', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 100; i++) org.begin(`c${i}`)
+  const job = org.job()
+  await job.tick(never)
+  for (let i = 0; i < 80; i++) org.begin(`c${i}`).phase = 'hidden'
+  for (let minute = 0; minute < 5; minute++) {
+    await expect(job.tick(never)).rejects.toMatchObject({ code: 'LIVE_IMPLAUSIBLE' })
+    org.aheadMs += 60_000
+  }
+  expect(Object.keys(await org.table())).toHaveLength(100)
+  expect(await job.tick(never)).toMatchObject({ writes: { deleted: 80 } })
+  expect(
+    org.log.filter((line) => line.includes('believed; see that')).map((line) => JSON.parse(line) as object),
+  ).toMatchObject([{ level: expect.anything() as unknown, unknown: 80, open: 100 }])
+  expect(await job.tick(never)).toMatchObject({ writes: { deleted: 0 } })
+})
+
+test('disbelief that a good snapshot has ended begins anew', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 30; i++) org.begin(`c${i}`)
+  const job = org.job()
+  await job.tick(never)
+  const show = (phase: 'open' | 'hidden'): void => org.held.forEach((each) => void (each.phase = phase))
+  show('hidden')
+  await expect(job.tick(never)).rejects.toMatchObject({ code: 'LIVE_IMPLAUSIBLE' })
+  show('open')
+  await job.tick(never)
+  org.aheadMs += 10 * 60_000
+  show('hidden')
+  await expect(job.tick(never)).rejects.toMatchObject({ code: 'LIVE_IMPLAUSIBLE' })
+  expect(Object.keys(await org.table())).toHaveLength(30)
+})
+
 test('one that Genesys does not know any more leaves', async () => {
   await using org = await startLiveOrg()
   org.begin('a')
