@@ -22,9 +22,12 @@ export function parseInstant(text: string, option: string): Date {
   return instant
 }
 
+/** What this machine's clock may be behind. */
+const CLOCK_TOLERANCE_MS = 3_600_000
+
 /**
  * The half-open range [from, to).
- * @throws ConfigError when it is empty
+ * @throws ConfigError when it is empty, or has not begun yet
  */
 export function parseRange(options: { readonly from: string; readonly to: string }): Window {
   const range = { start: parseInstant(options.from, '--from'), end: parseInstant(options.to, '--to') }
@@ -33,6 +36,9 @@ export function parseRange(options: { readonly from: string; readonly to: string
       `--from ${options.from} is not before --to ${options.to}`,
       'The range is half open: --to is the first instant that is not read any more.',
     )
+  }
+  if (+range.start > Date.now() + CLOCK_TOLERANCE_MS) {
+    throw new ConfigError(`--from ${options.from} lies in the future: no conversation has started then`)
   }
   return range
 }

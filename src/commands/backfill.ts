@@ -3,6 +3,7 @@ import type { CommandContext } from './context.ts'
 import { formatWindow } from '../core/window.ts'
 import { ConfigError } from '../errors.ts'
 import { planHistory, runHistory, type HistoryPlan } from '../jobs/history.ts'
+import { refuseForeignOrganization } from '../jobs/organization.ts'
 import { formatDuration } from '../progress.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { parseRange, parseWholeNumber } from './arguments.ts'
@@ -34,6 +35,7 @@ export async function backfill(options: BackfillOptions, { env, output, signal }
   const dependencies = app.historyDependencies({ concurrency })
   const request = { job: 'backfill', range, reload: options.reload } as const
   if (options.dryRun) {
+    await refuseForeignOrganization(dependencies.genesys, app.warehouse, signal)
     const clock = await readDatabaseClock(app.warehouse.db)
     printPlan(output, await planHistory(dependencies, request, { clock, cycleStart: clock.now(), signal }))
     return

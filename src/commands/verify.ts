@@ -4,6 +4,7 @@ import { columnsOf, tables } from '../core/columns.ts'
 import { isRawNumber, type JsonValue } from '../core/json.ts'
 import { formatWindow } from '../core/window.ts'
 import { verifyRange, type Mismatch, type Verification } from '../jobs/verify.ts'
+import { requireCurrentSchema } from '../warehouse/migrate.ts'
 import { parseRange } from './arguments.ts'
 import { formatNumber, type Output } from './print.ts'
 
@@ -14,6 +15,7 @@ export async function verify(
 ): Promise<number> {
   const range = parseRange(options)
   await using app = await openApp(env, { genesys: true, database: true })
+  await requireCurrentSchema(app.warehouse.db)
   const verification = await verifyRange(app.historyDependencies(), range, signal)
   const isEqual = foundNothing(verification)
   output.data({ equal: isEqual, ...verification, mismatches: verification.mismatches.map(withoutPersonalData) })

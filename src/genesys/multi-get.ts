@@ -7,7 +7,7 @@ import { noListOfConversations } from './errors.ts'
 import { forEachParallel } from './parallel.ts'
 
 /** The API documents no limit of ids a request; its URLs have one, and 50 ids are 1.9 kB. */
-const idsARequest = 50
+export const idsARequest = 50
 
 const path = '/api/v2/analytics/conversations/details'
 

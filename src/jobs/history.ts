@@ -21,7 +21,7 @@ import { recordPlan, selectWindows, type Run, type RunTrigger } from '../warehou
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
-import { refuseForeignOrganization } from './organization.ts'
+import { claimForOrganization } from './organization.ts'
 import { limitInFlight } from './in-flight.ts'
 import { createPlaces, type Places } from './places.ts'
 import { runJob } from './run-job.ts'
@@ -67,7 +67,7 @@ export async function runHistory(
   const { warehouse, genesys, history } = dependencies
   const parameters = { filter: history.filter, ...describe(request) }
   return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
-    await refuseForeignOrganization(genesys, warehouse, jobSignal)
+    await claimForOrganization(genesys, warehouse, jobSignal)
     const clock = await readDatabaseClock(warehouse.db)
     const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))

@@ -5,22 +5,37 @@ import { GenesysError } from '../genesys/errors.ts'
 import { probeOrganization } from '../genesys/probes.ts'
 import type { Priority } from '../genesys/send-budget.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
-import { rememberOrganization } from '../warehouse/organization.ts'
+import { rememberOrganization, selectOrganization, type Organization } from '../warehouse/organization.ts'
 
 /**
- * Remembers the organization of the first load and refuses any other. Where the API does not tell, nothing is refused.
+ * For what only looks: refuses an organization other than that of the first load. Where the API does not tell, nothing is refused.
  * @throws EtlError FOREIGN_ORGANIZATION
  */
 export async function refuseForeignOrganization(
   genesys: GenesysClient,
   warehouse: Warehouse,
   signal: AbortSignal,
+): Promise<void> {
+  const organization = await tryOrganization(genesys, 'history', signal)
+  if (organization) refuseUnlessSame(organization, await selectOrganization(warehouse.db))
+}
+
+/**
+ * For what loads: the same, and remembers the organization if it is the first.
+ * @throws EtlError FOREIGN_ORGANIZATION
+ */
+export async function claimForOrganization(
+  genesys: GenesysClient,
+  warehouse: Warehouse,
+  signal: AbortSignal,
   priority: Priority = 'history',
 ): Promise<void> {
   const organization = await tryOrganization(genesys, priority, signal)
-  if (!organization) return
-  const remembered = await rememberOrganization(warehouse.db, organization)
-  if (remembered.id === organization.id) return
+  if (organization) refuseUnlessSame(organization, await rememberOrganization(warehouse.db, organization))
+}
+
+function refuseUnlessSame(organization: Organization, remembered: Organization | null): void {
+  if (remembered === null || remembered.id === organization.id) return
   throw new EtlError(
     `This database holds the conversations of the organization ${remembered.name ?? ''} (${remembered.id}), ` +
       `but the client logs in to ${organization.name ?? ''} (${organization.id})`,
@@ -39,7 +54,7 @@ async function tryOrganization(
   genesys: GenesysClient,
   priority: Priority,
   signal: AbortSignal,
-): Promise<{ id: string; name?: string | undefined } | null> {
+): Promise<Organization | null> {
   try {
     return await probeOrganization(genesys, { priority, signal })
   } catch (error) {

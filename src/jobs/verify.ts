@@ -9,8 +9,10 @@ import { SETTLE_MILLISECONDS } from '../core/plan.ts'
 import { reassemble } from '../core/reassemble.ts'
 import { canonicalTime } from '../core/timestamps.ts'
 import { conversationKey } from '../core/transform.ts'
-import { splitByDay, type Window } from '../core/window.ts'
+import { formatWindow, splitByDay, type Window } from '../core/window.ts'
+import { ConfigError } from '../errors.ts'
 import { pageSize } from '../genesys/details-query.ts'
+import { idsARequest, readByIds } from '../genesys/multi-get.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
@@ -18,6 +20,7 @@ import { findMisplacedRows, forgetContent, selectConversationIds, type Misplaced
 import { selectWindows } from '../warehouse/ledger.ts'
 import { readBack } from '../warehouse/read-back.ts'
 import { windowKey, type HistoryDependencies } from './history-context.ts'
+import { refuseForeignOrganization } from './organization.ts'
 
 /** A conversation whose stored form is not Genesys' form. */
 export interface Mismatch {
@@ -44,6 +47,7 @@ export interface Verification {
 /**
  * Compares a range, at most up to what has settled. It mends nothing, but lets the next load of what differs (that of
  * `backfill --reload`) write it again even where Genesys' answer has not changed since.
+ * @throws EtlError FOREIGN_ORGANIZATION; ConfigError when nothing of the range has settled
  */
 export async function verifyRange(
   dependencies: HistoryDependencies,
@@ -52,17 +56,16 @@ export async function verifyRange(
 ): Promise<Verification> {
   const { genesys, warehouse, history, progress } = dependencies
   const days = splitByDay(await settledPart(range, warehouse))
-  const mismatches = new Map<string, Mismatch>()
+  await refuseForeignOrganization(genesys, warehouse, signal)
+  const comparison = createComparison(warehouse)
+  /** What we hold, each with the day under which. */
+  const held = new Map<string, Window>()
   let requests = 0
-  let compared = 0
-  let unkeyable = 0
   let unstable = 0
   progress.plan('verify', await requestsFor(days, dependencies))
   try {
     for (const window of days) {
-      const seen = new Set<string>()
       let requestsDone = 0
-      const unkeyableHere = new Set<unknown>()
       const outcome = await readWindow(genesys, {
         window,
         filter: history.filter,
@@ -73,52 +76,82 @@ export async function verifyRange(
           progress.advance(read.requestsDone - requestsDone)
           requestsDone = read.requestsDone
         },
-        onPage: async (page) => {
-          const conversations = new Map<string, { raw: JsonObject; start: string }>()
-          for (const raw of page.conversations) {
-            const key = conversationKey(raw)
-            if ('rejected' in key) unkeyableHere.add(JSON.stringify(raw))
-            else if (isInside(key.conversationStart, window))
-              conversations.set(key.conversationId, { raw: raw as JsonObject, start: key.conversationStart })
-          }
-          const stored = await readBack(warehouse.db, [...conversations.keys()])
-          for (const [conversationId, { raw, start }] of conversations) {
-            seen.add(conversationId)
-            const rows = rowsOfOne(stored.get(conversationId), start)
-            const found = rows ? differences(withoutAttributes(raw), withoutAttributes(reassemble(rows))) : []
-            const place = { conversationId, window }
-            // A later read of the same conversation counts: it may have changed while we read.
-            if (!rows) mismatches.set(conversationId, { ...place, kind: 'missing here', differences: [] })
-            else if (found.length > 0) mismatches.set(conversationId, { ...place, kind: 'differs', differences: found })
-            else mismatches.delete(conversationId)
-          }
-        },
+        onPage: (page) => comparison.compare(page.conversations, window, 'inside'),
       })
       requests += outcome.requests
-      compared += seen.size
-      unkeyable += unkeyableHere.size
       if (outcome.status === 'unstable') unstable += 1
-      if (Object.values(history.filter).every((part) => part === undefined)) {
+      if (isWhole(history.filter)) {
         for (const { conversationId } of await selectConversationIds(warehouse.db, window)) {
-          if (!seen.has(conversationId))
-            mismatches.set(conversationId, { conversationId, window, kind: 'missing at Genesys', differences: [] })
+          held.set(conversationId, window)
         }
       }
     }
   } finally {
     progress.finish()
   }
+  // What no day's answer had may have moved to a day outside the range, so it is asked for by its id.
+  const unseen = [...held].filter(([id]) => !comparison.seen.has(id))
+  const unseenIds = unseen.map(([id]) => id)
+  const found = await readByIds(genesys, unseenIds, { priority: 'history', signal })
+  for (const { record } of found) {
+    const key = conversationKey(record)
+    const window = 'rejected' in key ? undefined : held.get(key.conversationId)
+    if (window) await comparison.compare([record], window, 'anywhere')
+  }
+  const { mismatches, seen } = comparison
+  for (const [conversationId, window] of unseen) {
+    if (!seen.has(conversationId))
+      mismatches.set(conversationId, { conversationId, window, kind: 'missing at Genesys', differences: [] })
+  }
   await forgetContent(warehouse.db, [...mismatches.keys()])
-  const misplaced = await findMisplacedRows(warehouse.db, range)
   return {
     windows: days.length,
-    requests,
-    compared,
-    unkeyable,
+    requests: requests + Math.ceil(unseenIds.length / idsARequest),
+    compared: seen.size,
+    unkeyable: comparison.unkeyable.size,
     mismatches: [...mismatches.values()],
-    misplaced,
+    misplaced: await findMisplacedRows(warehouse.db, range),
     unstable,
   }
+}
+
+/** Compares records of Genesys with the tables and keeps what it found. */
+function createComparison(warehouse: Warehouse) {
+  const mismatches = new Map<string, Mismatch>()
+  const seen = new Set<string>()
+  const unkeyable = new Set<string>()
+  return {
+    mismatches,
+    /** Ids of all that were compared. */
+    seen,
+    unkeyable,
+    /** `which`: only those that start inside the window, for an answer may have others too, or all. */
+    async compare(records: readonly JsonValue[], window: Window, which: 'inside' | 'anywhere'): Promise<void> {
+      const conversations = new Map<string, { raw: JsonObject; start: string }>()
+      for (const raw of records) {
+        const key = conversationKey(raw)
+        if ('rejected' in key) unkeyable.add(JSON.stringify(raw))
+        else if (which === 'anywhere' || isInside(key.conversationStart, window))
+          conversations.set(key.conversationId, { raw: raw as JsonObject, start: key.conversationStart })
+      }
+      const stored = await readBack(warehouse.db, [...conversations.keys()])
+      for (const [conversationId, { raw, start }] of conversations) {
+        seen.add(conversationId)
+        const rows = rowsOfOne(stored.get(conversationId), start)
+        const found = rows ? differences(withoutAttributes(raw), withoutAttributes(reassemble(rows))) : []
+        const place = { conversationId, window }
+        // A later read of the same conversation counts: it may have changed while we read.
+        if (!rows) mismatches.set(conversationId, { ...place, kind: 'missing here', differences: [] })
+        else if (found.length > 0) mismatches.set(conversationId, { ...place, kind: 'differs', differences: found })
+        else mismatches.delete(conversationId)
+      }
+    },
+  }
+}
+
+/** Whether a filter lets everything through. */
+function isWhole(filter: HistoryDependencies['history']['filter']): boolean {
+  return Object.values(filter).every((part) => part === undefined)
 }
 
 /** The requests to expect: what the ledger knows of the windows, one for those that it does not know. */
@@ -132,6 +165,12 @@ async function requestsFor(days: readonly Window[], { warehouse, history }: Hist
 async function settledPart(range: Window, warehouse: Warehouse): Promise<Window> {
   const clock = await readDatabaseClock(warehouse.db)
   const settled = new Date(+clock.now() - SETTLE_MILLISECONDS)
+  if (range.start >= settled) {
+    throw new ConfigError(
+      `Nothing of ${formatWindow(range)} is old enough to be compared`,
+      `Genesys settles a conversation within minutes: compare what started before ${settled.toISOString().slice(0, 16)}Z.`,
+    )
+  }
   return { start: range.start, end: range.end < settled ? range.end : settled }
 }
 

@@ -18,7 +18,7 @@ export async function rememberOrganization(db: Kysely<Database>, organization: O
 }
 
 /** The organization whose conversations are here; null before the first load. */
-async function selectOrganization(db: Kysely<Database>): Promise<Organization | null> {
+export async function selectOrganization(db: Kysely<Database>): Promise<Organization | null> {
   const row = await db.selectFrom('etl.meta').select('value').where('key', '=', 'organization').executeTakeFirst()
   return (row?.value as Organization | undefined) ?? null
 }

@@ -33,6 +33,11 @@ test('refuses a range that is empty or runs backwards', () => {
   expect(parseRange({ from: '2026-01-01', to: '2026-01-02' }).end.toISOString()).toBe('2026-01-02T00:00:00.000Z')
 })
 
+test('refuses a range that has not begun', () => {
+  const year = new Date().getUTCFullYear() + 1
+  expect(() => parseRange({ from: `${year}-02-01`, to: `${year}-02-02` })).toThrow('lies in the future')
+})
+
 test('takes whole numbers within their bounds only', () => {
   expect(parseWholeNumber('50', '--concurrency', 1, 50)).toBe(50)
   for (const text of ['0', '51', '-1', '1.5', 'ten', '', '1e1']) {

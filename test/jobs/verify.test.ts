@@ -57,6 +57,51 @@ test('finds a changed value, a missing row, a missing conversation and one that 
   expect(misplaced.orphans['participants']).toBeGreaterThan(0)
 })
 
+test('a corrected start is a difference, not a loss, also where it leaves the range', async () => {
+  await using it = await startTestOrg()
+  await it.backfill()
+  const { rows } = await sql<{ id: string }>`select conversation_id as id from genesys.conversations
+    where conversation_start >= '2025-06-11T12:00Z' and conversation_start < '2025-06-12' order by 1 limit 2`.execute(
+    it.warehouse.db,
+  )
+  const [within, beyond] = rows.map(({ id }) => id) as [string, string]
+  it.org.control.changes.correctStart(within, '2025-06-10T05:00:00.000Z')
+  it.org.control.changes.correctStart(beyond, '2025-06-01T05:00:00.000Z')
+  const { mismatches } = await verify(it)
+  expect(
+    mismatches
+      .map(({ conversationId, kind, differences }) => ({
+        conversationId,
+        kind,
+        paths: differences.map(({ path }) => path),
+      }))
+      .toSorted((a, b) => (a.conversationId < b.conversationId ? -1 : 1)),
+  ).toEqual(
+    [within, beyond].map((conversationId) => ({ conversationId, kind: 'differs', paths: ['conversationStart'] })),
+  )
+})
+
+test('refuses another organization, and touches nothing', async () => {
+  await using it = await startTestOrg({ perDay: 5 })
+  await it.backfill()
+  await using other = await startTestOrg({ perDay: 5, seed: 12 })
+  await using foreign = other.dependencies()
+  await expect(
+    verifyRange({ ...foreign, warehouse: it.warehouse }, threeDays, new AbortController().signal),
+  ).rejects.toMatchObject({ code: 'FOREIGN_ORGANIZATION' })
+  const { rows } = await it.warehouse.pool.query("select 1 from etl.conversations where content_hash = ''")
+  expect(rows).toEqual([])
+})
+
+test('refuses a range of which nothing has settled', async () => {
+  await using it = await startTestOrg({ perDay: 1 })
+  const today = startOfDay(new Date())
+  await expect(verify(it, { start: addDays(today, 2), end: addDays(today, 3) })).rejects.toMatchObject({
+    kind: 'config',
+    message: expect.stringContaining('old enough'),
+  })
+})
+
 test('lets a reload mend what it found, which an unchanged answer alone would not', async () => {
   await using it = await startTestOrg()
   await it.backfill()
