@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { belongsToHistory } from '../core/history-filter.ts'
 import { fullBudget, maySnapshot, refill } from '../core/live-budget.ts'
+import { reasonWithHint } from '../core/live-failure.ts'
 import { countQueues } from '../core/live-queues.ts'
 import type { LiveConversation } from '../core/live-state.ts'
 import { parseRules, transitions, type LiveEvent } from '../core/transitions.ts'
@@ -162,8 +163,8 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       return { at, conversations, writes, ended, loaded, messages: messages.length, requests, durationMs, stretched }
     } catch (error) {
       if (signal.aborted || error instanceof Interrupted) throw error
-      await recordFailedSnapshot(warehouse, facts(error instanceof Error ? error.message : String(error))).catch(
-        (bookingError: unknown) => log.warn({ err: bookingError }, 'the failed snapshot could not be booked'),
+      await recordFailedSnapshot(warehouse, facts(reasonWithHint(error))).catch((bookingError: unknown) =>
+        log.warn({ err: bookingError }, 'the failed snapshot could not be booked'),
       )
       throw error
     } finally {
@@ -191,8 +192,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
     } catch (error) {
       if (signal.aborted) throw error
       log.error({ err: error }, 'what has ended could not be loaded; the next sync brings it')
-      const message = error instanceof Error ? error.message : String(error)
-      return { loaded, problem: `What has ended could not be loaded into the history: ${message}` }
+      return { loaded, problem: `What has ended could not be loaded into the history: ${reasonWithHint(error)}` }
     }
   }
 

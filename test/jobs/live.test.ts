@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { readStatus } from '../../src/jobs/read-status.ts'
 import { connect } from '../../src/warehouse/connect.ts'
 import { withJobLock } from '../../src/warehouse/lock.ts'
 import { json } from '../support/fake-server.ts'
@@ -167,6 +168,17 @@ test('a failed answer leaves the table as it is, and is booked', async () => {
   expect(booked[1]).toMatchObject({ conversations: null, error: expect.stringContaining('500') as string })
   org.interfere = null
   expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
+})
+
+test('a failed snapshot is booked with what to do, which the status then tells', async () => {
+  await using org = await startLiveOrg()
+  org.interfere = (request, what) =>
+    what === '/api/v2/conversations' && (json(request, { message: 'This request requires a user context.' }, 400), true)
+  await expect(org.job({ source: 'conversations' }).tick(never)).rejects.toMatchObject({ code: 'LIVE_NEEDS_USER' })
+  const [booked] = await snapshots(org)
+  expect(booked?.error).toMatch(/token is that of an OAuth client\. Set LIVE_SOURCE=analytics .* GENESYS_ACCESS_TOKEN/)
+  const document = await readStatus(org.warehouse, { filter: {}, lookbackDays: 1, start: null })
+  expect(document.problems.find(({ title }) => title === 'There is no live data yet')?.detail).toBe(booked?.error)
 })
 
 test('an answer that is empty by mistake empties nothing: what is missing is asked for by id', async () => {
