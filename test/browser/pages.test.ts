@@ -228,6 +228,26 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     }
   })
 
+  test('a token in the address, as a kiosk has it, keeps the wallboard up to date too', async () => {
+    await writeSnapshot(warehouse, new Date(), rows(2))
+    const guarded = await startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      ...createTestSources(warehouse, { token: TOKEN }),
+    })
+    try {
+      const context = await browser.newContext()
+      const page = await context.newPage()
+      await page.goto(`${guarded.url.replace('//', `//kiosk:${TOKEN}@`)}/live`)
+      await writeSnapshot(warehouse, new Date(), rows(5))
+      await page.locator('.totals dd').first().getByText('5', { exact: true }).waitFor()
+      expect(await page.locator('#offline').isVisible()).toBe(false)
+      await context.close()
+    } finally {
+      await guarded.close()
+    }
+  })
+
   test('the password of Basic opens the page and its script', async () => {
     const guarded = await startHttpServer({
       host: '127.0.0.1',

@@ -74,7 +74,8 @@ function show(text, isWhole) {
 async function refresh() {
   clearTimeout(timer)
   try {
-    const answer = await fetch(`${location.pathname}?fragment`, {
+    // From the origin: relative to a page opened with a token in its address, the address would hold it too, which fetch refuses.
+    const answer = await fetch(`${location.origin}${location.pathname}?fragment`, {
       headers: { Accept: 'text/html' },
       cache: 'no-store',
       signal: AbortSignal.timeout(GIVE_UP_AFTER_MS),
