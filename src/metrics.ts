@@ -1,6 +1,7 @@
 /** Everything that Prometheus is told, each metric by one typed function. Labels are few and never ids. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { StatusDocument } from './core/status.ts'
+import { secondsBetween } from './core/window.ts'
 import type { HttpHooks } from './genesys/http.ts'
 import type { RateLimiter } from './genesys/rate-limiter.ts'
 import type { JobState } from './schedule.ts'
@@ -137,15 +138,23 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     ['stream'],
   )
   const success = gauge(registry, 'last_success_timestamp_seconds', 'When the job last ended well.', ['job'])
-  const failures = gauge(registry, 'failures_in_a_row', 'Failed runs since the job last ended well.', ['job'])
+  const failures = gauge(
+    registry,
+    'failures_in_a_row',
+    'Failed runs, of live failed snapshots, since the job last ended well.',
+    ['job'],
+  )
   const rejected = gauge(registry, 'rejected_records', 'Records that could not be loaded and are not resolved.')
   const age = gauge(registry, 'live_snapshot_age_seconds', 'Age of the newest complete live snapshot.')
   const duration = gauge(registry, 'live_snapshot_duration_seconds', 'How long that snapshot took.')
   const snapshotRequests = gauge(registry, 'live_snapshot_requests', 'Requests that it took.')
   const stretched = gauge(registry, 'live_stretched', '1 while live skips ticks to stay within its share of the limit.')
   const open = gauge(registry, 'live_conversations', 'Open conversations by state.', ['state'])
+  const pending = gauge(registry, 'webhook_messages_pending', 'Messages to WEBHOOK_URL that are not delivered yet.')
+  const oldest = gauge(registry, 'webhook_oldest_pending_seconds', 'Age of the oldest of them; 0: there is none.')
+  const givenUp = gauge(registry, 'webhook_messages_given_up', 'Messages given up during the last day.')
   const labelled = [windows, lag, success, failures, open]
-  const plain = [owed, rejected, age, duration, snapshotRequests, stretched]
+  const plain = [owed, rejected, age, duration, snapshotRequests, stretched, pending, oldest, givenUp]
   return (status) => {
     up.set(status ? 1 : 0)
     for (const metric of labelled) metric.reset()
@@ -160,8 +169,12 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
       failures.set({ job }, failuresInARow)
     }
     rejected.set(status.rejectedRecords)
-    const { live } = status
+    const { live, deliveries } = status
+    pending.set(deliveries.pending)
+    oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, status.at) : 0)
+    givenUp.set(deliveries.givenUp)
     if (!live) return
+    failures.set({ job: 'live' }, live.failure?.inARow ?? 0)
     if (live.snapshotAt) success.set({ job: 'live' }, +live.snapshotAt / 1000)
     if (live.ageSeconds !== null) age.set(live.ageSeconds)
     if (live.durationMs !== null) duration.set(live.durationMs / 1000)

@@ -81,7 +81,7 @@ interface SnapshotRow {
   error: string | null
 }
 
-/** The newest complete snapshot, why the newest attempt failed, and what is open; null when there never was a snapshot. */
+/** The newest complete snapshot, why and how often attempts have failed since, and what is open; null when there never was a snapshot. */
 export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord | null> {
   const newest = async (condition: ReturnType<typeof sql>): Promise<SnapshotRow | undefined> => {
     const { rows } = await sql<SnapshotRow>`
@@ -90,8 +90,11 @@ export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord
     return rows[0]
   }
   const complete = await newest(sql`complete`)
-  const failed = await newest(sql`not complete and snapshot_at > ${complete?.snapshot_at ?? new Date(0)}`)
+  const isFailed = sql`not complete and snapshot_at > ${complete?.snapshot_at ?? new Date(0)}`
+  const failed = await newest(isFailed)
   if (!complete && !failed) return null
+  const { rows: failures } = await sql<{ count: number }>`
+    select count(*)::int as count from genesys.live_snapshots where ${isFailed}`.execute(db)
   const { rows: states } = await sql<{ state: string; conversations: number }>`
     select state, count(*)::int as conversations from genesys.live_conversations group by state`.execute(db)
   return {
@@ -105,7 +108,9 @@ export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord
           stretched: complete.stretched,
         }
       : null,
-    failure: failed ? { at: failed.snapshot_at, error: failed.error ?? 'no reason was given' } : null,
+    failure: failed
+      ? { at: failed.snapshot_at, error: failed.error ?? 'no reason was given', inARow: failures[0]?.count ?? 0 }
+      : null,
     byState: Object.fromEntries(states.map(({ state, conversations }) => [state, conversations])),
   }
 }

@@ -152,7 +152,7 @@ describe('the status', () => {
   })
 
   test('rejected records and a snapshot that failed while the picture is fresh are notices', () => {
-    const failure = { at: now, error: 'Genesys does not answer' }
+    const failure = { at: now, error: 'Genesys does not answer', inARow: 1 }
     const live = { snapshot: { ...snapshot, at: now }, failure, byState: {} }
     const document = statusDocument({ ...inputs, live, rejectedRecords: 2 })
     expect(document.state).toBe('ok')

@@ -1,10 +1,13 @@
+import { readFile } from 'node:fs/promises'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMetrics } from '../../src/metrics.ts'
 import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
 import { loadBatch } from '../../src/warehouse/load.ts'
+import { insertMessages } from '../../src/warehouse/outbox.ts'
 import { ensurePartitions } from '../../src/warehouse/partitions.ts'
-import { createFileDatabase } from '../support/database.ts'
-import { writeBusyCenter } from '../support/busy-center.ts'
+import { createFileDatabase, createTestDatabase } from '../support/database.ts'
+import { writeBusyCenter, writeFailedSnapshot, writeSnapshot } from '../support/busy-center.ts'
 import { createTestRoutes, jobState } from './service.ts'
 
 const database = await createFileDatabase()
@@ -96,6 +99,51 @@ test('tell of windows, lag, successes, the snapshot and open conversations', asy
   expect(value('genesys_etl_live_snapshot_duration_seconds')).toBeCloseTo(1.34)
   expect(value('genesys_etl_live_conversations', { state: 'waiting' })).toBe(10)
   expect(value('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0)
+})
+
+test('tell of a live job that fails, also while it has never succeeded', async () => {
+  await using fresh = await createTestDatabase()
+  await using empty = connect(fresh.url)
+  const failed = { job: 'live' }
+  expect((await scrape(empty))('genesys_etl_failures_in_a_row', failed)).toBeUndefined()
+  const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000)
+  for (const minutes of [9, 8, 7]) await writeFailedSnapshot(empty, minutesAgo(minutes), 'no')
+  const never = await scrape(empty)
+  expect(never('genesys_etl_failures_in_a_row', failed)).toBe(3)
+  expect(never('genesys_etl_live_snapshot_age_seconds')).toBeUndefined()
+  await writeSnapshot(empty, minutesAgo(5), [])
+  expect((await scrape(empty))('genesys_etl_failures_in_a_row', failed)).toBe(0)
+  await writeFailedSnapshot(empty, minutesAgo(4), 'no')
+  const again = await scrape(empty)
+  expect(again('genesys_etl_failures_in_a_row', failed)).toBe(1)
+  expect(again('genesys_etl_last_success_timestamp_seconds', failed)).toBeGreaterThan(1.7e9)
+})
+
+test('tell of messages to the webhook that wait, and of those given up', async () => {
+  await using fresh = await createTestDatabase()
+  await using other = connect(fresh.url)
+  const idle = await scrape(other)
+  expect(idle('genesys_etl_webhook_messages_pending')).toBe(0)
+  expect(idle('genesys_etl_webhook_oldest_pending_seconds')).toBe(0)
+  expect(idle('genesys_etl_webhook_messages_given_up')).toBe(0)
+  const message = (messageId: string) => ({ messageId, conversationId: 'c', event: 'ended', payload: {} })
+  await insertMessages(other.db, ['m1', 'm2', 'm3'].map(message))
+  await sql`update etl.webhook_outbox set created_at = now() - interval '10 minutes' where message_id = 'm2'`.execute(
+    other.db,
+  )
+  await sql`update etl.webhook_outbox set given_up_at = now() where message_id = 'm1'`.execute(other.db)
+  const value = await scrape(other)
+  expect(value('genesys_etl_webhook_messages_pending')).toBe(2)
+  expect(value('genesys_etl_webhook_oldest_pending_seconds')).toBeGreaterThanOrEqual(600)
+  expect(value('genesys_etl_webhook_messages_given_up')).toBe(1)
+})
+
+test('the rules of Prometheus ask for nothing that is not there', async () => {
+  const text = await (await createTestRoutes(warehouse, { metrics }).request('/metrics')).text()
+  const rules = await readFile(new URL('../../deploy/prometheus/rules.yml', import.meta.url), 'utf8')
+  const asked = new Set(rules.match(/genesys_etl_\w+/g))
+  expect(asked.size).toBeGreaterThan(5)
+  for (const name of asked) expect(text, name).toContain(`# TYPE ${name} `)
 })
 
 test('say nothing of what can’t be known while the database is away, instead of something old', async () => {
