@@ -56,6 +56,7 @@ export interface LiveSummary {
   readonly ended: number
   /** What became of them in the history. */
   readonly loaded: LoadCounts
+  /** Written for the webhooks; what had been told before is not among them. */
   readonly messages: number
   readonly requests: number
   readonly durationMs: number
@@ -141,7 +142,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
         queues: countQueues(conversations, users, at),
         messages: events.map((event) => messageOf(event, at)),
       }
-      const writes = await writeSnapshot(warehouse, written)
+      const { writes, messages } = await writeSnapshot(warehouse, written)
       if (withOlder) olderReadAt = readAt
       disbelievedAt = null
       if (picture.believedUnknown !== null) {
@@ -150,17 +151,17 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
           'most of what was open is unknown to Genesys for minutes now: believed; see that the role covers all divisions',
         )
       }
-      const { ended, messages, requests } = written
+      const { ended, requests } = written
       const durationMs = Math.round(performance.now() - startedAt)
       const counts = {
         conversations: conversations.length,
         ended: ended,
-        messages: messages.length,
+        messages,
         requests,
         stretched,
       }
       log.info({ ...counts, ...writes, rejected: picture.rejected, durationMs }, 'snapshot taken')
-      return { at, conversations, writes, ended, loaded, messages: messages.length, requests, durationMs, stretched }
+      return { at, conversations, writes, ended, loaded, messages, requests, durationMs, stretched }
     } catch (error) {
       if (signal.aborted || error instanceof Interrupted) throw error
       await recordFailedSnapshot(warehouse, facts(reasonWithHint(error))).catch((bookingError: unknown) =>

@@ -46,6 +46,12 @@ export interface SnapshotWrites {
   readonly deleted: number
 }
 
+/** What a snapshot wrote: rows, and messages that were not in the outbox before. */
+export interface WrittenSnapshot {
+  readonly writes: SnapshotWrites
+  readonly messages: number
+}
+
 type Row = Readonly<Record<string, unknown>>
 
 /** Every column but the key and snapshot_at: what makes a row differ. */
@@ -97,16 +103,15 @@ export async function selectStoredSnapshot(db: Kysely<Database>): Promise<Stored
  * Makes a snapshot the current one: in one transaction, so that readers see the one before or this one. Rows that stand as
  * they did are neither written nor locked. Written twice, because the first commit got no answer, it counts once.
  */
-export async function writeSnapshot(warehouse: Warehouse, snapshot: NewSnapshot): Promise<SnapshotWrites> {
+export async function writeSnapshot(warehouse: Warehouse, snapshot: NewSnapshot): Promise<WrittenSnapshot> {
   return booked('writing a snapshot', () =>
     withPartitions(warehouse, snapshot.at, () =>
       warehouse.db.transaction().execute(async (trx) => {
         const isNew = await insertFacts(trx, { ...snapshot, complete: true })
-        if (!isNew) return { inserted: 0, updated: 0, deleted: 0 }
+        if (!isNew) return { writes: { inserted: 0, updated: 0, deleted: 0 }, messages: 0 }
         const writes = await replaceRows(trx, snapshot)
         await insertQueues(trx, snapshot)
-        await insertMessages(trx, snapshot.messages)
-        return writes
+        return { writes, messages: await insertMessages(trx, snapshot.messages) }
       }),
     ),
   )

@@ -22,9 +22,9 @@ export interface TakenMessage extends OutboxMessage {
 
 const pending = sql<boolean>`delivered_at is null and given_up_at is null`
 
-/** Writes messages, in their order, as part of the caller's transaction. */
-export async function insertMessages(db: Kysely<Database>, messages: readonly OutboxMessage[]): Promise<void> {
-  if (messages.length === 0) return
+/** Writes messages, in their order, as part of the caller's transaction; returns how many were not there before. */
+export async function insertMessages(db: Kysely<Database>, messages: readonly OutboxMessage[]): Promise<number> {
+  if (messages.length === 0) return 0
   const rows = JSON.stringify(
     messages.map((message, position) => ({
       position,
@@ -34,12 +34,18 @@ export async function insertMessages(db: Kysely<Database>, messages: readonly Ou
       payload: message.payload,
     })),
   )
-  await sql`
-    insert into etl.webhook_outbox (message_id, conversation_id, event, payload)
-    select message_id, conversation_id, event, payload
-    from json_to_recordset(${rows}::json) as r (position integer, message_id text, conversation_id text, event text, payload jsonb)
-    order by position
-    on conflict (message_id) do nothing`.execute(db)
+  // Those that are there are left out beforehand: a conflict uses up an id.
+  const { rows: written } = await sql<{ count: number }>`
+    with written as (
+      insert into etl.webhook_outbox (message_id, conversation_id, event, payload)
+      select message_id, conversation_id, event, payload
+      from json_to_recordset(${rows}::json) as r (position integer, message_id text, conversation_id text, event text, payload jsonb)
+      where not exists (select from etl.webhook_outbox o where o.message_id = r.message_id)
+      order by position
+      on conflict (message_id) do nothing
+      returning 1)
+    select count(*)::int as count from written`.execute(db)
+  return written[0]?.count ?? 0
 }
 
 /**

@@ -92,6 +92,25 @@ test('an unchanged snapshot writes no row of live_conversations, nor locks one',
   expect(await snapshots(org)).toHaveLength(5)
 })
 
+test('messages are counted as they are written: a threshold that stays exceeded makes one, and uses up one id', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a', { start: Date.now() - 300_000 })
+  const job = org.job({ events: ['waiting>120s', 'interacting'] })
+  const messages: unknown[] = []
+  for (let tick = 0; tick < 4; tick++) messages.push((await job.tick(never))?.messages)
+  // The first snapshot ever has none before it to compare with.
+  expect(messages).toEqual([0, 1, 0, 0])
+  org.change('a', 'interacting')
+  expect(await job.tick(never)).toMatchObject({ messages: 1 })
+  const rows = await org.warehouse.db.selectFrom('etl.webhook_outbox').select(['id', 'event']).orderBy('id').execute()
+  expect(rows).toEqual([
+    { id: 1, event: 'waiting>120s' },
+    { id: 2, event: 'interacting' },
+  ])
+  const told = org.log.map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(told.filter(({ msg }) => msg === 'snapshot taken').map((line) => line['messages'])).toEqual([0, 1, 0, 0, 1])
+})
+
 test('what has ended leaves, and is in the history in the same tick', async () => {
   await using org = await startLiveOrg()
   org.begin('a')
