@@ -174,7 +174,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, status.at) : 0)
     givenUp.set(deliveries.givenUp)
     if (!live) return
-    failures.set({ job: 'live' }, live.failure?.inARow ?? 0)
+    failures.set({ job: 'live' }, live.failure ? (live.failure.inARow ?? 1) : 0)
     if (live.snapshotAt) success.set({ job: 'live' }, +live.snapshotAt / 1000)
     if (live.ageSeconds !== null) age.set(live.ageSeconds)
     if (live.durationMs !== null) duration.set(live.durationMs / 1000)

@@ -51,8 +51,8 @@ export interface LiveRecord {
     readonly requests: number
     readonly stretched: boolean
   } | null
-  /** Why the newest attempt failed, if it did, and how many have failed since the newest complete one. */
-  readonly failure: { readonly at: Date; readonly error: string; readonly inARow: number } | null
+  /** Why the newest attempt failed, if it did, and how many have failed since the newest complete one; absent: one. */
+  readonly failure: { readonly at: Date; readonly error: string; readonly inARow?: number } | null
   /** Open conversations by state. */
   readonly byState: Readonly<Record<string, number>>
 }
