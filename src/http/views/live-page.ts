@@ -96,7 +96,7 @@ ${total('Longest wait', counting(since, asOf), isLong)}
 ${total('Interacting', markup`${number(handled)}`)}
 ${total('Agents busy', markup`${number(agentsTotal)}`)}
 ${total('Open in all', markup`${number(live?.conversations ?? 0)}`)}
-<div class="total age"><dt>Picture is</dt><dd>${counting(live?.snapshotAt ?? null, now)} <small>old</small></dd></div>
+<div class="total age"><dt>Age of the picture</dt><dd>${counting(live?.snapshotAt ?? null, now)}</dd></div>
 </dl>`
 }
 
