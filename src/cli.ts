@@ -16,7 +16,7 @@ import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
-import { EtlError, exitCodeFor, Interrupted } from './errors.ts'
+import { ConfigError, EtlError, exitCodeFor, Interrupted } from './errors.ts'
 
 const stop = new AbortController()
 
@@ -118,7 +118,7 @@ function stopOnSignals(): void {
     process.on(name, () => {
       const reason = new Interrupted(name)
       if (stop.signal.aborted) process.exit(exitCodeFor(reason))
-      process.stderr.write(`\n${name}: finishing what is in flight; once more to stop at once\n`)
+      process.stderr.write(`\n${name}: stopping; what is being written is finished first. Once more stops at once\n`)
       stop.abort(reason)
     })
   }
@@ -134,10 +134,20 @@ function explain(error: unknown): void {
   }
 }
 
+function loadEnvFile(): void {
+  if (!existsSync('.env')) return
+  try {
+    process.loadEnvFile('.env')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'not a file of text'
+    throw new ConfigError(`.env can't be read (${code})`, 'It has lines of NAME=value; .env.example shows them all.')
+  }
+}
+
 async function main(): Promise<void> {
-  if (existsSync('.env')) process.loadEnvFile('.env')
   stopOnSignals()
   try {
+    loadEnvFile()
     await program.parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) {

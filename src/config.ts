@@ -23,11 +23,19 @@ const MEDIA_TYPES = [
   'voice',
 ] as const
 
+/** What node-postgres knows of libpq's. */
+const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const
+
 /** A state of the live table or `ended`, or a time that a conversation may spend in a state. */
 const WEBHOOK_EVENT = /^(?:(?:ivr|waiting|alerting|dialing|interacting|hold|acw|scheduled|other)(?:>\d+s)?|ended)$/
 
 const cron = (name: string) =>
-  z.string().refine(validateCron, `must be a cron line such as '15 2 * * *' (${name}: minute hour day month weekday)`)
+  z
+    .string()
+    .refine(
+      validateCron,
+      `must be a cron line such as '15 2 * * *' (${name}: minute hour day month weekday; six fields begin with the second)`,
+    )
 const wholeNumber = (from: number, to: number) =>
   z
     .string()
@@ -58,6 +66,7 @@ export const environmentSchema = z.object({
       (text) => text === 'embedded' || (URL.canParse(text) && /^postgres(ql)?:/.test(text)),
       'must be postgres://user:password@host:5432/database, or the word embedded',
     )
+    .refine(hasKnownSslMode, `has an sslmode other than ${SSL_MODES.join(', ')}`)
     .optional(),
   DATABASE_URL_FILE: z.string().optional(),
   HISTORY_CRON: cron('HISTORY_CRON').default('15 2 * * *'),
@@ -72,6 +81,8 @@ export const environmentSchema = z.object({
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))
     .pipe(z.array(z.enum(MEDIA_TYPES, `must be a comma-separated list out of ${MEDIA_TYPES.join(', ')}`)))
+    // part of the ledger's key: the same types in another order are the same history
+    .transform((types) => [...new Set(types)].toSorted())
     .optional(),
   HISTORY_DIRECTION: z.enum(['inbound', 'outbound'], 'must be inbound or outbound').optional(),
   HISTORY_MIN_DURATION_SECONDS: wholeNumber(0, 86_400).optional(),
@@ -91,7 +102,11 @@ export const environmentSchema = z.object({
       z.array(
         z
           .string()
-          .regex(WEBHOOK_EVENT, 'must be a comma-separated list such as waiting,interacting,ended,waiting>120s'),
+          .regex(
+            WEBHOOK_EVENT,
+            'must be a comma-separated list such as waiting,interacting,ended,waiting>120s out of ended and the states ' +
+              'ivr, waiting, alerting, dialing, interacting, hold, acw, scheduled, other',
+          ),
       ),
     )
     .default(['waiting', 'interacting', 'ended']),
@@ -114,7 +129,7 @@ export const environmentSchema = z.object({
 })
 
 /** What the history reads: part of the ledger's key, since a filtered read covers less. */
-export interface HistoryFilter {
+interface HistoryFilter {
   readonly mediaTypes?: readonly string[] | undefined
   readonly direction?: 'inbound' | 'outbound' | undefined
   readonly minDurationSeconds?: number | undefined
@@ -188,7 +203,11 @@ export function parseEnvironment(
       .filter(([name, value]) => name in environmentSchema.shape && value),
   )
   const parsed = environmentSchema.safeParse(given)
-  for (const { path, message } of parsed.error?.issues ?? []) problems.push(`${path.join('.')}: ${message}`)
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    const [name, position] = path.map(String) as [string, string?]
+    const part = position === undefined ? '' : `${JSON.stringify(given[name]?.split(',')[Number(position)]?.trim())} `
+    problems.push(`${name}: ${part}${message}`)
+  }
 
   const secret = (name: string): string | undefined => {
     const file = given[`${name}_FILE`]
@@ -270,16 +289,6 @@ export function parseEnvironment(
   }
 }
 
-/** The filter as the ledger's key: empty for none, otherwise its parts in a fixed order. */
-export function filterKey(filter: HistoryFilter): string {
-  const parts = [
-    filter.mediaTypes?.length && `mediaTypes=${filter.mediaTypes.toSorted().join(',')}`,
-    filter.direction && `direction=${filter.direction}`,
-    filter.minDurationSeconds && `minDurationSeconds=${filter.minDurationSeconds}`,
-  ]
-  return parts.filter(Boolean).join(';')
-}
-
 function tryHosts(given: Record<string, string | undefined>, problems: string[]): { apiUrl: string; loginUrl: string } {
   try {
     return resolveHosts({
@@ -289,9 +298,17 @@ function tryHosts(given: Record<string, string | undefined>, problems: string[])
     })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    problems.push(error.message.startsWith('GENESYS_') ? error.message : `GENESYS_ENVIRONMENT: ${error.message}`)
+    const [variable = ''] = error.message.split(' ')
+    // the schema may have said so already
+    if (!problems.some((problem) => problem.startsWith(`${variable}:`)))
+      problems.push([error.message, error.hint].filter(Boolean).join('. '))
     return { apiUrl: '', loginUrl: '' }
   }
+}
+
+function hasKnownSslMode(databaseUrl: string): boolean {
+  const mode = URL.canParse(databaseUrl) ? new URL(databaseUrl).searchParams.get('sslmode') : null
+  return mode === null || SSL_MODES.some((known) => known === mode)
 }
 
 function isLoopback(host: string): boolean {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { environmentSchema, filterKey, parseEnvironment } from '../src/config.ts'
+import { environmentSchema, parseEnvironment } from '../src/config.ts'
 import { ConfigError } from '../src/errors.ts'
 
 const good = {
@@ -68,7 +68,7 @@ describe('the environment', () => {
         'GENESYS_REQUESTS_PER_MINUTE',
         'HISTORY_CRON',
         'HISTORY_START',
-        'HISTORY_MEDIA_TYPES.1',
+        'HISTORY_MEDIA_TYPES',
         'HISTORY_DIRECTION',
         'LIVE_SOURCE',
         'CRON_TIMEZONE',
@@ -176,11 +176,23 @@ describe('.env.example', () => {
   })
 })
 
-describe('the ledger key of a filter', () => {
-  it('is empty without a filter and does not depend on the order of media types', () => {
-    expect(filterKey({})).toBe('')
-    expect(filterKey({ mediaTypes: ['voice', 'chat'], direction: 'inbound' })).toBe(
-      filterKey({ direction: 'inbound', mediaTypes: ['chat', 'voice'] }),
-    )
+describe('the media types of the history', () => {
+  it('are the same in any order and however often one is named, for they are part of the ledger’s key', () => {
+    const filterOf = (list: string) => parseEnvironment({ ...good, HISTORY_MEDIA_TYPES: list }).config.history.filter
+    expect(filterOf('voice, chat,voice')).toEqual(filterOf('chat,voice'))
+  })
+})
+
+describe('problems are told once, with what is allowed', () => {
+  it.each([
+    [{ GENESYS_ENVIRONMENT: 'nowhere' }, ['mypurecloud.ie', 'us-east-1']],
+    [{ GENESYS_API_URL: 'foo' }, ['https://api.mypurecloud.com']],
+    [{ WEBHOOK_EVENTS: 'waiting,hodl>5s' }, ['"hodl>5s" must', 'scheduled', 'ended']],
+    [{ DATABASE_URL: 'postgres://u@h/d?sslmode=bogus' }, ['verify-full', 'no-verify']],
+  ])('%j', (env, allowed) => {
+    const told = problemsOf({ ...good, ...env })
+    expect(told).toContain('has a problem:')
+    for (const word of allowed) expect(told).toContain(word)
+    expect(told).toContain(`  ${Object.keys(env)[0]}`)
   })
 })

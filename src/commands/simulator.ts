@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { CommandContext } from './context.ts'
+import { ConfigError } from '../errors.ts'
 import { startSimulator } from '../simulator/server.ts'
 import { parseWholeNumber } from './arguments.ts'
 
@@ -14,13 +15,18 @@ interface SimulatorOptions {
 
 /** `simulator`: serves the fake org until a signal. */
 export async function simulator(options: SimulatorOptions, { output, signal }: CommandContext): Promise<void> {
+  const port = parseWholeNumber(options.port, '--port', 0, 65_535)
   await using org = await startSimulator({
-    port: parseWholeNumber(options.port, '--port', 0, 65_535),
+    port,
     seed: parseWholeNumber(options.seed, '--seed', 0, 2 ** 31),
     days: parseWholeNumber(options.days, '--days', 0, 3650),
     perDay: parseWholeNumber(options.perDay, '--per-day', 0, 1_000_000),
     intervalReading: options.intervalReading,
     latencyMs: parseWholeNumber(options.latencyMs, '--latency-ms', 0, 600_000),
+  }).catch((error: unknown) => {
+    const { code, syscall } = error as NodeJS.ErrnoException
+    if (syscall !== 'listen') throw error
+    throw new ConfigError(`The simulator can't listen on port ${port} (${code})`, 'Give it a free one with --port.')
   })
   output.line(`A fake Genesys Cloud organization answers at ${org.url}. Point genesys-etl at it:`)
   output.line()

@@ -67,7 +67,7 @@ const prepareSession = (client: ClientBase): unknown => client.query(sessionSett
 export function connect(databaseUrl: string, options: ConnectOptions = {}): Warehouse {
   const applicationName = options.applicationName ?? defaultApplicationName
   const config: ClientConfig = {
-    connectionString: databaseUrl,
+    connectionString: withPlainSslMode(databaseUrl),
     application_name: applicationName,
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
@@ -101,6 +101,18 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
       return client
     },
   }
+}
+
+/** node-postgres takes these for verify-full, and prints a warning of many lines that another version will not. */
+const verifyingModes = new Set(['prefer', 'require', 'verify-ca'])
+
+function withPlainSslMode(databaseUrl: string): string {
+  if (!URL.canParse(databaseUrl)) return databaseUrl
+  const url = new URL(databaseUrl)
+  const mode = url.searchParams.get('sslmode')
+  if (mode === null || !verifyingModes.has(mode) || url.searchParams.has('uselibpqcompat')) return databaseUrl
+  url.searchParams.set('sslmode', 'verify-full')
+  return url.href
 }
 
 /**

@@ -42,6 +42,9 @@ export async function retryTransient<Result>(
   }
 }
 
+/** node-postgres gives it no code. */
+const noTlsMessage = 'The server does not support SSL connections'
+
 const meanings: readonly [RegExp, string, 'config' | 'fatal' | 'retryable', string][] = [
   [/^(28|3D000)/, 'DATABASE_LOGIN', 'config', 'Check user, password and database name in DATABASE_URL.'],
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'DATABASE_HOST', 'config', 'Check the host name in DATABASE_URL.'],
@@ -68,6 +71,13 @@ const meanings: readonly [RegExp, string, 'config' | 'fatal' | 'retryable', stri
 export function toEtlError(error: unknown, doing: string): unknown {
   if (error instanceof EtlError || isAbort(error)) return error
   const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string }
+  if (message === noTlsMessage) {
+    return new EtlError(`The database failed while ${doing}: it does not offer TLS`, {
+      code: 'DATABASE_TLS',
+      kind: 'config',
+      hint: 'Turn ssl on at the server, or set sslmode=disable in DATABASE_URL where the way to it is safe.',
+    })
+  }
   if (code === '' && classify(error) === 'other') return error
   const text = /^(22|23|54|P0)/.test(code) ? 'a value or row was refused' : message || 'no answer'
   const told = `The database failed while ${doing}: ${text}${code ? ` (${code})` : ''}`

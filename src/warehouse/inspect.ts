@@ -21,6 +21,8 @@ interface Facts {
   read_only: boolean
   clock: Date
   foreign_tables: string[]
+  /** Who owns them. */
+  owners: string[]
 }
 
 /** server_version_num of the oldest Postgres that is supported. */
@@ -43,7 +45,9 @@ export async function inspectDatabase(warehouse: Warehouse): Promise<Finding[]> 
         clock_timestamp() as clock,
         array(select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
           where n.nspname in ('genesys', 'etl', 'reporting') and c.relkind in ('r', 'p', 'v') and not c.relispartition
-            and not pg_has_role(c.relowner, 'usage') order by 1) as foreign_tables`)
+            and not pg_has_role(c.relowner, 'usage') order by 1) as foreign_tables,
+        array(select distinct pg_get_userbyid(c.relowner)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+          where n.nspname in ('genesys', 'etl', 'reporting') and not pg_has_role(c.relowner, 'usage') order by 1) as owners`)
     const middle = (sent + Date.now()) / 2
     const facts = rows[0]!
     return [
@@ -71,7 +75,7 @@ function encodingFinding({ encoding }: Facts): Finding {
   return { name, verdict: 'failed', detail: `${encoding} can't hold every character`, mend }
 }
 
-function rightsFinding({ database, user, can_create, read_only, foreign_tables }: Facts): Finding {
+function rightsFinding({ database, user, can_create, read_only, foreign_tables, owners }: Facts): Finding {
   const name = 'rights'
   if (read_only) {
     return { name, verdict: 'failed', detail: 'it is read-only', mend: 'Let DATABASE_URL name the primary server.' }
@@ -84,7 +88,8 @@ function rightsFinding({ database, user, can_create, read_only, foreign_tables }
     name,
     verdict: 'failed',
     detail: `${user} ${can_create ? 'does not own all tables' : 'may not create schemas'}`,
-    mend: `As an administrator run: ${grants.join(' ')}`,
+    // the reader's role, say: it should not be given the tables
+    mend: `${owners.length > 0 ? `Let DATABASE_URL name the user that owns them (${owners.join(', ')}). Or, if that is not to load any more, a` : 'A'}s an administrator run: ${grants.join(' ')}`,
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from 'kysely'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { connect } from '../../src/warehouse/connect.ts'
 import { withJobLock } from '../../src/warehouse/lock.ts'
 import { emptyFolder, environmentOf, runCli } from '../support/cli.ts'
@@ -73,6 +73,52 @@ test('a wrong password of the database: 78, without showing it', async () => {
   expect(code).toBe(78)
   expect(stderr).toContain('DATABASE_URL')
   expect(stderr).not.toContain('not-the-password')
+})
+
+test('a database without TLS where the URL asks for it: 78, with the way out, and no warning of the driver', async () => {
+  const url = new URL(database.url)
+  url.searchParams.set('sslmode', 'require')
+  const { code, stderr } = await runCli(['status'], { env: { ...env, DATABASE_URL: url.href } })
+  expect(code).toBe(78)
+  expect(stderr).toContain('sslmode=disable')
+  expect(stderr).not.toMatch(/This is a bug|WARNING/)
+})
+
+test('a database without the schema: 1, and verify names the command as the others do', async () => {
+  const empty = await createTestDatabase({ empty: true })
+  onTestFinished(() => empty.drop())
+  const { code, stderr } = await runCli(['verify', '--from', '2025-06-10', '--to', '2025-06-13'], {
+    env: { ...env, DATABASE_URL: empty.url },
+  })
+  expect(code).toBe(1)
+  expect(stderr).toContain('migrate')
+  expect(stderr).not.toContain('etl.windows')
+})
+
+test('a plan for another organization than that of the data: 1', async () => {
+  const own = await createTestDatabase()
+  onTestFinished(() => own.drop())
+  expect(await runCli(backfill, { env: { ...env, DATABASE_URL: own.url } })).toMatchObject({ code: 0 })
+  const other = await startOrg({ perDay: 1, seed: 12 })
+  onTestFinished(() => other.close())
+  const { code, stderr } = await runCli([...backfill, '--dry-run'], { env: environmentOf(other, own.url) })
+  expect(code).toBe(1)
+  expect(stderr).toContain('This database holds the conversations of the organization')
+})
+
+test('a port of the simulator that is taken: 78', async () => {
+  const { code, stderr } = await runCli(['simulator', '--port', new URL(org.url).port])
+  expect(code).toBe(78)
+  expect(stderr).toContain('--port')
+  expect(stderr).not.toContain('This is a bug')
+})
+
+test('a .env that is no file: 78', async () => {
+  const cwd = emptyFolder()
+  mkdirSync(path.join(cwd, '.env'))
+  const { code, stderr } = await runCli(['status'], { env, cwd })
+  expect(code).toBe(78)
+  expect(stderr).toContain(".env can't be read")
 })
 
 test('help and version: 0', async () => {

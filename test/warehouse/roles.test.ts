@@ -83,4 +83,5 @@ test('doctor names the right that a user lacks, with the statement that grants i
     verdict: 'failed',
     mend: expect.stringContaining('grant create on database') as string,
   })
+  expect(rights?.mend).toContain(`the user that owns them (${loaderName})`)
 })
