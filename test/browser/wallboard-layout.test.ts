@@ -39,4 +39,55 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
       await page.close()
     },
   )
+
+  const ERROR = 'Genesys answered 503 to POST /api/v2/analytics/conversations/details/query. '.repeat(4)
+  test.each<[string, Crowd]>([
+    ['as it is', {}],
+    ['with a line above it', { stretched: true }],
+    ['with a failure told above it', { error: ERROR }],
+    ['with agents that could not be read', { lacksAgents: true, stretched: true, error: ERROR }],
+    ['stale', { ageSeconds: 400 }],
+    ['stale for a long reason', { ageSeconds: 400, error: ERROR, lacksAgents: true }],
+  ])('fits a wall %s, with whole rows and the truth about the others', async (_, of) => {
+    for (const viewport of [WALL, { width: 1800, height: 1000 }]) {
+      const page = await open(viewport, of)
+      expect(await page.evaluate('document.documentElement.scrollHeight - innerHeight')).toBe(0)
+      expect(await page.evaluate(CUT_OFF)).toEqual([])
+      const rows = await page.locator('.queues tbody tr:visible').count()
+      expect(rows).toBeGreaterThanOrEqual(4)
+      expect(await page.locator('.queues .more:visible').textContent()).toContain(`and ${27 - rows} more queues: `)
+      const agents = await page.locator('.agents tbody tr:visible').count()
+      expect(await page.locator('.agents .more:visible').textContent()).toContain(`and ${40 - agents} more, `)
+      await page.close()
+    }
+  })
+
+  test('makes room on a wall when it goes stale by itself, or the service does not answer', async () => {
+    const page = await open(WALL, { ageSeconds: 176, lacksAgents: true, stretched: true })
+    const agents = await page.locator('.agents tbody tr:visible').count()
+    await page.route('**/*fragment', (route) => route.abort())
+    await page.locator('#offline').waitFor({ state: 'visible' })
+    await page.locator('.banner.stale').waitFor({ state: 'visible' })
+    expect(await page.evaluate(CUT_OFF)).toEqual([])
+    expect(await page.locator('.agents tbody tr:visible').count()).toBeLessThan(agents)
+    await page.close()
+  })
+
+  test.each([PHONE, DESKTOP])('shows every queue where one can scroll, at $width px', async (viewport) => {
+    const page = await open(viewport, {})
+    expect(await page.locator('.queues tbody tr:visible').count()).toBe(27)
+    expect(await page.locator('.queues .more:visible').count()).toBe(0)
+    expect(await page.locator('.agents .more:visible').textContent()).toBe('and 28 more, busy for less long')
+    await page.close()
+  })
 })
+
+/** The parts, rows and lines that are not whole within the part that holds them, or within the screen. */
+const CUT_OFF = `[...document.querySelectorAll('.banner, .part, .totals dd, tbody tr, .part p, figcaption, .bottom')]
+  .filter((element) => element.checkVisibility() && !element.matches('.picture, .unseen'))
+  .filter((element) => {
+    const bottom = element.getBoundingClientRect().bottom
+    const holder = element.parentElement.closest('.part:not(.picture)')
+    return bottom > innerHeight + 0.5 || (holder && bottom > holder.getBoundingClientRect().bottom + 0.5)
+  })
+  .map((element) => element.className + ' ' + element.textContent.slice(0, 40))`

@@ -1,8 +1,12 @@
-/* global document, location, setInterval, setTimeout, clearTimeout, fetch, AbortSignal, DOMParser */
+/* global document, location, matchMedia, addEventListener, setInterval, setTimeout, clearTimeout, fetch, AbortSignal, DOMParser */
 /** Keeps a page up to date: asks for its parts every few seconds and puts in what has changed; counts clocks on in between. */
 
 const ASK_EVERY_MS = 4000
 const GIVE_UP_AFTER_MS = 15_000
+
+/** As in style.css: where the page is as high as the screen, and nobody scrolls. */
+const wall = matchMedia('(min-width: 112.5rem) and (min-height: 62.5rem)')
+const ROWS_ON_A_WALL = { queues: 9, agents: 12 }
 
 const main = document.getElementById('main')
 const offline = document.getElementById('offline')
@@ -29,12 +33,31 @@ function tick() {
   const isStale = snapshotAt !== '' && (now - Date.parse(snapshotAt)) / 1000 > Number(staleSeconds)
   main.dataset.stale = isStale ? 'yes' : 'no'
   const banner = main.querySelector('.banner.stale')
-  if (banner) banner.hidden = !isStale
+  if (banner && banner.hidden === isStale) {
+    banner.hidden = !isStale
+    fit()
+  }
   tell(isStale ? 'The picture is stale' : main.dataset.told)
   for (const clock of main.querySelectorAll('time[data-since]')) {
     // Of an old picture only its age is known to go on; those who waited in it may be gone.
     if (isStale && !clock.closest('.picture, .age')) continue
     clock.textContent = clockText((now - Date.parse(clock.dataset.since)) / 1000)
+  }
+}
+
+/** On a wall as many rows as there is room for, and the line that tells of the others; elsewhere all of them. */
+function fit() {
+  for (const [name, most] of Object.entries(ROWS_ON_A_WALL)) {
+    const part = main.querySelector(`.${name}`)
+    const rows = [...(part?.querySelectorAll('tbody tr') ?? [])]
+    const keep = (count) => {
+      for (const [index, row] of rows.entries()) row.hidden = index >= count
+      for (const line of part.querySelectorAll('.more')) line.hidden = Number(line.dataset.after) !== count
+    }
+    if (rows.length === 0) continue
+    let count = wall.matches ? Math.min(most, rows.length) : rows.length
+    keep(count)
+    while (wall.matches && count > 1 && part.scrollHeight > part.clientHeight) keep(--count)
   }
 }
 
@@ -89,11 +112,14 @@ async function refresh() {
       offline.hidden = false
     }
   }
+  fit()
   tick()
   timer = setTimeout(() => void refresh(), ASK_EVERY_MS)
 }
 
+fit()
 tick()
+addEventListener('resize', fit)
 setInterval(tick, 1000)
 timer = setTimeout(() => void refresh(), ASK_EVERY_MS)
 document.addEventListener('visibilitychange', () => {

@@ -8,9 +8,9 @@ import { trend } from './trend-view.ts'
 
 /** Who waits longer than this stands out. */
 const LONG_WAIT_SECONDS = 120
-/** As many queues as fit on a wall; those in which nothing happens come last and are left out first. */
+/** As many queues as a wall has room for at most; those in which nothing happens come last and are left out first. */
 const QUEUES_ON_A_WALL = 9
-const AGENTS_ON_A_WALL = 12
+const AGENTS_SHOWN = 12
 
 const STATES: readonly (readonly [string, string])[] = [
   ['ivr', 'in a flow'],
@@ -77,7 +77,7 @@ function picture({ at: now, live, reason, board, isLiveOn, staleSeconds }: LiveV
   if (!live?.snapshotAt)
     return loud('There is no picture yet.', live?.failure?.error ?? 'The first snapshot is on its way.')
   const isStale = (+now - +live.snapshotAt) / 1000 > staleSeconds
-  const why = live.failure ? `The last attempt failed: ${live.failure.error}` : ''
+  const why = live.failure ? markup`<span class="why">The last attempt failed: ${live.failure.error}</span>` : ''
   const less = live.stretched ? 'Snapshots come less often than scheduled, to spare the request limit.' : ''
   return markup`<p class="banner stale" ${isStale ? '' : markup`hidden`}><strong>Stale: this picture is ${counting(live.snapshotAt, now)} old.</strong> Don’t go by it. ${why}</p>
 ${!isStale && (why || less) ? markup`<p class="aside">${why} ${less}</p>` : ''}`
@@ -101,8 +101,11 @@ ${total('Open in all', markup`${number(live?.conversations ?? 0)}`)}
 }
 
 function longestSince(queues: readonly QueueNow[]): Date | null {
-  const all = queues.map(({ urgentSince }) => urgentSince).filter((since) => since !== null)
-  return all.reduce<Date | null>((earliest, since) => (!earliest || since < earliest ? since : earliest), null)
+  return earliest(queues.map(({ urgentSince }) => urgentSince))
+}
+
+function earliest(dates: readonly (Date | null)[]): Date | null {
+  return dates.reduce((first, date) => (first && (!date || first <= date) ? first : date), null)
 }
 
 function isLongWait(since: Date | null, now: Date): boolean {
@@ -111,16 +114,14 @@ function isLongWait(since: Date | null, now: Date): boolean {
 
 function queueTable(queues: readonly QueueNow[], { nameOf, live }: LiveView, asOf: Date): Html {
   if (queues.length === 0) return markup`<p>No conversation is in a queue.</p>`
-  const shown = queues.slice(0, QUEUES_ON_A_WALL)
   const most = Math.max(1, ...queues.map(({ waiting }) => waiting))
-  const rest = queues.length - shown.length
   // the other source never has them
   const lacksAgents = live?.source === 'analytics' && queues.every(({ onQueueUsers }) => onQueueUsers === null)
   return markup`${scrolling(
     'Queues',
     markup`<table>
 <thead><tr><th scope="col">Queue</th><th scope="col" class="right">Waiting</th><th scope="col" class="wide"><span class="unseen">Waiting, as a bar</span></th><th scope="col" class="right">Longest</th><th scope="col" class="right wide">Alerting</th><th scope="col" class="right"><abbr title="Interacting">Int<span class="wide">eracting</span></abbr></th><th scope="col" class="right wide">Hold</th><th scope="col" class="right wide">After call</th><th scope="col" class="right">Agents</th></tr></thead>
-<tbody>${shown.map((queue) => {
+<tbody>${queues.map((queue) => {
       const isLong = isLongWait(queue.urgentSince, asOf)
       return markup`<tr class="${isLong ? 'trouble' : ''}"><th scope="row">${named(nameOf, 'queue', queue.queueId)} <span class="quiet media wide">${queue.mediaTypes.join(', ')}</span></th>
 <td class="right strong">${count(queue.waiting)}</td>
@@ -133,8 +134,23 @@ function queueTable(queues: readonly QueueNow[], { nameOf, live }: LiveView, asO
 <td class="right">${onQueue(queue)}</td></tr>`
     })}</tbody></table>`,
   )}
-${rest > 0 ? markup`<p class="quiet">and ${number(rest)} queues with less waiting</p>` : ''}
+${leftOut(QUEUES_ON_A_WALL, queues.length, (shown) => otherQueues(queues.slice(shown), asOf))}
 ${lacksAgents ? markup`<p class="quiet">Agents on queue could not be read: the doctor command tells which permission is missing.</p>` : ''}`
+}
+
+function otherQueues(others: readonly QueueNow[], asOf: Date): Html {
+  const waiting = others.reduce((sum, queue) => sum + queue.waiting, 0)
+  const since = earliest(others.map(({ waitingSince }) => waitingSince))
+  return markup`and ${number(others.length)} more ${others.length === 1 ? 'queue' : 'queues'}: ${number(waiting)} waiting${since ? markup`, longest ${counting(since, asOf)}` : ''}`
+}
+
+/**
+ * What to say of the rows below the first one, two, … `limit`. A wall shows as many rows as fit, which page.js finds out, with
+ * the line that belongs to them; the last line is the one to begin with.
+ */
+function leftOut(limit: number, all: number, line: (shown: number) => Html): Html {
+  const counts = Array.from({ length: Math.min(limit, all - 1) }, (_, index) => index + 1)
+  return markup`${counts.map((shown) => markup`<p class="quiet more" data-after="${shown}" ${shown === limit ? '' : markup`hidden`}>${line(shown)}</p>`)}`
 }
 
 function onQueue({ onQueueUsers, offQueueUsers }: QueueNow): Html {
@@ -171,14 +187,14 @@ function states(byState: Readonly<Record<string, number>>): Html {
 
 function agents({ agents, agentsTotal }: Wallboard, { nameOf }: LiveView, asOf: Date): Html {
   if (agents.length === 0) return markup`<p>Nobody is busy.</p>`
-  const shown = agents.slice(0, AGENTS_ON_A_WALL)
+  const shown = agents.slice(0, AGENTS_SHOWN)
   return markup`${scrolling(
     'Busy agents',
     markup`<table>
 <thead><tr><th scope="col">Agent</th><th scope="col">Doing</th><th scope="col" class="wide">Queue</th><th scope="col" class="right">For</th></tr></thead>
 <tbody>${shown.map((agent) => agentRow(agent))}</tbody></table>`,
   )}
-${agentsTotal > shown.length ? markup`<p class="quiet">and ${number(agentsTotal - shown.length)} more, busy for less long</p>` : ''}`
+${leftOut(AGENTS_SHOWN, agentsTotal, (count) => markup`and ${number(agentsTotal - count)} more, busy for less long`)}`
 
   function agentRow({ userId, state, since, queueId, conversations }: BusyAgent): Html {
     const doing = STATES.find(([name]) => name === state)?.[1] ?? state
