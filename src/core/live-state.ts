@@ -15,6 +15,14 @@ export type LiveState =
   | 'scheduled'
   | 'other'
 
+/** What an agent, or another user, does in a conversation; spelled as in genesys.live_conversations.agents. */
+export interface LiveAgent {
+  readonly user_id: string
+  readonly state: LiveState
+  readonly state_since: string | null
+  readonly queue_id: string | null
+}
+
 /** A row of genesys.live_conversations without its snapshot_at. Times are in canonical spelling. */
 export interface LiveConversation {
   readonly conversationId: string
@@ -29,6 +37,8 @@ export interface LiveConversation {
   readonly userId: string | null
   /** Everyone of the organization who takes part, after-call work included, supervisors who only watch excluded. */
   readonly userIds: readonly string[] | null
+  /** What each of them does themself, by user id. */
+  readonly agents: readonly LiveAgent[] | null
   /** When it entered its queue; only while waiting or alerting. */
   readonly waitingSince: string | null
   readonly divisionIds: readonly string[] | null
@@ -121,6 +131,7 @@ export type Decision = Pick<
   | 'queueId'
   | 'userId'
   | 'userIds'
+  | 'agents'
   | 'waitingSince'
   | 'skillIds'
   | 'languageId'
@@ -136,6 +147,7 @@ export function decide(activities: readonly Activity[]): Decision {
   const people = activities.filter((each) => each.side === 'organization' && each.userId !== null)
   const userIds = [...new Set(people.flatMap((each) => each.userId ?? []))].sort()
   const queued = ranked(activities.filter((each) => each.state === 'waiting'))[0]
+  const agents = userIds.flatMap((userId) => agentOf(userId, activities, queued) ?? [])
   const waits = deciding?.state === 'waiting' || deciding?.state === 'alerting'
   const fallback = ranked([...activities])
   const first = <Name extends 'mediaType' | 'messageType' | 'skillIds' | 'languageId' | 'scheduledAt'>(name: Name) =>
@@ -148,11 +160,25 @@ export function decide(activities: readonly Activity[]): Decision {
     queueId: deciding ? queueOf(deciding, activities, waits ? queued : undefined) : null,
     userId: deciding?.userId ?? null,
     userIds: userIds.length > 0 ? userIds : null,
+    agents: agents.length > 0 ? agents : null,
     waitingSince: waits ? (queued?.since ?? null) : null,
     skillIds: first('skillIds'),
     languageId: first('languageId'),
     scheduledAt: first('scheduledAt'),
   }
+}
+
+/**
+ * What one of them does. Who consults is not talking with the customer, whom they have on hold: as for the conversation, the
+ * hold is what counts.
+ */
+function agentOf(userId: string, activities: readonly Activity[], queued: Activity | undefined): LiveAgent | undefined {
+  const own = withoutCarriers(activities).filter((each) => each.side === 'organization' && each.userId === userId)
+  const holds = own.some((each) => each.state === 'hold')
+  const deciding = ranked(own.filter((each) => !holds || each.conference || each.state !== 'interacting'))[0]
+  if (!deciding) return undefined
+  const queueId = queueOf(deciding, activities, deciding.state === 'alerting' ? queued : undefined)
+  return { user_id: userId, state: deciding.state, state_since: deciding.since, queue_id: queueId }
 }
 
 /** The queue of the deciding activity; the leg that an agent dials on behalf of a callback has it on the callback's own. */

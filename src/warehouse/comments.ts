@@ -127,6 +127,8 @@ export const liveDescriptions: typeof etlDescriptions = {
       language_id: 'Language that is asked for.',
       scheduled_at: 'When a callback is due.',
       snapshot_at: 'The snapshot since which this row stands like this: unchanged rows are not rewritten.',
+      agents:
+        'What each of user_ids does: a list of {user_id, state, state_since, queue_id} by user id; state as above, of that agent alone. Null: nobody takes part, or the row was written before this column was.',
     },
   },
   live_snapshots: {

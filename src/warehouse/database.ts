@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { GenesysTables, TableName } from '../core/columns.ts'
+import type { LiveAgent } from '../core/live-state.ts'
 
 /** Written as Date or as text (which keeps microseconds), read as Date. */
 type Instant = ColumnType<Date, Date | string, Date | string>
@@ -106,6 +107,7 @@ interface LiveConversationsTable {
   language_id: string | null
   scheduled_at: OptionalInstant
   snapshot_at: Instant
+  agents: OptionalJson<readonly LiveAgent[]>
 }
 
 /** genesys.live_snapshots: one row a snapshot, failed ones included. */

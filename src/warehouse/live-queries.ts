@@ -101,13 +101,20 @@ async function selectQueues(db: Kysely<Database>, snapshotAt: Date): Promise<Que
 }
 
 async function selectAgents(db: Kysely<Database>): Promise<BusyAgent[]> {
+  // Rows that were written before there were agents tell only what the conversation does.
   const { rows } = await sql<BusyAgent>`
-    select distinct on (agent) agent as "userId", state, state_since as since, queue_id as "queueId",
-      media_type as "mediaType", count(*) over (partition by agent)::int as conversations
-    from genesys.live_conversations
-      cross join lateral unnest(case when cardinality(user_ids) > 0 then user_ids else array[user_id] end) as agent
-    where agent is not null and state in ('alerting', 'dialing', 'interacting', 'hold', 'acw')
-    order by agent, state_since nulls last`.execute(db)
+    select distinct on (agent.user_id) agent.user_id as "userId", agent.state, agent.state_since as since,
+      agent.queue_id as "queueId", media_type as "mediaType",
+      count(*) over (partition by agent.user_id)::int as conversations
+    from genesys.live_conversations l
+      cross join lateral (
+        select * from jsonb_to_recordset(l.agents) as a (user_id text, state text, state_since timestamptz, queue_id text)
+        union all
+        select unnest(case when cardinality(l.user_ids) > 0 then l.user_ids else array[l.user_id] end),
+          l.state, l.state_since, l.queue_id
+        where l.agents is null) as agent
+    where agent.user_id is not null and agent.state in ('alerting', 'dialing', 'interacting', 'hold', 'acw')
+    order by agent.user_id, agent.state_since nulls last`.execute(db)
   return rows.sort((a, b) => +(a.since ?? 0) - +(b.since ?? 0) || (a.userId < b.userId ? -1 : 1))
 }
 

@@ -71,6 +71,7 @@ const columns = [
   ['skill_ids', 'text[]', 'skillIds'],
   ['language_id', 'text', 'languageId'],
   ['scheduled_at', 'timestamptz', 'scheduledAt'],
+  ['agents', 'jsonb', 'agents'],
 ] as const satisfies readonly (readonly [name: string, type: string, field: keyof LiveConversation])[]
 
 const names = columns.map(([name]) => name)

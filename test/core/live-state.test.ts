@@ -3,7 +3,7 @@ import { parseJson } from '../../src/core/json.ts'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import { readAnalytics } from '../../src/core/live-from-analytics.ts'
 import { readConversation } from '../../src/core/live-from-conversation.ts'
-import type { LiveConversation } from '../../src/core/live-state.ts'
+import type { LiveAgent, LiveConversation, LiveState } from '../../src/core/live-state.ts'
 
 const now = new Date('2026-11-22T12:00:00.000Z')
 /** An instant of the hour before `now`, by minutes and seconds. */
@@ -35,6 +35,12 @@ const acd = (queueId: string, ...spans: Span[]): JsonObject =>
   party('acd', [session(spans.map(([type, start, end = null]): Span => [type, start, end, { queueId }]))])
 const agent = (userId: string, ...sessions: JsonObject[]): JsonObject => party('agent', sessions, userId)
 const onQueue = (queueId: string): JsonObject => ({ queueId })
+const agentOf = (user_id: string, state: LiveState, since: string, queue_id: string | null): LiveAgent => ({
+  user_id,
+  state,
+  state_since: t(since),
+  queue_id,
+})
 
 const conversation = (participants: JsonObject[], fields: JsonObject = {}): JsonObject => ({
   conversationId: 'c1',
@@ -366,6 +372,124 @@ const cases: readonly [name: string, participants: JsonObject[], expected: Parti
   ],
 ]
 
+/** Who takes part → what each does themself, since when, for which queue. */
+const agentCases: readonly [name: string, participants: JsonObject[], agents: LiveAgent[] | null][] = [
+  ['nobody there: none', [caller, acd('q1', ['interact', '00:30'])], null],
+  [
+    'one who talks',
+    [caller, answered, talking(['interact', '01:10', null, onQueue('q1')])],
+    [agentOf('u1', 'interacting', '01:10', 'q1')],
+  ],
+  [
+    'transferred: the first in wrap-up while the second talks',
+    [
+      caller,
+      answered,
+      talking(['interact', '01:10', '04:00', onQueue('q1')], ['wrapup', '04:00', null, onQueue('q1')]),
+      acd('q2', ['interact', '04:00', '04:30']),
+      agent('u2', session([['alert', '04:20', '04:30', onQueue('q2')], ['interact', '04:30', null, onQueue('q2')]])), // prettier-ignore
+    ],
+    [agentOf('u1', 'acw', '04:00', 'q1'), agentOf('u2', 'interacting', '04:30', 'q2')],
+  ],
+  [
+    'transferred blindly: the first in wrap-up while the customer waits',
+    [
+      caller,
+      answered,
+      talking(['interact', '01:10', '04:00'], ['wrapup', '04:00', null, onQueue('q1')]),
+      acd('q2', ['interact', '04:00']),
+    ],
+    [agentOf('u1', 'acw', '04:00', 'q1')],
+  ],
+  [
+    'transferred to one at whom it rings',
+    [
+      caller,
+      talking(['interact', '01:10', '04:00', onQueue('q1')], ['wrapup', '04:00', null, onQueue('q1')]),
+      acd('q2', ['interact', '04:00']),
+      agent('u2', session([['alert', '04:20']])),
+    ],
+    [agentOf('u1', 'acw', '04:00', 'q1'), agentOf('u2', 'alerting', '04:20', 'q2')],
+  ],
+  [
+    'consult, ringing at the colleague',
+    [
+      caller,
+      answered,
+      agent('u1', session([['interact', '01:10', '03:00', onQueue('q1')], ['hold', '03:00', null, onQueue('q1')]]), session([['dialing', '03:01']])), // prettier-ignore
+      agent('u2', session([['alert', '03:02']])),
+    ],
+    [agentOf('u1', 'hold', '03:00', 'q1'), agentOf('u2', 'alerting', '03:02', null)],
+  ],
+  [
+    'consult, talking with the colleague: who consults has the customer on hold',
+    [
+      caller,
+      answered,
+      agent('u1', session([['interact', '01:10', '03:00', onQueue('q1')], ['hold', '03:00', null, onQueue('q1')]]), session([['interact', '03:05']])), // prettier-ignore
+      agent('u2', session([['alert', '03:02', '03:05'], ['interact', '03:05']])), // prettier-ignore
+    ],
+    [agentOf('u1', 'hold', '03:00', 'q1'), agentOf('u2', 'interacting', '03:05', null)],
+  ],
+  [
+    'conference that one joined later',
+    [
+      caller,
+      agent('u1', session([['interact', '01:10', null, { queueId: 'q1', conference: true }]])),
+      agent('u2', session([['interact', '03:05', null, { conference: true }]])),
+    ],
+    [agentOf('u1', 'interacting', '01:10', 'q1'), agentOf('u2', 'interacting', '03:05', null)],
+  ],
+  [
+    'conference in which one talks with a party held beside it',
+    [
+      caller,
+      agent(
+        'u1',
+        session([['hold', '03:30', null, { conference: true }]]),
+        session([['interact', '03:05', null, { conference: true }]]),
+      ),
+      agent('u2', session([['interact', '03:06', null, { conference: true }]])),
+    ],
+    [agentOf('u1', 'interacting', '03:05', null), agentOf('u2', 'interacting', '03:06', null)],
+  ],
+  [
+    'several at whom it rings',
+    [
+      caller,
+      acd('q1', ['interact', '00:30']),
+      agent('u2', session([['alert', '01:00', null, onQueue('q1')]])),
+      agent('u1', session([['alert', '01:02', null, onQueue('q1')]])),
+    ],
+    [agentOf('u1', 'alerting', '01:02', 'q1'), agentOf('u2', 'alerting', '01:00', 'q1')],
+  ],
+  [
+    'the agent of a callback who dials',
+    [
+      agent('u1', session([['interact', '20:40', null, onQueue('q1')]], { mediaType: 'callback' }), session([['contacting', '20:50', '20:51'], ['dialing', '20:51']])), // prettier-ignore
+    ],
+    [agentOf('u1', 'dialing', '20:50', 'q1')],
+  ],
+]
+
+describe('the agents of a conversation', () => {
+  it.each(agentCases)('%s', (_name, participants, agents) => {
+    const found = open(conversation(participants))
+    expect(found.agents).toEqual(agents)
+    expect(found.agents?.map((each) => each.user_id) ?? null).toEqual(found.userIds)
+  })
+
+  it('are the same in whatever order participants and sessions come', () => {
+    for (const [name, participants, agents] of agentCases) {
+      const turned = participants.toReversed().map((each) => ({
+        ...each,
+        sessions: (each['sessions'] as JsonObject[]).toReversed(),
+      }))
+      expect(open(conversation(turned)).agents, name).toEqual(agents)
+    }
+  })
+})
+
 describe('a conversation of the details query', () => {
   it.each(cases)('%s', (_name, participants, expected) => {
     expect(open(conversation(participants))).toMatchObject(expected)
@@ -516,6 +640,17 @@ describe('a conversation of GET /conversations', () => {
     expect(reading).toMatchObject({
       kind: 'open',
       conversation: { conversationId: 'c1', divisionIds: ['d1'], ...expected },
+    })
+  })
+
+  it('has each agent’s own state', () => {
+    const first = agent({ state: 'disconnected', disconnectedTime: t('05:00') }, { startAcwTime: t('05:00') })
+    const second = agent({ state: 'connected', connectedTime: t('05:10') }, { userId: 'u2', queueId: 'q2' })
+    expect(readConversation(entity([caller, first, second]))).toMatchObject({
+      conversation: {
+        state: 'interacting',
+        agents: [agentOf('u1', 'acw', '05:00', 'q1'), agentOf('u2', 'interacting', '05:10', 'q2')],
+      },
     })
   })
 

@@ -17,6 +17,7 @@ function conversation(fields: Partial<LiveConversation> = {}): LiveConversation 
     queueId: 'q1',
     userId: null,
     userIds: null,
+    agents: null,
     waitingSince: iso(10),
     divisionIds: null,
     participants: 2,
