@@ -253,6 +253,22 @@ describe('the wallboard', () => {
     expect(page).not.toContain('class="trouble"')
   })
 
+  test('says that its longest wait leaves out e-mail where a row shows such a wait', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    const now = new Date()
+    const call = { id: 'c1', state: 'waiting', queueId: 'q1', since: new Date(+now - 60_000) }
+    const mail = { ...call, id: 'c2', mediaType: 'email', since: new Date(+now - 7_200_000) }
+    const longest = async () => {
+      const page = await (await createTestRoutes(other).request('/live')).text()
+      return /<dt>(Longest[^<]*)<\/dt><dd>(?:<time[^>]*>)?([^<]*)</.exec(page)?.slice(1)
+    }
+    await writeSnapshot(other, now, [call])
+    expect(await longest()).toEqual(['Longest wait', expect.stringMatching(/^1:0/)])
+    await writeSnapshot(other, new Date(), [call, mail])
+    expect(await longest()).toEqual(['Longest, e-mail apart', expect.stringMatching(/^1:0/)])
+  })
+
   test('shows hostile names as the text that they are, in attributes too', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)

@@ -88,11 +88,15 @@ function totals({ at: now, live }: LiveView, { queues, agentsTotal }: Wallboard,
   const handled = (live?.byState['interacting'] ?? 0) + (live?.byState['hold'] ?? 0)
   const since = longestSince(queues)
   const isLong = isLongWait(since, asOf)
+  // The rows tell of e-mail too, which may wait for days without anybody on the line.
+  const isLongest = queues.every(
+    ({ waitingSince, urgentSince }) => waitingSince === null || (urgentSince !== null && +urgentSince <= +waitingSince),
+  )
   const total = (label: string, value: Html, isTrouble = false): Html =>
     markup`<div class="total ${isTrouble ? 'trouble' : ''}"><dt>${label}</dt><dd>${value}</dd></div>`
   return markup`<dl class="total-list">
 ${total('Waiting', markup`${number(waiting)}`, isLong)}
-${total('Longest wait', counting(since, asOf), isLong)}
+${total(isLongest ? 'Longest wait' : 'Longest, e-mail apart', counting(since, asOf), isLong)}
 ${total('Interacting', markup`${number(handled)}`)}
 ${total('Agents busy', markup`${number(agentsTotal)}`)}
 ${total('Open in all', markup`${number(live?.conversations ?? 0)}`)}
