@@ -1,6 +1,6 @@
 import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
-import type { LiveConversation } from '../core/live-state.ts'
+import type { LiveConversation, LiveState } from '../core/live-state.ts'
 import { createLiveJob, type LiveSummary } from '../jobs/live.ts'
 import { createNames } from '../warehouse/names.ts'
 import type { CommandContext } from './context.ts'
@@ -20,13 +20,17 @@ export interface LiveFigures {
   readonly conversations: number
   readonly byState: readonly { readonly state: string; readonly conversations: number }[]
   readonly byMedia: readonly { readonly mediaType: string | null; readonly conversations: number }[]
+  /** Counts by state as in genesys.live_queues, media types together; other states are only in `conversations`. */
   readonly byQueue: readonly {
     readonly queueId: string | null
     /** Null where the database knows none. */
     readonly name: string | null
     readonly conversations: number
     readonly waiting: number
+    readonly alerting: number
     readonly interacting: number
+    readonly hold: number
+    readonly acw: number
     readonly longestWaitSeconds: number | null
   }[]
   readonly ended: number
@@ -58,8 +62,11 @@ async function figuresOf(
     queueId,
     name: queueId === null ? null : (nameOf('queue', queueId) ?? null),
     conversations: members.length,
-    waiting: members.filter(({ state }) => state === 'waiting' || state === 'alerting').length,
-    interacting: members.filter(({ state }) => state === 'interacting' || state === 'hold').length,
+    waiting: inState(members, 'waiting'),
+    alerting: inState(members, 'alerting'),
+    interacting: inState(members, 'interacting'),
+    hold: inState(members, 'hold'),
+    acw: inState(members, 'acw'),
     longestWaitSeconds: longestWait(members, at),
   }))
   return {
@@ -83,6 +90,10 @@ function count<Key>(
 ): [Key, number][] {
   const groups = Map.groupBy(conversations, key)
   return [...groups].map(([name, members]): [Key, number] => [name, members.length]).sort((a, b) => b[1] - a[1])
+}
+
+function inState(conversations: readonly LiveConversation[], state: LiveState): number {
+  return conversations.filter((each) => each.state === state).length
 }
 
 function longestWait(conversations: readonly LiveConversation[], at: Date): number | null {
@@ -118,12 +129,15 @@ export function printLiveFigures(output: Output, figures: LiveFigures): void {
   output.line()
   output.line(
     table(
-      ['queue', 'conversations', 'waiting', 'with an agent', 'longest wait (s)'],
+      ['queue', 'conversations', 'waiting', 'alerting', 'interacting', 'hold', 'acw', 'longest wait (s)'],
       byQueue.map((row) => [
         row.name ?? row.queueId,
         row.conversations,
         row.waiting,
+        row.alerting,
         row.interacting,
+        row.hold,
+        row.acw,
         row.longestWaitSeconds,
       ]),
     ),
