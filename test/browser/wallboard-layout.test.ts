@@ -73,6 +73,17 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
     await page.close()
   })
 
+  test.each([PHONE, DESKTOP, WALL])(
+    'tells names apart that differ only at their ends, at $width px',
+    async (viewport) => {
+      const names = Array.from({ length: 40 }, (_, index) => `Northern region, customer care ${100 + index}`)
+      const page = await open(viewport, { names })
+      expect(await page.locator('.queues tbody tr').first().textContent()).toContain(names[0])
+      expect(await page.evaluate(UNSEEN_ENDS)).toEqual([])
+      await page.close()
+    },
+  )
+
   test.each([PHONE, DESKTOP])('shows every queue where one can scroll, at $width px', async (viewport) => {
     const page = await open(viewport, {})
     expect(await page.locator('.queues tbody tr:visible').count()).toBe(27)
@@ -91,3 +102,17 @@ const CUT_OFF = `[...document.querySelectorAll('.banner, .part, .totals dd, tbod
     return bottom > innerHeight + 0.5 || (holder && bottom > holder.getBoundingClientRect().bottom + 0.5)
   })
   .map((element) => element.className + ' ' + element.textContent.slice(0, 40))`
+
+/** Names whose last letter is not within the cell that holds them. */
+const UNSEEN_ENDS = `[...document.querySelectorAll('.queues bdi, .agents bdi')]
+  .filter((name) => name.checkVisibility())
+  .filter((name) => {
+    const walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT)
+    let text
+    while (walker.nextNode()) text = walker.currentNode
+    const range = document.createRange()
+    range.setStart(text, text.length - 1)
+    range.setEnd(text, text.length)
+    return range.getBoundingClientRect().right > name.closest('th, td').getBoundingClientRect().right + 0.5
+  })
+  .map((name) => name.textContent)`

@@ -72,10 +72,22 @@ export function counting(since: Date | null, now: Date): Html {
   return markup`<time data-since="${since.toISOString()}" datetime="${since.toISOString()}">${clock((+now - +since) / 1000)}</time>`
 }
 
+/** Names up to this long are left in one piece. */
+const UNCUT_LETTERS = 12
+const END_LETTERS = 7
+
 /** The name of an id where one is known (in a direction of writing of its own), else the beginning of the id, the whole of it as a tooltip. */
 export function named(nameOf: NameOf, kind: NamedKind, id: string | null): Html {
   if (id === null) return nothing
   const name = nameOf(kind, id)
-  if (name !== undefined) return markup`<bdi title="${name} (${id})">${name}</bdi>`
+  if (name !== undefined) return markup`<bdi title="${name} (${id})">${inTwo(name)}</bdi>`
   return markup`<bdi class="id" title="${id}">${id.length > 12 ? `${id.slice(0, 8)}…` : id}</bdi>`
+}
+
+/** A long name's beginning and its end apart, so that style.css can cut in between: often only the ends of names differ. */
+function inTwo(name: string): Html {
+  const letters = Array.from(new Intl.Segmenter().segment(name), ({ segment }) => segment)
+  if (letters.length <= UNCUT_LETTERS) return markup`${name}`
+  const beginning = letters.slice(0, -END_LETTERS).join('')
+  return markup`<span class="beginning">${beginning}</span><span class="end">${letters.slice(-END_LETTERS).join('')}</span>`
 }
