@@ -46,6 +46,7 @@ export function createRoutes(dependencies: RouteDependencies): Hono {
       return context.text(`not ready: ${reasonOf(error)}\n`, 503)
     }
   })
+  for (const path of ['/healthz', '/readyz']) routes.all(path, onlyRead)
 
   routes.use(guard(dependencies.token))
   routes.get('/metrics', async (context) => {
@@ -72,8 +73,17 @@ export function createRoutes(dependencies: RouteDependencies): Hono {
     if (context.req.header('If-None-Match') === asset.etag) return context.body(null, 304, headers)
     return context.body(asset.body, 200, { ...headers, 'Content-Type': asset.contentType })
   })
+  for (const path of ['/metrics', '/status.json', '/', '/live']) routes.all(path, onlyRead)
+  routes.all('/assets/:name', (context) =>
+    assets.has(context.req.param('name')) ? onlyRead(context) : context.notFound(),
+  )
   routes.notFound((context) => context.text('There is no such page; there are / and /live.\n', 404))
   return routes
+}
+
+/** To a method other than GET and HEAD on a path that has these. */
+function onlyRead(context: Context): Response {
+  return context.text('This can only be read.\n', 405, { Allow: 'GET, HEAD' })
 }
 
 function answer(context: Context, view: View): Response | Promise<Response> {

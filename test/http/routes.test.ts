@@ -104,6 +104,17 @@ describe('every answer', () => {
     },
   )
 
+  test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('to %s says that the page can only be read', async (method) => {
+    const routes = createTestRoutes(warehouse)
+    for (const path of ['/', '/live', '/metrics', '/status.json', '/healthz', '/readyz', '/assets/page.js']) {
+      const { status, headers } = await routes.request(path, { method })
+      expect([path, status, headers.get('Allow')]).toEqual([path, 405, 'GET, HEAD'])
+    }
+    for (const path of ['/none', '/assets/none']) expect((await routes.request(path, { method })).status).toBe(404)
+    const open = createTestRoutes(warehouse, { token: TOKEN })
+    expect((await open.request('/live', { method })).status).toBe(401)
+  })
+
   test('an asset that has not changed is not sent again', async () => {
     const routes = createTestRoutes(warehouse)
     const first = await routes.request('/assets/style.css')
@@ -132,6 +143,15 @@ describe('the status page', () => {
     expect(page).toMatch(/title="\d{4}-\d{2}-\d{2}: loaded, [\d,]+ conversations"/)
     expect(page).toContain('84,210')
     expect(page).toContain('<th scope="row">intraday</th>')
+  })
+
+  test('counts the ticks of a job that were skipped', async () => {
+    const jobs = [jobState('sync', { overlaps: 1 }), jobState('live', { overlaps: 2 })]
+    const page = await (
+      await createTestRoutes(warehouse, { process: () => ({ jobs, budget: null }) }).request('/')
+    ).text()
+    expect(page).toContain('1 tick skipped')
+    expect(page).toContain('2 ticks skipped')
   })
 
   test('names what failed, what to do and when it is tried again', async () => {
@@ -202,7 +222,7 @@ test('/status.json has the state, the next runs and the schedule', async () => {
 describe('the wallboard', () => {
   test('shows queues by name, who waits longest first, states, agents and the trend', async () => {
     const page = await (await createTestRoutes(warehouse).request('/live')).text()
-    const order = ['Billing', 'Technical support', 'Web chat'].map((name) => page.indexOf(`>${name}</bdi>`))
+    const order = ['Billing', 'Technical support', 'Web chat'].map((name) => page.indexOf(`title="${name} (`))
     expect(order.every((position) => position > 0)).toBe(true)
     expect(order.toSorted((a, b) => a - b)).toEqual(order)
     expect(page).toContain('Ines Duarte')

@@ -176,7 +176,10 @@ function lastDone(job: string, document: StatusDocument | null): Date | null {
 }
 
 function stateOfJob({ running, failure, overlaps }: JobState): Html {
-  const skipped = overlaps > 0 ? markup` <span class="quiet">${number(overlaps)} ticks skipped</span>` : ''
+  const skipped =
+    overlaps > 0
+      ? markup` <span class="quiet">${number(overlaps)} ${overlaps === 1 ? 'tick' : 'ticks'} skipped</span>`
+      : ''
   if (running) return markup`<span class="tag busy">running</span>${skipped}`
   if (failure) return markup`<span class="tag bad">failed</span>${skipped}`
   return markup`<span class="tag">waits</span>${skipped}`
