@@ -118,7 +118,7 @@ function stopOnSignals(): void {
     process.on(name, () => {
       const reason = new Interrupted(name)
       if (stop.signal.aborted) process.exit(exitCodeFor(reason))
-      process.stderr.write(`\n${name}: stopping; what is being written is finished first. Once more stops at once\n`)
+      process.stderr.write(`\n${name}: finishing what is being written; once more to stop at once\n`)
       stop.abort(reason)
     })
   }
