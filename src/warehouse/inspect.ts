@@ -84,12 +84,16 @@ function rightsFinding({ database, user, can_create, read_only, foreign_tables, 
   if (!can_create)
     grants.unshift(`grant create on database ${escapeIdentifier(database)} to ${escapeIdentifier(user)};`)
   if (grants.length === 0) return { name, verdict: 'ok', detail: `${user} may migrate and load` }
+  const statements = grants.join(' ')
   return {
     name,
     verdict: 'failed',
     detail: `${user} ${can_create ? 'does not own all tables' : 'may not create schemas'}`,
-    // the reader's role, say: it should not be given the tables
-    mend: `${owners.length > 0 ? `Let DATABASE_URL name the user that owns them (${owners.join(', ')}). Or, if that is not to load any more, a` : 'A'}s an administrator run: ${grants.join(' ')}`,
+    mend:
+      owners.length > 0
+        ? // the reader's role, say: it should not be given the tables
+          `Let DATABASE_URL name the user that owns them (${owners.join(', ')}). Or, if that is not to load any more, as an administrator run: ${statements}`
+        : `As an administrator run: ${statements}`,
   }
 }
 
