@@ -1,5 +1,5 @@
 /** The share of the request limit that the live side may use at most, on average. */
-const LIVE_SHARE = 0.4
+export const LIVE_SHARE = 0.4
 
 /** What the live side may still spend: a bucket that fills with its share of the limit and holds a minute of it. */
 export interface LiveBudget {

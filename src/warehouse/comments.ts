@@ -101,6 +101,15 @@ export const etlDescriptions: Readonly<
       last_error: 'How the last attempt failed.',
     },
   },
+  rereads: {
+    description:
+      'Conversations that the live job saw end, until it has read each once more: wrap-up codes and closing metrics arrive some minutes after the end. Written in the transaction of the snapshot that saw the end.',
+    columns: {
+      conversation_id: 'The conversation.',
+      ended_at: 'When it ended, after-call work included; null where the record does not say.',
+      due_at: 'Earliest time of the second reading, by the clock of the database.',
+    },
+  },
 }
 
 /** What the live tables of schema genesys and their columns mean, as etlDescriptions. */
