@@ -186,7 +186,6 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
     },
     job: (settings = {}, more = {}) =>
       createLiveJob({
-        ...more,
         genesys: client,
         warehouse,
         logger,
@@ -199,6 +198,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
           events: [],
           ...settings,
         },
+        ...more,
       }),
     async table() {
       const rows = await warehouse.db
