@@ -1,14 +1,10 @@
 /** How the live side finds, and follows, open conversations that started more than a day ago. Pure. */
-import { LIVE_SHARE } from './live-budget.ts'
 
 const DAY_MS = 86_400_000
 /** The details query takes at most 31 days with a filter. */
 const WINDOW_DAYS = 30
 /** Genesys keeps conversations whole for 558 days (18 months); what is open for longer is found by its activity only. */
 const OLDEST_OPEN_DAYS = 558
-const IDS_PER_REQUEST = 50
-/** Of the live share of the request limit, what a snapshot may spend on older conversations by id. */
-const OLDER_SHARE = 0.5
 
 interface Interval {
   readonly start: Date
@@ -24,11 +20,6 @@ export function olderWindows(now: Date): Interval[] {
     windows.push({ start, end: daysAgo(Math.max(1, days)) })
   }
   return windows
-}
-
-/** How many older conversations a snapshot may read by id: half of a minute's live share, and never fewer than a request's worth. */
-export function olderIdsPerSnapshot(requestsPerMinute: number): number {
-  return Math.max(1, Math.floor(requestsPerMinute * LIVE_SHARE * OLDER_SHARE)) * IDS_PER_REQUEST
 }
 
 /** When an older conversation was last read, and the activity that Genesys listed for it then (empty: none). */

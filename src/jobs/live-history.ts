@@ -1,6 +1,6 @@
 /** What the live side brings into the history: conversations at their end, and once more when their closing fields are there. */
 import { belongsToHistory } from '../core/history-filter.ts'
-import { rereadDueAt, rereadIdsPerSnapshot } from '../core/live-reread.ts'
+import { rereadIdsPerSnapshot } from '../core/live-budget.ts'
 import { reasonWithHint } from '../core/live-failure.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
@@ -19,6 +19,8 @@ import type { EndedRecord } from './live-read.ts'
 const BATCH_SIZE = 500
 /** Requests of re-reads, and their transactions, under way at once. */
 const REREADS_AT_ONCE = 3
+/** Wrap-up codes and closing metrics have arrived by then: seconds to a minute by what users report. */
+const REREAD_AFTER_MS = 6 * 60_000
 /** What could not be loaded is due again after this long. */
 const POSTPONE_MS = 5 * 60_000
 
@@ -102,6 +104,17 @@ export function createLiveHistory(options: {
       }
     },
   }
+}
+
+/**
+ * When a conversation that has ended is due to be read again: six minutes after its end, so that with a snapshot per minute it is
+ * read between five and ten minutes after it; never before the snapshot that saw the end, nor later than six minutes after that,
+ * whatever the record claims. Pure.
+ */
+export function rereadDueAt(endedAt: string | null, seenAt: Date): Date {
+  const seen = seenAt.getTime()
+  const ended = Math.min(endedAt === null ? seen : Date.parse(endedAt), seen)
+  return new Date(Math.max(ended + REREAD_AFTER_MS, seen))
 }
 
 function* batches<Item>(items: readonly Item[], size: number): Generator<readonly Item[]> {

@@ -3,9 +3,8 @@
  * in the same tick; changes go into the outbox of the webhooks. It books itself in genesys.live_snapshots, not in etl.runs.
  */
 import { createHash } from 'node:crypto'
-import { fullBudget, maySnapshot, refill } from '../core/live-budget.ts'
+import { fullBudget, maySnapshot, olderIdsPerSnapshot, refill } from '../core/live-budget.ts'
 import { reasonWithHint } from '../core/live-failure.ts'
-import { olderIdsPerSnapshot } from '../core/live-older.ts'
 import { countQueues } from '../core/live-queues.ts'
 import type { LiveConversation } from '../core/live-state.ts'
 import { parseRules, transitions, type LiveEvent } from '../core/transitions.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { chooseOlder, olderIdsPerSnapshot, olderWindows, type LastLook } from '../../src/core/live-older.ts'
-import { rereadDueAt, rereadIdsPerSnapshot } from '../../src/core/live-reread.ts'
+import { olderIdsPerSnapshot, rereadIdsPerSnapshot } from '../../src/core/live-budget.ts'
+import { chooseOlder, olderWindows, type LastLook } from '../../src/core/live-older.ts'
+import { rereadDueAt } from '../../src/jobs/live-history.ts'
 
 const now = new Date('2026-11-26T06:30:00.000Z')
 const day = 86_400_000
