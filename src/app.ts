@@ -113,7 +113,8 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
       if (source === 'off') return null
       const events = config.webhook?.events ?? []
       const live = { source, requestsPerMinute, retentionHours, historyFilter: config.history.filter, events }
-      return { genesys: liveGenesys(source), warehouse, logger, live }
+      const onEndedInAfterCallWork = metrics.countEndedInAfterCallWork
+      return { genesys: liveGenesys(source), warehouse, logger, live, onEndedInAfterCallWork }
     },
     webhookOptions() {
       if (!config.webhook || !secrets.webhookSecret) return null

@@ -23,6 +23,8 @@ export interface Metrics {
   setProcess(state: ProcessState): void
   /** Sets what the books and the live tables say; null: they could not be read, so nothing is said of them. */
   setStatus(status: StatusDocument | null): void
+  /** Counts conversations that had ended with open after-call work: for the live job. */
+  readonly countEndedInAfterCallWork: (conversations: number) => void
   /** Sets which alerts are being told. */
   readonly setAlerts: (conditions: readonly string[]) => void
   /** All of it in the text format of Prometheus. */
@@ -40,10 +42,17 @@ export function createMetrics(): Metrics {
   const loads = loadMetrics(registry)
   const processes = processMetrics(registry)
   const statuses = statusMetrics(registry)
+  const endedInAfterCallWork = counter(
+    registry,
+    'live_ended_in_acw_total',
+    'Conversations that had an end and an open segment of after-call work, counted every 15 minutes.',
+    [],
+  )
   const alerts = gauge(registry, 'alert_active', '1 while this alert is being told.', ['condition'])
   return {
     genesysHooks: requests,
     countLoad: loads,
+    countEndedInAfterCallWork: (conversations) => endedInAfterCallWork.inc(conversations),
     setProcess: processes,
     setStatus: statuses,
     setAlerts(conditions) {

@@ -106,7 +106,7 @@ const OPTIONAL_PERMISSIONS = [
   },
   {
     name: 'analytics:queueObservation:view',
-    lost: 'live queues show no agents on and off queue',
+    lost: 'live queues show no agents on and off queue, and open conversations older than a day that no snapshot has seen yet appear up to an hour late',
     probe: probeQueueObservations,
   },
 ] as const

@@ -1,5 +1,10 @@
 /** The share of the request limit that the live side may use at most, on average. */
 const LIVE_SHARE = 0.4
+/** Of the live share, what a snapshot may spend on older conversations by id, and on those that are read again. */
+const OLDER_SHARE = 0.5
+const REREAD_SHARE = 0.25
+/** As in a request for conversations by id. */
+const IDS_PER_REQUEST = 50
 
 /** What the live side may still spend: a bucket that fills with its share of the limit and holds a minute of it. */
 export interface LiveBudget {
@@ -27,4 +32,19 @@ export function refill(budget: LiveBudget, requestsPerMinute: number, at: number
 /** Whether the next snapshot may start. */
 export function maySnapshot(budget: LiveBudget): boolean {
   return budget.balance >= 0
+}
+
+/** How many open conversations older than a day a snapshot may read by id: half of a minute's share. */
+export function olderIdsPerSnapshot(requestsPerMinute: number): number {
+  return idsOf(requestsPerMinute * LIVE_SHARE * OLDER_SHARE)
+}
+
+/** How many ended conversations a snapshot may read again: a quarter of a minute's share. */
+export function rereadIdsPerSnapshot(requestsPerMinute: number): number {
+  return idsOf(requestsPerMinute * LIVE_SHARE * REREAD_SHARE)
+}
+
+/** Never fewer than a request's worth. */
+function idsOf(requests: number): number {
+  return Math.max(1, Math.floor(requests)) * IDS_PER_REQUEST
 }

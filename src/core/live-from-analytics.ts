@@ -10,9 +10,11 @@ import { conversationKey } from './transform.ts'
 const SEAM_MS = 1000
 
 /**
- * Reads a record of the details query or of its by-id form. A conversation that has ended is open for as long as an agent's
- * after-call work on it is, but an hour at most.
- * @param now decides whether after-call work is still believed
+ * Reads a record of the details query or of its by-id form. Genesys sets `conversationEnd` when the last segment ends,
+ * after-call work included, so a conversation in after-call work is open; whether it then has an open segment of type
+ * `wrapup` or no open segment at all is not documented, and both are understood. A record with a `conversationEnd` and an
+ * open segment of type `wrapup` counts as open as well, for an hour at most.
+ * @param now decides whether after-call work that nothing has ended is still believed
  */
 export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
   const key = conversationKey(raw)
@@ -23,6 +25,7 @@ export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
   const ended = !isMissing(record['conversationEnd'])
   const endedAt = time(record['conversationEnd'])
   let activities = participants.flatMap(activitiesOf)
+  if (!ended) activities.push(...inferAfterCallWork(participants, activities.length > 0, now))
   if (ended) {
     activities = activities.filter((each) => each.state === 'acw' && each.side === 'organization')
     const tooOld = endedAt === null || now.getTime() - Date.parse(endedAt) > LONGEST_AFTER_CALL_WORK_MS
@@ -49,34 +52,86 @@ export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
 
 function activitiesOf(participant: JsonObject, position: number): Activity[] {
   const side = sideOf(participant['purpose'], participant['userId'])
-  const userId = textOf(participant['userId'])
   return objects(participant['sessions']).flatMap((session) => {
     const segments = inOrder(objects(session['segments']))
     return segments.flatMap((segment, index): Activity[] => {
       if (!isMissing(segment['segmentEnd'])) return []
       const type = textOf(segment['segmentType'])
       if (watching.has(type)) return []
-      const state = stateOf(side, type)
       return [
         {
-          side,
+          ...factsOf(participant, session, segments, segment),
           participant: position,
-          state,
+          state: stateOf(side, type),
           parked: type === 'parked',
           since: startOfStretch(segments, index, side),
           conference: segment['conference'] === true,
-          mediaType: textOf(session['mediaType']),
-          messageType: textOf(session['messageType']),
-          queueId:
-            textOf(segment['queueId']) ?? textOf(segments.findLast((each) => isText(each['queueId']))?.['queueId']),
-          userId: side === 'organization' ? userId : null,
-          skillIds: texts(segment['requestedRoutingSkillIds']),
-          languageId: textOf(segment['requestedLanguageId']),
-          scheduledAt: time(session['callbackScheduledTime']),
         },
       ]
     })
   })
+}
+
+/** What an activity takes from its session, and from the segment of it that shows the activity. */
+function factsOf(
+  participant: JsonObject,
+  session: JsonObject,
+  segments: readonly JsonObject[],
+  segment: JsonObject,
+): Pick<
+  Activity,
+  'side' | 'mediaType' | 'messageType' | 'queueId' | 'userId' | 'skillIds' | 'languageId' | 'scheduledAt'
+> {
+  const side = sideOf(participant['purpose'], participant['userId'])
+  return {
+    side,
+    mediaType: textOf(session['mediaType']),
+    messageType: textOf(session['messageType']),
+    queueId: textOf(segment['queueId']) ?? textOf(segments.findLast((each) => isText(each['queueId']))?.['queueId']),
+    userId: side === 'organization' ? textOf(participant['userId']) : null,
+    skillIds: texts(segment['requestedRoutingSkillIds']),
+    languageId: textOf(segment['requestedLanguageId']),
+    scheduledAt: time(session['callbackScheduledTime']),
+  }
+}
+
+/** Segments that make an agent's session one that was handled; handle time counts dialing too. An alert alone is none. */
+const handling: ReadonlySet<string | null> = new Set(['interact', 'hold', 'callback', 'dialing', 'contacting'])
+/** Genesys emits these when the after-call work of a session is done. */
+const completing: ReadonlySet<string | null> = new Set(['tHandle', 'tAcw'])
+
+/**
+ * After-call work that no open segment shows: of an agent's session that was handled, whose segments have all ended, and that
+ * neither its metrics, nor a segment of type `wrapup`, nor `acwSkipped` call complete. Only work for a queue has after-call
+ * work, so a colleague who was consulted directly has none; where nothing at all goes on in the open conversation, a session
+ * without a queue is believed as well. What ended more than an hour ago has lost its metrics rather than still being worked on.
+ */
+function inferAfterCallWork(participants: readonly JsonObject[], isBusy: boolean, now: Date): Activity[] {
+  const pending = participants.flatMap((participant, position): Activity[] => {
+    if (participant['purpose'] !== 'agent') return []
+    return objects(participant['sessions']).flatMap((session): Activity[] => {
+      const segments = inOrder(objects(session['segments']))
+      const last = segments.toSorted((a, b) => instantOf(a['segmentEnd']) - instantOf(b['segmentEnd'])).at(-1)
+      if (last === undefined || !awaitsAfterCallWork(session, segments)) return []
+      const since = time(last['segmentEnd'])
+      if (since === null || now.getTime() - Date.parse(since) > LONGEST_AFTER_CALL_WORK_MS) return []
+      const facts = factsOf(participant, session, segments, last)
+      return [{ ...facts, participant: position, state: 'acw', parked: false, since, conference: false }]
+    })
+  })
+  const queued = pending.filter((each) => each.queueId !== null)
+  return isBusy || queued.length > 0 ? queued : pending
+}
+
+function awaitsAfterCallWork(session: JsonObject, segments: readonly JsonObject[]): boolean {
+  const types = segments.map((each) => textOf(each['segmentType']))
+  return (
+    session['acwSkipped'] !== true &&
+    types.some((type) => handling.has(type)) &&
+    !types.includes('wrapup') &&
+    segments.every((each) => !isMissing(each['segmentEnd'])) &&
+    !objects(session['metrics']).some((metric) => completing.has(textOf(metric['name'])))
+  )
 }
 
 /** What supervisors do beside a conversation without taking part in it. */
@@ -132,8 +187,12 @@ function startOfStretch(segments: readonly JsonObject[], index: number, side: Si
 }
 
 function inOrder(segments: readonly JsonObject[]): JsonObject[] {
-  const start = (segment: JsonObject): number => Date.parse(time(segment['segmentStart']) ?? '') || 0
-  return segments.toSorted((a, b) => start(a) - start(b))
+  return segments.toSorted((a, b) => instantOf(a['segmentStart']) - instantOf(b['segmentStart']))
+}
+
+/** In milliseconds, for comparing; 0 for what is no instant. */
+function instantOf(value: JsonValue | undefined): number {
+  return Date.parse(time(value) ?? '') || 0
 }
 
 /** The objects among the elements of a list; of anything else none. */

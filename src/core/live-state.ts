@@ -99,7 +99,7 @@ const parkedRank = precedence.indexOf('acw') - 0.5
 /** Media that run beside another one. */
 const sideMedia: ReadonlySet<string | null> = new Set(['cobrowse', 'screenshare', 'screenmonitoring'])
 
-/** After-call work that has not ended for so long never will: its record has lost the end. */
+/** After-call work that nothing has ended for this long never will be: its record has lost the end. */
 export const LONGEST_AFTER_CALL_WORK_MS = 3_600_000
 
 const purposes: Readonly<Record<string, Side>> = {

@@ -17,9 +17,10 @@ export interface LiveEvent {
   readonly data: Readonly<Record<string, string | number | null>>
 }
 
-/** A conversation that was in the previous snapshot and has ended since. */
+/** A conversation that was in the previous snapshot and has ended since, after-call work included. */
 export interface EndedConversation {
   readonly conversation: LiveConversation
+  /** The end of its last segment, which is that of the after-call work where there was any. */
   readonly endedAt: string | null
 }
 

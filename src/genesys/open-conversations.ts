@@ -8,9 +8,6 @@ import { forEachParallel } from './parallel.ts'
 /** How often live requests may be under way at once. */
 export const LIVE_CONCURRENCY = 15
 
-/** The details query's longest interval with a filter. */
-export const OLDEST_OPEN_DAYS = 30
-
 const open: DetailsFilter = { conversation: [notExists('conversationEnd')] }
 const inAfterCallWork: DetailsFilter = {
   conversation: [exists('conversationEnd')],
@@ -35,8 +32,8 @@ export function readOpen(client: GenesysClient, interval: Interval, sending: Sen
 }
 
 /**
- * Conversations of an interval that have ended while an agent's after-call work on them goes on: invisible to the query for open
- * ones.
+ * Conversations of an interval that have ended although a segment of after-call work in them has not: invisible to the query for
+ * open ones. Genuine records have no end before their after-call work is done, so there may never be one.
  */
 export function readAfterCallWork(client: GenesysClient, interval: Interval, sending: Sending): Promise<ReadRecord[]> {
   return readShrinking(client, interval, inAfterCallWork, sending)

@@ -3,28 +3,29 @@
  * in the same tick; changes go into the outbox of the webhooks. It books itself in genesys.live_snapshots, not in etl.runs.
  */
 import { createHash } from 'node:crypto'
-import { belongsToHistory } from '../core/history-filter.ts'
-import { fullBudget, maySnapshot, refill } from '../core/live-budget.ts'
+import { fullBudget, maySnapshot, olderIdsPerSnapshot, refill } from '../core/live-budget.ts'
 import { reasonWithHint } from '../core/live-failure.ts'
 import { countQueues } from '../core/live-queues.ts'
 import type { LiveConversation } from '../core/live-state.ts'
 import { parseRules, transitions, type LiveEvent } from '../core/transitions.ts'
 import { EtlError, Interrupted } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
-import type { DetailsFilter } from '../genesys/details-query.ts'
-import { LIVE_CONCURRENCY, type ReadRecord } from '../genesys/open-conversations.ts'
+import { intervalText, type DetailsFilter } from '../genesys/details-query.ts'
+import { LIVE_CONCURRENCY } from '../genesys/open-conversations.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
-import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
+import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { toEtlError } from '../warehouse/database-error.ts'
 import { dropLivePartitions } from '../warehouse/live-partitions.ts'
 import { recordFailedSnapshot, selectStoredSnapshot, writeSnapshot, type SnapshotWrites } from '../warehouse/live.ts'
-import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
-import { loadBatch } from '../warehouse/load.ts'
+import type { LoadCounts } from '../warehouse/load-counts.ts'
 import { withJobLock } from '../warehouse/lock.ts'
 import type { OutboxMessage } from '../warehouse/outbox.ts'
 import { limitInFlight } from './in-flight.ts'
-import { readOrganization, readUser, type Picture } from './live-read.ts'
+import { createActivityReader } from './live-activity.ts'
+import { createLiveHistory } from './live-history.ts'
+import { createLiveMemory } from './live-memory.ts'
+import { readOrganization, readUser, type Beside } from './live-read.ts'
 import { claimForOrganization } from './organization.ts'
 import { createQueueUsers } from './queue-users.ts'
 
@@ -33,6 +34,8 @@ export interface LiveDependencies {
   readonly warehouse: Warehouse
   readonly logger: Logger
   readonly live: LiveSettings
+  /** Called with how many conversations had ended with open after-call work, whenever they were asked for. */
+  readonly onEndedInAfterCallWork?: (conversations: number) => void
   /** Milliseconds since any instant, for what is done now and then; tests let it jump. */
   readonly elapsedMs?: () => number
 }
@@ -73,11 +76,7 @@ export interface LiveJob {
   skipped(): number
 }
 
-/** What started more than 24 hours ago is read again this often. */
-const OLDER_EVERY_MS = 15 * 60_000
 const RETENTION_EVERY_MS = 3_600_000
-/** Conversations in a transaction of the history. */
-const BATCH_SIZE = 500
 
 /**
  * The live job of a process. Two on one database exclude each other by a lock a snapshot: it costs a connection a minute, and
@@ -88,10 +87,13 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   const log = logger.child({ job: 'live' })
   const rules = parseRules(live.events)
   const queueUsers = createQueueUsers(log)
+  const activity = createActivityReader(log, elapsedMs)
+  const memory = createLiveMemory(elapsedMs)
+  const { requestsPerMinute, historyFilter: filter } = live
+  const history = createLiveHistory({ warehouse, logger: log, filter, requestsPerMinute })
   let budget = fullBudget(live.requestsPerMinute, elapsedMs())
   let skipped = 0
   let stretched = false
-  let olderReadAt = Number.NEGATIVE_INFINITY
   let retainedAt = Number.NEGATIVE_INFINITY
   let isOrganizationKnown = false
   /** Since when each snapshot has been implausible; null: the last one was not. */
@@ -117,18 +119,21 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       isOrganizationKnown = true
       const previous = await selectStoredSnapshot(warehouse.db)
       const readAt = elapsedMs()
-      const withOlder = readAt - olderReadAt >= OLDER_EVERY_MS
+      const plan = memory.plan(at)
       const disbelievedForMs = disbelievedAt === null ? null : readAt - disbelievedAt
-      const options = { previous: previous.conversations, now: at, signal, withOlder, disbelievedForMs }
+      const options = { previous: previous.conversations, now: at, signal }
+      const beside = { plan, looks: memory.looks(), olderIds: olderIdsPerSnapshot(requestsPerMinute), activity }
       const isOrganization = live.source === 'analytics'
       const [picture, users] = await Promise.all([
-        isOrganization ? readOrganization(genesys, options) : readUser(genesys, options),
+        isOrganization
+          ? readOrganization(genesys, { ...options, ...beside, disbelievedForMs })
+          : readUser(genesys, options),
         isOrganization ? queueUsers(genesys, signal) : null,
       ]).catch((error: unknown) => {
         if (error instanceof EtlError && error.code === 'LIVE_IMPLAUSIBLE') disbelievedAt ??= readAt
         throw error
       })
-      const { loaded, problem } = await loadEnded(picture.endedRecords, clock, signal)
+      const { loaded, problem } = await history.loadEnded(picture.endedRecords, clock, signal)
       const conversations = [...picture.read.values(), ...picture.kept]
       const before = previous.at && { at: previous.at, conversations: previous.conversations }
       const events = transitions(rules, before, { at, conversations }, picture.ended)
@@ -141,9 +146,13 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
         ended: picture.ended.length,
         queues: countQueues(conversations, users, at),
         messages: events.map((event) => messageOf(event, at)),
+        rereads: history.rereads(picture.endedRecords, at),
       }
       const { writes, messages } = await writeSnapshot(warehouse, written)
-      if (withOlder) olderReadAt = readAt
+      if (picture.beside) {
+        memory.keep(plan, picture.beside.looks)
+        report(picture.beside)
+      }
       disbelievedAt = null
       if (picture.believedUnknown !== null) {
         log.warn(
@@ -161,6 +170,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
         stretched,
       }
       log.info({ ...counts, ...writes, rejected: picture.rejected, durationMs }, 'snapshot taken')
+      await history.readAgain(genesys, clock, at, signal)
       return { at, conversations, writes, ended, loaded, messages, requests, durationMs, stretched }
     } catch (error) {
       if (signal.aborted || error instanceof Interrupted) throw error
@@ -173,28 +183,14 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
     }
   }
 
-  /** Loads what has ended. A history that can't take it is no reason to show an old picture: the next sync brings it. */
-  async function loadEnded(
-    records: Picture['endedRecords'],
-    clock: DatabaseClock,
-    signal: AbortSignal,
-  ): Promise<{ loaded: LoadCounts; problem: string | null }> {
-    let loaded = emptyLoadCounts()
-    try {
-      for (const batch of batches(records.filter(({ record }) => belongsToHistory(record, live.historyFilter)))) {
-        const fetched = batch.map(({ record, sentAt }) => ({
-          conversation: record,
-          fetchedAt: clock.instantOf(sentAt),
-        }))
-        const options = { source: 'query', runId: null, deliversAttributes: false, signal }
-        loaded = addLoadCounts(loaded, await loadBatch(warehouse, fetched, options))
-      }
-      return { loaded, problem: null }
-    } catch (error) {
-      if (signal.aborted) throw error
-      log.error({ err: error }, 'what has ended could not be loaded; the next sync brings it')
-      return { loaded, problem: `What has ended could not be loaded into the history: ${reasonWithHint(error)}` }
-    }
+  /** Reports what reading the organization has shown beside the snapshot. */
+  function report({ refused, inAfterCallWork }: Beside): void {
+    if (inAfterCallWork !== null) dependencies.onEndedInAfterCallWork?.(inAfterCallWork)
+    if (refused.length > 0)
+      log.warn(
+        { windows: refused.map(intervalText) },
+        'Genesys refuses to list open conversations that are this old; those that are active in a queue are found all the same',
+      )
   }
 
   async function keepRetention(at: Date): Promise<void> {
@@ -240,10 +236,6 @@ function messageOf(event: LiveEvent, at: Date): OutboxMessage {
     event: event.event,
     payload: { type: `conversation.${event.event}`, timestamp: at.toISOString(), data: event.data },
   }
-}
-
-function* batches(records: readonly ReadRecord[]): Generator<readonly ReadRecord[]> {
-  for (let start = 0; start < records.length; start += BATCH_SIZE) yield records.slice(start, start + BATCH_SIZE)
 }
 
 /** The same client, counting what goes through it. */

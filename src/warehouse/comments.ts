@@ -101,13 +101,22 @@ export const etlDescriptions: Readonly<
       last_error: 'How the last attempt failed.',
     },
   },
+  rereads: {
+    description:
+      'Conversations that the live job saw end, until it has read each once more: wrap-up codes and closing metrics arrive some minutes after the end. Written in the transaction of the snapshot that saw the end.',
+    columns: {
+      conversation_id: 'The conversation.',
+      ended_at: 'When it ended, after-call work included; null where the record does not say.',
+      due_at: 'Earliest time of the second reading, by the clock of the database.',
+    },
+  },
 }
 
 /** What the live tables of schema genesys and their columns mean, as etlDescriptions. */
 export const liveDescriptions: typeof etlDescriptions = {
   live_conversations: {
     description:
-      'One row a conversation that is open, or in after-call work, as of the latest complete snapshot. Replaced atomically; the age of the picture is the newest complete row of live_snapshots.',
+      'One row per conversation that is open, after-call work included, as of the latest complete snapshot. Replaced atomically; how old it is follows from the newest complete row of live_snapshots.',
     columns: {
       conversation_id: 'The conversation.',
       conversation_start: 'When it started.',
@@ -115,11 +124,12 @@ export const liveDescriptions: typeof etlDescriptions = {
       message_type: 'Kind of messaging, e.g. sms or whatsapp.',
       direction: 'Direction in which it began: inbound or outbound.',
       state:
-        'What its customer experiences: ivr, waiting, alerting, dialing, interacting, hold, acw (ended, an agent is still working on it), scheduled (a callback that is not due), other (e.g. parked).',
-      state_since: 'Since when.',
+        'What its customer experiences: ivr, waiting, alerting, dialing, interacting, hold, acw (the customer has left or has nobody left to talk with, and an agent is still working on it), scheduled (a callback that is not due), other (e.g. parked).',
+      state_since:
+        'Since when. Of acw: since the agent’s last segment with the customer ended, where no segment shows the after-call work.',
       queue_id: 'Queue of the session that decides about the state.',
       user_id: 'Agent or user of the session that decides about the state.',
-      user_ids: 'All agents and users who take part at the moment, be it by after-call work.',
+      user_ids: 'All agents and users who take part at the moment, those in after-call work included.',
       waiting_since: 'When it entered the queue in which it waits; set while it is waiting or alerting.',
       division_ids: 'Divisions of the conversation.',
       participants: 'How many participants it has had.',
@@ -138,7 +148,7 @@ export const liveDescriptions: typeof etlDescriptions = {
       source: 'What was read: analytics (the whole organization) or conversations (those of one user).',
       conversations: 'Rows of live_conversations as of it; null where it failed.',
       ended:
-        'Conversations that had ended since the snapshot before it and were loaded into the history; null where it failed.',
+        'Conversations that had ended, after-call work included, since the snapshot before it and were loaded into the history; null where it failed.',
       duration_ms: 'From the first request to the commit, in milliseconds.',
       requests: 'Requests it took.',
       complete: 'False: it failed, and live_conversations is still that of the snapshot before it.',
@@ -157,7 +167,7 @@ export const liveDescriptions: typeof etlDescriptions = {
       alerting: 'Conversations ringing at an agent.',
       interacting: 'Conversations of a customer with an agent.',
       hold: 'Conversations whose customer is on hold.',
-      acw: 'Conversations that have ended and are in after-call work.',
+      acw: 'Conversations that nobody but an agent in after-call work is busy with.',
       longest_wait_seconds: 'For how long the first of those waiting or alerting had been waiting; null: nobody was.',
       on_queue_users:
         'Users on queue, whatever the media type: the same on every row of the queue. Null: not readable (analytics:queueObservation:view).',

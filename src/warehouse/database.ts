@@ -153,6 +153,13 @@ interface WebhookOutboxTable {
   last_error: string | null
 }
 
+/** etl.rereads: conversations that have ended, and when each is due to be read once more. */
+interface RereadsTable {
+  conversation_id: string
+  ended_at: OptionalInstant
+  due_at: Instant
+}
+
 type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
 
 /** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is written by hand. */
@@ -163,6 +170,7 @@ export interface Database extends PrefixedGenesys {
   'etl.rejected_records': RejectedRecordsTable
   'etl.meta': MetaTable
   'etl.webhook_outbox': WebhookOutboxTable
+  'etl.rereads': RereadsTable
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable

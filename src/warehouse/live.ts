@@ -8,6 +8,7 @@ import type { Database } from './database.ts'
 import { retryTransient, toEtlError } from './database-error.ts'
 import { ensureLivePartitions, forgetLivePartitions } from './live-partitions.ts'
 import { insertMessages, type OutboxMessage } from './outbox.ts'
+import { insertRereads, type Reread } from './rereads.ts'
 
 /** What the newest complete snapshot left behind. */
 export interface StoredSnapshot {
@@ -37,6 +38,8 @@ export interface NewSnapshot extends SnapshotFacts {
   readonly ended: number
   readonly queues: readonly QueueCounts[]
   readonly messages: readonly OutboxMessage[]
+  /** Which of the conversations that leave are to be read once more, and when; none where absent. */
+  readonly rereads?: readonly Reread[]
 }
 
 /** Rows of genesys.live_conversations that a snapshot wrote. */
@@ -112,6 +115,7 @@ export async function writeSnapshot(warehouse: Warehouse, snapshot: NewSnapshot)
         if (!isNew) return { writes: { inserted: 0, updated: 0, deleted: 0 }, messages: 0 }
         const writes = await replaceRows(trx, snapshot)
         await insertQueues(trx, snapshot)
+        await insertRereads(trx, snapshot.rereads ?? [])
         return { writes, messages: await insertMessages(trx, snapshot.messages) }
       }),
     ),

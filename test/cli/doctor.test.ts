@@ -73,6 +73,7 @@ test('warns of permissions that only some things need, and names what is lost', 
       mend: expect.stringContaining(permission),
     })
   }
+  expect(find(report, 'permission analytics:queueObservation:view')?.detail).toContain('older than a day')
 })
 
 test('warns of divisions that the client does not see', async () => {

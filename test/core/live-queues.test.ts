@@ -44,6 +44,14 @@ it('counts by queue and medium, the longest wait of those waiting or alerting, u
   expect(countQueues(conversations.slice(0, 1), null, at)).toMatchObject([{ onQueueUsers: null, offQueueUsers: null }])
 })
 
+it.each([
+  ['first', ['2026-11-22T11:58:30.500Z', '2026-11-22T11:59:00.000Z']],
+  ['last', ['2026-11-22T11:59:00.000Z', '2026-11-22T11:58:30.500Z']],
+])('takes the longest wait of a queue, also where it comes %s', (_place, waits) => {
+  const conversations = waits.map((waitingSince) => row({ waitingSince }))
+  expect(countQueues(conversations, null, at)[0]?.longestWaitSeconds).toBe(89.5)
+})
+
 it('spends 40 % of the limit on average, whatever a snapshot costs', () => {
   for (const cost of [1, 50, 108, 115, 200, 500]) {
     let budget = fullBudget(270, 0)

@@ -370,7 +370,189 @@ const cases: readonly [name: string, participants: JsonObject[], expected: Parti
     [caller, acd('q1', ['interact', '00:30']), party('acd', [session([['interact', '00:31', null, { queueId: 'q1', requestedRoutingSkillIds: ['s1', 's2'], requestedLanguageId: 'l1' }]])])], // prettier-ignore
     { state: 'waiting', skillIds: ['s1', 's2'], languageId: 'l1' },
   ],
+  [
+    'a callback that an agent is at, in spite of after-call work of an earlier call of theirs',
+    [
+      agent(
+        'u1',
+        session([['interact', '10:00', '20:00', onQueue('q1')], ['wrapup', '20:00', null, onQueue('q1')]]), // prettier-ignore
+        session([['interact', '05:00', null, onQueue('q2')]], { mediaType: 'callback' }),
+      ),
+    ],
+    { state: 'interacting', stateSince: t('05:00'), mediaType: 'callback', queueId: 'q2', userId: 'u1' },
+  ],
 ]
+
+/** Sessions and participants that have ended, while the conversation is open. */
+const callerGone = customer(['system', '00:00', '00:01'], ['interact', '00:01', '05:00'])
+const handled = (fields: JsonObject = {}, ...more: Span[]): JsonObject =>
+  session([['alert', '01:00', '01:10', onQueue('q1')], ['interact', '01:10', '05:00', onQueue('q1')], ...more], fields) // prettier-ignore
+const emitted = (...names: string[]): JsonObject => ({
+  metrics: names.map((name) => ({ name, value: 1, emitDate: t('05:00') })),
+})
+const alertOnly = (fields: JsonObject = {}): JsonObject =>
+  session([['alert', '00:40', '00:55', { queueId: 'q1', disconnectType: 'client' }]], fields)
+
+/** After-call work that is shown by no open segment, and what is none. */
+const inferred: readonly [name: string, participants: JsonObject[], expected: Partial<LiveConversation>][] = [
+  [
+    'since the end of the agent’s last segment, with agent and queue',
+    [callerGone, menu, answered, agent('u1', handled(emitted('tAlert', 'tAnswered', 'tTalk')))],
+    {
+      state: 'acw',
+      stateSince: t('05:00'),
+      queueId: 'q1',
+      userId: 'u1',
+      userIds: ['u1'],
+      mediaType: 'voice',
+      agents: [agentOf('u1', 'acw', '05:00', 'q1')],
+      waitingSince: null,
+    },
+  ],
+  [
+    'the queue is that of the session, not the first one, nor another one of the same agent',
+    [
+      customer(['interact', '00:01', '05:00', onQueue('q0')]),
+      agent('u1', session([['interact', '01:10', '02:00', onQueue('q1')]], emitted('tTalk', 'tHandle')), session([['interact', '02:10', '05:01', onQueue('q2')]])), // prettier-ignore
+    ],
+    { state: 'acw', stateSince: t('05:01'), queueId: 'q2', agents: [agentOf('u1', 'acw', '05:01', 'q2')] },
+  ],
+  [
+    'of a session that only has its queue on its alert',
+    [callerGone, answered, talking(['interact', '01:10', '05:00'])],
+    { state: 'acw', queueId: 'q1', userId: 'u1' },
+  ],
+  [
+    'of a session without any queue, where nothing else explains why the conversation is open',
+    [callerGone, agent('u1', session([['interact', '01:10', '05:00']]))],
+    { state: 'acw', stateSince: t('05:00'), queueId: null, userId: 'u1' },
+  ],
+  [
+    'of an outbound call that nobody answered',
+    [agent('u1', session([['contacting', '01:00', '01:01', onQueue('q1')], ['dialing', '01:01', '02:00', onQueue('q1')]], { direction: 'outbound' }))], // prettier-ignore
+    { state: 'acw', stateSince: t('02:00'), queueId: 'q1', userId: 'u1' },
+  ],
+  [
+    'beside the customer’s open segment, as in messages',
+    [caller, agent('u1', handled({ mediaType: 'message' }))],
+    { state: 'acw', stateSince: t('05:00'), mediaType: 'message', userId: 'u1', queueId: 'q1' },
+  ],
+  [
+    'of the first agent while the second talks, the customer’s state being that of the second',
+    [
+      caller,
+      agent('u1', handled(emitted('tTalk', 'nTransferred'))),
+      agent('u2', session([['interact', '05:10', null, onQueue('q2')]])),
+    ],
+    {
+      state: 'interacting',
+      stateSince: t('05:10'),
+      queueId: 'q2',
+      userId: 'u2',
+      userIds: ['u1', 'u2'],
+      agents: [agentOf('u1', 'acw', '05:00', 'q1'), agentOf('u2', 'interacting', '05:10', 'q2')],
+    },
+  ],
+  [
+    'of the first agent while the customer waits for the next one',
+    [caller, agent('u1', handled()), acd('q2', ['interact', '05:00'])],
+    { state: 'waiting', queueId: 'q2', userId: null, agents: [agentOf('u1', 'acw', '05:00', 'q1')] },
+  ],
+  [
+    'an agent at work on a new session of theirs is at work, whatever an earlier one still lacks',
+    [caller, agent('u1', handled(), session([['interact', '06:00', null, onQueue('q1')]]))],
+    { state: 'interacting', stateSince: t('06:00'), agents: [agentOf('u1', 'interacting', '06:00', 'q1')] },
+  ],
+  [
+    'of both agents: the one who began first decides',
+    [callerGone, agent('u2', handled({}, ['hold', '05:00', '05:30', onQueue('q1')])), agent('u1', handled())],
+    { state: 'acw', stateSince: t('05:00'), userId: 'u1', userIds: ['u1', 'u2'] },
+  ],
+  ...['tHandle', 'tAcw'].map((name): (typeof inferred)[number] => [
+    `none once ${name} was emitted`,
+    [callerGone, menu, answered, agent('u1', handled(emitted('tTalk', name)))],
+    { state: 'other', stateSince: null, queueId: null, userId: null, userIds: null, agents: null, mediaType: 'voice' },
+  ]),
+  [
+    'none where it was skipped',
+    [callerGone, agent('u1', handled({ acwSkipped: true }))],
+    { state: 'other', agents: null },
+  ],
+  [
+    'not skipped is not skipped',
+    [callerGone, agent('u1', handled({ acwSkipped: false }))],
+    { state: 'acw', userId: 'u1' },
+  ],
+  [
+    'none once its segment has ended, though the metrics are late',
+    [callerGone, agent('u1', handled({}, ['wrapup', '05:00', '05:20', onQueue('q1')]))],
+    { state: 'other', agents: null },
+  ],
+  [
+    'none of an agent who did not answer, whatever their metrics',
+    [
+      caller,
+      acd('q1', ['interact', '00:30']),
+      agent('u1', alertOnly(emitted('tAlert', 'tNotResponding', 'nError'))),
+      agent('u2', alertOnly(emitted('tAlert', 'tNotResponding', 'tAcw', 'tHandle'))),
+    ],
+    { state: 'waiting', queueId: 'q1', userIds: null, agents: null },
+  ],
+  [
+    'none of an agent who did not answer, where nothing else goes on either',
+    [callerGone, agent('u1', alertOnly())],
+    { state: 'other', userIds: null, agents: null },
+  ],
+  [
+    'none of a colleague who was consulted without a queue',
+    [
+      caller,
+      agent('u1', session([['interact', '01:10', null, onQueue('q1')]])),
+      agent('u2', session([['alert', '02:00', '02:05'], ['interact', '02:05', '03:00']])), // prettier-ignore
+      party('user', [session([['interact', '03:05', '03:30']])], 'u3'),
+    ],
+    { state: 'interacting', userIds: ['u1'] },
+  ],
+  [
+    'the queue’s agent decides, not the colleague whom they consulted',
+    [callerGone, agent('u2', session([['interact', '02:05', '03:00']])), agent('u1', handled())],
+    { state: 'acw', stateSince: t('05:00'), userId: 'u1', userIds: ['u1'] },
+  ],
+]
+
+describe('after-call work without an open segment', () => {
+  it.each(inferred)('%s', (_name, participants, expected) => {
+    expect(open(conversation(participants))).toMatchObject(expected)
+  })
+
+  it('is the same as with an open segment of type wrapup', () => {
+    const participants = (...more: Span[]): JsonObject[] => [
+      callerGone,
+      menu,
+      answered,
+      agent('u1', handled({}, ...more)),
+    ]
+    expect(open(conversation(participants()))).toEqual(
+      open(conversation(participants(['wrapup', '05:00', null, onQueue('q1')]))),
+    )
+  })
+
+  it('is believed for an hour after the session ended', () => {
+    const participants = [callerGone, agent('u1', handled())]
+    const read = (time: string): LiveConversation => {
+      const reading = readAnalytics(conversation(participants), new Date(time))
+      if (reading.kind !== 'open') throw new Error(reading.kind)
+      return reading.conversation
+    }
+    expect(read('2026-11-22T12:05:00.000Z')).toMatchObject({ state: 'acw', userId: 'u1' })
+    expect(read('2026-11-22T12:05:00.001Z')).toMatchObject({ state: 'other', userId: null, userIds: null })
+  })
+
+  it('is over when the conversation has its end', () => {
+    const raw = conversation([callerGone, agent('u1', handled())], { conversationEnd: t('05:00') })
+    expect(readAnalytics(raw, now)).toEqual({ kind: 'ended', conversationId: 'c1', endedAt: t('05:00') })
+  })
+})
 
 /** Who takes part → what each does themself, since when, for which queue. */
 const agentCases: readonly [name: string, participants: JsonObject[], agents: LiveAgent[] | null][] = [

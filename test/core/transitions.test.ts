@@ -99,6 +99,14 @@ describe('times spent in a state', () => {
     expect(other?.key).not.toBe(first?.key)
   })
 
+  it('are measured from when the queue was entered, although the customer came back from an agent who did not respond', () => {
+    // Waiting for 130 seconds, ringing for most of them: back for 10 seconds.
+    const back = conversation({ waitingSince: iso(50), stateSince: iso(170) })
+    const ringing = conversation({ state: 'alerting', waitingSince: iso(50), stateSince: iso(60) })
+    expect(names(between(['waiting>120s'], [ringing], [back], [], 180))).toEqual(['waiting>120s'])
+    expect(between(['waiting>131s'], [ringing], [back], [], 180)).toEqual([])
+  })
+
   it('of an unknown length are not told', () => {
     expect(between(['waiting>1s'], [], [conversation({ stateSince: null, waitingSince: null })])).toEqual([])
   })

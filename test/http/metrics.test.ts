@@ -165,3 +165,11 @@ test('have no id as a label, and few series', async () => {
   expect(ours.length).toBeLessThan(120)
   expect(text).not.toMatch(/queue-billing|live-\d|user-\d/)
 })
+
+test('count conversations that had ended with open after-call work', async () => {
+  metrics.countEndedInAfterCallWork(0)
+  expect((await scrape())('genesys_etl_live_ended_in_acw_total')).toBe(0)
+  metrics.countEndedInAfterCallWork(2)
+  metrics.countEndedInAfterCallWork(1)
+  expect((await scrape())('genesys_etl_live_ended_in_acw_total')).toBe(3)
+})

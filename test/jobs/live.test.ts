@@ -174,8 +174,10 @@ test('a failed answer leaves the table as it is, and is booked', async () => {
     ['details 1', 500],
     ['details 2', 502],
     ['acw 1', 403],
+    ['older 1', 503],
     ['details 2', 400],
   ] as const) {
+    org.aheadMs += 15 * 60_000
     org.interfere = (request, asked) => asked === what && (json(request, { message: 'no' }, status), true)
     await expect(job.tick(never)).rejects.toMatchObject({ status })
   }
@@ -183,7 +185,7 @@ test('a failed answer leaves the table as it is, and is booked', async () => {
   await expect(job.tick(never)).rejects.toMatchObject({ code: 'GENESYS_BAD_ANSWER' })
   expect(Object.keys(await org.table())).toHaveLength(150)
   const booked = await snapshots(org)
-  expect(booked.map(({ complete }) => complete)).toEqual([true, false, false, false, false, false])
+  expect(booked.map(({ complete }) => complete)).toEqual([true, false, false, false, false, false, false])
   expect(booked[1]).toMatchObject({ conversations: null, error: expect.stringContaining('500') as string })
   org.interfere = null
   expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
@@ -271,23 +273,6 @@ test('one that Genesys does not know any more leaves', async () => {
   expect(await org.table()).toEqual({ a: 'waiting' })
 })
 
-test('what started more than a day ago is kept between the looks at it', async () => {
-  await using org = await startLiveOrg()
-  const old = org.begin('old', { start: Date.now() - 72 * hour })
-  org.begin('new')
-  const job = org.job()
-  await job.tick(never)
-  expect(await org.table()).toEqual({ old: 'waiting', new: 'waiting' })
-  org.end('old')
-  expect(old.phase).toBe('ended')
-  await job.tick(never)
-  expect(await org.table()).toEqual({ old: 'waiting', new: 'waiting' })
-  org.aheadMs += 15 * 60_000
-  await job.tick(never)
-  expect(await org.table()).toEqual({ new: 'waiting' })
-  expect(await history(org)).toEqual(['old'])
-})
-
 test('records that can’t be keyed or make no sense break no snapshot', async () => {
   await using org = await startLiveOrg()
   org.begin('good')
@@ -312,6 +297,33 @@ test('one that comes on two pages is one row', async () => {
   const summary = await org.job().tick(never)
   expect(summary?.conversations).toHaveLength(1)
   expect(await org.table()).toEqual({ a: 'waiting' })
+})
+
+test('of two readings of one conversation in a snapshot the later one counts', async () => {
+  await using org = await startLiveOrg()
+  for (let i = 0; i < 101; i++) org.begin(`c${i}`)
+  // c0 is on page 1, which is read before page 2 and once more after it.
+  org.interfere = (_request, what) => {
+    if (what === 'details 2') org.change('c0', 'interacting')
+  }
+  await org.job().tick(never)
+  expect(await org.table()).toMatchObject({ c0: 'interacting', c1: 'waiting', c100: 'waiting' })
+})
+
+test('what moves onto page 1 after that was read is in the snapshot, though no snapshot before had it', async () => {
+  await using org = await startLiveOrg()
+  // In the menu: nothing but the pages can show them.
+  for (let i = 0; i < 102; i++) org.begin(`c${i}`, { state: 'ivr' })
+  let isGone = false
+  org.interfere = (_request, what) => {
+    if (what !== 'details 2' || isGone) return
+    isGone = true
+    org.end('c0')
+  }
+  await org.job().tick(never)
+  expect(isGone).toBe(true)
+  // c100 was the first of page 2, and is the last of page 1 now.
+  expect(Object.keys(await org.table())).toEqual(expect.arrayContaining(['c99', 'c100', 'c101']))
 })
 
 test('without the permission for observations the users of queues are unknown, and it is not asked for at each tick', async () => {
@@ -374,6 +386,22 @@ test('interrupted, it writes nothing and books nothing', async () => {
   }
   await expect(org.job().tick(stop.signal)).rejects.toThrow('stopped')
   expect(await snapshots(org)).toEqual([])
+})
+
+test('nothing is written once it was told to stop, though all has been read: not even when it is loading what has ended', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  org.begin('b')
+  await org.job().tick(never)
+  org.end('a')
+  org.change('b', 'interacting')
+  const stop = new AbortController()
+  await using warehouse = connect(org.databaseUrl, { onLoaded: () => stop.abort(new Error('stopped')) })
+  await expect(org.job({}, { warehouse }).tick(stop.signal)).rejects.toThrow('stopped')
+  expect(await history(org)).toEqual(['a'])
+  expect(await org.table()).toEqual({ a: 'waiting', b: 'waiting' })
+  expect(await snapshots(org)).toHaveLength(1)
+  expect(await org.warehouse.db.selectFrom('etl.rereads').selectAll().execute()).toEqual([])
 })
 
 test('a partition that was dropped is made again; what is older than the retention is dropped as a whole', async () => {

@@ -2,7 +2,7 @@
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
-import { createLiveJob, type LiveJob, type LiveSettings } from '../../src/jobs/live.ts'
+import { createLiveJob, type LiveDependencies, type LiveJob, type LiveSettings } from '../../src/jobs/live.ts'
 import { createLogger } from '../../src/log.ts'
 import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
 import { createTestDatabase } from './database.ts'
@@ -14,6 +14,8 @@ type Json = Record<string, unknown>
 export interface Held {
   readonly id: string
   readonly start: number
+  state: State
+  queueId: string
   record: Json
   /** Open, ended with open after-call work, ended, or not shown. */
   phase: 'open' | 'acw' | 'ended' | 'hidden'
@@ -25,7 +27,7 @@ export interface LiveOrg extends AsyncDisposable {
   readonly databaseUrl: string
   readonly client: GenesysClient
   readonly held: Map<string, Held>
-  /** Requests to the API since the last reset, as `details 3`, `by-id 50`, `acw 1`, or their path. */
+  /** Requests to the API since the last reset, as `details 3`, `older 1`, `by-id 50`, `acw 1`, `activity 1`, or their path. */
   readonly requests: string[]
   readonly log: readonly string[]
   latencyMs: number
@@ -37,12 +39,19 @@ export interface LiveOrg extends AsyncDisposable {
   begin(id: string, fields?: { readonly start?: number; readonly state?: State; readonly queueId?: string }): Held
   change(id: string, state: State): void
   end(id: string): void
-  job(settings?: Partial<LiveSettings>): LiveJob
+  job(settings?: Partial<LiveSettings>, more?: Partial<LiveDependencies>): LiveJob
   /** What is in genesys.live_conversations, id → state. */
   table(): Promise<Record<string, string>>
 }
 
-export type State = 'ivr' | 'waiting' | 'interacting' | 'hold'
+export type State = 'ivr' | 'waiting' | 'interacting' | 'hold' | 'parked'
+
+/** What the conversation activity lists of each state; the others are no work in a queue. */
+const activityOf: Partial<Record<State, string>> = {
+  waiting: 'oWaiting',
+  interacting: 'oInteracting',
+  hold: 'oInteracting',
+}
 
 const iso = (at: number): string => new Date(at).toISOString()
 
@@ -93,6 +102,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
       const page = found.slice((pageNumber - 1) * pageSize, pageNumber * pageSize)
       return { ...(page.length > 0 && { conversations: page.map(({ record }) => record) }), totalHits: found.length }
     }
+    if (url.pathname.endsWith('/conversations/activity/query')) return activityPage(url)
     if (url.pathname === '/api/v2/analytics/conversations/details')
       return {
         conversations: ids.flatMap((id) => {
@@ -118,6 +128,32 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
     return {}
   }
 
+  /** Groups of a queue each, ids within. */
+  function activityPage(url: URL): unknown {
+    const groups = new Map<string, Held[]>()
+    for (const each of held.values()) {
+      if (each.phase !== 'open' || activityOf[each.state] === undefined) continue
+      groups.set(each.queueId, [...(groups.get(each.queueId) ?? []), each])
+    }
+    const [size, number] = ['pageSize', 'pageNumber'].map((name) => Number(url.searchParams.get(name)))
+    const page = [...groups].slice(((number ?? 1) - 1) * (size ?? 25), (number ?? 1) * (size ?? 25))
+    if (page.length === 0) return {}
+    return {
+      results: page.map(([queueId, members]) => ({
+        group: { queueId, mediaType: 'voice' },
+        data: [],
+        entities: members.map(({ id, state, start }) => ({
+          activityDate: iso(start),
+          metric: activityOf[state],
+          conversationId: id,
+          sessionId: `${id}-q`,
+          mediaType: 'voice',
+          queueId,
+        })),
+      })),
+    }
+  }
+
   const resources = stack.move()
   const org: LiveOrg = {
     url: server.url,
@@ -131,13 +167,16 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
     aheadMs: 0,
     interfere: null,
     begin(id, { start = Date.now(), state = 'waiting', queueId = 'q1' } = {}) {
-      const conversation: Held = { id, start, phase: 'open', record: recordOf(id, start, state, queueId) }
+      const record = recordOf(id, start, state, queueId)
+      const conversation: Held = { id, start, state, queueId, phase: 'open', record }
       held.set(id, conversation)
       return conversation
     },
     change(id, state) {
       const each = held.get(id)
-      if (each) each.record = recordOf(id, each.start, state, 'q1')
+      if (!each) return
+      each.state = state
+      each.record = recordOf(id, each.start, state, each.queueId)
     },
     end(id) {
       const each = held.get(id)
@@ -145,7 +184,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
       each.phase = 'ended'
       each.record = { ...recordOf(id, each.start, 'interacting', 'q1', Date.now()), conversationEnd: iso(Date.now()) }
     },
-    job: (settings = {}) =>
+    job: (settings = {}, more = {}) =>
       createLiveJob({
         genesys: client,
         warehouse,
@@ -159,6 +198,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
           events: [],
           ...settings,
         },
+        ...more,
       }),
     async table() {
       const rows = await warehouse.db
@@ -178,11 +218,14 @@ interface Query {
   readonly segmentFilters?: unknown
 }
 
-function kindOf(query: Query): 'acw' | 'details' {
-  return query.segmentFilters ? 'acw' : 'details'
+/** `details` is the query for what started within a day; those for earlier starts are `older`. */
+function kindOf(query: Query): 'acw' | 'details' | 'older' {
+  if (query.segmentFilters) return 'acw'
+  return Date.parse(query.interval.split('/')[1] ?? '') < Date.now() ? 'older' : 'details'
 }
 
 function nameOf(url: URL, ids: readonly string[]): string {
+  if (url.pathname.endsWith('/activity/query')) return `activity ${url.searchParams.get('pageNumber')}`
   return url.searchParams.has('id') ? `by-id ${ids.length}` : url.pathname
 }
 
@@ -211,7 +254,7 @@ function recordOf(id: string, start: number, state: State, queueId: string, end?
     metrics: [{ name: 'nConnected', value: 1, emitDate: iso(start) }],
   })
   const late = state !== 'ivr'
-  const answered = state === 'interacting' || state === 'hold'
+  const answered = state === 'interacting' || state === 'hold' || state === 'parked'
   return {
     conversationId: id,
     conversationStart: iso(start),
@@ -229,7 +272,7 @@ function recordOf(id: string, start: number, state: State, queueId: string, end?
               participantId: `${id}-a`,
               purpose: 'agent',
               userId: 'u1',
-              sessions: [session('a', [segment('alert', 2, 3, { queueId }), segment(state === 'hold' ? 'hold' : 'interact', 3, open, { queueId })])],
+              sessions: [session('a', [segment('alert', 2, 3, { queueId }), segment(state === 'interacting' ? 'interact' : state, 3, open, { queueId })])],
             },
           ]
         : []),
