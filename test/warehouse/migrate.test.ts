@@ -11,7 +11,12 @@ const database = await createFileDatabase()
 const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
 
-const migrations = ['20261122T1600Z-create-history', '20261122T1700Z-create-live', '20261122T1800Z-live-agents']
+const migrations = [
+  '20261122T1600Z-create-history',
+  '20261122T1700Z-create-live',
+  '20261122T1800Z-live-agents',
+  '20261126T0600Z-record-filled-columns',
+]
 
 interface ColumnRow {
   table: string
