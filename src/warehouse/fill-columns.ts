@@ -113,7 +113,7 @@ interface Task {
 
 /**
  * Fills one partition unless it is done: one transaction reads through it once, others beside it write what is found. Returns
- * the number of rows filled, or `busy` where another process is filling.
+ * the number of rows filled, or `busy` where another process is filling or has done so.
  */
 async function fillPartition(
   db: Kysely<Database>,
@@ -124,6 +124,8 @@ async function fillPartition(
   return db.transaction().execute(async (scan) => {
     const lock = await sql<{ got: boolean }>`select pg_try_advisory_xact_lock(${lockKey}) as got`.execute(scan)
     if (!lock.rows[0]?.got) return 'busy'
+    // another process may have done all of it since
+    if ((await pendingFills(scan)).join() !== pending.join()) return 'busy'
     const stored = await selectMeta<Progress>(scan, fillingKey)
     const done = stored !== undefined && stored.columns.join() === pending.join() ? stored.partitions : []
     if (done.includes(task.partition)) return 0

@@ -6,7 +6,7 @@ import { FileMigrationProvider, Migrator, type MigrationResultSet } from 'kysely
 import { EtlError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { toEtlError } from './database-error.ts'
-import { fillColumns, forgetDroppedColumns } from './fill-columns.ts'
+import { fillColumns, forgetDroppedColumns, pendingFills } from './fill-columns.ts'
 import { applyRepeatables, dropRepeatables, readViewFiles } from './views.ts'
 
 const migrationsFolder = path.join(import.meta.dirname, '..', '..', 'migrations')
@@ -79,6 +79,16 @@ export async function migrationStatus(db: Kysely<Database>): Promise<MigrationSt
     }))
   } catch (error) {
     throw toEtlError(error, 'reading which migrations it has')
+  }
+}
+
+/** The columns that have yet to be filled from `_extra`, as `table.column type`; none where migrations are pending, too. */
+export async function unfilledColumns(db: Kysely<Database>, states: readonly MigrationState[]): Promise<string[]> {
+  if (states.some(({ executedAt, known }) => executedAt === null || !known)) return []
+  try {
+    return await pendingFills(db)
+  } catch (error) {
+    throw toEtlError(error, 'reading which columns are filled')
   }
 }
 
