@@ -158,6 +158,8 @@ type CandidateRow = RowKey & Readonly<Record<string, unknown>> & { readonly extr
 
 async function fillBatch(trx: Transaction<Database>, task: Task, keys: readonly RowKey[]): Promise<number> {
   const ids = [...new Set(keys.map((key) => key.conversation_id))]
+  // the primary key finds the rows; where statistics are missing the planner would read the whole partition for each batch
+  await sql`set local enable_hashjoin = off; set local enable_mergejoin = off`.execute(trx)
   // the locks of a loader, in its order, so that neither undoes or blocks what the other does
   await sql`select from etl.conversations where conversation_id = any(${ids}::text[])
     order by conversation_id collate "C" for update`.execute(trx)
