@@ -10,7 +10,7 @@ import {
   probeQueues,
 } from '../genesys/probes.ts'
 import { inspectDatabase } from '../warehouse/inspect.ts'
-import { migrationStatus } from '../warehouse/migrate.ts'
+import { migrationStatus, unfilledColumns } from '../warehouse/migrate.ts'
 
 /** One thing that was looked at. */
 interface Check {
@@ -82,7 +82,10 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
     await attempt('database', async () =>
       (await inspectDatabase(opened.warehouse)).map((finding) => ({ ...finding, name: `database: ${finding.name}` })),
     )
-    await attempt('schema', async () => [schemaCheck(await migrationStatus(opened.warehouse.db))])
+    await attempt('schema', async () => {
+      const states = await migrationStatus(opened.warehouse.db)
+      return [schemaCheck(states, await unfilledColumns(opened.warehouse.db, states))]
+    })
   }
   const failures = checks.filter(({ verdict }) => verdict === 'failed').length
   const warnings = checks.filter(({ verdict }) => verdict === 'warning').length
@@ -165,7 +168,7 @@ function clockCheck(aheadMilliseconds: number | null): Check {
   }
 }
 
-function schemaCheck(migrations: Awaited<ReturnType<typeof migrationStatus>>): Check {
+function schemaCheck(migrations: Awaited<ReturnType<typeof migrationStatus>>, unfilled: readonly string[]): Check {
   const name = 'schema'
   const pending = migrations.filter(({ executedAt }) => !executedAt)
   if (migrations.some(({ known }) => !known))
@@ -180,6 +183,13 @@ function schemaCheck(migrations: Awaited<ReturnType<typeof migrationStatus>>): C
       name,
       verdict: 'warning',
       detail: `${pending.length} migrations are pending`,
+      mend: 'Run: genesys-etl migrate up (serve, sync and backfill do it by themselves unless AUTO_MIGRATE is false)',
+    }
+  if (unfilled.length > 0)
+    return {
+      name,
+      verdict: 'warning',
+      detail: `${unfilled.length} columns have yet to be filled from _extra`,
       mend: 'Run: genesys-etl migrate up (serve, sync and backfill do it by themselves unless AUTO_MIGRATE is false)',
     }
   return { name, verdict: 'ok', detail: 'up to date' }

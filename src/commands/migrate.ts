@@ -1,7 +1,7 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import { ConfigError, EtlError } from '../errors.ts'
-import { migrateDown, migrateUp, migrationStatus, wouldDropHistory } from '../warehouse/migrate.ts'
+import { migrateDown, migrateUp, migrationStatus, unfilledColumns, wouldDropHistory } from '../warehouse/migrate.ts'
 import { table } from './print.ts'
 
 /** `migrate [up|down|status]`. */
@@ -23,7 +23,8 @@ export async function migrate(
   }
   const changed = direction === 'up' ? await migrateUp(db) : direction === 'down' ? await migrateDown(db) : []
   const migrations = await migrationStatus(db)
-  output.data({ changed, migrations })
+  const unfilled = await unfilledColumns(db, migrations)
+  output.data({ changed, migrations, unfilled })
   for (const name of changed) output.line(`${direction}: ${name}`)
   output.line(
     table(
@@ -34,4 +35,8 @@ export async function migrate(
       ]),
     ),
   )
+  if (unfilled.length > 0) {
+    output.line(`${unfilled.length} columns have yet to be filled from _extra (run: genesys-etl migrate up):`)
+    for (const column of unfilled) output.line(`    ${column}`)
+  }
 }

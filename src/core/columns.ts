@@ -16,7 +16,7 @@ export interface Column {
 }
 
 /** What a cell holds: text and timestamptz as string, integers as number or bigint, jsonb as the JSON value itself; null: absent. */
-export type Value = JsonValue | bigint | readonly (number | bigint)[]
+export type Value = JsonValue | bigint | readonly (number | bigint | null)[]
 
 /** One row, aligned with dataColumnsOf(table). */
 export type Row = readonly Value[]
@@ -48,6 +48,13 @@ export function columnsOf(table: TableName): readonly Column[] {
 /** The columns of a table that transform fills, which a Row is aligned with: columnsOf without the loader's own. */
 export function dataColumnsOf(table: TableName): readonly Column[] {
   return dataColumns[table]
+}
+
+/** How deep in a conversation's JSON the objects of a table stand: 0 for the conversation, 2 for participants in their list. */
+export function depthOf(table: TableName): number {
+  const { parent, property, cardinality }: Entity = model[table]
+  if (parent === null) return 0
+  return depthOf(parent as TableName) + (property === null ? 0 : cardinality === 'many' ? 2 : 1)
 }
 
 /** Where a column stands in a Row of that table. Throws on a name that the table doesn't have: that is a bug. */
@@ -183,8 +190,8 @@ interface ValueTypes<Timestamp> {
   integer: number
   'double precision': number
   boolean: boolean
-  'text[]': string[]
-  'bigint[]': (number | bigint)[]
+  'text[]': (string | null)[]
+  'bigint[]': (number | bigint | null)[]
   jsonb: JsonValue
 }
 

@@ -1,17 +1,24 @@
-import { canonicalNumber, isAbsent, isJsonObject, isRawNumber, textOfDeep } from './json.ts'
+import { canonicalNumber, isAbsent, isJsonObject, isRawNumber, MAX_DEPTH, textOfDeep } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { model, modelVersion } from './model.ts'
+import { model } from './model.ts'
 import type { Entity } from './model.ts'
 
 /**
+ * What a conversation's hash is finished with. Frozen: it was the model's version when hashes still included that, and hashes that
+ * are stored must stay valid. The model must not come into it again, or every upgrade would mark the whole history as changed.
+ * A policy that changes what is stored of a conversation would have to, beside the seed.
+ */
+const SEED = 1
+
+/**
  * Fingerprint of a conversation as the API sent it: 16 hex digits, 64 bits. The same for every order of keys and of array
- * elements, and whether a member is null, [] or absent. The participants' attributes don't count, the model's version does.
- * Takes any JSON. No defence against intent: two 32-bit lanes, each from Murmur3's mixing steps.
+ * elements, and whether a member is null, [] or absent. Only the content counts: neither the
+ * participants' attributes do, nor which fields the model knows. Takes any JSON. No defence against intent: two 32-bit lanes, each from Murmur3's mixing steps.
  */
 export function contentHash(raw: JsonValue): string {
   hashValue(raw, Role.conversation, 0)
   const [a, b] = lanes
-  start(modelVersion)
+  start(SEED)
   addWords(a!, b!)
   finish()
   return hex()
@@ -42,9 +49,6 @@ type Role = (typeof Role)[keyof typeof Role]
 
 /** What a hash starts from, so that "1", 1, [1] and {"1": …} differ. */
 const Tag = { text: 1, integer: 2, number: 3, true: 4, false: 5, null: 6, array: 7, object: 8, deep: 9 } as const
-
-/** Deeper values count as their text: recursion would overflow the stack at some thousands of levels. */
-const MAX_DEPTH = 500
 
 /**
  * The two lanes of the hash under way, then its result. One place for all instead of an object for every value, because
@@ -118,7 +122,7 @@ function hashText(tag: number, text: string): void {
   lanes[1] = b
 }
 
-/** Hashes of the keys that the model knows. */
+/** Hashes of the keys that the model knows, kept because it saves time: they are those of any other key. */
 const knownKeys: ReadonlyMap<string, readonly [number, number]> = new Map(
   Object.values(model)
     .flatMap((entity: Entity) => [...Object.keys(entity.fields), entity.property ?? ''])

@@ -64,12 +64,54 @@ export function parseJson(text: string): JsonValue {
   return JSON.parse(text) as JsonValue
 }
 
-type SourceReviver = (key: string, value: unknown, context: { readonly source?: string }) => unknown
+/** The next token of JSON text, behind white space and separators: a bracket, the opening quote of a text, or a word. */
+const nextToken = /[\s,:]*([[\]{}"]|[^\s,:[\]{}"]+)/y
 
+/**
+ * Parses text that has numbers to keep. JSON.parse with a reviver would give their source too, but it recurses, and overflows
+ * the stack at some 2 000 levels of nesting; without one it does not. So this keeps a stack of its own.
+ */
 function parseKeepingSource(text: string): JsonValue {
-  const reviver: SourceReviver = (_key, value, { source }) =>
-    typeof value === 'number' && source !== undefined ? numberFrom(source) : value
-  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown) as JsonValue
+  // throws where the text is not JSON; what follows relies on it
+  JSON.parse(text)
+  const root: JsonValue[] = []
+  const stack: (JsonValue[] | Record<string, JsonValue>)[] = [root]
+  let key: string | null = null
+  const add = (value: JsonValue): void => {
+    const parent = stack.at(-1)!
+    if (Array.isArray(parent)) parent.push(value)
+    else put(parent, key!, value)
+    key = null
+  }
+  nextToken.lastIndex = 0
+  for (let match = nextToken.exec(text); match !== null; match = nextToken.exec(text)) {
+    const token = match[1]!
+    if (token === '"') {
+      const end = endOfText(text, nextToken.lastIndex)
+      const value = JSON.parse(text.slice(nextToken.lastIndex - 1, end)) as string
+      nextToken.lastIndex = end
+      if (key === null && !Array.isArray(stack.at(-1))) key = value
+      else add(value)
+    } else if (token === '[' || token === '{') {
+      const container = token === '[' ? [] : {}
+      add(container)
+      stack.push(container)
+    } else if (token === ']' || token === '}') {
+      stack.pop()
+    } else {
+      add(jsonNumber.test(token) ? numberFrom(token) : (JSON.parse(token) as JsonValue))
+    }
+  }
+  return root[0]!
+}
+
+/** Where a text of JSON ends, behind its closing quote: the first one that no backslash escapes. */
+function endOfText(text: string, start: number): number {
+  for (let quote = text.indexOf('"', start); ; quote = text.indexOf('"', quote + 1)) {
+    let backslashes = 0
+    while (text[quote - 1 - backslashes] === '\\') backslashes++
+    if (backslashes % 2 === 0) return quote + 1
+  }
 }
 
 /** Smallest double of full precision (IEEE 754): 2^-1022. */
@@ -138,8 +180,11 @@ export function storableText(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD')
 }
 
-/** Levels of nesting that jsonb gets. Postgres and JSON.stringify recurse, and overflow their stacks at some thousands. */
-const MAX_DEPTH = 500
+/**
+ * Levels of nesting of a record that are kept as such; what lies deeper is kept as its JSON text. Postgres and JSON.stringify
+ * recurse, and overflow their stacks at some thousands.
+ */
+export const MAX_DEPTH = 500
 
 /** In JSON text: an escaped NUL or surrogate, an exponent that a double can't have, or too many digits. */
 const unstorable = /\\u(?:0000|d[89a-f])|[\d.][eE][+-]?\d{3,}|\d{1000}/i
@@ -147,11 +192,11 @@ const unstorable = /\\u(?:0000|d[89a-f])|[\d.][eE][+-]?\d{3,}|\d{1000}/i
 /**
  * A JSON value as text that Postgres takes as jsonb. What jsonb can't hold is replaced: U+0000 and lone surrogates in
  * texts and keys by U+FFFD (of keys that become equal the last counts), a number of more than 1000 digits before or after
- * its point by its text, what is nested deeper than 500 levels by its JSON text.
+ * its point by its text, what is nested deeper than `levels` by its JSON text.
  */
-export function storableJson(value: JsonValue): string {
-  const text = isShallow(value, MAX_DEPTH) ? JSON.stringify(value) : null
-  return text === null || unstorable.test(text) ? JSON.stringify(storableValue(value)) : text
+export function storableJson(value: JsonValue, levels = MAX_DEPTH): string {
+  const text = isShallow(value, levels) ? JSON.stringify(value) : null
+  return text === null || unstorable.test(text) ? JSON.stringify(storableValue(value, levels)) : text
 }
 
 function isShallow(value: JsonValue, levels: number): boolean {

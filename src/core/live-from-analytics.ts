@@ -31,7 +31,10 @@ export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
     const tooOld = endedAt === null || now.getTime() - Date.parse(endedAt) > LONGEST_AFTER_CALL_WORK_MS
     if (activities.length === 0 || tooOld) return { kind: 'ended', conversationId, endedAt }
   }
-  const sessions = participants.flatMap((each) => objects(each['sessions']))
+  const sessions = byStart(
+    participants.flatMap((each) => objects(each['sessions'])),
+    earliestSegment,
+  )
   const decision = decide(activities)
   const first = (name: string): string | null => textOf(sessions.map((each) => each[name]).find(isText))
   return {
@@ -184,6 +187,29 @@ function startOfStretch(segments: readonly JsonObject[], index: number, side: Si
     since = start
   }
   return since
+}
+
+/** In the order of time, which that of the document is not; without a start last, equals in document order. */
+export function byStart<Item>(items: readonly Item[], startOf: (item: Item) => string | null): Item[] {
+  return items
+    .map((item) => ({ item, key: sortKey(startOf(item)) }))
+    .sort((a, b) => (a.key === b.key ? 0 : a.key < b.key ? -1 : 1))
+    .map(({ item }) => item)
+}
+
+/** The start of the segment of a session that began first, or null. */
+function earliestSegment(session: JsonObject): string | null {
+  return earliest(objects(session['segments']).map((segment) => time(segment['segmentStart'])))
+}
+
+/** The first of instants in canonical spelling, or null where there is none. */
+export function earliest(instants: readonly (string | null)[]): string | null {
+  return instants.reduce((first, each) => (sortKey(each) < sortKey(first) ? each : first), null)
+}
+
+/** Sorts instants in canonical spelling, null last. Without the Z, which comes after the digits of microseconds. */
+function sortKey(instant: string | null): string {
+  return instant === null ? '~' : instant.slice(0, -1)
 }
 
 function inOrder(segments: readonly JsonObject[]): JsonObject[] {

@@ -4,7 +4,7 @@
  */
 import { isJsonObject } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
-import { objects, textOf, time } from './live-from-analytics.ts'
+import { byStart, earliest, objects, textOf, time } from './live-from-analytics.ts'
 import { decide, sideOf } from './live-state.ts'
 import type { Activity, LiveReading, LiveState, Side } from './live-state.ts'
 import { conversationKey } from './transform.ts'
@@ -43,11 +43,22 @@ export function readConversation(raw: JsonValue): LiveReading {
     conversation: {
       ...key,
       ...decide(activities),
-      direction: textOf(participants.flatMap(communicationsOf)[0]?.communication['direction']),
+      direction: textOf(firstCommunication(participants)?.['direction']),
       divisionIds: divisions.length > 0 ? divisions : null,
       participants: participants.length,
     },
   }
+}
+
+/** The communication that began first, of the participant that did. */
+function firstCommunication(participants: readonly JsonObject[]): JsonObject | undefined {
+  const began = (object: JsonObject, ...names: string[]) => earliest(names.map((name) => time(object[name])))
+  return byStart(participants, (each) => began(each, 'startTime', 'connectedTime')).flatMap((participant) =>
+    byStart(
+      communicationsOf(participant).map(({ communication }) => communication),
+      (each) => began(each, 'startAlertingTime', 'connectedTime'),
+    ),
+  )[0]
 }
 
 function communicationsOf(participant: JsonObject): { mediaType: string; communication: JsonObject }[] {

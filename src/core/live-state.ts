@@ -183,7 +183,7 @@ function agentOf(userId: string, activities: readonly Activity[], queued: Activi
 
 /** The queue of the deciding activity; the leg that an agent dials on behalf of a callback has it on the callback's own. */
 function queueOf(deciding: Activity, activities: readonly Activity[], queued: Activity | undefined): string | null {
-  const own = activities.find((each) => each.participant === deciding.participant && each.queueId !== null)
+  const own = ranked(activities).find((each) => each.participant === deciding.participant && each.queueId !== null)
   return deciding.queueId ?? own?.queueId ?? queued?.queueId ?? null
 }
 

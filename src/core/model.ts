@@ -40,11 +40,9 @@ export interface Entity {
 }
 
 /**
- * Counts the model's versions; part of the content hash. Raise it when a field is added or changes its type: every
- * conversation then counts as changed, and is written anew when it is next read.
+ * Fields can be added: the migration that adds the column is all it takes, for rows that are stored are filled from their `_extra`
+ * (warehouse/fill-columns.ts).
  */
-export const modelVersion = 1
-
 export const model = {
   conversations: {
     parent: null,

@@ -187,22 +187,47 @@ function fillCell(
   const cell = fit(value)
   if (cell === undefined) return value
   row[slot] = cell
-  // The instant and the nearest double are what a query wants; the exact spelling stays beside them.
-  const exact = type === 'timestamptz' ? cell === value : type !== 'double precision' || typeof value === 'number'
-  return exact ? undefined : value
+  return isExact(type, cell, value) ? undefined : value
+}
+
+/**
+ * What becomes of a field's value, as appendRows does it: the cell of its column (null where it does not fit) and what has to stay in
+ * `_extra` (undefined: nothing).
+ */
+export function fitCell(
+  type: FieldType,
+  value: JsonValue,
+): { readonly cell: Value; readonly left: JsonValue | undefined } {
+  const row: Value[] = [null]
+  const left = fillCell(row, { kind: 'column', slot: 0, type, fit: fits[type] }, value)
+  return { cell: row[0]!, left }
+}
+
+/**
+ * Whether the cell gives the very value back. The instant, the nearest double and the elements that fit are what a query wants;
+ * the exact value then stays beside them.
+ */
+function isExact(type: FieldType, cell: Value, value: JsonValue): boolean {
+  if (type === 'timestamptz') return cell === value
+  if (type === 'double precision') return typeof value === 'number'
+  if (type !== 'text[]' && type !== 'bigint[]') return true
+  const elements = value as readonly JsonValue[]
+  return (cell as readonly Value[]).every((element, i) => element !== null || elements[i] === null)
 }
 
 function text(value: JsonValue): string | undefined {
   return typeof value === 'string' ? storableText(value) : undefined
 }
 
+/** The elements at their positions; null is an element, and stands for what does not fit. Undefined where nothing fits. */
 function arrayOf<Element extends string | number | bigint>(
   value: JsonValue,
   fit: (element: JsonValue) => Element | undefined,
-): readonly Element[] | undefined {
+): readonly (Element | null)[] | undefined {
   if (!Array.isArray(value)) return undefined
-  const cells = (value as readonly JsonValue[]).map(fit)
-  return cells.includes(undefined) ? undefined : (cells as readonly Element[])
+  const elements = value as readonly JsonValue[]
+  const cells = elements.map((element) => fit(element) ?? null)
+  return cells.some((cell, i) => cell !== null || elements[i] === null) ? cells : undefined
 }
 
 const INT64_MIN = -(2n ** 63n)

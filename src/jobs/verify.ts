@@ -4,7 +4,7 @@
  */
 import { differences, type Difference } from '../core/canonical.ts'
 import type { Row, RowSet } from '../core/columns.ts'
-import type { JsonObject, JsonValue } from '../core/json.ts'
+import { textOfDeep, type JsonObject, type JsonValue } from '../core/json.ts'
 import { SETTLE_MILLISECONDS } from '../core/plan.ts'
 import { reassemble } from '../core/reassemble.ts'
 import { canonicalTime } from '../core/timestamps.ts'
@@ -130,7 +130,7 @@ function createComparison(warehouse: Warehouse) {
       const conversations = new Map<string, { raw: JsonObject; start: string }>()
       for (const raw of records) {
         const key = conversationKey(raw)
-        if ('rejected' in key) unkeyable.add(JSON.stringify(raw))
+        if ('rejected' in key) unkeyable.add(textOfDeep(raw))
         else if (which === 'anywhere' || isInside(key.conversationStart, window))
           conversations.set(key.conversationId, { raw: raw as JsonObject, start: key.conversationStart })
       }

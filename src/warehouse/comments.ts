@@ -54,7 +54,7 @@ export const etlDescriptions: Readonly<
     columns: {
       conversation_id: 'The conversation.',
       conversation_start: 'The start under which its rows are stored.',
-      content_hash: 'Hash of its content without participant attributes; includes the version of the model.',
+      content_hash: 'Hash of its content without participant attributes. The same in every version of genesys-etl.',
       attributes_hash:
         'Hash of its participant attributes; null when no source has delivered any, empty when one that does had none.',
       fetched_at: 'As of when the source vouches for it. Older answers are not loaded over it.',

@@ -36,15 +36,19 @@ export function parseBigint(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(text)
 }
 
+/** bigint[] with parseBigint; its elements may be null. */
+export function parseBigintArray(text: string): (number | bigint | null)[] {
+  const elements = text.slice(1, -1).split(',').filter(Boolean)
+  return elements.map((element) => (element === 'NULL' ? null : parseBigint(element)))
+}
+
 // the types know only the ids of scalars
 const defaultParser = types.getTypeParser as unknown as (oid: number, format?: 'text' | 'binary') => unknown
 
 const parsers: CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
     if (oid === int8 && format !== 'binary') return parseBigint
-    if (oid === int8Array && format !== 'binary') {
-      return (text: string) => text.slice(1, -1).split(',').filter(Boolean).map(parseBigint)
-    }
+    if (oid === int8Array && format !== 'binary') return parseBigintArray
     return defaultParser(oid, format)
   },
 }

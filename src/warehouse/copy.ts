@@ -2,8 +2,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ClientBase } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { dataColumnsOf, tables, type Column, type Row, type TableName, type Value } from '../core/columns.ts'
-import { storableJson, type JsonValue } from '../core/json.ts'
+import { dataColumnsOf, depthOf, tables, type Column, type Row, type TableName, type Value } from '../core/columns.ts'
+import { MAX_DEPTH, storableJson, type JsonValue } from '../core/json.ts'
 
 type Encode = (value: NonNullable<Value>) => string
 
@@ -27,7 +27,7 @@ export async function copyRows(
   const tail = Object.values(constants)
     .map((value) => `\t${value === null ? '\\N' : escapeText(String(value))}`)
     .join('')
-  await pipeline(Readable.from(chunks(rows, encoders(columns), `${tail}\n`)), stream)
+  await pipeline(Readable.from(chunks(rows, encoders(table, columns), `${tail}\n`)), stream)
   return stream.rowCount
 }
 
@@ -64,20 +64,37 @@ function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: strin
 }
 
 /** One encoder a column, by its type. */
-function encoders(columns: readonly Column[]): Encode[] {
-  return columns.map(({ type }) => byType[type])
+function encoders(table: TableName, columns: readonly Column[]): Encode[] {
+  return columns.map(({ name, type }) => {
+    const levels = levelsOf(table, name)
+    if (type === 'jsonb') return (value) => escapeText(storableJson(value as JsonValue, levels))
+    if (type === 'text') return (value) => escapeText(value as string)
+    if (type === 'text[]') return (value) => escapeText(literals[type](value))
+    return literals[type]
+  })
 }
 
-const byType: Readonly<Record<Column['type'], Encode>> = {
-  text: (value) => escapeText(value as string),
+/** Nesting that a jsonb column gets: what is left of that of the whole conversation, so that the limit is the same place in it. */
+function levelsOf(table: TableName, column: string): number {
+  return MAX_DEPTH - depthOf(table) - (column === '_extra' ? 0 : 1)
+}
+
+/** A cell as text that Postgres casts to the column's type. */
+export function literalOf(table: TableName, { name, type }: Column, value: Value): string | null {
+  if (value === null) return null
+  return type === 'jsonb' ? storableJson(value as JsonValue, levelsOf(table, name)) : literals[type](value)
+}
+
+const literals: Readonly<Record<Exclude<Column['type'], 'jsonb'>, Encode>> = {
+  text: (value) => value as string,
   timestamptz: (value) => value as string,
   bigint: String,
   integer: String,
   'double precision': String,
   boolean: (value) => (value === true ? 't' : 'f'),
-  'text[]': (value) => escapeText(`{${(value as readonly string[]).map(quoteElement).join(',')}}`),
-  'bigint[]': (value) => `{${(value as readonly (number | bigint)[]).join(',')}}`,
-  jsonb: (value) => escapeText(storableJson(value as JsonValue)),
+  'text[]': (value) => `{${(value as readonly (string | null)[]).map(quoteElement).join(',')}}`,
+  'bigint[]': (value) =>
+    `{${(value as readonly (number | bigint | null)[]).map((element) => element ?? 'NULL').join(',')}}`,
 }
 
 const needsEscape = /[\\\n\r\t]/
@@ -88,6 +105,7 @@ function escapeText(text: string): string {
   return needsEscape.test(text) ? text.replace(/[\\\n\r\t]/g, (character) => escapes[character]!) : text
 }
 
-function quoteElement(text: string): string {
-  return `"${/["\\]/.test(text) ? text.replace(/["\\]/g, String.raw`\$&`) : text}"`
+// a text NULL is told from null by its quotes
+function quoteElement(text: string | null): string {
+  return text === null ? 'NULL' : `"${/["\\]/.test(text) ? text.replace(/["\\]/g, String.raw`\$&`) : text}"`
 }

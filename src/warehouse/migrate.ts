@@ -6,6 +6,7 @@ import { FileMigrationProvider, Migrator, type MigrationResultSet } from 'kysely
 import { EtlError } from '../errors.ts'
 import type { Database } from './database.ts'
 import { toEtlError } from './database-error.ts'
+import { fillColumns, forgetDroppedColumns, pendingFills } from './fill-columns.ts'
 import { applyRepeatables, dropRepeatables, readViewFiles } from './views.ts'
 
 const migrationsFolder = path.join(import.meta.dirname, '..', '..', 'migrations')
@@ -21,15 +22,28 @@ export interface MigrationState {
 
 /**
  * Brings schema, views and comments up to date; returns what was done, nothing when all was. Two processes may do so at
- * once. Throws SCHEMA_NEWER on a database that a later version has migrated.
+ * once. Columns that are new are filled from `_extra`, which can take minutes on a long history; it goes on where it ended. Throws SCHEMA_NEWER on a database that a later version has migrated.
  */
 export async function migrateUp(db: Kysely<Database>): Promise<string[]> {
   refuseNewer(await migrationStatus(db))
   const migrated = outcome(await migrator(db).migrateToLatest(), 'up')
+  return [...migrated, ...(await updateViews(db)), ...(await fill(db))]
+}
+
+async function updateViews(db: Kysely<Database>): Promise<string[]> {
   try {
-    return [...migrated, ...(await applyRepeatables(db, await readViewFiles(viewsFolder)))]
+    return await applyRepeatables(db, await readViewFiles(viewsFolder))
   } catch (error) {
     throw toEtlError(error, 'bringing the views up to date')
+  }
+}
+
+async function fill(db: Kysely<Database>): Promise<string[]> {
+  try {
+    const filled = await fillColumns(db)
+    return [...filled].map(([table, rows]) => `genesys.${table}: ${rows} rows filled from _extra`)
+  } catch (error) {
+    throw toEtlError(error, 'filling columns from _extra')
   }
 }
 
@@ -40,7 +54,9 @@ export async function migrateDown(db: Kysely<Database>): Promise<string[]> {
   if (states.every(({ executedAt }) => executedAt === null)) return []
   // views stand on the tables; the next migration up creates them again
   await dropRepeatables(db)
-  return outcome(await migrator(db).migrateDown(), 'down')
+  const undone = outcome(await migrator(db).migrateDown(), 'down')
+  await forgetDroppedColumns(db)
+  return undone
 }
 
 /** Whether undoing the last migration would drop conversations: it is the first one, and some are loaded. */
@@ -63,6 +79,16 @@ export async function migrationStatus(db: Kysely<Database>): Promise<MigrationSt
     }))
   } catch (error) {
     throw toEtlError(error, 'reading which migrations it has')
+  }
+}
+
+/** The columns that have yet to be filled from `_extra`, as `table.column type`; none where migrations are pending, too. */
+export async function unfilledColumns(db: Kysely<Database>, states: readonly MigrationState[]): Promise<string[]> {
+  if (states.some(({ executedAt, known }) => executedAt === null || !known)) return []
+  try {
+    return await pendingFills(db)
+  } catch (error) {
+    throw toEtlError(error, 'reading which columns are filled')
   }
 }
 

@@ -3,7 +3,7 @@ import { types } from 'pg'
 import { dataColumnsOf, emptyRowSet, tables, type Column, type RowSet, type Value } from '../core/columns.ts'
 import { parseJson } from '../core/json.ts'
 import { fromPostgres } from '../core/timestamps.ts'
-import { parseBigint } from './connect.ts'
+import { parseBigint, parseBigintArray } from './connect.ts'
 import type { Database } from './database.ts'
 
 /** A half-open range of conversation_start. */
@@ -56,7 +56,7 @@ function decode(type: Column['type'], text: string | null): Value {
 // the types know only the ids of scalars
 const parserOf = types.getTypeParser as (oid: number) => (text: string) => unknown
 const textArrayOid = 1009
-const parseTextArray = parserOf(textArrayOid) as (text: string) => string[]
+const parseTextArray = parserOf(textArrayOid) as (text: string) => (string | null)[]
 
 const decoders: Readonly<Record<Column['type'], (text: string) => Value>> = {
   text: (text) => text,
@@ -66,6 +66,6 @@ const decoders: Readonly<Record<Column['type'], (text: string) => Value>> = {
   'double precision': Number,
   boolean: (text) => text === 'true',
   'text[]': parseTextArray,
-  'bigint[]': (text) => text.slice(1, -1).split(',').filter(Boolean).map(parseBigint),
+  'bigint[]': parseBigintArray,
   jsonb: parseJson,
 }

@@ -77,7 +77,8 @@ describe('columns', () => {
   })
 
   it('have types for Kysely', () => {
-    expectTypeOf<GenesysTables['segments']['q850_response_codes']>().toEqualTypeOf<(number | bigint)[] | null>()
+    expectTypeOf<GenesysTables['segments']['q850_response_codes']>().toEqualTypeOf<(number | bigint | null)[] | null>()
+    expectTypeOf<GenesysTables['conversations']['division_ids']>().toEqualTypeOf<(string | null)[] | null>()
     expectTypeOf<GenesysTables['conversations']['media_stats_min_conversation_r_factor']>().toEqualTypeOf<
       number | null
     >()

@@ -172,6 +172,31 @@ describe('contentHash', () => {
   })
 })
 
+/** Hashes that warehouses have stored: whoever changes one makes every conversation count as changed. */
+describe('the hash of stored conversations', () => {
+  it.each([
+    ['null', 'ed917c47c74ef610'],
+    ['"text"', '245c085eecc63f44'],
+    ['[1,2,[3]]', '45d7c97d9c88c6b0'],
+    ['{}', '29f20a5f4619b531'],
+    [
+      '{"conversationId":"c","conversationStart":"2021-04-01T12:27:53.386Z","unknownField":{"deep":[1,null,true,"x"]}}',
+      '218facd7bf5326d8',
+    ],
+    [
+      '{"conversationId":"c-1","conversationStart":"2021-04-01T12:27:53.386Z","divisionIds":["a","b"],"participants":[{"participantId":"p","purpose":"agent","attributes":{"a":"1"},"sessions":[{"mediaType":"voice","metrics":[{"name":"tTalk","value":9007199254740993}],"segments":[{"segmentType":"interact"}]}]}],"mediaStatsMinConversationMos":4.88,"newField":1e400,"own":-0.5}',
+      'f98fc686417909c3',
+    ],
+    [`{"deep":${'[{"a":'.repeat(600)}1${'}]'.repeat(600)}}`, '9e0e835959a65ce8'],
+  ])('%s stays what it is', (text, hash) => {
+    expect(contentHash(parseJson(text))).toBe(hash)
+  })
+
+  it('of attributes stays what it is', () => {
+    expect(attributesHash({ participants: [{ participantId: 'p', attributes: { a: '1' } }] })).toBe('f070513f6822f348')
+  })
+})
+
 describe('attributesHash', () => {
   const hashOf = (...participants: JsonValue[]) => attributesHash({ participants })
 

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
-import { decimalOf, parseJson, storableJson, storableText } from '../../src/core/json.ts'
+import { decimalOf, parseJson, storableJson, storableText, textOfDeep } from '../../src/core/json.ts'
+import type { JsonValue } from '../../src/core/json.ts'
 import { nastyNumbers } from '../support/arbitrary-conversation.ts'
 
 /** To the last digit, or as the same double where the source has no more digits than doubles have. */
@@ -74,6 +75,53 @@ describe('parseJson', () => {
     expect(JSON.stringify(parseJson('{"__proto__":{"a":12345678901234567890}}'))).toBe(
       '{"__proto__":{"a":12345678901234567890}}',
     )
+  })
+
+  /** JSON text of a value inside so many lists and objects. */
+  const nested = (inner: string, levels: number): string =>
+    `${'[{"a":'.repeat(levels / 2)}${inner}${'}]'.repeat(levels / 2)}`
+  const depth = fc.oneof(fc.nat({ max: 40 }), fc.integer({ min: 1900, max: 6000 }))
+
+  it('keeps exact numbers beside, above and below nesting of any depth', () => {
+    const places = ['[D,N]', '[N,D]', '{"n":N,"d":D,"m":[N]}', 'D'] as const
+    fc.assert(
+      fc.property(depth, fc.constantFrom(...nastyNumbers), fc.constantFrom(...places), (levels, source, place) => {
+        const printed = JSON.stringify(parseJson(source))
+        const at = (number: string) => place.replaceAll('N', number).replaceAll('D', nested(number, levels & ~1))
+        expect(textOfDeep(parseJson(at(source))) === at(printed)).toBe(true)
+      }),
+      { numRuns: 60 },
+    )
+    const deepest = `[${nested('1', 1_000_000)},9007199254740993]`
+    expect(textOfDeep(parseJson(deepest)) === deepest).toBe(true)
+  })
+
+  it('reads any JSON text beside an exact number as JSON.parse does', () => {
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), fc.constantFrom('', ' ', '\n\t'), (text, space) => {
+        const [value, number] = parseJson(`[${space}${text}${space},12345678901234567890${space}]`) as JsonValue[]
+        expect(JSON.stringify(number)).toBe('12345678901234567890')
+        expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it.each([
+    ['escaped quotes and backslashes', String.raw`{"a\"b":"\\","c\\":"\\\"","d":"[\"x\",{"}`],
+    ['brackets, colons and commas in texts', '{"a:{[,":"]},:","b":["1,2"]}'],
+    ['literals', '[true,false,null,{"a":true}]'],
+    ['empty ones', '[[],{},"",{"":[]}]'],
+    ['repeated keys', '{"a":1,"b":2,"a":{"c":3}}'],
+  ])('reads %s beside an exact number', (_, text) => {
+    const [value] = parseJson(`[${text},9007199254740993]`) as JsonValue[]
+    expect(JSON.stringify(value)).toBe(JSON.stringify(JSON.parse(text)))
+  })
+
+  it('throws a SyntaxError on broken text beside an exact number', () => {
+    for (const broken of ['[1,]', '{"a"}', '"x', '[1}', '01', '{"a":1,}', '1 2', '+1', 'nul', '{1:2}', '.5'])
+      expect(() => parseJson(`[12345678901234567890,${broken}]`), broken).toThrow(SyntaxError)
+    expect(() => parseJson('{12345678901234567890:1}')).toThrow(SyntaxError)
   })
 
   it.each(['', '{', '[1,]', 'undefined', '<html>'])('throws a SyntaxError on %j', (text) => {

@@ -11,6 +11,7 @@ import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import { reassemble } from '../../src/core/reassemble.ts'
 import { canonicalTime } from '../../src/core/timestamps.ts'
 import { appendRows, conversationKey } from '../../src/core/transform.ts'
+import { literalOf } from '../../src/warehouse/copy.ts'
 import { arbitraryConversation, arbitraryJson, arbitraryTime, nastyTimes } from '../support/arbitrary-conversation.ts'
 
 const conversations = arbitraryConversation({
@@ -149,8 +150,14 @@ const fits: Readonly<Record<string, (value: Value) => boolean>> = {
   bigint: isInt64,
   'double precision': (value) => Number.isFinite(value) && !Object.is(value, -0),
   boolean: (value) => typeof value === 'boolean',
-  'text[]': (value) => Array.isArray(value) && value.length > 0 && (value as Value[]).every(isStorableText),
-  'bigint[]': (value) => Array.isArray(value) && value.length > 0 && (value as Value[]).every(isInt64),
+  'text[]': (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    (value as Value[]).every((element) => element === null || isStorableText(element)),
+  'bigint[]': (value) =>
+    Array.isArray(value) &&
+    value.length > 0 &&
+    (value as Value[]).every((element) => element === null || isInt64(element)),
   jsonb: (value) => typeof value !== 'bigint' && value !== undefined,
 }
 
@@ -197,6 +204,48 @@ describe('any JSON whatever', () => {
     const extra = rows.conversations[0]!.at(-1) as JsonValue
     expect(storableJson(extra)).not.toContain('\\u0000"')
     expect(differences(reassemble(rows), conversation)).toEqual([])
+  })
+})
+
+describe('nesting beyond what is kept as such', () => {
+  const deep = (levels: number) => parseJson(`${'[{"a":'.repeat(levels)}9007199254740993${'}]'.repeat(levels)}`)
+  const at = (place: (typeof places)[number], levels: number): JsonObject => {
+    const key = { conversationId: 'c', conversationStart: '2021-04-01T12:27:53.386Z' }
+    const within = (segment: JsonObject, session: JsonObject = {}, participant: JsonObject = {}): JsonObject => ({
+      ...key,
+      participants: [7, { ...participant, sessions: [{ ...session, segments: [null, segment] }] }],
+    })
+    const value = deep(levels)
+    if (place === 'conversation') return { ...key, unknown: value }
+    if (place === 'child that is none') return { ...key, evaluations: value }
+    if (place === 'segment') return within({ unknown: value, queueId: value })
+    if (place === 'jsonb of a segment') return within({ properties: value })
+    if (place === 'outcome') return within({}, { flow: { outcomes: [{ unknown: value }] } })
+    return within({}, {}, { attributes: { unknown: value } })
+  }
+  const places = [
+    'conversation',
+    'child that is none',
+    'segment',
+    'jsonb of a segment',
+    'outcome',
+    'attributes',
+  ] as const
+
+  it.each(places)('comes back equal in a %s, whatever its depth', (place) => {
+    for (const levels of [240, 244, 245, 246, 247, 248, 249, 250, 251, 260, 3000]) {
+      const conversation = at(place, levels)
+      const stored = emptyRowSet()
+      for (const table of tables) {
+        const columns = dataColumnsOf(table)
+        stored[table] = rowsOf(conversation)[table].map((row) =>
+          row.map((value, i) =>
+            columns[i]!.type === 'jsonb' && value !== null ? parseJson(literalOf(table, columns[i]!, value)!) : value,
+          ),
+        )
+      }
+      expect(differences(conversation, reassemble(stored)), `${levels} levels`).toEqual([])
+    }
   })
 })
 

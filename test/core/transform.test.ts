@@ -93,8 +93,11 @@ describe('a value', () => {
     ['a number for a text', 'externalTag', 5, undefined, true],
     ['a text for a boolean', 'selfServed', 'true', undefined, true],
     ['a list of texts', 'divisionIds', ['a', 'b\0'], ['a', 'b\uFFFD'], false],
-    ['a list of texts with a null', 'divisionIds', ['a', null], undefined, true],
-    ['a list of texts with a number', 'divisionIds', ['a', 1], undefined, true],
+    ['a list of texts with a null', 'divisionIds', ['a', null, 'NULL'], ['a', null, 'NULL'], false],
+    ['a list of nulls', 'divisionIds', [null, null], [null, null], false],
+    ['a list of texts with a number', 'divisionIds', ['a', 1, null], ['a', null, null], true],
+    ['a list of numbers for texts', 'divisionIds', [1, 2], undefined, true],
+    ['a list of a null and a number', 'divisionIds', [null, 2], [null, null], true],
     ['a list of lists', 'divisionIds', [['a']], undefined, true],
     ['one text for a list', 'divisionIds', 'a', undefined, true],
     ['an empty list', 'divisionIds', [], undefined, false],
@@ -105,8 +108,9 @@ describe('a value', () => {
 
   it.each([
     ['a list of integers', [16, 17], [16, 17], false],
-    ['a list with a fraction', [16, 1.5], undefined, true],
-    ['a list with a null', [16, null], undefined, true],
+    ['a list with a fraction', [16, 1.5], [16, null], true],
+    ['a list with a null', [16, null], [16, null], false],
+    ['a list of texts', ['16'], undefined, true],
   ])('%s in a bigint[] column', (_, value, cell, inExtra) => {
     expect(cellAndExtra('segments', 'q850ResponseCodes', value)).toEqual([
       cell,

@@ -182,6 +182,15 @@ const int64 = fc.oneof(
   },
 )
 
+/** Mostly of the list's type, now and then null or something else. */
+function element(fittingOne: fc.Arbitrary<JsonValue>): fc.Arbitrary<JsonValue> {
+  return fc.oneof(
+    { weight: 8, arbitrary: fittingOne },
+    { weight: 2, arbitrary: fc.constant(null) },
+    { weight: 1, arbitrary: arbitraryJson },
+  )
+}
+
 const fitting: Readonly<Record<FieldType, fc.Arbitrary<JsonValue>>> = {
   text,
   timestamptz: fc.oneof(
@@ -191,8 +200,8 @@ const fitting: Readonly<Record<FieldType, fc.Arbitrary<JsonValue>>> = {
   bigint: int64,
   'double precision': fc.double({ noNaN: true, noDefaultInfinity: true }),
   boolean: fc.boolean(),
-  'text[]': fc.array(text, { maxLength: 3 }),
-  'bigint[]': fc.array(int64, { maxLength: 3 }),
+  'text[]': fc.array(element(text), { maxLength: 3 }),
+  'bigint[]': fc.array(element(int64), { maxLength: 3 }),
   jsonb: arbitraryJson,
 }
 

@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/warehouse/connect.ts'
 import { applyRepeatables, type ViewFile } from '../../src/warehouse/views.ts'
-import { createFileDatabase } from '../support/database.ts'
+import { createFileDatabase, createTestDatabase } from '../support/database.ts'
+import { conversation, load } from './conversations.ts'
 
 const database = await createFileDatabase()
 const warehouse = connect(database.url)
@@ -64,4 +65,28 @@ test("stops and names a customer's view that depends on one that must be made an
   })
   expect(await rows('select * from customer.kpi')).toEqual([{ b: 2 }])
   expect(await rows('select * from reporting.above')).toEqual([{ a: 1 }])
+})
+
+test('conversations_daily counts a conversation under the session that began first', async () => {
+  await using own = await createTestDatabase()
+  await using loaded = connect(own.url)
+  const at = (minute: number) => `2026-03-05T10:0${minute}:00.000Z`
+  const session = (mediaType: string, ...starts: (string | null)[]) => ({
+    mediaType,
+    segments: starts.map((segmentStart) => ({ segmentStart })),
+  })
+  const conversations = [
+    [session('chat', at(5)), session('voice', at(7), at(2))],
+    [session('chat'), session('chat', null), session('voice', at(9))],
+    [session('voice', at(2)), session('chat', at(2))],
+    [session('voice'), session('chat')],
+    [],
+  ].map((sessions, i) => conversation(`c${i}`, { participants: sessions.map((each) => ({ sessions: [each] })) }))
+  await load(loaded, conversations, 1)
+  const { rows } = await sql`
+    select media_type, conversations from reporting.conversations_daily order by 1`.execute(loaded.db)
+  expect(rows).toEqual([
+    { media_type: 'voice', conversations: 4 },
+    { media_type: null, conversations: 1 },
+  ])
 })
