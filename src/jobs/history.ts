@@ -22,6 +22,7 @@ import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/lo
 import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
 import { claimForOrganization } from './organization.ts'
+import { refuseAllStale, warnOfWrongClock } from './clock.ts'
 import { limitInFlight } from './in-flight.ts'
 import { createPlaces, type Places } from './places.ts'
 import { runJob } from './run-job.ts'
@@ -69,9 +70,12 @@ export async function runHistory(
   return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
     await claimForOrganization(genesys, warehouse, jobSignal)
     const clock = await readDatabaseClock(warehouse.db)
+    await warnOfWrongClock(dependencies, clock, jobSignal)
     const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
-    return await loadPlan(dependencies, plan, run, clock, jobSignal)
+    const summary = await loadPlan(dependencies, plan, run, clock, jobSignal)
+    refuseAllStale(summary.counts)
+    return summary
   })
 }
 

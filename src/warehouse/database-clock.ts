@@ -33,6 +33,14 @@ export async function readDatabaseClock(db: Kysely<Database>): Promise<DatabaseC
   }
 }
 
+/**
+ * By how many milliseconds the database's clock has gone on further than `clock` has since it was read; negative: it was set
+ * back. Beyond the error of a round trip somebody has set it, or this machine has slept.
+ */
+export async function clockJump(db: Kysely<Database>, clock: DatabaseClock): Promise<number> {
+  return +(await readDatabaseClock(db)).now() - +clock.now()
+}
+
 function formatMicroseconds(milliseconds: number): string {
   const whole = Math.floor(milliseconds)
   const micros = Math.min(999, Math.floor((milliseconds - whole) * 1000))
