@@ -85,8 +85,8 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
       await attempt('divisions', async () => [divisionsCheck(await probeDivisions(genesys, READ_PERMISSION, sending))])
       await attempt('clock', async () => [clockCheck('clock', 'this machine', await probeClock(genesys, sending))])
       await attempt('database clock', async () => {
-        const { now } = await readDatabaseClock(opened.warehouse.db)
-        const ahead = await probeClock(genesys, sending, () => +now())
+        const databaseClock = await readDatabaseClock(opened.warehouse.db)
+        const ahead = await probeClock(genesys, sending, () => +databaseClock.now())
         return [clockCheck('database clock', 'the machine of the database', ahead)]
       })
     }
@@ -190,7 +190,8 @@ const DAYS_NAMED = 5
 async function ledgerCheck({ warehouse, config }: App): Promise<Check> {
   const name = 'ledger'
   const windows = await selectWindows(warehouse.db, windowKey(config.history))
-  const [days, months] = [await selectEmptyDays(warehouse.db, windows), await selectEmptyMonths(warehouse.db, windows)]
+  const days = await selectEmptyDays(warehouse.db, windows)
+  const months = await selectEmptyMonths(warehouse.db, windows)
   const emptied = months.filter(({ tables }) => !tables.includes('conversations'))
   if (days.length + emptied.length === 0)
     return { name, verdict: 'ok', detail: 'the tables have rows of every day that is loaded' }

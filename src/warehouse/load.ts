@@ -4,12 +4,12 @@ import { attributesHash, contentHash } from '../core/content-hash.ts'
 import type { JsonObject } from '../core/json.ts'
 import { conversationKey } from '../core/transform.ts'
 import { withTransaction, type Warehouse } from './connect.ts'
-import { readDatabaseClock, type DatabaseClock } from './database-clock.ts'
+import { databaseClockOf } from './database-clock.ts'
 import type { Database } from './database.ts'
 import { classify, retryTransient, toEtlError } from './database-error.ts'
 import { earliestStart, ensureMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
-import { forgetStoredAttributes, selectStartsOf, selectStored } from './presence.ts'
+import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
 
@@ -65,7 +65,7 @@ export async function loadBatch(
   options: LoadOptions,
 ): Promise<LoadCounts> {
   try {
-    const clock = await clockOf(warehouse)
+    const clock = await databaseClockOf(warehouse)
     const { entries, rejected } = prepare(records, options, clock.now())
     await keepRejected(warehouse, rejected, options)
     const repeated = records.length - entries.length - rejected.length
@@ -255,26 +255,20 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
   return rows
 }
 
-/**
- * Which of the entries that would be left alone as unchanged have lost their row in genesys.conversations: a month was
- * dropped, or schema genesys was restored without schema etl. One statement per batch, none where nothing is unchanged.
- */
+/** Which of the entries that would be left alone as unchanged have lost their row. */
 async function findMissing(
   trx: Transaction<Database>,
   entries: readonly Entry[],
   decisions: ReadonlyMap<string, Decision>,
 ): Promise<ReadonlySet<string>> {
-  const unchanged = entries.flatMap((entry) => {
-    const decision = decisions.get(entry.conversationId)
-    return decision?.previous_start && isUnchanged(entry, decision)
-      ? [{ conversationId: entry.conversationId, start: decision.previous_start }]
-      : []
-  })
-  const stored = await selectStored(trx, unchanged)
-  const missing = new Set(
-    unchanged
-      .filter(({ conversationId, start }) => stored.get(conversationId) !== start)
-      .map(({ conversationId }) => conversationId),
+  const missing = await selectMissing(
+    trx,
+    entries.flatMap((entry) => {
+      const decision = decisions.get(entry.conversationId)
+      return decision?.previous_start && isUnchanged(entry, decision)
+        ? [{ conversationId: entry.conversationId, start: decision.previous_start }]
+        : []
+    }),
   )
   const undelivered = entries.filter((entry) => entry.attributesHash === null && missing.has(entry.conversationId))
   await forgetStoredAttributes(
@@ -321,16 +315,4 @@ async function keepRejected(
 ): Promise<void> {
   if (records.length === 0) return
   await retryTransient(() => insertRejected(warehouse.db, records, { stream, runId }), { signal })
-}
-
-const clocks = new WeakMap<Warehouse, { readAt: number; clock: Promise<DatabaseClock> }>()
-
-/** The database's clock, read again every ten minutes. */
-async function clockOf(warehouse: Warehouse): Promise<DatabaseClock> {
-  const known = clocks.get(warehouse)
-  if (known && performance.now() - known.readAt < 600_000) return known.clock
-  const clock = retryTransient(() => readDatabaseClock(warehouse.db))
-  clocks.set(warehouse, { readAt: performance.now(), clock })
-  clock.catch(() => clocks.delete(warehouse))
-  return clock
 }

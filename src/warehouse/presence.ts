@@ -10,12 +10,14 @@ interface Expected {
 }
 
 /**
- * The conversations that have a row in genesys.conversations in the month of their start, with the start of that row, in
- * one statement that looks into these months alone. A row whose _loaded_at lies in the future does not count: it was written
- * while the database's clock was ahead, and has to be written again for those who follow _loaded_at.
+ * The conversations that have no row in genesys.conversations under their start: a month was dropped, or schema genesys was
+ * restored without schema etl. One statement, which looks into the months of these starts alone; none for none. A row whose
+ * _loaded_at lies in the future counts as missing: it was written while the database's clock was ahead, and has to be written
+ * again for those who follow _loaded_at.
  */
-export async function selectStored(db: Kysely<Database>, expected: readonly Expected[]): Promise<Map<string, string>> {
-  if (expected.length === 0) return new Map()
+export async function selectMissing(db: Kysely<Database>, expected: readonly Expected[]): Promise<Set<string>> {
+  const missing = new Map(expected.map(({ conversationId, start }) => [conversationId, start]))
+  if (missing.size === 0) return new Set()
   const months = Map.groupBy(expected, ({ start }) => monthOf(start))
   const parts = [...months].map(([month, group]) => {
     const { from, to } = monthBounds(month)
@@ -25,7 +27,8 @@ export async function selectStored(db: Kysely<Database>, expected: readonly Expe
         and conversation_start >= ${from} and conversation_start < ${to} and _loaded_at <= clock_timestamp()`
   })
   const { rows } = await sql<{ id: string; start: string }>`${sql.join(parts, sql` union all `)}`.execute(db)
-  return new Map(rows.map(({ id, start }) => [id, start]))
+  for (const { id, start } of rows) if (missing.get(id) === start) missing.delete(id)
+  return new Set(missing.keys())
 }
 
 /**
