@@ -9,7 +9,13 @@ import {
   probeQueueObservations,
   probeQueues,
 } from '../genesys/probes.ts'
+import { isFromFuture } from '../core/plan.ts'
+import { windowKey } from '../jobs/history-context.ts'
+import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { inspectDatabase } from '../warehouse/inspect.ts'
+import { selectEmptyDays, selectEmptyMonths } from '../warehouse/integrity.ts'
+import { selectWindows } from '../warehouse/ledger.ts'
+import { countFetchedInFuture, selectFutureDates } from '../warehouse/status-queries.ts'
 import { migrationStatus, unfilledColumns } from '../warehouse/migrate.ts'
 
 /** One thing that was looked at. */
@@ -77,15 +83,27 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
       for (const permission of OPTIONAL_PERMISSIONS)
         record(await optionalCheck(permission, () => permission.probe(genesys, sending)))
       await attempt('divisions', async () => [divisionsCheck(await probeDivisions(genesys, READ_PERMISSION, sending))])
-      await attempt('clock', async () => [clockCheck(await probeClock(genesys, sending))])
+      await attempt('clock', async () => [clockCheck('clock', 'this machine', await probeClock(genesys, sending))])
+      await attempt('database clock', async () => {
+        const databaseClock = await readDatabaseClock(opened.warehouse.db)
+        const ahead = await probeClock(genesys, sending, () => +databaseClock.now())
+        return [clockCheck('database clock', 'the machine of the database', ahead)]
+      })
     }
     await attempt('database', async () =>
       (await inspectDatabase(opened.warehouse)).map((finding) => ({ ...finding, name: `database: ${finding.name}` })),
     )
+    let isMigrated = false
     await attempt('schema', async () => {
       const states = await migrationStatus(opened.warehouse.db)
-      return [schemaCheck(states, await unfilledColumns(opened.warehouse.db, states))]
+      const check = schemaCheck(states, await unfilledColumns(opened.warehouse.db, states))
+      isMigrated = check.verdict === 'ok'
+      return [check]
     })
+    if (isMigrated) {
+      await attempt('ledger', async () => [await ledgerCheck(opened)])
+      await attempt('dates', async () => [await datesCheck(opened)])
+    }
   }
   const failures = checks.filter(({ verdict }) => verdict === 'failed').length
   const warnings = checks.filter(({ verdict }) => verdict === 'warning').length
@@ -154,8 +172,7 @@ function divisionsCheck({ all, visible }: Awaited<ReturnType<typeof probeDivisio
   }
 }
 
-function clockCheck(aheadMilliseconds: number | null): Check {
-  const name = 'clock'
+function clockCheck(name: string, machine: string, aheadMilliseconds: number | null): Check {
   if (aheadMilliseconds === null) return { name, verdict: 'warning', detail: 'the API did not say what time it is' }
   const seconds = Math.round(aheadMilliseconds / 1000)
   if (Math.abs(aheadMilliseconds) <= CLOCK_TOLERANCE_MILLISECONDS)
@@ -164,7 +181,60 @@ function clockCheck(aheadMilliseconds: number | null): Check {
     name,
     verdict: 'failed',
     detail: `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'} the API`,
-    mend: 'Synchronise this machine with a time server (NTP).',
+    mend: `Synchronise ${machine} with a time server (NTP).`,
+  }
+}
+
+const DAYS_NAMED = 5
+
+/** Whether the tables have something of every day that the ledger says was loaded, and every table something of its month. */
+async function ledgerCheck({ warehouse, config }: App): Promise<Check> {
+  const name = 'ledger'
+  const windows = await selectWindows(warehouse.db, windowKey(config.history))
+  const days = await selectEmptyDays(warehouse.db, windows)
+  const months = await selectEmptyMonths(warehouse.db, windows)
+  const emptied = months.filter(({ tables }) => !tables.includes('conversations'))
+  if (days.length + emptied.length === 0)
+    return { name, verdict: 'ok', detail: 'the tables have rows of every day that is loaded' }
+  const details = [
+    ...(days.length > 0 ? [`genesys.conversations has nothing of ${naming(days)}`] : []),
+    ...emptied.map(
+      ({ month, tables }) => `${tables.map((table) => `genesys.${table}`).join(', ')} has nothing of ${month}`,
+    ),
+  ]
+  return {
+    name,
+    verdict: 'failed',
+    detail: `says that they are loaded, but ${details.join('; ')}`,
+    mend: 'Load them again: verify, then backfill --reload, over their range. Dropped on purpose: see "Dropping a month" in docs/operations.md.',
+  }
+}
+
+function naming(days: readonly string[]): string {
+  const named = days.slice(0, DAYS_NAMED).join(', ')
+  return days.length > DAYS_NAMED ? `${named} and ${days.length - DAYS_NAMED} more days` : named
+}
+
+/** Whether anything is dated in the future, which only a clock that was ahead can have written. */
+async function datesCheck({ warehouse, config }: App): Promise<Check> {
+  const name = 'dates'
+  const { db } = warehouse
+  const now = (await readDatabaseClock(db)).now()
+  const windows = (await selectWindows(db, windowKey(config.history))).filter((window) => isFromFuture(window, now))
+  const { snapshotAt, loadedAt } = await selectFutureDates(db)
+  const fetched = await countFetchedInFuture(db)
+  const found = [
+    ...(windows.length > 0 ? [`${windows.length} windows of the ledger`] : []),
+    ...(fetched > 0 ? [`${fetched} conversations in etl.conversations`] : []),
+    ...(loadedAt ? ['_loaded_at in genesys.conversations'] : []),
+    ...(snapshotAt ? ['the newest live snapshot'] : []),
+  ]
+  if (found.length === 0) return { name, verdict: 'ok', detail: 'nothing is dated in the future' }
+  return {
+    name,
+    verdict: 'warning',
+    detail: `dated in the future, by a clock of the database that was ahead: ${found.join(', ')}`,
+    mend: 'Once that clock is right, sync reads again what it owes, and backfill --reload what is older.',
   }
 }
 

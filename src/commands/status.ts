@@ -18,11 +18,11 @@ export async function status(_options: object, { env, output }: CommandContext):
 
 const STATES = {
   ok: 'All is loaded.',
-  behind: 'Something is owed; the next sync loads it.',
+  behind: 'Something is owed, or due to be read again; the next sync reads it.',
   failing: 'Something failed; see below.',
 }
 
-function printStatus(output: Output, { state, history, runs, rejectedRecords }: StatusDocument): void {
+function printStatus(output: Output, { state, history, runs, rejectedRecords, problems }: StatusDocument): void {
   output.line(STATES[state])
   output.line()
   output.line(`History since      ${history.firstDay.toISOString().slice(0, 10)}`)
@@ -32,11 +32,18 @@ function printStatus(output: Output, { state, history, runs, rejectedRecords }: 
   output.line(`Today read until   ${history.provisionalUntil ? formatInstant(history.provisionalUntil) : '–'}`)
   output.line(`Loaded             ${history.covered.map(formatStretch).join(', ') || '–'}`)
   output.line(`Owed               ${history.owed.map(formatStretch).join(', ') || '–'}`)
+  if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatStretch).join(', ')}`)
   output.line(`Rejected records   ${rejectedRecords}${rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''}`)
   for (const window of history.unsettled) {
     output.line(
       `${formatWindow(window)} is ${window.status} after ${window.attempts} attempts${window.error ? `: ${window.error}` : ''}`,
     )
+  }
+  for (const { title, detail, hint } of problems.filter(({ severity }) => severity === 'trouble')) {
+    output.line()
+    output.line(title)
+    if (detail) output.line(detail)
+    if (hint) output.line(hint)
   }
   output.line()
   if (runs.length === 0) return output.line('No job has run yet.')
@@ -53,12 +60,6 @@ function printStatus(output: Output, { state, history, runs, rejectedRecords }: 
       ]),
     ),
   )
-  const failed = runs.find((run) => run.error && run.status === 'failed')
-  if (failed) {
-    output.line()
-    output.line(`Run ${failed.id} (${failed.job}) failed: ${failed.error}`)
-    if (failed.hint) output.line(failed.hint)
-  }
 }
 
 function formatInstant(instant: Date): string {

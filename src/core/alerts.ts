@@ -111,10 +111,8 @@ function lateLive({ live }: StatusDocument, facts: AlertFacts, told: Told): Cond
   if (!facts.isLiveOn) return []
   const key = 'live-late'
   // a service that was away for a while gets the time to catch up, unless it was told already
-  const since =
-    told[key] || (live?.snapshotAt && live.snapshotAt > facts.serviceStartedAt)
-      ? live?.snapshotAt
-      : facts.serviceStartedAt
+  const snapshotAt = live?.ageSeconds === null ? null : live?.snapshotAt
+  const since = told[key] || (snapshotAt && snapshotAt > facts.serviceStartedAt) ? snapshotAt : facts.serviceStartedAt
   const ageSeconds = since ? secondsBetween(since, facts.now) : Number.POSITIVE_INFINITY
   if (ageSeconds <= facts.liveLateSeconds) return []
   const last = live?.snapshotAt

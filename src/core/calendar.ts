@@ -3,11 +3,12 @@ import type { LedgerWindow } from './plan.ts'
 import { addDays, ageInDays, splitByDay, startOfDay, subtract, type Window } from './window.ts'
 
 /**
- * `loaded`: whole. `loading`: a run under way is going to read it. `failed`: the last reading failed and it is not loaded.
+ * `loaded`: whole. `due`: loaded whole, but not read again when it should have been, so that late changes may be missing.
+ * `loading`: a run under way is going to read it. `failed`: the last reading failed and it is not loaded.
  * `unstable`: loaded, but it kept changing; it is read again. `provisional`: loaded as far as it had gone. `owed`: not
  * loaded whole. `open`: today, of which nothing is loaded yet.
  */
-export type DayState = 'loaded' | 'loading' | 'failed' | 'unstable' | 'provisional' | 'owed' | 'open'
+export type DayState = 'loaded' | 'due' | 'loading' | 'failed' | 'unstable' | 'provisional' | 'owed' | 'open'
 
 export interface CalendarDay {
   /** YYYY-MM-DD, UTC. */
@@ -21,6 +22,8 @@ export interface CalendarInputs {
   readonly now: Date
   readonly firstDay: Date
   readonly windows: readonly LedgerWindow[]
+  /** Loaded stretches whose last re-read was missed. */
+  readonly due: readonly Window[]
   /** Those under way count; their plan is read as it was booked, and ignored where it is anything else. */
   readonly runs: readonly { readonly status: string; readonly startedAt: Date; readonly plan?: unknown }[]
 }
@@ -28,7 +31,7 @@ export interface CalendarInputs {
 const MOST_DAYS = 366
 
 /** The days from the first that is owed or loaded (a year at most) to today, oldest first. */
-export function calendarDays({ now, firstDay, windows, runs }: CalendarInputs): CalendarDay[] {
+export function calendarDays({ now, firstDay, windows, due, runs }: CalendarInputs): CalendarDay[] {
   const today = startOfDay(now)
   const earliest = windows.reduce((first, { start }) => (start < first ? start : first), firstDay)
   const start = startOfDay(ageInDays(earliest, now) < MOST_DAYS ? earliest : addDays(today, 1 - MOST_DAYS))
@@ -38,7 +41,7 @@ export function calendarDays({ now, firstDay, windows, runs }: CalendarInputs): 
     const touching = relevant.filter((window) => overlaps(window, day))
     return {
       day: day.start.toISOString().slice(0, 10),
-      state: stateOf(day, touching, expected, today),
+      state: stateOf(day, touching, { expected, due, today }),
       conversations: touching.some(({ hits }) => hits !== null)
         ? touching.reduce((sum, { hits }) => sum + (hits ?? 0), 0)
         : null,
@@ -46,10 +49,14 @@ export function calendarDays({ now, firstDay, windows, runs }: CalendarInputs): 
   })
 }
 
-function stateOf(day: Window, windows: readonly LedgerWindow[], expected: readonly Window[], today: Date): DayState {
+function stateOf(
+  day: Window,
+  windows: readonly LedgerWindow[],
+  { expected, due, today }: { expected: readonly Window[]; due: readonly Window[]; today: Date },
+): DayState {
   const having = (status: string) => windows.filter((window) => window.status === status)
   if (expected.some((window) => overlaps(window, day))) return 'loading'
-  if (subtract(day, having('done')).length === 0) return 'loaded'
+  if (subtract(day, having('done')).length === 0) return due.some((window) => overlaps(window, day)) ? 'due' : 'loaded'
   if (having('failed').length > 0) return 'failed'
   if (having('unstable').length > 0) return 'unstable'
   if (having('provisional').length > 0) return 'provisional'

@@ -1,5 +1,6 @@
 /** How fresh the live side is. Pure. */
 import type { LiveRecord } from './books.ts'
+import { CLOCK_TOLERANCE_MILLISECONDS } from './plan.ts'
 import { secondsBetween } from './window.ts'
 
 /** Live data older than this is called stale, unless the schedule is slower. */
@@ -21,7 +22,9 @@ export interface LiveStatus {
 
 /** The live side as of `now`. `staleSeconds`: from what age on it is stale. */
 export function liveStatus({ snapshot, failure, byState }: LiveRecord, now: Date, staleSeconds: number): LiveStatus {
-  const ageSeconds = snapshot && secondsBetween(snapshot.at, now)
+  // one that is dated in the future was taken at an unknown time, while the database's clock was ahead
+  const isFromFuture = snapshot !== null && +snapshot.at > +now + CLOCK_TOLERANCE_MILLISECONDS
+  const ageSeconds = snapshot && !isFromFuture ? secondsBetween(snapshot.at, now) : null
   return {
     snapshotAt: snapshot?.at ?? null,
     ageSeconds,

@@ -1,5 +1,5 @@
 /** What is wrong, since when, and what to do now. Pure. */
-import type { DeliveryRecord, JobRecord, WindowRecord } from './books.ts'
+import type { DeliveryRecord, EmptyMonth, FutureDates, JobRecord, WindowRecord } from './books.ts'
 import type { LiveStatus } from './live-status.ts'
 import { formatWindow, type Window } from './window.ts'
 
@@ -18,6 +18,9 @@ export interface ProblemInputs {
   readonly jobs: readonly JobRecord[]
   readonly unsettled: readonly Pick<WindowRecord, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>[]
   readonly owed: readonly Window[]
+  readonly due: readonly Window[]
+  readonly emptyMonths: readonly EmptyMonth[]
+  readonly future: FutureDates & { readonly windows: readonly Window[] }
   readonly rejectedRecords: number
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
@@ -33,9 +36,12 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
   return [
     ...inputs.jobs.flatMap(jobProblem),
     ...liveProblems(inputs.live),
+    ...emptyMonthsProblem(inputs.emptyMonths),
+    ...clockProblem(inputs.future),
     ...windowProblems(inputs.unsettled),
     ...deliveryProblems(inputs.deliveries, inputs.now),
     ...owedProblem(inputs.owed),
+    ...dueProblem(inputs.due),
     ...rejectedProblem(inputs.rejectedRecords),
   ].sort((a, b) => Number(b.severity === 'trouble') - Number(a.severity === 'trouble'))
 }
@@ -129,6 +135,59 @@ function owedProblem(owed: readonly Window[]): Problem[] {
       title: `Owed: ${nameWindows(owed)}`,
       detail: null,
       hint: 'The next sync loads it; for now: npm run etl -- sync',
+      since: null,
+    },
+  ]
+}
+
+function dueProblem(due: readonly Window[]): Problem[] {
+  if (due.length === 0) return []
+  return [
+    {
+      severity: 'notice',
+      title: `Not read again in time: ${nameWindows(due)}`,
+      detail: 'It is loaded, but what Genesys changed in it later may be missing, because syncs were missed.',
+      hint: 'The next sync reads it again, or as much of it as its requests allow; for now: npm run etl -- sync',
+      since: null,
+    },
+  ]
+}
+
+function emptyMonthsProblem(months: readonly EmptyMonth[]): Problem[] {
+  const [first] = months
+  if (!first) return []
+  const named = months.slice(0, WINDOWS_NAMED).map(({ month }) => month)
+  const rest = months.length - named.length
+  return [
+    {
+      severity: 'trouble',
+      title: `Loaded by the ledger, but not in the tables: ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`,
+      detail:
+        `The ledger says that ${count(first.conversations, 'conversation')} of ${first.month} were loaded, ` +
+        `but there is no row of that month in ${first.tables.map((table) => `genesys.${table}`).join(', ')}.`,
+      hint:
+        'Load the month again: backfill --from … --to … --reload (after verify over the same range, if only some tables are empty). ' +
+        'If it was dropped on purpose, remove it from the ledger, too: see "Dropping a month" in docs/operations.md.',
+      since: null,
+    },
+  ]
+}
+
+function clockProblem({ windows, snapshotAt, loadedAt }: ProblemInputs['future']): Problem[] {
+  const parts = [
+    ...(windows.length > 0 ? [`the ledger's ${nameWindows(windows)}`] : []),
+    ...(snapshotAt ? [`the live snapshot of ${snapshotAt.toISOString().slice(0, 16)}Z`] : []),
+    ...(loadedAt ? [`conversations loaded until ${loadedAt.toISOString().slice(0, 16)}Z`] : []),
+  ]
+  if (parts.length === 0) return []
+  return [
+    {
+      severity: 'trouble',
+      title: "Dated in the future: the database's clock was ahead, or is behind now",
+      detail: `${parts.join('; ')}. Windows with such dates count as not loaded, such a snapshot as stale.`,
+      hint:
+        'Check the clock of the database server (doctor compares it with Genesys). Once it is right, the next sync reads again what it owes; ' +
+        'for older days: backfill --reload.',
       since: null,
     },
   ]

@@ -1,15 +1,26 @@
 /** What state the pipeline is in, computed from its books. Pure: rows and an instant in, a document out. */
-import type { DeliveryRecord, JobRecord, LiveRecord, RejectedReason, RunRecord, WindowRecord } from './books.ts'
+import type {
+  DeliveryRecord,
+  EmptyMonth,
+  FutureDates,
+  JobRecord,
+  LiveRecord,
+  RejectedReason,
+  RunRecord,
+  WindowRecord,
+} from './books.ts'
 import { calendarDays, type CalendarDay } from './calendar.ts'
 import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
-import { owedWindows, type WindowStatus } from './plan.ts'
+import { believedWindows, dueWindows, firstDayOwed, isFromFuture, owedWindows, type WindowStatus } from './plan.ts'
 import { findProblems, type Problem } from './problems.ts'
-import { addDays, secondsBetween, startOfDay, subtract, union, type Window } from './window.ts'
+import { secondsBetween, startOfDay, subtract, union, type Window } from './window.ts'
 
 export interface StatusInputs {
   readonly now: Date
   readonly lookbackDays: number
   readonly historyStart: Date | null
+  /** When the first sync ran; null or absent: none has. */
+  readonly firstSyncAt?: Date | null
   readonly windows: readonly WindowRecord[]
   /** The newest runs, newest first; `plan` of those that are running tells what is being loaded. */
   readonly runs: readonly (RunRecord & { readonly plan?: unknown })[]
@@ -21,11 +32,15 @@ export interface StatusInputs {
   /** Default: LIVE_STALE_SECONDS. */
   readonly liveStaleSeconds?: number | undefined
   readonly deliveries: DeliveryRecord
+  /** Default: none. */
+  readonly emptyMonths?: readonly EmptyMonth[]
+  /** Default: nothing is. */
+  readonly futureDates?: FutureDates
 }
 
 export interface StatusDocument {
   readonly at: Date
-  /** `ok`; `behind`: something is owed; `failing`: a human should look. */
+  /** `ok`; `behind`: something is owed, or due to be read again; `failing`: a human should look. */
   readonly state: 'ok' | 'behind' | 'failing'
   /** What is wrong and what to do, worst first. */
   readonly problems: readonly Problem[]
@@ -40,6 +55,10 @@ export interface StatusDocument {
     readonly covered: readonly Window[]
     /** Closed stretches that are not loaded whole. */
     readonly owed: readonly Window[]
+    /** Loaded stretches that were not read again when they should have been: late changes of them may be missing. */
+    readonly due: readonly Window[]
+    /** Months that the ledger has and the tables lack. */
+    readonly emptyMonths: readonly EmptyMonth[]
     /** The newest instant that was read provisionally, within the current UTC day. */
     readonly provisionalUntil: Date | null
     readonly unsettled: readonly Pick<
@@ -61,23 +80,42 @@ export interface StatusDocument {
 
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes it `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
-  const { now, windows, runs, jobs, rejectedRecords, rejectedReasons, deliveries } = inputs
+  const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
   const today = startOfDay(now)
-  const firstDay = inputs.historyStart ?? addDays(today, -inputs.lookbackDays)
+  const firstDay = firstDayOwed(inputs)
+  const windows = believedWindows(inputs.windows, now)
   const done = windows.filter(({ status }) => status === 'done')
   const closed = { start: firstDay, end: today }
   const covered = union(done)
   const owed = union(owedWindows(closed, now, done))
+  const due = union(dueWindows({ ...inputs, ledger: windows }))
   const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
-  const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today)
+  const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)
   const unsettled = windows.filter(
     (window) => (window.status === 'failed' || window.status === 'unstable') && subtract(window, done).length > 0,
   )
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
-  const problems = findProblems({ now, jobs, unsettled, owed, rejectedRecords, live, deliveries })
+  const future = {
+    windows: inputs.windows.filter((window) => isFromFuture(window, now)),
+    snapshotAt: inputs.futureDates?.snapshotAt ?? null,
+    loadedAt: inputs.futureDates?.loadedAt ?? null,
+  }
+  const problems = findProblems({
+    now,
+    jobs,
+    unsettled,
+    owed,
+    due,
+    emptyMonths,
+    future,
+    rejectedRecords,
+    live,
+    deliveries,
+  })
+  const isBehind = owed.length > 0 || due.length > 0
   return {
     at: now,
-    state: problems.some(({ severity }) => severity === 'trouble') ? 'failing' : owed.length > 0 ? 'behind' : 'ok',
+    state: problems.some(({ severity }) => severity === 'trouble') ? 'failing' : isBehind ? 'behind' : 'ok',
     problems,
     history: {
       firstDay,
@@ -85,6 +123,8 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
       lagSeconds: secondsBetween(coveredUntil ?? firstDay, now),
       covered: covered.map(({ start, end }) => ({ start, end })),
       owed: owed.map(({ start, end }) => ({ start, end })),
+      due,
+      emptyMonths,
       provisionalUntil: provisional.reduce<Date | null>(
         (latest, { end }) => (!latest || end > latest ? end : latest),
         null,
@@ -97,7 +137,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
         error,
         nextAttemptAt,
       })),
-      days: calendarDays({ now, firstDay, windows, runs }),
+      days: calendarDays({ now, firstDay, windows, due, runs }),
     },
     windows: countByStatus(windows),
     jobs,

@@ -17,11 +17,12 @@ import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
 import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
-import { recordPlan, selectWindows, type Run, type RunTrigger } from '../warehouse/ledger.ts'
+import { recordPlan, selectFirstSync, selectWindows, type Run, type RunTrigger } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
 import { claimForOrganization } from './organization.ts'
+import { refuseAllStale, warnOfWrongClock } from './clock.ts'
 import { limitInFlight } from './in-flight.ts'
 import { createPlaces, type Places } from './places.ts'
 import { runJob } from './run-job.ts'
@@ -69,9 +70,12 @@ export async function runHistory(
   return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
     await claimForOrganization(genesys, warehouse, jobSignal)
     const clock = await readDatabaseClock(warehouse.db)
+    await warnOfWrongClock(dependencies, clock, jobSignal)
     const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
-    return await loadPlan(dependencies, plan, run, clock, jobSignal)
+    const summary = await loadPlan(dependencies, plan, run, clock, jobSignal)
+    refuseAllStale(summary.counts)
+    return summary
   })
 }
 
@@ -87,7 +91,8 @@ export async function planHistory(
 ): Promise<HistoryPlan> {
   const now = clock.now()
   const ledger = await selectWindows(warehouse.db, windowKey(history))
-  const owed = choose(request, { now, ledger, cycleStart, history })
+  const firstSyncAt = await selectFirstSync(warehouse.db, history)
+  const owed = choose(request, { now, ledger, cycleStart, history, firstSyncAt })
   const hitsOf = new Map(ledger.map((window) => [keyOf(window), window.hits]))
   const unknown = owed.filter((window) => typeof hitsOf.get(keyOf(window)) !== 'number')
   progress.plan('estimate', unknown.length)
@@ -99,19 +104,26 @@ export async function planHistory(
     return { ...window, ...estimated }
   }
   const estimated = await Promise.all(owed.map(estimate)).finally(() => progress.finish())
-  const windows = request.job === 'sync' ? withinBudget(estimated, now) : estimated
+  const windows = request.job === 'sync' ? withinBudget(estimated, now, history.lookbackDays) : estimated
   const requests = windows.reduce((sum, window) => sum + window.requests, 0)
   return { windows, requests, minutes: requests / history.requestsPerMinute }
 }
 
 function choose(
   request: HistoryRequest,
-  inputs: { now: Date; ledger: readonly LedgerWindow[]; cycleStart: Date; history: HistorySettings },
+  inputs: {
+    now: Date
+    ledger: readonly LedgerWindow[]
+    cycleStart: Date
+    history: HistorySettings
+    firstSyncAt: Date | null
+  },
 ): PlannedWindow[] {
-  const { now, ledger, cycleStart, history } = inputs
+  const { now, ledger, cycleStart, history, firstSyncAt } = inputs
+  const { lookbackDays, start: historyStart } = history
   switch (request.job) {
     case 'sync':
-      return planSync({ now, ledger, cycleStart, lookbackDays: history.lookbackDays, historyStart: history.start })
+      return planSync({ now, ledger, cycleStart, lookbackDays, historyStart, firstSyncAt })
     case 'intraday':
       return planIntraday(now)
     case 'backfill':

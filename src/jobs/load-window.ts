@@ -1,9 +1,15 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
-import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from '../core/plan.ts'
+import {
+  CLOCK_TOLERANCE_MILLISECONDS,
+  nextAttemptAt,
+  statusAfterRead,
+  type EstimatedWindow,
+  type WindowStatus,
+} from '../core/plan.ts'
 import { formatWindow } from '../core/window.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import { EtlError } from '../errors.ts'
-import type { DatabaseClock } from '../warehouse/database-clock.ts'
+import { clockJump, type DatabaseClock } from '../warehouse/database-clock.ts'
 import { recordWindow, type Run, type WindowKey } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { loadBatch } from '../warehouse/load.ts'
@@ -68,6 +74,7 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const batches = await queue.drain()
 
   const counts = batches.reduce(addLoadCounts, emptyLoadCounts())
+  await refuseJumpedClock(context, window)
   const now = clock.now()
   const status = statusAfterRead(window, outcome.status, now)
   const mark = { ...key, ...window, status, hits: outcome.hits, counts, runId: run.id }
@@ -87,6 +94,21 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
     logger.warn(facts, 'window kept changing while it was read; it is loaded and will be read again')
   else logger.info(facts, 'window loaded')
   return { status, requests: outcome.requests, counts }
+}
+
+/**
+ * What was read is dated by the clock as it was when the run began. If the database's clock was set meanwhile, the load has
+ * judged by wrong dates which answers are newer, so the window has to be read again.
+ */
+async function refuseJumpedClock({ warehouse, clock }: WindowContext, window: EstimatedWindow): Promise<void> {
+  const jumped = await clockJump(warehouse.db, clock)
+  if (Math.abs(jumped) <= CLOCK_TOLERANCE_MILLISECONDS) return
+  const by = `${Math.abs(Math.round(jumped / 1000))} s ${jumped > 0 ? 'ahead' : 'back'}`
+  throw new EtlError(`The clock of the database went ${by} while ${formatWindow(window)} was read`, {
+    code: 'DATABASE_CLOCK_CHANGED',
+    kind: 'retryable',
+    hint: 'Nothing to do if it is right now: the next run reads the window again. doctor compares it with the clock of Genesys.',
+  })
 }
 
 /** Marks a window failed, with its reason. */

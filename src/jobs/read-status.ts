@@ -2,10 +2,12 @@
 import { statusDocument, type StatusDocument } from '../core/status.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
-import { selectRuns, selectWindows } from '../warehouse/ledger.ts'
+import { selectEmptyMonths } from '../warehouse/integrity.ts'
+import { selectFirstSync, selectRuns, selectWindows } from '../warehouse/ledger.ts'
 import { countRejected } from '../warehouse/rejected.ts'
 import {
   selectDeliveries,
+  selectFutureDates,
   selectJobRecords,
   selectLiveRecord,
   selectRejectedReasons,
@@ -25,20 +27,24 @@ export async function readStatus(
   options: { readonly live?: boolean; readonly liveStaleSeconds?: number | undefined } = {},
 ): Promise<StatusDocument> {
   const { db } = warehouse
-  const [clock, windows, runs, jobs, rejectedRecords, rejectedReasons, live, deliveries] = await Promise.all([
-    readDatabaseClock(db),
-    selectWindows(db, windowKey(history)),
-    selectRuns(db, RUNS_SHOWN),
-    selectJobRecords(db),
-    countRejected(db),
-    selectRejectedReasons(db),
-    options.live === false ? null : selectLiveRecord(db),
-    selectDeliveries(db),
-  ])
+  const [clock, windows, firstSyncAt, runs, jobs, rejectedRecords, rejectedReasons, live, deliveries, futureDates] =
+    await Promise.all([
+      readDatabaseClock(db),
+      selectWindows(db, windowKey(history)),
+      selectFirstSync(db, history),
+      selectRuns(db, RUNS_SHOWN),
+      selectJobRecords(db),
+      countRejected(db),
+      selectRejectedReasons(db),
+      options.live === false ? null : selectLiveRecord(db),
+      selectDeliveries(db),
+      selectFutureDates(db),
+    ])
   return statusDocument({
     now: clock.now(),
     lookbackDays: history.lookbackDays,
     historyStart: history.start,
+    firstSyncAt,
     windows,
     runs,
     jobs,
@@ -47,5 +53,7 @@ export async function readStatus(
     live,
     liveStaleSeconds: options.liveStaleSeconds,
     deliveries,
+    emptyMonths: await selectEmptyMonths(db, windows),
+    futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })
 }

@@ -1,5 +1,7 @@
 import { sql, type Kysely } from 'kysely'
+import type { Warehouse } from './connect.ts'
 import type { Database } from './database.ts'
+import { retryTransient } from './database-error.ts'
 
 /** The clock of the database, as seen from this process, whatever its own wall clock says. */
 export interface DatabaseClock {
@@ -31,6 +33,26 @@ export async function readDatabaseClock(db: Kysely<Database>): Promise<DatabaseC
     now: () => new Date(performance.now() + offset),
     instantOf: (performanceNow) => formatMicroseconds(performanceNow + offset),
   }
+}
+
+const clocks = new WeakMap<Warehouse, { readAt: number; clock: Promise<DatabaseClock> }>()
+
+/** The clock of a warehouse's database, read again every ten minutes: for what need not be exact. */
+export async function databaseClockOf(warehouse: Warehouse): Promise<DatabaseClock> {
+  const known = clocks.get(warehouse)
+  if (known && performance.now() - known.readAt < 600_000) return known.clock
+  const clock = retryTransient(() => readDatabaseClock(warehouse.db))
+  clocks.set(warehouse, { readAt: performance.now(), clock })
+  clock.catch(() => clocks.delete(warehouse))
+  return clock
+}
+
+/**
+ * By how many milliseconds the database's clock has gone on further than `clock` has since it was read; negative: it was set
+ * back. Beyond the error of a round trip somebody has set it, or this machine has slept.
+ */
+export async function clockJump(db: Kysely<Database>, clock: DatabaseClock): Promise<number> {
+  return +(await readDatabaseClock(db)).now() - +clock.now()
 }
 
 function formatMicroseconds(milliseconds: number): string {

@@ -96,7 +96,8 @@ export async function startRun(
         select ${request.job}, ${request.trigger}, ${parameters}::jsonb, ${`${hostname()}:${process.pid}`},
           ${request.version ?? null}, coalesce((
             select cycle_started_at from previous
-            where status <> 'done' and finished_at > now() - interval '1 day'
+            -- one in the future was set by a clock that was ahead: nothing would be read since then
+            where status <> 'done' and cycle_started_at <= now() and finished_at > now() - interval '1 day'
               and (${request.job} not in ('sync', 'intraday') or cycle_started_at > now() - interval '12 hours')), now())
         returning id, started_at, cycle_started_at`.execute(trx)
       const [row] = rows
@@ -165,6 +166,22 @@ export async function selectRuns(db: Kysely<Database>, limit: number): Promise<R
     hint: row.hint,
     host: row.host,
   }))
+}
+
+/**
+ * When the first sync of what the key covers ran that got as far as a plan; null when none has. What is owed without
+ * HISTORY_START begins there.
+ */
+export async function selectFirstSync(db: Kysely<Database>, key: Pick<WindowKey, 'filter'>): Promise<Date | null> {
+  const filter = JSON.stringify(key.filter)
+  const { rows } = await booked('reading runs', () =>
+    sql<{ started_at: Date }>`
+      select started_at from etl.runs
+      where job = 'sync' and plan is not null and started_at <= clock_timestamp()
+        and parameters -> 'filter' = ${filter}::jsonb
+      order by id limit 1`.execute(db),
+  )
+  return rows[0]?.started_at ?? null
 }
 
 /** When a run of the job last started; null when none ever has. */

@@ -1,5 +1,6 @@
 /** The live tables: read as the snapshot before, written as the next one in a single transaction. */
 import { sql, type Kysely, type Transaction } from 'kysely'
+import { CLOCK_TOLERANCE_MILLISECONDS } from '../core/plan.ts'
 import type { QueueCounts } from '../core/live-queues.ts'
 import type { LiveConversation } from '../core/live-state.ts'
 import { fromPostgres } from '../core/timestamps.ts'
@@ -90,9 +91,8 @@ export async function selectStoredSnapshot(db: Kysely<Database>): Promise<Stored
       .setAccessMode('read only')
       .execute(async (trx) => {
         const at = await sql<{ at: Date }>`
-          select snapshot_at as at from genesys.live_snapshots where complete order by snapshot_at desc limit 1`.execute(
-          trx,
-        )
+          select least(snapshot_at, clock_timestamp()) as at from genesys.live_snapshots
+          where complete order by snapshot_at desc limit 1`.execute(trx)
         const { rows } = await sql<Row>`
           select conversation_id, ${sql.raw(fields)} from genesys.live_conversations`.execute(trx)
         return {
@@ -111,6 +111,7 @@ export async function writeSnapshot(warehouse: Warehouse, snapshot: NewSnapshot)
   return booked('writing a snapshot', () =>
     withPartitions(warehouse, snapshot.at, () =>
       warehouse.db.transaction().execute(async (trx) => {
+        await removeFuture(trx, snapshot.at)
         const isNew = await insertFacts(trx, { ...snapshot, complete: true })
         if (!isNew) return { writes: { inserted: 0, updated: 0, deleted: 0 }, messages: 0 }
         const writes = await replaceRows(trx, snapshot)
@@ -129,6 +130,19 @@ export async function recordFailedSnapshot(warehouse: Warehouse, snapshot: Snaps
       await insertFacts(warehouse.db, { ...snapshot, conversations: null, ended: null, complete: false })
     }),
   )
+}
+
+/**
+ * Removes snapshots that are dated in the future, by a clock of the database that was ahead: they would stay the newest ones
+ * until then, and nobody could say how old they are. Rows that stand since one of them stand since this one.
+ */
+async function removeFuture(trx: Transaction<Database>, at: Date): Promise<void> {
+  const tolerance = sql.raw(`interval '${CLOCK_TOLERANCE_MILLISECONDS} milliseconds'`)
+  const isFuture = sql`snapshot_at > clock_timestamp() + ${tolerance}`
+  const removed = await sql`delete from genesys.live_snapshots where ${isFuture}`.execute(trx)
+  if (!removed.numAffectedRows) return
+  await sql`delete from genesys.live_queues where ${isFuture}`.execute(trx)
+  await sql`update genesys.live_conversations set snapshot_at = ${at} where ${isFuture}`.execute(trx)
 }
 
 async function insertFacts(

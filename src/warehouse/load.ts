@@ -4,11 +4,12 @@ import { attributesHash, contentHash } from '../core/content-hash.ts'
 import type { JsonObject } from '../core/json.ts'
 import { conversationKey } from '../core/transform.ts'
 import { withTransaction, type Warehouse } from './connect.ts'
-import { readDatabaseClock, type DatabaseClock } from './database-clock.ts'
+import { databaseClockOf } from './database-clock.ts'
 import type { Database } from './database.ts'
 import { classify, retryTransient, toEtlError } from './database-error.ts'
 import { earliestStart, ensureMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
+import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
 
@@ -53,9 +54,9 @@ interface Decision {
 const dayMs = 86_400_000
 
 /**
- * Loads conversations: new and changed ones are written whole, unchanged ones are only confirmed, older ones than what is
- * stored are left alone, unfit ones are kept in etl.rejected_records. Any number of loaders may work at once, on the same
- * conversations too. Transient errors are retried.
+ * Loads conversations: new and changed ones are written whole, and so are those whose rows are gone; unchanged ones are only
+ * confirmed, older ones than what is stored are left alone, unfit ones are kept in etl.rejected_records. Any number of
+ * loaders may work at once, on the same conversations too. Transient errors are retried.
  * @throws EtlError retryable when the database stays away, fatal when it refuses for good
  */
 export async function loadBatch(
@@ -64,7 +65,7 @@ export async function loadBatch(
   options: LoadOptions,
 ): Promise<LoadCounts> {
   try {
-    const clock = await clockOf(warehouse)
+    const clock = await databaseClockOf(warehouse)
     const { entries, rejected } = prepare(records, options, clock.now())
     await keepRejected(warehouse, rejected, options)
     const repeated = records.length - entries.length - rejected.length
@@ -187,6 +188,10 @@ async function loadOnce(
   options: LoadOptions & { sweep: boolean },
 ): Promise<{ transactionId: string; counts: LoadCounts }> {
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
+  const missing = await findMissing(trx, entries, decisions)
+  const isNew = ({ conversationId }: Entry) => decisions.get(conversationId)?.previous_content_hash === null
+  const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
+  const strays = await selectStartsOf(trx, [...missing, ...swept])
   const changed: ChangedConversation[] = []
   let inserted = 0
   let stale = 0
@@ -196,13 +201,14 @@ async function loadOnce(
       stale++
       continue
     }
-    const isNew = decision.previous_content_hash === null
-    if (isNew) inserted++
-    else if (isUnchanged(entry, decision)) continue
+    if (isNew(entry)) inserted++
+    else if (isUnchanged(entry, decision) && !missing.has(entry.conversationId)) continue
+    const known = isNew(entry) ? (options.sweep ? entry.conversationStart : null) : decision.previous_start
     changed.push({
       ...entry,
       deliversAttributes: entry.attributesHash !== null,
-      previousStart: isNew ? (options.sweep ? entry.conversationStart : null) : decision.previous_start,
+      previousStart: known,
+      strayStarts: strays.get(entry.conversationId) ?? [],
       hasStoredAttributes: Boolean(decision.previous_attributes_hash),
     })
   }
@@ -221,13 +227,19 @@ async function loadOnce(
 /**
  * Asks the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
  * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
+ *
+ * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
+ * which answer is newer, and the entry wins. That is safe among loaders at work, because no fetched_at is stored that is
+ * later than the clock at that moment, and the row's lock orders those moments.
  */
 async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Promise<Decision[]> {
   const column = (name: keyof Entry) => entries.map((entry) => entry[name])
   const { rows } = await sql<Decision>`
     insert into etl.conversations as c (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at)
-    select * from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
+    select id, start, content, attributes, least(fetched, clock_timestamp())
+    from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
       ${column('contentHash')}::text[], ${column('attributesHash')}::text[], ${column('fetchedAt')}::timestamptz[])
+      as entry (id, start, content, attributes, fetched)
     on conflict (conversation_id) do update set
       conversation_start = excluded.conversation_start,
       content_hash = excluded.content_hash,
@@ -237,10 +249,33 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
       previous_start = c.conversation_start,
       previous_content_hash = c.content_hash,
       previous_attributes_hash = c.attributes_hash
-    where excluded.fetched_at > c.fetched_at
+    where excluded.fetched_at > c.fetched_at or c.fetched_at > clock_timestamp()
     returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
       pg_current_xact_id()::text as transaction_id`.execute(trx)
   return rows
+}
+
+/** Which of the entries that would be left alone as unchanged have lost their row. */
+async function findMissing(
+  trx: Transaction<Database>,
+  entries: readonly Entry[],
+  decisions: ReadonlyMap<string, Decision>,
+): Promise<ReadonlySet<string>> {
+  const missing = await selectMissing(
+    trx,
+    entries.flatMap((entry) => {
+      const decision = decisions.get(entry.conversationId)
+      return decision?.previous_start && isUnchanged(entry, decision)
+        ? [{ conversationId: entry.conversationId, start: decision.previous_start }]
+        : []
+    }),
+  )
+  const undelivered = entries.filter((entry) => entry.attributesHash === null && missing.has(entry.conversationId))
+  await forgetStoredAttributes(
+    trx,
+    undelivered.map(({ conversationId }) => conversationId),
+  )
+  return missing
 }
 
 function isUnchanged(entry: Entry, decision: Decision): boolean {
@@ -280,16 +315,4 @@ async function keepRejected(
 ): Promise<void> {
   if (records.length === 0) return
   await retryTransient(() => insertRejected(warehouse.db, records, { stream, runId }), { signal })
-}
-
-const clocks = new WeakMap<Warehouse, { readAt: number; clock: Promise<DatabaseClock> }>()
-
-/** The database's clock, read again every ten minutes. */
-async function clockOf(warehouse: Warehouse): Promise<DatabaseClock> {
-  const known = clocks.get(warehouse)
-  if (known && performance.now() - known.readAt < 600_000) return known.clock
-  const clock = retryTransient(() => readDatabaseClock(warehouse.db))
-  clocks.set(warehouse, { readAt: performance.now(), clock })
-  clock.catch(() => clocks.delete(warehouse))
-  return clock
 }

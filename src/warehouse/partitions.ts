@@ -1,7 +1,8 @@
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { tables, type TableName } from '../core/columns.ts'
 import { EtlError } from '../errors.ts'
 import { withTransaction, type Warehouse } from './connect.ts'
+import type { Database } from './database.ts'
 import { retryTransient, toEtlError } from './database-error.ts'
 
 /** Starts before it are taken for errors: Genesys Cloud did not exist. */
@@ -59,9 +60,22 @@ async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
       from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
       where p.relnamespace = 'genesys'::regnamespace and c.relname = p.relname || ${suffix(month)}`.execute(trx)
     const present = new Set(rows.map(({ parent }) => parent))
-    const statements = tables.filter((table) => !present.has(table)).map((table) => createStatements(table, month))
-    if (statements.length > 0) await sql.raw(statements.join('\n')).execute(trx)
+    const absent = tables.filter((table) => !present.has(table))
+    if (absent.length === 0) return
+    await sql.raw(absent.map((table) => createStatements(table, month)).join('\n')).execute(trx)
+    // Partitions come and go together, so a table that lacks its own has lost rows. (A migration that adds a table makes
+    // the partitions of the months that are there.)
+    if (present.has('conversations')) await forgetMonth(trx, month, absent)
   })
+}
+
+/** Lets the next load of what starts in the month write it again, whatever its hash. */
+async function forgetMonth(trx: Transaction<Database>, month: string, absent: readonly TableName[]): Promise<void> {
+  const { from, to } = monthBounds(month)
+  await sql`
+    update etl.conversations set content_hash = '',
+      attributes_hash = case when ${absent.includes('participant_attributes')} then null else attributes_hash end
+    where conversation_start >= ${from} and conversation_start < ${to}`.execute(trx)
 }
 
 // LIKE + ATTACH waits for no reader and no writer of the table; CREATE TABLE … PARTITION OF waits for all of them

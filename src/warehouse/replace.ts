@@ -16,6 +16,8 @@ export interface ChangedConversation {
   readonly deliversAttributes: boolean
   /** The start under which rows of it are stored; null: none are. */
   readonly previousStart: string | null
+  /** Further starts under which rows of it were found, although etl.conversations does not know them. */
+  readonly strayStarts: readonly string[]
   readonly hasStoredAttributes: boolean
 }
 
@@ -35,10 +37,10 @@ export async function replaceConversations(
   const rows = emptyRowSet()
   for (const { raw } of changed) appendRows(rows, raw)
   const stored = changed.filter(({ previousStart }) => previousStart !== null)
-  await deleteRows(trx, stored, contentTables)
+  await deleteRows(trx, changed, contentTables)
   await deleteRows(
     trx,
-    stored.filter(({ deliversAttributes }) => deliversAttributes),
+    changed.filter(({ deliversAttributes }) => deliversAttributes),
     ['participant_attributes'],
   )
   const written = {} as Record<TableName, number>
@@ -56,10 +58,13 @@ export async function replaceConversations(
 // plain bounds on a month's start let the planner look at one partition; joined to a list of starts it scans them all
 async function deleteRows(
   trx: Transaction<Database>,
-  stored: readonly ChangedConversation[],
+  changed: readonly ChangedConversation[],
   from: readonly TableName[],
 ): Promise<void> {
-  for (const [month, ids] of idsByMonth(stored, ({ previousStart }) => previousStart!)) {
+  const stored = changed.flatMap(({ conversationId, previousStart, strayStarts }) =>
+    [...(previousStart === null ? [] : [previousStart]), ...strayStarts].map((start) => ({ conversationId, start })),
+  )
+  for (const [month, ids] of idsByMonth(stored, ({ start }) => start)) {
     const { from: first, to } = monthBounds(month)
     const deletes = from.map(
       (table) => sql`${sql.raw(`d_${table}`)} as (delete from ${sql.raw(`genesys.${table}`)}
@@ -97,9 +102,9 @@ async function carryAttributes(trx: Transaction<Database>, kept: readonly Change
   }
 }
 
-function idsByMonth(
-  conversations: readonly ChangedConversation[],
-  startOf: (conversation: ChangedConversation) => string,
+function idsByMonth<Conversation extends { readonly conversationId: string }>(
+  conversations: readonly Conversation[],
+  startOf: (conversation: Conversation) => string,
 ): Map<string, string[]> {
   const months = new Map<string, string[]>()
   for (const conversation of conversations) {

@@ -1,11 +1,13 @@
 /** What the books say of jobs, rejected records, live data and deliveries, for the status. */
 import { sql, type Kysely } from 'kysely'
-import type { DeliveryRecord, JobRecord, LiveRecord, RejectedReason, RunRecord } from '../core/books.ts'
+import type { DeliveryRecord, FutureDates, JobRecord, LiveRecord, RejectedReason, RunRecord } from '../core/books.ts'
+import { CLOCK_TOLERANCE_MILLISECONDS } from '../core/plan.ts'
 import type { Database, JsonRecord, RunStatus } from './database.ts'
 
 /** A job that has not run for so long is none any more: a backfill of last month says nothing about today. */
 const JOB_MEMORY = sql`interval '7 days'`
 const REASONS_SHOWN = 5
+const CLOCK_TOLERANCE = sql.raw(`interval '${CLOCK_TOLERANCE_MILLISECONDS} milliseconds'`)
 
 interface RunRow {
   id: number
@@ -53,13 +55,14 @@ export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[
 
 /**
  * When the last run of the job that ended well started; null when none has. What was cut short by a restart is made up by
- * the next start of the service, and so is what failed before somebody mended it.
+ * the next start of the service, and so is what failed before somebody mended it. One that is dated in the future, by a clock
+ * that was ahead, does not count: a tick that was missed would seem to have come.
  */
 export async function selectLastSettledStart(db: Kysely<Database>, job: string): Promise<Date | null> {
   const { rows } = await sql<{ started_at: Date }>`
-    select started_at from etl.runs where job = ${job} and status in ('done', 'partial') order by id desc limit 1`.execute(
-    db,
-  )
+    select started_at from etl.runs
+    where job = ${job} and status in ('done', 'partial') and started_at <= clock_timestamp()
+    order by id desc limit 1`.execute(db)
   return rows[0]?.started_at ?? null
 }
 
@@ -90,7 +93,9 @@ export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord
     return rows[0]
   }
   const complete = await newest(sql`complete`)
-  const isFailed = sql`not complete and snapshot_at > ${complete?.snapshot_at ?? new Date(0)}`
+  // One that is dated in the future would hide every failure until then.
+  const base = await newest(sql`complete and snapshot_at <= clock_timestamp()`)
+  const isFailed = sql`not complete and snapshot_at > ${base?.snapshot_at ?? new Date(0)}`
   const failed = await newest(isFailed)
   if (!complete && !failed) return null
   const { rows: failures } = await sql<{ count: number }>`
@@ -113,6 +118,30 @@ export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord
       : null,
     byState: Object.fromEntries(states.map(({ state, conversations }) => [state, conversations])),
   }
+}
+
+/**
+ * What is dated later than the database's clock, by more than clocks may differ: it was written while that clock was ahead.
+ * The dates of the ledger's windows are judged with the windows.
+ */
+export async function selectFutureDates(db: Kysely<Database>): Promise<FutureDates> {
+  const { rows } = await sql<{ snapshot_at: Date | null; loaded_at: Date | null }>`
+    select
+      (select max(snapshot_at) from genesys.live_snapshots
+        where complete and snapshot_at > now() + ${CLOCK_TOLERANCE}) as snapshot_at,
+      (select max(_loaded_at) from genesys.conversations where _loaded_at > now() + ${CLOCK_TOLERANCE}) as loaded_at`.execute(
+    db,
+  )
+  return { snapshotAt: rows[0]?.snapshot_at ?? null, loadedAt: rows[0]?.loaded_at ?? null }
+}
+
+/**
+ * How many conversations are dated as fetched in the future. Reads all of etl.conversations: for doctor, not for the status.
+ */
+export async function countFetchedInFuture(db: Kysely<Database>): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from etl.conversations where fetched_at > now() + ${CLOCK_TOLERANCE}`.execute(db)
+  return rows[0]?.count ?? 0
 }
 
 /** What waits to be told to WEBHOOK_URL, and what was given up during the last day. */

@@ -1,4 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
+import { sql } from 'kysely'
+import { connect } from '../../src/warehouse/connect.ts'
+import { recordWindow } from '../../src/warehouse/ledger.ts'
 import { environmentOf, runCli } from '../support/cli.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { startOrg } from '../support/simulated-org.ts'
@@ -92,7 +95,8 @@ test('tells a clock that is off', async () => {
   try {
     const { code, report } = await doctor()
     expect(code).toBe(1)
-    expect(find(report, 'clock')).toMatchObject({ verdict: 'failed', mend: expect.stringContaining('NTP') })
+    for (const name of ['clock', 'database clock'])
+      expect(find(report, name)).toMatchObject({ verdict: 'failed', mend: expect.stringContaining('NTP') })
   } finally {
     org.control.set({ dateSkewMs: 0 })
   }
@@ -105,6 +109,33 @@ test('tells a database that is down, and looks at Genesys all the same', async (
   expect(code).toBe(1)
   expect(find(report, 'database')).toMatchObject({ verdict: 'failed' })
   expect(find(report, 'login')).toMatchObject({ verdict: 'ok' })
+})
+
+test('tells what the ledger has and the tables lack, and what is dated in the future', async () => {
+  await using own = await createTestDatabase()
+  await using warehouse = connect(own.url)
+  const key = { stream: 'conversations', source: 'query', filter: {} }
+  const start = new Date('2025-06-10T00:00:00Z')
+  const mark = { ...key, start, end: new Date('2025-06-11T00:00:00Z'), status: 'done', hits: 7, runId: null } as const
+  await recordWindow(warehouse.db, mark)
+  const { report } = await doctor({ DATABASE_URL: own.url })
+  expect(find(report, 'ledger')).toMatchObject({
+    verdict: 'failed',
+    detail: expect.stringContaining('2025-06-10'),
+    mend: expect.stringContaining('backfill --reload'),
+  })
+  expect(find(report, 'dates')).toMatchObject({ verdict: 'ok' })
+  // none of them could be loaded, so none is missing
+  await recordWindow(warehouse.db, { ...mark, counts: { rejected: 7 } })
+  await sql`update etl.windows set read_at = now() + interval '1 hour'`.execute(warehouse.db)
+  await sql`insert into etl.conversations (conversation_id, conversation_start, content_hash, fetched_at)
+    values ('a', ${start}, 'x', now() + interval '1 hour')`.execute(warehouse.db)
+  const later = await doctor({ DATABASE_URL: own.url })
+  expect(find(later.report, 'ledger')).toMatchObject({ verdict: 'ok' })
+  expect(find(later.report, 'dates')).toMatchObject({
+    verdict: 'warning',
+    detail: expect.stringMatching(/1 windows of the ledger, 1 conversations in etl\.conversations/),
+  })
 })
 
 test('warns of a schema that is behind', async () => {

@@ -22,7 +22,7 @@ const window = (
 
 describe('the calendar', () => {
   const states = (windows: ReturnType<typeof window>[], runs: Parameters<typeof calendarDays>[0]['runs'] = []) =>
-    calendarDays({ now, firstDay: at('2026-11-18T00:00:00Z'), windows, runs }).map(
+    calendarDays({ now, firstDay: at('2026-11-18T00:00:00Z'), windows, due: [], runs }).map(
       ({ day, state }) => `${day.slice(8)} ${state}`,
     )
 
@@ -64,8 +64,8 @@ describe('the calendar', () => {
     const early = window('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', 'done')
     const earlier = window('2019-01-01T00:00:00Z', '2019-01-02T00:00:00Z', 'done')
     const firstDay = at('2026-11-18T00:00:00Z')
-    expect(calendarDays({ now, firstDay, windows: [early], runs: [] })[0]?.day).toBe('2026-01-01')
-    expect(calendarDays({ now, firstDay, windows: [earlier], runs: [] })).toHaveLength(366)
+    expect(calendarDays({ now, firstDay, windows: [early], due: [], runs: [] })[0]?.day).toBe('2026-01-01')
+    expect(calendarDays({ now, firstDay, windows: [earlier], due: [], runs: [] })).toHaveLength(366)
   })
 })
 
@@ -157,5 +157,85 @@ describe('the status', () => {
     const document = statusDocument({ ...inputs, live, rejectedRecords: 2 })
     expect(document.state).toBe('ok')
     expect(document.problems.map(({ severity }) => severity)).toEqual(['notice', 'notice'])
+  })
+
+  test('is complete until nothing while the first day is missing', () => {
+    const { history } = statusDocument({ ...inputs, historyStart: at('2026-11-20T00:00:00Z') })
+    expect(history).toMatchObject({ coveredUntil: null, lagSeconds: 60 * 3600 })
+  })
+
+  test('a failed reading that others made good is no problem any more', () => {
+    const windows = [
+      window('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z', 'failed'),
+      window('2026-11-21T00:00:00Z', '2026-11-21T12:00:00Z', 'done'),
+      window('2026-11-21T12:00:00Z', '2026-11-22T00:00:00Z', 'done'),
+    ]
+    expect(statusDocument({ ...inputs, windows })).toMatchObject({
+      state: 'ok',
+      problems: [],
+      history: { unsettled: [] },
+    })
+  })
+
+  const waiting = (milliseconds: number) => ({
+    pending: 1,
+    oldestPendingAt: new Date(+now - milliseconds),
+    givenUp: 0,
+    lastError: null,
+  })
+
+  test('a message is late after a quarter of an hour', () => {
+    const state = (milliseconds: number) => statusDocument({ ...inputs, deliveries: waiting(milliseconds) }).state
+    expect([state(15 * 60_000), state(15 * 60_000 + 1)]).toEqual(['ok', 'failing'])
+  })
+
+  test('names the worst first', () => {
+    const windows = [window('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z', 'unstable')]
+    const { problems } = statusDocument({ ...inputs, windows, deliveries: waiting(3_600_000) })
+    expect(problems.map(({ severity }) => severity)).toEqual(['trouble', 'notice', 'notice'])
+  })
+
+  test('is behind while a loaded day was not read again in time, and says which', () => {
+    const missed = {
+      ...window('2026-11-19T00:00:00Z', '2026-11-20T00:00:00Z', 'done'),
+      readAt: at('2026-11-19T23:00:00Z'),
+    }
+    const document = statusDocument({ ...inputs, windows: [...inputs.windows, missed] })
+    expect(document).toMatchObject({
+      state: 'behind',
+      problems: [{ severity: 'notice', title: 'Not read again in time: 2026-11-19' }],
+      history: { owed: [], due: [{ start: missed.start, end: missed.end }] },
+    })
+    expect(document.history.days[0]).toMatchObject({ day: '2026-11-19', state: 'due' })
+    const settled = { ...missed, readAt: at('2026-11-20T02:00:00Z') }
+    expect(statusDocument({ ...inputs, windows: [...inputs.windows, settled] })).toMatchObject({ state: 'ok' })
+  })
+
+  test('windows from the future are no coverage, and are named', () => {
+    const tomorrow = window('2026-11-23T00:00:00Z', '2026-11-24T00:00:00Z', 'done')
+    const readAhead = { ...inputs.windows[0]!, readAt: at('2026-11-25T00:00:00Z') }
+    const document = statusDocument({ ...inputs, windows: [readAhead, tomorrow] })
+    expect(document).toMatchObject({
+      state: 'failing',
+      history: { owed: [{ start: readAhead.start }], provisionalUntil: null },
+      windows: { done: 0 },
+    })
+    expect(document.problems[0]?.title).toContain('Dated in the future')
+    expect(document.problems[0]?.detail).toContain('2026-11-21, 2026-11-23')
+  })
+
+  test('a snapshot from the future is stale, whatever its age would be', () => {
+    const live = { snapshot: { ...snapshot, at: at('2026-11-22T13:00:00Z') }, failure: null, byState: {} }
+    expect(statusDocument({ ...inputs, live })).toMatchObject({
+      state: 'failing',
+      live: { isStale: true, ageSeconds: null },
+    })
+  })
+
+  test('months that the ledger has and the tables lack are trouble', () => {
+    const emptyMonths = [{ month: '2026-03', conversations: 120, tables: ['conversations'] }]
+    const document = statusDocument({ ...inputs, emptyMonths })
+    expect(document).toMatchObject({ state: 'failing', problems: [{ severity: 'trouble' }], history: { emptyMonths } })
+    expect(document.problems[0]?.title).toContain('2026-03')
   })
 })

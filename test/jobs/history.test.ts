@@ -5,8 +5,13 @@ import { addDays, startOfDay } from '../../src/core/window.ts'
 import { Interrupted } from '../../src/errors.ts'
 import { windowKey } from '../../src/jobs/history-context.ts'
 import { planHistory, runHistory } from '../../src/jobs/history.ts'
+import { tables } from '../../src/core/columns.ts'
+import { loadWindow } from '../../src/jobs/load-window.ts'
+import { createPlaces } from '../../src/jobs/places.ts'
+import { readStatus } from '../../src/jobs/read-status.ts'
+import { verifyRange } from '../../src/jobs/verify.ts'
 import { readDatabaseClock } from '../../src/warehouse/database-clock.ts'
-import { recordWindow, selectWindows } from '../../src/warehouse/ledger.ts'
+import { recordWindow, selectWindows, startRun } from '../../src/warehouse/ledger.ts'
 import { ensurePartitions } from '../../src/warehouse/partitions.ts'
 import { pagesAsked, startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 
@@ -215,4 +220,169 @@ test('refuses another organization than that of the first load', async () => {
     kind: 'fatal',
   })
   await it.expectEqual()
+})
+
+/** As many days as given, loaded by a sync whose lookback is two days, an outage ago. */
+async function loadLongAgo(it: TestOrg, firstDay: Date): Promise<void> {
+  await it.run({ job: 'sync' }, { settings: { lookbackDays: 2, start: firstDay } })
+  await sql`update etl.windows set read_at = start + interval '1 day 2 hours'`.execute(it.warehouse.db)
+}
+
+test('an outage longer than the lookback is caught up: late changes of all days that were missed arrive', async () => {
+  await using it = await startTestOrg({ now, days: 8, perDay: 20 })
+  const start = addDays(today, -8)
+  await loadLongAgo(it, start)
+  const late = await it.warehouse.pool.query<{ id: string }>(
+    `select conversation_id as id from genesys.conversations where conversation_start < $1`,
+    [addDays(today, -3)],
+  )
+  await sql`update etl.conversations set content_hash = 'of an answer before the late change'
+    where conversation_start < ${addDays(today, -3)}`.execute(it.warehouse.db)
+  const history = { filter: {}, lookbackDays: 2, start }
+  const before = await readStatus(it.warehouse, history, { live: false })
+  expect(before).toMatchObject({
+    state: 'behind',
+    history: { owed: [], due: [{ start, end: addDays(today, -2) }] },
+  })
+  const summary = await it.run({ job: 'sync' }, { settings: { lookbackDays: 2, start } })
+  expect(summary.windows).toMatchObject({ planned: 8, done: 8 })
+  expect(summary.counts.changed).toBe(late.rows.length)
+  expect(await readStatus(it.warehouse, history, { live: false })).toMatchObject({ state: 'ok', history: { due: [] } })
+  expect(await plan(it, 2)).toEqual([1, 2].map((age) => `${dayName(age)} lookback`))
+})
+
+test('without a first day set, the days that passed during an outage are owed', async () => {
+  await using it = await startTestOrg({ now, days: 8, perDay: 5 })
+  await it.run({ job: 'sync' }, { settings: { lookbackDays: 1 } })
+  const back = sql`interval '6 days'`
+  await sql`update etl.runs set started_at = started_at - ${back}, finished_at = finished_at - ${back}`.execute(
+    it.warehouse.db,
+  )
+  await sql`update etl.windows set start = start - ${back}, "end" = "end" - ${back}, read_at = read_at - ${back}`.execute(
+    it.warehouse.db,
+  )
+  expect(await plan(it, 1)).toEqual([1, 2, 3, 4, 5, 6].map((age) => `${dayName(age)} owed`))
+  const { history } = await readStatus(it.warehouse, { filter: {}, lookbackDays: 1, start: null }, { live: false })
+  expect(history.firstDay).toEqual(addDays(today, -7))
+  // another filter has a history of its own
+  const filtered = { filter: { mediaTypes: ['voice'] as const }, lookbackDays: 1, start: null }
+  expect((await readStatus(it.warehouse, filtered, { live: false })).history.firstDay).toEqual(addDays(today, -1))
+})
+
+test('a month that was dropped is reported, and comes back with a backfill that reloads', async () => {
+  await using it = await startTestOrg()
+  await it.backfill()
+  const history = { filter: {}, lookbackDays: 1, start: threeDays.start }
+  const emptyMonths = async () => (await readStatus(it.warehouse, history, { live: false })).history.emptyMonths
+  expect(await emptyMonths()).toEqual([])
+  await sql.raw(tables.map((table) => `drop table genesys.${table}_2025_06`).join(';')).execute(it.warehouse.db)
+  expect(await emptyMonths()).toMatchObject([{ month: '2025-06', conversations: expect.any(Number) as number }])
+  await it.backfill(threeDays, { reload: true })
+  await it.expectEqual()
+  expect(await emptyMonths()).toEqual([])
+  await sql`truncate genesys.segments`.execute(it.warehouse.db)
+  expect(await emptyMonths()).toMatchObject([{ month: '2025-06', tables: ['segments'] }])
+  // a load alone can't see it, but verify finds it, and then the load writes it again
+  await using dependencies = it.dependencies()
+  expect((await verifyRange(dependencies, threeDays, signal)).mismatches.length).toBeGreaterThan(100)
+  await it.backfill(threeDays, { reload: true })
+  await it.expectEqual()
+})
+
+test('the schema genesys restored without schema etl, or the other way round: a reload brings all back', async () => {
+  await using it = await startTestOrg({ perDay: 40 })
+  await it.backfill()
+  const reload = { reload: true }
+  await sql`delete from genesys.conversations where conversation_start < '2025-06-11'`.execute(it.warehouse.db)
+  await sql`delete from genesys.segments where conversation_start < '2025-06-11'`.execute(it.warehouse.db)
+  await it.backfill(threeDays, reload)
+  await it.expectEqual()
+  await sql.raw(`truncate ${tables.map((table) => `genesys.${table}`).join(', ')}`).execute(it.warehouse.db)
+  await it.backfill(threeDays, reload)
+  await it.expectEqual()
+  await sql`truncate etl.conversations`.execute(it.warehouse.db)
+  await it.backfill(threeDays, reload)
+  await it.expectEqual()
+})
+
+test('a clock of the database that was ahead and was corrected: it is reported, and everything arrives again', async () => {
+  await using it = await startTestOrg({ now, days: 4, perDay: 20 })
+  const settings = { lookbackDays: 2, start: addDays(today, -4) }
+  await it.run({ job: 'sync' }, { settings })
+  const ahead = sql`interval '3 days'`
+  const { db } = it.warehouse
+  // everything as a clock that was three days ahead would have written it
+  await sql`update etl.conversations set fetched_at = fetched_at + ${ahead}, content_hash = 'of an older answer'`.execute(
+    db,
+  )
+  await sql`update genesys.conversations set _loaded_at = _loaded_at + ${ahead}`.execute(db)
+  await sql`update etl.windows set read_at = read_at + ${ahead}`.execute(db)
+  await sql`update etl.runs set started_at = started_at + ${ahead}, finished_at = finished_at + ${ahead},
+    cycle_started_at = cycle_started_at + ${ahead}, status = 'failed'`.execute(db)
+  await mark(it, 0)
+  await mark(it, -1)
+  const status = async () => await readStatus(it.warehouse, { filter: {}, ...settings }, { live: false })
+  const wrong = await status()
+  expect(wrong).toMatchObject({ state: 'failing', windows: { done: 0 }, history: { coveredUntil: null } })
+  expect(wrong.problems.find(({ title }) => title.startsWith('Dated in the future'))?.detail).toMatch(/ledger.*loaded/)
+  expect(await plan(it, 2)).toHaveLength(2)
+  const summary = await it.run({ job: 'sync' }, { settings })
+  expect(summary.windows).toMatchObject({ planned: 4, done: 4 })
+  expect(summary.counts).toMatchObject({ stale: 0, unchanged: 0 })
+  expect(summary.counts.changed).toBeGreaterThan(50)
+  await it.expectEqual({ start: settings.start, end: today })
+  expect(await status()).toMatchObject({ history: { owed: [], coveredUntil: today } })
+  const { rows } = await sql`select count(*) from etl.conversations where fetched_at > now()`.execute(db)
+  expect(rows).toEqual([{ count: 0 }])
+})
+
+test('days that a clock ahead has marked done are planned when they come', async () => {
+  await using it = await startSmallOrg()
+  for (const age of [-1, 0]) await mark(it, age)
+  await mark(it, 1)
+  await sql`update etl.windows set read_at = now() + interval '2 days'`.execute(it.warehouse.db)
+  expect(await plan(it, 1)).toEqual([`${dayName(1)} owed`])
+})
+
+test('a clock of the database that differs from that of Genesys is logged when a run starts', async () => {
+  await using it = await startTestOrg({ perDay: 5, now })
+  it.org.control.set({ dateSkewMs: -3_600_000 })
+  await it.backfill({ start: addDays(today, -1), end: today })
+  const warning = it.log.find((line) => line.includes('the clock of the database differs'))
+  expect(JSON.parse(warning ?? '{}')).toMatchObject({ aheadSeconds: expect.any(Number) as number })
+})
+
+test('a clock of the database that is set while a window is read: the window is read again by the next run', async () => {
+  await using it = await startTestOrg({ perDay: 5 })
+  await using given = it.dependencies()
+  const clock = await readDatabaseClock(it.warehouse.db)
+  const early = { ...clock, now: () => new Date(+clock.now() - 600_000) }
+  const window = {
+    start: threeDays.start,
+    end: addDays(threeDays.start, 1),
+    reason: 'owed',
+    hits: 5,
+    requests: 1,
+  } as const
+  const run = await startRun(it.warehouse.db, { job: 'backfill', trigger: 'manual', parameters: {} })
+  const context = { ...given, key: windowKey(given.history), run, clock: early, places: createPlaces(1), signal }
+  await expect(loadWindow(context, window)).rejects.toMatchObject({ code: 'DATABASE_CLOCK_CHANGED', kind: 'retryable' })
+  expect(await it.doneDays()).toEqual([])
+  await it.backfill()
+  await it.expectEqual()
+})
+
+test('a run of which every record was refused as stale is no success', async () => {
+  await using it = await startTestOrg({ perDay: 5, nastyShare: 0 })
+  await it.backfill()
+  // as if another run had read them all at the end of this one
+  await sql`create function later() returns trigger language plpgsql as $$
+    begin new.fetched_at := new.fetched_at - interval '1 day'; return new; end $$`.execute(it.warehouse.db)
+  await sql`create trigger later before insert on etl.conversations for each row execute function later()`.execute(
+    it.warehouse.db,
+  )
+  await expect(it.backfill(threeDays, { reload: true })).rejects.toMatchObject({
+    code: 'LOAD_ALL_STALE',
+    kind: 'retryable',
+  })
 })

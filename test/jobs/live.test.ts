@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { readStatus } from '../../src/jobs/read-status.ts'
 import { connect } from '../../src/warehouse/connect.ts'
+import { ensureLivePartitions } from '../../src/warehouse/live-partitions.ts'
 import { withJobLock } from '../../src/warehouse/lock.ts'
 import { json } from '../support/fake-server.ts'
 import { startLiveOrg, type LiveOrg } from '../support/live-org.ts'
@@ -473,3 +474,23 @@ test('a thousand reads during two hundred snapshots see each whole', async () =>
   expect([...seen.keys()].sort()).toEqual(['60 waiting 0', '65 hold 15'])
   expect(Math.min(...seen.values())).toBeGreaterThan(100)
 }, 120_000)
+
+test('a snapshot from the future, by a clock that was ahead, is stale until the next one replaces it', async () => {
+  await using org = await startLiveOrg()
+  org.begin('a')
+  const job = org.job()
+  await job.tick(never)
+  const { db } = org.warehouse
+  const ahead = new Date(Date.now() + 2 * hour)
+  await ensureLivePartitions(org.warehouse, ahead)
+  for (const table of ['live_snapshots', 'live_queues', 'live_conversations'])
+    await sql`update ${sql.table(`genesys.${table}`)} set snapshot_at = ${ahead}`.execute(db)
+  const status = async () => await readStatus(org.warehouse, { filter: {}, lookbackDays: 1, start: null })
+  expect(await status()).toMatchObject({ state: 'failing', live: { isStale: true, ageSeconds: null } })
+  org.begin('b')
+  await job.tick(never)
+  expect((await status()).live).toMatchObject({ isStale: false, conversations: 2 })
+  expect(await snapshots(org)).toHaveLength(1)
+  const { rows } = await sql`select count(*) from genesys.live_conversations where snapshot_at > now()`.execute(db)
+  expect(rows).toEqual([{ count: 0 }])
+})

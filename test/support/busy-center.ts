@@ -156,6 +156,7 @@ export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 33
       db,
     )
   }
+  await writeMonths(warehouse, new Date(+midnight - days * 86_400_000), midnight)
   await sql`insert into etl.windows (stream, source, filter, start, "end", status, hits, read_at)
     values ('conversations', 'query', '{}', ${midnight}, ${minutesAgo(now, 12)}, 'provisional', 6100, ${minutesAgo(now, 10)})`.execute(
     db,
@@ -176,4 +177,22 @@ export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 33
     )
   }
   await writeSnapshot(warehouse, minutesAgo(now, 0.2), busyRows(now), { users: [7, 2] })
+}
+
+/** A conversation at the end of each month from `from` to `to`: as much as the status looks for. */
+async function writeMonths(warehouse: Warehouse, from: Date, to: Date): Promise<void> {
+  await ensurePartitions(warehouse, { start: from, end: to })
+  const months = sql`select ${to}::timestamptz - make_interval(months => age) - interval '1 second' as start
+    from generate_series(0, (${to}::date - ${from}::date) / 28 + 1) as age`
+  const key = sql`select 'month-' || row_number() over (), start, 0`
+  const inRange = sql`from (${months}) m where start >= ${from}`
+  for (const [table, columns, values] of [
+    ['conversations', ', _source', `, 'query'`],
+    ['participants', '', ''],
+    ['sessions', ', _participant_index', ', 0'],
+    ['segments', ', _participant_index, _session_index', ', 0, 0'],
+  ] as const) {
+    await sql`insert into ${sql.table(`genesys.${table}`)} (conversation_id, conversation_start, _index${sql.raw(columns)})
+      ${key}${sql.raw(values)} ${inRange}`.execute(warehouse.db)
+  }
 }

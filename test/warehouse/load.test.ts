@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { differences } from '../../src/core/canonical.ts'
 import { tables } from '../../src/core/columns.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { connect } from '../../src/warehouse/connect.ts'
 import { findMisplacedRows } from '../../src/warehouse/integrity.ts'
 import { loadBatch } from '../../src/warehouse/load.ts'
+import { countRejected } from '../../src/warehouse/rejected.ts'
 import { createFileDatabase } from '../support/database.ts'
 import { conversation, instant, load, stored, withAttributes } from './conversations.ts'
 
@@ -204,4 +205,131 @@ test('heals rows that etl.conversations does not know', async () => {
   const newer = conversation('a', { externalTag: 'x' })
   expect(await load(warehouse, [newer, conversation('b')], 2)).toMatchObject({ inserted: 2 })
   await expectStored(newer, conversation('b'))
+})
+
+test('a record that is rejected again after it had fitted is unresolved again', async () => {
+  await rows(`create function refuse_poison() returns trigger language plpgsql as
+    $$ begin if new.external_tag = 'poison' then raise sqlstate '22P02'; end if; return new; end $$`)
+  await rows(
+    'create trigger refuse before insert on genesys.conversations for each row execute function refuse_poison()',
+  )
+  try {
+    for (const [seconds, externalTag] of ['poison', 'fine', 'poison'].entries()) {
+      await load(warehouse, [conversation('p', { externalTag })], seconds + 1)
+    }
+    expect(await rows('select times, resolved_at from etl.rejected_records')).toEqual([{ times: 2, resolved_at: null }])
+    expect(await countRejected(warehouse.db)).toBe(1)
+  } finally {
+    await rows('drop trigger refuse on genesys.conversations; drop function refuse_poison')
+  }
+})
+
+describe('unchanged means that the row is there', () => {
+  const march = conversation('march')
+  const april = conversation('april', { conversationStart: '2026-04-02T00:00:00.000Z' })
+
+  test('a month whose partitions were dropped comes back when it is read again', async () => {
+    await load(warehouse, [march, april], 1)
+    await rows(tables.map((table) => `drop table genesys.${table}_2026_03`).join(';'))
+    expect(await load(warehouse, [march, april], 2)).toMatchObject({ changed: 1, unchanged: 1 })
+    await expectStored(march, april)
+    expect(await load(warehouse, [march, april], 3)).toMatchObject({ unchanged: 2 })
+  })
+
+  test('rows that are missing one by one come back, with their children', async () => {
+    await load(warehouse, [march, conversation('b')], 1)
+    await rows(`delete from genesys.conversations where conversation_id = 'march'`)
+    expect(await load(warehouse, [march, conversation('b')], 2)).toMatchObject({ changed: 1, unchanged: 1 })
+    await expectStored(march, conversation('b'))
+  })
+
+  test('a table of children whose month was dropped is filled again, by a process that makes its partition anew', async () => {
+    await load(warehouse, [march, april], 1)
+    await rows('drop table genesys.segments_2026_03')
+    await using later = connect(database.url)
+    expect(await load(later, [march, april], 2)).toMatchObject({ changed: 1, unchanged: 1 })
+    await expectStored(march, april)
+    await using again = connect(database.url)
+    expect(await load(again, [march, april], 3)).toMatchObject({ unchanged: 2 })
+  })
+
+  test('rows that a restored table has under an earlier start leave no twin', async () => {
+    const earlier = conversation('march', { conversationStart: '2026-02-28T23:59:59.000Z' })
+    await load(warehouse, [earlier], 1)
+    await rows('create table kept as select * from genesys.conversations')
+    await load(warehouse, [march], 2)
+    // the backup of schema genesys is older than the correction
+    await rows('truncate genesys.conversations; insert into genesys.conversations select * from kept; drop table kept')
+    expect(await load(warehouse, [march], 3)).toMatchObject({ changed: 1 })
+    await expectStored(march)
+  })
+
+  test('rows that etl.conversations does not know under their start leave no twin', async () => {
+    await load(warehouse, [conversation('a', { conversationStart: '2026-02-28T23:59:59.000Z' }), march], 1)
+    await rows('truncate etl.conversations')
+    const corrected = conversation('a')
+    expect(await load(warehouse, [corrected, march], 2)).toMatchObject({ inserted: 2 })
+    await expectStored(corrected, march)
+  })
+
+  test('attributes that are gone with their row are written again when they are delivered', async () => {
+    const whole = withAttributes(march, { language: 'en' })
+    await load(warehouse, [whole], 1, { deliversAttributes: true })
+    await rows(tables.map((table) => `drop table genesys.${table}_2026_03`).join(';'))
+    expect(await load(warehouse, [march], 2)).toMatchObject({ changed: 1 })
+    expect(await load(warehouse, [whole], 3, { deliversAttributes: true })).toMatchObject({ changed: 1 })
+    await expectStored(whole)
+    expect(await load(warehouse, [whole], 4, { deliversAttributes: true })).toMatchObject({ unchanged: 1 })
+  })
+
+  test('to know it costs one statement per batch, which looks into the months of the batch alone', async () => {
+    const batch = [march, april, conversation('b')]
+    await load(warehouse, batch, 1)
+    const statements = async (seconds: number, raws: JsonObject[]): Promise<string[]> => {
+      const seen: string[] = []
+      await using watched = connect(database.url)
+      watched.pool.on('connect', (client) => {
+        const query = client.query.bind(client) as (...given: unknown[]) => unknown
+        client.query = ((...given: unknown[]) => {
+          const [text] = given as [string | { text?: string }]
+          seen.push(typeof text === 'string' ? text : (text.text ?? ''))
+          return query(...given)
+        }) as typeof client.query
+      })
+      await load(watched, raws, seconds)
+      return seen.filter((text) => text.includes('from genesys.conversations'))
+    }
+    expect(await statements(2, batch)).toHaveLength(1)
+    expect(await statements(3, [conversation('new')])).toHaveLength(0)
+  })
+})
+
+describe('a clock of the database that was ahead', () => {
+  const ahead = `now() + interval '3 days'`
+
+  test('an answer read now wins over one that was dated in the future', async () => {
+    await load(warehouse, [conversation('a')], 1)
+    await rows(`update etl.conversations set fetched_at = ${ahead}`)
+    const newer = conversation('a', { externalTag: 'newer' })
+    expect(await load(warehouse, [newer], 2)).toMatchObject({ changed: 1, stale: 0 })
+    // and from then on the newer of two readers wins again
+    expect(await load(warehouse, [conversation('a', { externalTag: 'older' })], 1)).toMatchObject({ stale: 1 })
+    await expectStored(newer)
+  })
+
+  test('no answer is stored as fetched later than now', async () => {
+    const fetchedAt = new Date(Date.now() + 3 * 86_400_000).toISOString()
+    const options = { source: 'query', runId: null, deliversAttributes: false }
+    await loadBatch(warehouse, [{ conversation: conversation('a'), fetchedAt }], options)
+    expect(await rows('select fetched_at <= clock_timestamp() as honest from etl.conversations')).toEqual([
+      { honest: true },
+    ])
+  })
+
+  test('a row that was loaded in the future is written again, so that readers by _loaded_at see it', async () => {
+    await load(warehouse, [conversation('a'), conversation('b')], 1)
+    await rows(`update genesys.conversations set _loaded_at = ${ahead} where conversation_id = 'a'`)
+    expect(await load(warehouse, [conversation('a'), conversation('b')], 2)).toMatchObject({ changed: 1, unchanged: 1 })
+    expect(await rows(`select count(*) from genesys.conversations where _loaded_at > now()`)).toEqual([{ count: 0 }])
+  })
 })

@@ -7,6 +7,7 @@ const STATES: Readonly<Record<DayState, string>> = {
   provisional: 'loaded so far',
   loading: 'being loaded',
   unstable: 'loaded, to be read again',
+  due: 'loaded, late changes may be missing',
   owed: 'owed',
   failed: 'failed',
   open: 'today, nothing yet',
