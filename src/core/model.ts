@@ -198,7 +198,10 @@ export const model = {
         type: 'text[]',
         description: 'Skills that routing was asking for when this session was routed, after any that it gave up.',
       },
-      acwSkipped: { type: 'boolean', description: 'Whether the agent skipped after-call work. Such a session has no tAcw.' },
+      acwSkipped: {
+        type: 'boolean',
+        description: 'Whether the agent skipped after-call work. Such a session has no tAcw.',
+      },
       addressFrom: {
         type: 'text',
         personal: true,
@@ -513,7 +516,8 @@ export const model = {
     fields: {
       emitDate: {
         type: 'timestamptz',
-        description: 'When Genesys counted the value: usually the end of what it measures. Genesys counts a value in the interval of this time, not of conversation_start.',
+        description:
+          'When Genesys counted the value: usually the end of what it measures. Genesys counts a value in the interval of this time, not of conversation_start.',
       },
       name: {
         type: 'text',
