@@ -1,5 +1,6 @@
 import type { DetailsQuery } from './details-query.ts'
 import type { Generator, ScenarioKind } from './generate.ts'
+import type { NastyKind } from './nasty.ts'
 import { createRandom } from './random.ts'
 import { newStored } from './store.ts'
 import type { Store, Stored } from './store.ts'
@@ -50,10 +51,14 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
     store.touch()
   }
 
-  /** A new conversation that starts at an instant (default now). Gives its id. */
-  function begin(kind: ScenarioKind = 'inboundCall', at = store.clock.now()): string {
+  /**
+   * A new conversation that starts at an instant (default now); the nth one of an organization is the same whenever it starts.
+   * @param nasty how it is spoiled; unless given it is well-formed
+   * @returns its id
+   */
+  function begin(kind: ScenarioKind = 'inboundCall', at = store.clock.now(), nasty?: NastyKind): string {
     const told = generator.tell(`${seed}/${++made}`, at, kind)
-    store.add(newStored(told.id, at, { story: told }))
+    store.add(newStored(told.id, at, { story: told, ...(nasty && { nasty }) }))
     return told.id
   }
 

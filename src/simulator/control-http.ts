@@ -4,6 +4,7 @@ import type { FaultRule } from './faults.ts'
 import { dayMs } from './generate.ts'
 import type { ScenarioKind } from './generate.ts'
 import type { SimulatorControl } from './contract.ts'
+import type { NastyKind } from './nasty.ts'
 import type { Json } from './story.ts'
 
 /** What the control API can read beside the controls. */
@@ -25,7 +26,7 @@ export interface ControlSources {
  *   optional
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
- *   "reopen" | "correctStart", "id", "kind", "at", "conversation" }`
+ *   "reopen" | "correctStart", "id", "kind", "at", "nasty", "conversation" }`
  *
  * @throws ApiError 400 and 404
  */
@@ -104,7 +105,9 @@ function change(control: SimulatorControl, given: Json): Json {
   const conversation = given['conversation'] as Json
   switch (given['do']) {
     case 'begin':
-      return { id: changes.begin(given['kind'] as ScenarioKind | undefined, at) }
+      return {
+        id: changes.begin(given['kind'] as ScenarioKind | undefined, at, given['nasty'] as NastyKind | undefined),
+      }
     case 'add':
       changes.add(conversation)
       return {}
