@@ -18,7 +18,7 @@ function total(spans: readonly Span[]): number {
 
 /**
  * The metrics of a session, derived from what happened in it, so that they add up by construction:
- * tHandle = tTalkComplete + tHeldComplete + tAcw + tDialing + tContacting (+ tParkComplete), for callbacks too;
+ * tHandle = tTalkComplete + tHeldComplete + tAcw + tDialing + tContacting, for callbacks too and without parking;
  * the queue's tAcd = the agent's tAnswered; nOffered once per queue entry. Which participant carries which metric, when
  * it is emitted, and that it may be shorter than the segment follows real answers of the API. Spans without end emit
  * nothing.
@@ -126,5 +126,6 @@ function agent(leg: Leg, of: SpansOf, emit: Emit): void {
   for (const span of acw) emit('tAcw', measured(span), counted(span))
   if (leg.partOfCallback) return
   // Belongs wholly to the moment in which the agent is free again.
-  emit('tHandle', total([...busy, ...acw]), Math.max(left, ...acw.map(counted)))
+  const handling = [...talk, ...held, ...of('dialing', 'contacting'), ...acw]
+  emit('tHandle', total(handling), Math.max(left, ...acw.map(counted)))
 }

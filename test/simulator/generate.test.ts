@@ -128,7 +128,7 @@ describe('a generated organization', () => {
         if (sums.has('tHeldComplete')) check('held', sum('tHeldComplete') === sum('tHeld'))
         if (sums.has('tHandle')) {
           handled++
-          const parts = ['tTalkComplete', 'tHeldComplete', 'tParkComplete', 'tAcw', 'tDialing', 'tContacting'] // prettier-ignore
+          const parts = ['tTalkComplete', 'tHeldComplete', 'tAcw', 'tDialing', 'tContacting'] // prettier-ignore
           check('handle', sum('tHandle') === sum(...parts))
           const emitted = metrics.map(({ emitDate }) => String(emitDate)).sort((a, b) => (a < b ? -1 : 1))
           check('emitDate', metrics.find(({ name }) => name === 'tHandle')?.['emitDate'] === emitted.at(-1))
