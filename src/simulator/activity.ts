@@ -40,12 +40,12 @@ const dimensions: Readonly<Record<string, (activity: Activity) => unknown>> = {
   usedRouting: ({ session }) => session['usedRouting'],
   userId: ({ participant }) => participant['userId'],
 }
-const working: ReadonlySet<unknown> = new Set(['interact', 'hold', 'parked', 'dialing', 'contacting', 'callback'])
+const working: ReadonlySet<unknown> = new Set(['interact', 'hold', 'dialing', 'contacting', 'callback'])
 /** More entities than this in a group are cut: the oldest half and the newest half remain. A guess; Genesys names no number. */
 const maxEntities = 10_000
 
 /**
- * What is waiting, alerting and interacting in the queues now, of any age. After-call work is none of it, and neither is what
+ * What is waiting, alerting and interacting in the queues now, of any age. After-call work and what is parked are none of it, and neither is what
  * is outside queues (menus, bots, calls without a queue). A conversation whose agent works on it does not wait.
  */
 export function activitiesOf(store: Store): Activity[] {
