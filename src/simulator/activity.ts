@@ -163,9 +163,9 @@ export function queryActivity(
 function groupsOf(activity: Activity, names: readonly string[]): Json[] {
   let groups: Json[] = [{}]
   for (const name of names) {
-    const values = ([dimensions[name]?.(activity)].flat() as unknown[]).filter(
-      (value): value is string | number => typeof value === 'string' || typeof value === 'number',
-    )
+    const values = [dimensions[name]?.(activity)]
+      .flat()
+      .filter((value): value is string | number => typeof value === 'string' || typeof value === 'number')
     if (values.length > 0)
       groups = groups.flatMap((group) => values.map((value) => ({ ...group, [name]: String(value) })))
   }
