@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { columnsOf, tables, type TableName } from '../src/core/columns.ts'
+import { metricNames } from '../src/core/metric-names.ts'
 import { model, type Entity } from '../src/core/model.ts'
 import { etlDescriptions, liveDescriptions } from '../src/warehouse/comments.ts'
 
@@ -12,7 +13,7 @@ export function dataDictionary(): string {
   return [
     '# Data dictionary',
     '',
-    'Made from `src/core/model.ts` and `src/warehouse/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
+    'Made from `src/core/model.ts`, `src/core/metric-names.ts` and `src/warehouse/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
     'and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
     'underscore is a field of the API, and null where the API sent none; one with a leading underscore is ours. Columns marked',
     '“personal” can hold personal data.',
@@ -20,8 +21,10 @@ export function dataDictionary(): string {
     '## Schema genesys',
     '',
     ...tables.map((table) => `- [${table}](#genesys${table}): ${cell(model[table].description)}`),
+    '- [Names of metrics](#names-of-metrics): what the rows of session_metrics mean',
     '',
     ...tables.flatMap(genesysTable),
+    ...metricTable(),
     ...describedTables('genesys', liveDescriptions),
     '## Schema etl',
     '',
@@ -44,6 +47,26 @@ function genesysTable(table: TableName): string[] {
     ...columnsOf(table).map(
       ({ name, type, api, description, personal }) =>
         `| \`${name}\` | ${type} | ${api === null ? '' : `\`${api}\``} | ${cell(description)}${personal ? ' (personal)' : ''} |`,
+    ),
+    '',
+  ]
+}
+
+function metricTable(): string[] {
+  return [
+    '### Names of metrics',
+    '',
+    'What `genesys.session_metrics.name` can hold. A name with `t` is a duration in milliseconds, with `n` a count, with `o` an observation.',
+    'Genesys counts a value at its `emit_date`, wholly, however long ago it began: figures per day that are to equal those of Genesys are',
+    'grouped by `emit_date`, not by `conversation_start`. Values are measured by Genesys and can differ from the lengths of segments by',
+    'seconds; only values equal the figures of Genesys. Metrics with the carrier “aggregates” are in no detail record. “Genuine” says that real',
+    'records show carrier and time; the others follow published definitions.',
+    '',
+    '| metric | unit | carrier (participants.purpose) | emitted | figure | meaning | genuine |',
+    '|---|---|---|---|---|---|---|',
+    ...metricNames.map(
+      ({ name, unit, carrier, emitted, figure, meaning, genuine }) =>
+        `| \`${name}\` | ${unit} | ${cell(carrier)} | ${cell(emitted)} | ${figure} | ${cell(meaning)} | ${genuine ? 'yes' : ''} |`,
     ),
     '',
   ]

@@ -50,7 +50,7 @@ export const model = {
     cardinality: 'one',
     position: ['_index'],
     description:
-      'One row per conversation: a call, chat, e-mail thread, message thread or callback with everyone who took part. E-mail threads can be reopened: conversation_end then disappears or moves.',
+      'One row per conversation: a call, chat, e-mail thread, message thread or callback with everyone who took part. E-mail and message threads can be reopened, for weeks after they ended: conversation_end then disappears and comes back later.',
     fields: {
       accessAttributes: {
         type: 'text[]',
@@ -71,7 +71,7 @@ export const model = {
       conversationEnd: {
         type: 'timestamptz',
         description:
-          'When the last party left. Absent while the conversation is open. Agents may still be in after-call work, and a reply by e-mail can reopen it.',
+          'End of the last segment of any party, after-call work included. Absent while the conversation is open and while an agent is still in after-call work, even when the customer has left. A reply can reopen an e-mail thread (within 30 days of the disconnect by default) or a message thread (within 72 hours), again and again. For the end of the contact itself use the last segment_end of the customer.',
       },
       conversationId: {
         type: 'text',
@@ -135,7 +135,7 @@ export const model = {
     cardinality: 'many',
     position: ['_index'],
     description:
-      'One row per party of a conversation: the customer, each flow and queue it passed, each agent. The same agent can be a participant more than once.',
+      'One row per party of a conversation: the customer, each flow and queue it passed, each agent. The same agent can be several participants, and one participant of an agent can hold several sessions of different queues: take the queue from the segments, not from the participant.',
     fields: {
       externalContactId: {
         type: 'text',
@@ -196,7 +196,10 @@ export const model = {
         type: 'text[]',
         description: 'Skills that routing was asking for when this session was routed, after any that it gave up.',
       },
-      acwSkipped: { type: 'boolean', description: 'Whether the agent skipped after-call work.' },
+      acwSkipped: {
+        type: 'boolean',
+        description: 'Whether the agent skipped after-call work. Such a session has no tAcw.',
+      },
       addressFrom: {
         type: 'text',
         personal: true,
@@ -458,7 +461,7 @@ export const model = {
       queueId: {
         type: 'text',
         description:
-          'Queue that the phase belongs to: where the contact waited, or for which the agent handled it. Absent outside queues.',
+          "Queue that the phase belongs to: where the contact waited, or for which the agent handled it. The customer's own segments carry one too, that of the first queue, also after a transfer: group by queue over the acd or the agent participants only. Absent outside queues.",
       },
       requestedLanguageId: { type: 'text', description: 'Language skill that was asked for.' },
       requestedRoutingSkillIds: { type: 'text[]', description: 'Skills that were asked for.' },
@@ -507,11 +510,12 @@ export const model = {
     cardinality: 'many',
     position: ['_index', '_session_index'],
     description:
-      'One row per value that Genesys measured for a session. The same metric may occur several times in a session. Filter by purpose or queue before you add up: several participants carry a part of the same story.',
+      'One row per value that Genesys measured for a session. The same metric may occur several times in a session. Values need not equal the lengths of the segments, so take figures from here. Filter by purpose or queue before you add up: several participants carry a part of the same story. The data dictionary lists the names of the metrics.',
     fields: {
       emitDate: {
         type: 'timestamptz',
-        description: 'When Genesys counted the value: usually the end of what it measures.',
+        description:
+          'When Genesys counted the value: usually the end of what it measures. Genesys counts a value in the interval of this time, not of conversation_start.',
       },
       name: {
         type: 'text',
@@ -563,7 +567,7 @@ export const model = {
     cardinality: 'one',
     position: ['_index', '_participant_index', '_session_index', 'participant_id', 'session_id'],
     description:
-      'One row per session that ran an Architect flow: IVR, bot, in-queue flow, workflow, survey. At most one per session.',
+      'One row per session that ran an Architect flow: IVR, bot, in-queue flow, workflow, survey. At most one per session. An in-queue flow is listed on the session of the queue (purpose acd), without the exit columns and without metrics of its own: count executions by the metric nFlow, not by rows.',
     fields: {
       endingLanguage: { type: 'text', description: 'Language at the end, e.g. en-us.' },
       entryReason: {
@@ -615,7 +619,11 @@ export const model = {
     position: ['_index', '_participant_index', '_session_index', 'participant_id', 'session_id'],
     description: 'One row per outcome (a goal defined in Architect) that a flow reached or missed.',
     fields: {
-      flowOutcome: { type: 'text', description: 'Name of the outcome as the flow gave it, where it did.' },
+      flowOutcome: {
+        type: 'text',
+        description:
+          'Id of the outcome and its value as id:value, e.g. 6f0c…:SUCCESS. The parts are flow_outcome_id and flow_outcome_value.',
+      },
       flowOutcomeEndTimestamp: {
         type: 'timestamptz',
         description: 'When the outcome was decided. Absent while it is open.',

@@ -1,7 +1,9 @@
 import type { Queue, User } from './org.ts'
-import { addAgent, addLeg, addParticipant, addSpan, addStats, joinDivision, pickAgent, routing, state } from './pen.ts'
+import {
+  addAgent, addLeg, addParticipant, addSpan, addStats, inQueueFlow, joinDivision, pickAgent, routing, state,
+} from './pen.ts' // prettier-ignore
 import type { Pen, QueueMedia } from './pen.ts'
-import type { Json, Leg, Participant } from './story.ts'
+import type { Json, Leg, Participant, QueueOutcome } from './story.ts'
 
 /** The tempo of a medium, in milliseconds. */
 export interface Tempo {
@@ -10,25 +12,34 @@ export interface Tempo {
   readonly waitMean: number
   /** Mean patience of the customer; Infinity where nobody gives up. */
   readonly patienceMean: number
+  /** What it is when the customer gives up. */
+  readonly givesUp: 'abandoned' | 'left'
+  /** Share of contacts that are answered for the agent, without an alert. */
+  readonly autoAnswerShare: number
   readonly alertMax: number
   readonly talkMedian: number
   readonly acwMedian: number
   readonly holdShare: number
+  /** How often an agent holds at most: once or twice on the phone; written contacts are on hold whenever another one interrupts. */
+  readonly holdsMax: number
 }
 
 export const voiceTempo: Tempo = {
   media: 'voice',
   waitMean: 28_000,
   patienceMean: 240_000,
+  givesUp: 'abandoned',
+  autoAnswerShare: 0,
   alertMax: 11_000,
   talkMedian: 190_000,
   acwMedian: 35_000,
   holdShare: 0.28,
+  holdsMax: 2,
 }
 
 /** How a stay in a queue went. */
 export interface QueueVisit {
-  readonly outcome: 'answered' | 'abandoned' | 'flowOut'
+  readonly outcome: QueueOutcome
   readonly queue: Queue
   readonly user: User | undefined
   readonly agent: Participant | undefined
@@ -36,6 +47,12 @@ export interface QueueVisit {
   readonly leg: Leg | undefined
   /** Answered, abandoned or left at. */
   readonly at: number
+}
+
+/** The agent who had the thread before: routing prefers them, and their new session belongs to the same participant. */
+export interface LastAgent {
+  readonly user: User
+  readonly agent: Participant
 }
 
 /**
@@ -48,15 +65,16 @@ export function waitInQueue(
   queue: Queue,
   tempo: Tempo,
   session: (role: 'acd' | 'agent', user?: User) => Json,
-  options: { flowInType?: string; not?: User | undefined } = {},
+  options: { flowInType?: string; not?: User | undefined; last?: LastAgent | undefined } = {},
 ): QueueVisit {
   const { random } = pen
   joinDivision(pen, queue.divisionId, start)
   const entered = start + random.int(20, 60)
   const peerId = random.uuid()
+  const flow = inQueueFlow(pen, tempo.media)
   const acd = addParticipant(pen, 'acd', { participantName: queue.name })
   const facts = {
-    outcome: 'answered' as 'answered' | 'abandoned' | 'flowOut',
+    outcome: 'answered' as QueueOutcome,
     serviceLevelMs: queue.serviceLevelMs[tempo.media],
     shortAbandonMs: queue.shortAbandonMs,
   }
@@ -69,13 +87,13 @@ export function waitInQueue(
       peerId,
       requestedRoutings: ['Standard'],
     },
-    { queue: facts },
+    { queue: facts, ...(flow && { flow }) },
   )
   const asked = routing(pen, queue)
   addSpan(acdLeg, 'delay', start, entered, { queueId: queue.id })
 
   const patience = tempo.patienceMean === Infinity ? Infinity : random.exponential(tempo.patienceMean) + 900
-  const leave = (at: number, outcome: 'abandoned' | 'flowOut'): QueueVisit => {
+  const leave = (at: number, outcome: Exclude<QueueOutcome, 'answered'>): QueueVisit => {
     facts.outcome = outcome
     if (outcome === 'flowOut') acdLeg.session['flowOutType'] = random.pick(['agent', 'acd', 'voicemail'])
     addSpan(acdLeg, 'interact', entered, at, { ...asked, disconnectType: outcome === 'flowOut' ? 'transfer' : 'peer' })
@@ -85,36 +103,60 @@ export function waitInQueue(
   let offered = entered + 150 + random.exponential(tempo.waitMean)
   let not = options.not
   for (let attempt = 0; ; attempt++) {
-    if (offered - entered > patience) return leave(entered + patience, 'abandoned')
+    if (offered - entered > patience) return leave(entered + patience, tempo.givesUp)
     if (attempt === 0 && random.chance(0.01)) return leave(offered, 'flowOut')
-    const user = pickAgent(pen, queue, not)
-    const agent = addAgent(pen, user)
+    const last = attempt === 0 ? options.last : undefined
+    const user = last?.user ?? pickAgent(pen, queue, not)
+    const agent = last?.agent ?? addAgent(pen, user)
+    const automatic = random.chance(tempo.autoAnswerShare)
     joinDivision(pen, user.divisionId, offered)
     const leg = addLeg(pen, agent, {
       ...session('agent', user),
       peerId,
       requestedRoutings: ['Standard'],
       selectedAgentId: user.id,
-      usedRouting: 'Standard',
+      usedRouting: last ? 'Last' : 'Standard',
     })
-    const responds = attempt >= 2 || !random.chance(0.06)
-    const answer = offered + (responds ? random.int(800, tempo.alertMax) : 20_000)
+    const responds = automatic || attempt >= 2 || !random.chance(0.06)
+    const answer = offered + (automatic ? 0 : responds ? random.int(800, tempo.alertMax) : 20_000)
     if (answer - entered > patience) {
       addSpan(leg, 'alert', offered, entered + patience, { queueId: queue.id, disconnectType: 'peer' })
-      return leave(entered + patience, 'abandoned')
+      return leave(entered + patience, tempo.givesUp)
     }
     if (responds) {
-      addSpan(leg, 'alert', offered, answer, asked)
+      if (!automatic) addSpan(leg, 'alert', offered, answer, asked)
       addSpan(acdLeg, 'interact', entered, answer, { ...asked, disconnectType: 'transfer' })
       acdLeg.session['selectedAgentId'] = user.id
-      acdLeg.session['usedRouting'] = 'Standard'
+      acdLeg.session['usedRouting'] = leg.session['usedRouting']
       leg.waitedMs = answer - entered
       return { outcome: 'answered', queue, user, agent, leg, at: answer }
     }
-    addSpan(leg, 'alert', offered, answer, { ...asked, disconnectType: 'noAnswerTransfer' })
+    noAnswer(pen, leg, offered, answer, asked)
     not = user
     offered = answer + random.int(100, 2_500)
   }
+}
+
+/**
+ * An agent does not answer. The alert ends by `noAnswerTransfer` or, as in a genuine record of 2024, by `client`; then the
+ * agent can even have after-call work, and with it tAcw and tHandle.
+ */
+function noAnswer(pen: Pen, leg: Leg, from: number, to: number, asked: Json): void {
+  const { random } = pen
+  const byClient = random.chance(0.4)
+  leg.notResponding = true
+  addSpan(leg, 'alert', from, to, { ...asked, disconnectType: byClient ? 'client' : 'noAnswerTransfer' })
+  if (!byClient) return
+  state(leg, 'nError', 1, to)
+  if (random.chance(0.6)) addAcw(pen, leg, to, to + random.int(15_000, 90_000), { queueId: asked['queueId'] })
+}
+
+/** Adds after-call work in the form that the conversation has it; its metric is mostly shorter than the segment. */
+function addAcw(pen: Pen, leg: Leg, start: number, end: number, fields: Json): void {
+  const { random } = pen
+  const span = addSpan(leg, 'wrapup', start, end, fields)
+  span.appearsAtEnd = !pen.isAcwOpen
+  if (end - start > 12_000 && random.chance(0.6)) span.shortfall = random.int(300, 5_000)
 }
 
 /** Talks, with holds now and then. Gives the instant at which the talking ends; the last stretch carries how. */
@@ -122,7 +164,7 @@ export function talk(pen: Pen, leg: Leg, start: number, queue: Queue | undefined
   const { random } = pen
   const fields = queue ? { queueId: queue.id } : {}
   let at = start
-  const holds = random.chance(tempo.holdShare) ? random.int(1, 2) : 0
+  const holds = random.chance(tempo.holdShare) ? random.int(1, tempo.holdsMax) : 0
   const stretch = (): number => Math.max(1_500, random.skewed(tempo.talkMedian / (holds + 1), 0.7))
   for (let i = 0; i < holds; i++) {
     const talked = at + stretch()
@@ -140,7 +182,7 @@ export function talk(pen: Pen, leg: Leg, start: number, queue: Queue | undefined
   return end
 }
 
-/** After-call work, sometimes skipped, sometimes cut off by the timeout. Gives the instant at which it ends. */
+/** After-call work, sometimes skipped, sometimes cut off by the timeout. Returns the instant at which it ends. */
 export function wrapUp(pen: Pen, leg: Leg, start: number, queue: Queue | undefined, tempo: Tempo): number {
   const { random, org } = pen
   if (random.chance(0.12)) {
@@ -149,7 +191,7 @@ export function wrapUp(pen: Pen, leg: Leg, start: number, queue: Queue | undefin
   }
   const timedOut = random.chance(0.06)
   const end = start + (timedOut ? 120_000 : Math.max(900, random.skewed(tempo.acwMedian, 0.8)))
-  addSpan(leg, 'wrapup', start, end, {
+  addAcw(pen, leg, start, end, {
     ...(queue && { queueId: queue.id }),
     wrapUpCode: timedOut ? 'ININ-WRAP-UP-TIMEOUT' : random.pick(org.wrapUpCodes).id,
     ...(random.chance(0.15) && { wrapUpNote: note(pen) }),

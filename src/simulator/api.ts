@@ -1,9 +1,11 @@
+import { queryActivity } from './activity.ts'
 import { ApiError } from './api-error.ts'
 import type { Changes } from './changes.ts'
+import type { ControlSettings } from './contract.ts'
 import { readDetailsQuery } from './details-query.ts'
 import { requirePermission } from './oauth.ts'
 import type { OAuthClient } from './oauth.ts'
-import { observeQueues, openConversations } from './observations.ts'
+import { observeQueues } from './observations.ts'
 import type { Org } from './org.ts'
 import { listingPage } from './reference-data.ts'
 import type { createSelector } from './selection.ts'
@@ -30,7 +32,7 @@ export interface ApiContext {
   readonly store: Store
   readonly selector: ReturnType<typeof createSelector>
   readonly changes: Changes
-  readonly paginationLimit: number
+  readonly settings: Readonly<ControlSettings>
   readonly requestsPerMinute: number
 }
 
@@ -55,7 +57,7 @@ function visibleTo(client: OAuthClient): ReadonlySet<string> | undefined {
 function queryDetails(request: ApiRequest, context: ApiContext): Buffer {
   requirePermission(request.client, ...detailPermissions)
   const body = readJson(request)
-  const query = readDetailsQuery(body, context.paginationLimit)
+  const query = readDetailsQuery(body, context.settings.paginationLimit)
   const { interval } = body as { interval: string }
   const selection = context.selector.select(query, visibleTo(request.client))
   const page = context.selector.page(query, selection)
@@ -119,6 +121,10 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
     requirePermission(client, 'analytics:queueObservation:view')
     return observeQueues(store, org, readJson(request))
   }
+  if (method === 'POST' && path === '/api/v2/analytics/conversations/activity/query') {
+    requirePermission(client, 'analytics:queueObservation:view')
+    return queryActivity(store, readJson(request), request.query, visibleTo(client))
+  }
   if (method !== 'GET' && method !== 'HEAD')
     throw path.startsWith('/api/v2/')
       ? new ApiError(405, 'method.not.allowed', 'HTTP 405 Method Not Allowed')
@@ -138,7 +144,10 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
         'bad.request',
         'This request requires a user context. Client credentials cannot be used for requests to this resource.',
       )
-    return userConversations(openConversations(store), request.userId)
+    return userConversations(
+      store.open().map((stored) => store.clean(stored)),
+      request.userId,
+    )
   }
   if (path === '/api/v2/organizations/me')
     return {

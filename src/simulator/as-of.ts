@@ -1,5 +1,5 @@
 import { endOf, iso } from './story.ts'
-import type { Json, LateNews, Story } from './story.ts'
+import type { Json, LateNews, Leg, Story } from './story.ts'
 import { writeConversation } from './write-conversation.ts'
 
 /** What the API shows of a story at an instant. */
@@ -10,10 +10,22 @@ export interface View {
   readonly changesAt: number
 }
 
+/** What can differ in how the API shows conversations. */
+export interface ViewSettings {
+  /**
+   * How long after their time the wrap-up code and the metrics tAcw and tHandle appear, as closing fields do that the index of the API
+   * brings late. Less than a day.
+   */
+  readonly closingDelayMs: number
+}
+
+const wrapUpFields = ['wrapUpCode', 'wrapUpNote', 'wrapUpTags'] as const
+const closingMetrics: ReadonlySet<unknown> = new Set(['tAcw', 'tHandle'])
+
 /** Fields of a segment that are known only when it has ended. */
 const closing = [
-  'segmentEnd', 'disconnectType', 'errorCode', 'q850ResponseCodes', 'sipResponseCodes', 'wrapUpCode', 'wrapUpNote',
-  'wrapUpTags', 'destinationConversationId', 'destinationSessionId',
+  'segmentEnd', 'disconnectType', 'errorCode', 'q850ResponseCodes', 'sipResponseCodes', ...wrapUpFields,
+  'destinationConversationId', 'destinationSessionId',
 ] // prettier-ignore
 /** Fields of a flow that are known only when it has ended. */
 const exit = [
@@ -34,7 +46,7 @@ function settledAt(story: Story): number {
   let last = story.start
   for (const { legs } of story.participants)
     for (const { spans } of legs) for (const span of spans) if (span.end > last) last = span.end
-  return Math.max(last + 86_400_000, story.late.at(-1)?.at ?? 0, endOf(story) ?? Infinity)
+  return Math.max(last + 86_400_000, story.late.at(-1)?.at ?? 0)
 }
 
 /** The news that a conversation has in the end, each in its last state. */
@@ -51,10 +63,11 @@ function settled(story: Story, whole: Json): Json {
 }
 
 /**
- * Shows a story as it stands at an instant: what has not begun is absent, an open segment has no end, metrics that
- * are emitted later are missing, a conversation in progress has no conversationEnd.
+ * Shows a story as it is at an instant: what has not begun is absent, an open segment has no end, metrics that are
+ * emitted later are missing, a conversation in progress has no conversationEnd. After-call work is progress; a thread
+ * that will be reopened has an end until it is.
  */
-export function asOf(story: Story, now: number): View {
+export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings = { closingDelayMs: 0 }): View {
   if (story.start > now) return { conversation: undefined, changesAt: story.start }
   const whole = writeConversation(story)
   if (now >= settledAt(story)) return { conversation: settled(story, whole), changesAt: Infinity }
@@ -67,10 +80,25 @@ export function asOf(story: Story, now: number): View {
     if (instant < next) next = instant
     return false
   }
-  const segmentAsOf = (segment: Json): Json => (reached(segment['segmentEnd']) ? segment : without(segment, closing))
+  const reachedLate = (instant: unknown): boolean =>
+    closingDelayMs === 0 ? reached(instant) : reached(iso(Date.parse(String(instant)) + closingDelayMs))
+  const segmentAsOf = (segment: Json): Json => {
+    if (!reached(segment['segmentEnd'])) return without(segment, closing)
+    const isWrapUp = segment['segmentType'] === 'wrapup' && segment['segmentEnd'] !== undefined
+    return isWrapUp && !reachedLate(segment['segmentEnd']) ? without(segment, wrapUpFields) : segment
+  }
 
-  const sessionAsOf = (session: Json, purpose: unknown): Json => {
-    const segments = listOf(session['segments']).filter((segment) => reached(segment['segmentStart']))
+  const sessionAsOf = (session: Json, leg: Leg | undefined, purpose: unknown): Json => {
+    const spans = leg?.spans ?? []
+    const segments = listOf(session['segments']).filter((segment, index) =>
+      reached(spans[index]?.appearsAtEnd === true ? segment['segmentEnd'] : segment['segmentStart']),
+    )
+    // Where after-call work appears at its end, so do its metrics.
+    const hiddenAcw = spans.find(({ appearsAtEnd }) => appearsAtEnd === true)
+    const metricAsOf = ({ name, emitDate }: Json): boolean => {
+      if (!closingMetrics.has(name)) return reached(emitDate)
+      return reachedLate(emitDate) && (!hiddenAcw || reached(iso(hiddenAcw.end)))
+    }
     const view: Json = { ...session, segments: segments.map(segmentAsOf) }
     const hidden: string[] = []
     for (const [list, time] of [
@@ -78,7 +106,8 @@ export function asOf(story: Story, now: number): View {
       ['mediaEndpointStats', 'eventTime'],
     ] as const) {
       if (session[list] === undefined) continue
-      const shown = listOf(session[list]).filter((entry) => reached(entry[time]))
+      const isShown = list === 'metrics' ? metricAsOf : (entry: Json): boolean => reached(entry[time])
+      const shown = listOf(session[list]).filter(isShown)
       if (shown.length > 0) view[list] = shown
       else hidden.push(list)
     }
@@ -95,10 +124,13 @@ export function asOf(story: Story, now: number): View {
   }
 
   const view: Json = { ...whole }
-  view['participants'] = listOf(whole['participants']).flatMap((participant) => {
-    const sessions = listOf(participant['sessions'])
-      .filter((session) => reached(listOf(session['segments'])[0]?.['segmentStart']))
-      .map((session) => sessionAsOf(session, participant['purpose']))
+  view['participants'] = listOf(whole['participants']).flatMap((participant, position) => {
+    const legs = story.participants[position]?.legs ?? []
+    const sessions = listOf(participant['sessions']).flatMap((session, index) =>
+      reached(listOf(session['segments'])[0]?.['segmentStart'])
+        ? [sessionAsOf(session, legs[index], participant['purpose'])]
+        : [],
+    )
     return sessions.length === 0 ? [] : [{ ...participant, sessions }]
   })
   view['divisionIds'] = [
@@ -107,17 +139,26 @@ export function asOf(story: Story, now: number): View {
   if (!reached(whole['conferenceStart'])) delete view['conferenceStart']
 
   const end = endOf(story)
-  const over = reached(end === null || end === Infinity ? undefined : iso(end)) && end !== null && end !== Infinity
-  if (!over) {
+  if (end === Infinity || !reached(iso(end))) {
+    let active = story.start
     for (const field of [
       'conversationEnd',
+      'inactivityTimeout',
       'selfServed',
       'mediaStatsMinConversationMos',
       'mediaStatsMinConversationRFactor',
     ])
       delete view[field]
-    for (const [ended, again] of story.pauses)
-      if (reached(iso(ended)) && !reached(iso(again))) view['conversationEnd'] = iso(ended)
+    for (const [ended, again] of story.pauses) {
+      if (!reached(iso(ended))) break
+      active = ended
+      if (!reached(iso(again))) {
+        view['conversationEnd'] = iso(ended)
+        break
+      }
+      active = again
+    }
+    if (story.inactivityMs !== undefined) view['inactivityTimeout'] = iso(active + story.inactivityMs)
   }
 
   withNews(

@@ -70,7 +70,7 @@ export function requestedCallback(pen: Pen): void {
   }
   state(visit.leg, 'nCallbackAttempts', 1, visit.at)
   if (visit.at - due > queue.serviceLevelMs.callback) state(visit.leg, 'nCallbackOverSla', 1, visit.at)
-  const end = dialOut(pen, visit.agent, visit.at + random.int(2_000, 15_000), {})
+  const end = dialOut(pen, visit.agent, visit.at + random.int(2_000, 15_000), {}, visit.leg)
   addSpan(visit.leg, 'interact', visit.at, end, { queueId: queue.id, disconnectType: 'client' })
   addSpan(waiting, 'interact', due, end, { queueId: queue.id, disconnectType: 'peer' })
   wrapUp(pen, visit.leg, end, queue, voiceTempo)
@@ -95,7 +95,7 @@ export function agentOwnedCallback(pen: Pen): void {
   const answered = due + random.int(1_000, 20_000)
   addSpan(leg, 'alert', due, answered, { queueId: queue.id })
   state(leg, 'nCallbackAttempts', 1, answered)
-  const end = dialOut(pen, agent, answered + 1_500, {})
+  const end = dialOut(pen, agent, answered + 1_500, {}, leg)
   addSpan(leg, 'interact', answered, end, { queueId: queue.id, disconnectType: 'client' })
   wrapUp(pen, leg, end, queue, voiceTempo)
 }

@@ -1,5 +1,6 @@
 import type { DetailsQuery } from './details-query.ts'
 import type { Generator, ScenarioKind } from './generate.ts'
+import type { NastyKind } from './nasty.ts'
 import { createRandom } from './random.ts'
 import { newStored } from './store.ts'
 import type { Store, Stored } from './store.ts'
@@ -50,17 +51,25 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
     store.touch()
   }
 
-  /** A new conversation that starts at an instant (default now). Gives its id. */
-  function begin(kind: ScenarioKind = 'inboundCall', at = store.clock.now()): string {
+  /**
+   * A new conversation that starts at an instant (default now); the nth one of an organization is the same whenever it starts.
+   * @param nasty how it is spoiled; unless given it is well-formed
+   * @returns its id
+   */
+  function begin(kind: ScenarioKind = 'inboundCall', at = store.clock.now(), nasty?: NastyKind): string {
     const told = generator.tell(`${seed}/${++made}`, at, kind)
-    store.add(newStored(told.id, at, { story: told }))
+    store.add(newStored(told.id, at, { story: told, ...(nasty && { nasty }) }))
     return told.id
   }
 
   function lastAgentLeg(id: string): Leg {
     const { told } = story(id)
-    const agents = told.participants.filter(({ fields }) => fields['purpose'] === 'agent')
-    const leg = agents.findLast(({ legs }) => legs.length > 0)?.legs.at(-1)
+    const now = store.clock.now()
+    const [leg] = told.participants
+      .filter(({ fields }) => fields['purpose'] === 'agent')
+      .flatMap(({ legs }) => legs)
+      .filter(({ spans }) => (spans[0]?.start ?? Infinity) <= now)
+      .toSorted((a, b) => (b.spans[0]?.start ?? 0) - (a.spans[0]?.start ?? 0))
     if (!leg) throw new RangeError(`conversation ${id} has no agent`)
     return leg
   }
@@ -95,14 +104,14 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
       hide([stored(id)], false)
     },
 
-    /** Ends an open conversation now: what is in progress is closed. */
+    /** Ends an open conversation now: what is in progress is closed, after-call work too, and nothing follows. */
     end(id: string): void {
       const { it, told } = story(id)
       endStory(told, store.clock.now())
       store.touch(it)
     },
 
-    /** After-call work of the last agent that ends now, on a conversation however old. */
+    /** After-call work of the last agent that ends now, on a conversation however old; its conversationEnd becomes that. */
     addWrapUp(id: string): void {
       const leg = lastAgentLeg(id)
       const now = store.clock.now()
@@ -141,14 +150,15 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
       return evaluationId
     },
 
-    /** A conversation that is over goes on now, as an e-mail does when the customer answers; it stays open until it is ended. */
+    /** A conversation that is over goes on now, as a thread does when the customer replies; it stays open until it is ended. */
     reopen(id: string): void {
       const { it, told } = story(id)
       const now = store.clock.now()
+      // A thread that would be reopened by itself later is reopened now instead.
+      if (told.pauses.some(([ended, again]) => ended <= now && now < again)) endStory(told, now)
       const end = endOf(told)
-      if (end === null || end > now) throw new RangeError(`conversation ${id} is not over`)
+      if (end > now) throw new RangeError(`conversation ${id} is not over`)
       told.pauses.push([end, now])
-      delete told.end
       const [participant] = told.participants
       const last = participant?.legs.at(-1)
       if (!participant || !last) throw new RangeError(`conversation ${id} has no participant`)

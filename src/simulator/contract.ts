@@ -32,8 +32,12 @@ export interface SimulatorOptions {
   readonly faults?: readonly FaultRule[]
   /** Share of spoiled records, 0 to 1; 0.03 has each kind at least once a thousand. */
   readonly nastyShare?: number
-  /** How many results paging can reach; 100 000 at Genesys. */
+  /** How many results paging can reach; 100 000 at Genesys. The API refuses what is deeper and names the number. */
   readonly paginationLimit?: number
+  /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0.2 unless given. */
+  readonly reopenedShare?: number
+  /** How long after their time the wrap-up code, tAcw and tHandle appear: 0 (default) to less than a day. */
+  readonly closingDelayMs?: number
   /** Lifetime of the first client's tokens. */
   readonly tokenSeconds?: number
   readonly gzip?: boolean
@@ -59,6 +63,12 @@ export interface LoggedRequest {
   doneAt?: number
 }
 
+/** Options that can be changed while it runs. */
+export interface ControlSettings {
+  paginationLimit: number
+  closingDelayMs: number
+}
+
 /** Everything that can be changed while it runs. */
 export interface SimulatorControl {
   readonly clock: OrgClock
@@ -70,7 +80,7 @@ export interface SimulatorControl {
   /** A token of a person, for what client credentials can't ask. */
   userToken(userId: string): string
   revokeTokens(): void
-  set(settings: Partial<PagingNoise> & { latencyMs?: number; dateSkewMs?: number }): void
+  set(settings: Partial<PagingNoise & ControlSettings> & { latencyMs?: number; dateSkewMs?: number }): void
 }
 
 export interface Simulator extends AsyncDisposable {

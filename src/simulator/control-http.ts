@@ -4,6 +4,7 @@ import type { FaultRule } from './faults.ts'
 import { dayMs } from './generate.ts'
 import type { ScenarioKind } from './generate.ts'
 import type { SimulatorControl } from './contract.ts'
+import type { NastyKind } from './nasty.ts'
 import type { Json } from './story.ts'
 
 /** What the control API can read beside the controls. */
@@ -21,10 +22,11 @@ export interface ControlSources {
  * - `GET truth?day=YYYY-MM-DD`: JSON lines; `GET requests`, `GET violations`, `GET clock`
  * - `POST clock` `{ "now": instant }` or `{ "advanceMs": n }`
  * - `POST faults` a rule or a list; `DELETE faults`; `POST drift` a rule or a list; `DELETE drift`
- * - `POST settings` `{ latencyMs, totalHitsOffset, totalHitsJitter, duplicateShare }`, each optional
+ * - `POST settings` `{ latencyMs, dateSkewMs, totalHitsOffset, totalHitsJitter, duplicateShare, paginationLimit, closingDelayMs }`, each
+ *   optional
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
- *   "reopen" | "correctStart", "id", "kind", "at", "conversation" }`
+ *   "reopen" | "correctStart", "id", "kind", "at", "nasty", "conversation" }`
  *
  * @throws ApiError 400 and 404
  */
@@ -103,7 +105,9 @@ function change(control: SimulatorControl, given: Json): Json {
   const conversation = given['conversation'] as Json
   switch (given['do']) {
     case 'begin':
-      return { id: changes.begin(given['kind'] as ScenarioKind | undefined, at) }
+      return {
+        id: changes.begin(given['kind'] as ScenarioKind | undefined, at, given['nasty'] as NastyKind | undefined),
+      }
     case 'add':
       changes.add(conversation)
       return {}

@@ -1,35 +1,66 @@
 import { talk, waitInQueue, wrapUp } from './agent-work.ts'
-import type { QueueVisit, Tempo } from './agent-work.ts'
+import type { LastAgent, QueueVisit, Tempo } from './agent-work.ts'
 import { addContact, addLeg, addParticipant, addSpan, flowOf, flowRun, joinDivision, pickQueue, state } from './pen.ts'
 import type { Pen } from './pen.ts'
 import type { Queue } from './org.ts'
-import { iso } from './story.ts'
+import { endOf, iso } from './story.ts'
 import type { Json, Leg } from './story.ts'
 
 const chatTempo: Tempo = {
   media: 'chat',
   waitMean: 22_000,
   patienceMean: 200_000,
+  givesUp: 'abandoned',
+  autoAnswerShare: 0,
   alertMax: 9_000,
   talkMedian: 420_000,
   acwMedian: 25_000,
-  holdShare: 0.06,
+  holdShare: 0.25,
+  holdsMax: 3,
 }
 const messageTempo: Tempo = {
   ...chatTempo,
   media: 'message',
   waitMean: 60_000,
   patienceMean: 3_600_000,
+  // Messaging knows no abandon: who leaves while waiting is in no metric but nOffered and tAcd.
+  givesUp: 'left',
+  autoAnswerShare: 0.25,
   talkMedian: 900_000,
+  holdShare: 0.35,
+  holdsMax: 6,
 }
 const mailTempo: Tempo = {
   media: 'email',
   waitMean: 5_400_000,
   patienceMean: Infinity,
+  givesUp: 'abandoned',
+  autoAnswerShare: 0.1,
   alertMax: 60_000,
   talkMedian: 420_000,
   acwMedian: 20_000,
-  holdShare: 0.04,
+  holdShare: 0.2,
+  holdsMax: 2,
+}
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+/** How long after the last disconnect a reply reopens a thread: the defaults of Genesys. */
+const messageReopensWithin = 72 * hourMs
+const mailReopensWithin = 30 * dayMs
+/** No round of a thread begins later than this after its start, so that the store knows where to look for open ones. */
+const lastRoundWithin = 40 * dayMs
+
+/**
+ * When the next reply reopens a thread, if one does: the more rounds a thread has had, the likelier is another one.
+ * @param ended when the thread's last segment ended
+ * @returns milliseconds since 1970; undefined where the thread stays ended
+ */
+function nextReply(pen: Pen, rounds: number, ended: number, mean: number, within: number): number | undefined {
+  const { random, habits, story } = pen
+  if (!random.chance(rounds === 1 ? habits.reopenedShare : 0.7)) return undefined
+  const again = ended + Math.min(60_000 + random.exponential(mean), within - 1)
+  return again - story.start > lastRoundWithin ? undefined : again
 }
 
 /** What an agent's written exchange is measured by. */
@@ -43,6 +74,7 @@ function exchange(pen: Pen, leg: Leg, from: number, to: number): void {
   state(leg, 'oMessageTurn', turns, to)
 }
 
+/** The agent's part of a written contact. Returns when it ended, after-call work apart. */
 function serve(pen: Pen, visit: QueueVisit, tempo: Tempo, ending: Json): number {
   if (!visit.leg) return visit.at
   const end = talk(pen, visit.leg, visit.at, visit.queue, tempo, ending)
@@ -77,7 +109,10 @@ const channels: Readonly<Record<string, { provider: string; engagementSource?: s
   open: { provider: 'PureCloud Messaging', engagementSource: 'OpenMessaging' },
 }
 
-/** A message thread: often a bot answers first, sometimes alone; threads last hours, some days. */
+/**
+ * A message thread: often a bot answers first, sometimes alone. A thread can be handed to another queue, where mostly the
+ * same agent goes on, and is reopened by replies within 72 hours, some again and again for weeks.
+ */
 export function message(pen: Pen): void {
   const { random, story, contact, org } = pen
   const messageType = random.weighted({ webmessaging: 5, whatsapp: 3, sms: 2, open: 0.4 })
@@ -98,7 +133,8 @@ export function message(pen: Pen): void {
     provider,
     remote: contact.name,
   })
-  const customerLeg = addLeg(pen, addContact(pen), {
+  const customer = addContact(pen)
+  const customerLeg = addLeg(pen, customer, {
     ...session(),
     ...(random.chance(0.3) && { authenticated: random.chance(0.7) }),
     ...(random.chance(0.2) && { mediaCount: random.int(1, 4) }),
@@ -130,17 +166,70 @@ export function message(pen: Pen): void {
       return
     }
   }
-  const visit = waitInQueue(pen, at + 30, queue, messageTempo, session, { flowInType: 'flow' })
-  const slow = random.chance(0.2) ? { ...messageTempo, talkMedian: 14_400_000 } : messageTempo
-  const end = serve(pen, visit, slow, { disconnectType: 'client' })
-  addSpan(customerLeg, 'interact', story.start, end, {
-    queueId: queue.id,
-    disconnectType: random.chance(0.2) ? 'inactivity' : 'peer',
-  })
-  story.head['inactivityTimeout'] = iso(end + 72 * 3_600_000)
+  let round = messageRound(pen, { start: story.start, waits: at + 30, queue, firstQueue: queue, customerLeg, session })
+  for (let rounds = 1; ; rounds++) {
+    const again = nextReply(pen, rounds, round.over, 14 * hourMs, messageReopensWithin)
+    if (again === undefined) break
+    story.pauses.push([round.over, again])
+    const leg = addLeg(pen, customer, session())
+    const next = random.chance(0.7) ? round.queue : pickQueue(pen)
+    round = messageRound(pen, {
+      start: again,
+      waits: again + 40,
+      queue: next,
+      firstQueue: queue,
+      customerLeg: leg,
+      session,
+      ...(round.last && { last: round.last }),
+    })
+  }
+  story.inactivityMs = messageReopensWithin
 }
 
-/** An e-mail: waits for hours, is parked now and then, and may be answered again days after it was closed. */
+/** What a message thread does from a message of the customer until it is closed. */
+interface MessageRound {
+  readonly start: number
+  /** When it enters the queue. */
+  readonly waits: number
+  readonly queue: Queue
+  readonly firstQueue: Queue
+  readonly customerLeg: Leg
+  readonly session: () => Json
+  readonly last?: LastAgent
+}
+
+/** One round of a message thread, with a transfer to another queue now and then. Returns when and where it ended, and with whom. */
+function messageRound(
+  pen: Pen,
+  round: MessageRound,
+): { readonly over: number; readonly queue: Queue; readonly last: LastAgent | undefined } {
+  const { random } = pen
+  const { session, firstQueue } = round
+  const tempo = random.chance(0.2) ? { ...messageTempo, talkMedian: 4 * hourMs } : messageTempo
+  const isSame = (): boolean => random.chance(0.75)
+  let { queue } = round
+  let last = isSame() ? round.last : undefined
+  let visit = waitInQueue(pen, round.waits, queue, tempo, session, { flowInType: 'flow', last })
+  for (let transfers = 0; visit.leg && transfers < 3 && random.chance(0.08); transfers++) {
+    const at = talk(pen, visit.leg, visit.at, queue, messageTempo, { disconnectType: 'transfer' })
+    state(visit.leg, 'nTransferred', 1, at)
+    state(visit.leg, 'nBlindTransferred', 1, at)
+    visit.leg.session['acwSkipped'] = true
+    const before = queue.id
+    queue = random.pick(pen.org.queues.filter(({ id }) => id !== before))
+    last = isSame() && visit.user && visit.agent ? { user: visit.user, agent: visit.agent } : undefined
+    visit = waitInQueue(pen, at + 40, queue, tempo, session, { flowInType: 'agent', last })
+  }
+  const end = serve(pen, visit, tempo, { disconnectType: 'client' })
+  addSpan(round.customerLeg, 'interact', round.start, end, {
+    queueId: firstQueue.id,
+    disconnectType: random.chance(0.2) ? 'inactivity' : 'peer',
+  })
+  const agent = visit.user && visit.agent ? { user: visit.user, agent: visit.agent } : last
+  return { over: endOf(pen.story), queue, last: agent }
+}
+
+/** An e-mail: waits for hours, is parked now and then, and is reopened by replies within 30 days, some again and again. */
 export function email(pen: Pen): void {
   const { random, story, contact } = pen
   const outbound = random.chance(0.1)
@@ -166,13 +255,18 @@ export function email(pen: Pen): void {
     ...(random.chance(0.02) && { bcc: ['archive@example.com'] }),
   })
   const customer = addContact(pen)
+  let last: LastAgent | undefined
   const round = (start: number, queue: Queue): number => {
     const leg = addLeg(pen, customer, { ...session(), ...(random.chance(0.1) && { mediaCount: random.int(1, 5) }) })
-    const visit = waitInQueue(pen, start + 300, queue, mailTempo, session, { flowInType: 'flow' })
+    const visit = waitInQueue(pen, start + 300, queue, mailTempo, session, {
+      flowInType: 'flow',
+      last: random.chance(0.5) ? last : undefined,
+    })
     if (!visit.leg) {
       addSpan(leg, 'interact', start, visit.at, { queueId: queue.id, subject, disconnectType: 'peer' })
-      return visit.at
+      return endOf(story)
     }
+    if (visit.user && visit.agent) last = { user: visit.user, agent: visit.agent }
     let at = visit.at
     if (random.chance(0.2)) {
       const read = at + random.int(30_000, 200_000)
@@ -189,12 +283,13 @@ export function email(pen: Pen): void {
     state(visit.leg, 'oMessageSegmentCount', random.int(1, 3), end)
     wrapUp(pen, visit.leg, end, queue, mailTempo)
     addSpan(leg, 'interact', start, end, { queueId: queue.id, subject, disconnectType: 'peer' })
-    return end
+    return endOf(story)
   }
   const queue = pickQueue(pen)
   let end = round(story.start, queue)
-  for (let replies = 0; replies < 3 && random.chance(0.18); replies++) {
-    const again = end + random.int(1, 60) * 3_600_000 + random.int(0, 3_599_999)
+  for (let rounds = 1; ; rounds++) {
+    const again = nextReply(pen, rounds, end, 4 * dayMs, mailReopensWithin)
+    if (again === undefined) return
     story.pauses.push([end, again])
     end = round(again, queue)
   }

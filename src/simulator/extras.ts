@@ -55,7 +55,7 @@ function rareSessionFields(pen: Pen, leg: Leg): void {
   ] // prettier-ignore
   Object.assign(leg.session, random.pick(rare)())
   const [span] = leg.spans
-  if (leg.session['snippetRecording'] === true && span && span.end !== Infinity)
+  if (leg.purpose === 'agent' && leg.session['snippetRecording'] === true && span && span.end !== Infinity)
     state(leg, 'tSnippetRecord', Math.floor((span.end - span.start) / 2), span.end)
 }
 

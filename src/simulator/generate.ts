@@ -58,6 +58,8 @@ export interface GeneratorOptions {
   readonly exactPerDay: boolean
   /** Share of records that are spoiled, 0 to 1. */
   readonly nastyShare: number
+  /** Share of message and e-mail threads that are reopened, 0 to 1. */
+  readonly reopenedShare: number
 }
 
 /** A conversation of a day before anything is shown of it. */
@@ -77,7 +79,7 @@ export interface Generator {
 
 /** The generator of an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
-  const { seed, perDay, exactPerDay, nastyShare } = options
+  const { seed, perDay, exactPerDay, nastyShare, reopenedShare } = options
   const slots = nastySlots(nastyShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
@@ -111,11 +113,11 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   }
 
   function tell(random: Random, start: number, kind = random.weighted(mix)): Story {
-    const pen = createPen(org, random, start)
+    const pen = createPen(org, random, start, { reopenedShare })
     scenarios[kind](pen)
     sprinkle(pen)
     const end = endOf(pen.story)
-    if (end !== null && end !== Infinity) followUp(pen, end)
+    if (end !== Infinity) followUp(pen, end)
     return pen.story
   }
 

@@ -2,15 +2,26 @@ import type { Leg, Span, StatedMetric } from './story.ts'
 
 const flowPurposes = new Set(['ivr', 'botflow', 'voicesurveyflow', 'workflow'])
 
+/** What the metric of a stretch says: up to some seconds less than the segment lasts. */
+function measured({ start, end, shortfall = 0 }: Span): number {
+  return Math.max(0, end - start - shortfall)
+}
+
+/** When the metric of a stretch is counted. */
+function counted({ start, end, shortfall = 0 }: Span): number {
+  return Math.max(start, end - shortfall)
+}
+
 function total(spans: readonly Span[]): number {
-  return spans.reduce((sum, span) => sum + (span.end - span.start), 0)
+  return spans.reduce((sum, span) => sum + measured(span), 0)
 }
 
 /**
  * The metrics of a session, derived from what happened in it, so that they add up by construction:
- * tHandle = tTalkComplete + tHeldComplete + tAcw + tDialing + tContacting (+ tParkComplete, + tActiveCallbackComplete
- * for a callback); the queue's tAcd = the agent's tAnswered; nOffered once a queue entry. Which participant carries
- * which metric and when it is emitted follows real answers of the API. Spans without end emit nothing.
+ * tHandle = tTalkComplete + tHeldComplete + tAcw + tDialing + tContacting, for callbacks too and without parking;
+ * the queue's tAcd = the agent's tAnswered; nOffered once per queue entry. Which participant carries which metric, when
+ * it is emitted, and that it may be shorter than the segment follows real answers of the API. Spans without end emit
+ * nothing.
  */
 export function metricsOf(leg: Leg): StatedMetric[] {
   const metrics: StatedMetric[] = [...leg.stated]
@@ -51,8 +62,10 @@ function flow(leg: Leg, of: SpansOf, emit: Emit): void {
   emit('nFlow', 1, first.start)
   const duration = total(spans)
   if (leg.purpose === 'ivr') emit('tIvr', duration, last.end)
-  emit('tFlow', duration, last.end)
-  emit(last.fields['disconnectType'] === 'transfer' ? 'tFlowExit' : 'tFlowDisconnect', duration, last.end)
+  // The flow itself runs a little shorter than the menu's segment, which includes its setup.
+  const ran = Math.max(0, duration - (duration % 251))
+  emit('tFlow', ran, last.end)
+  emit(last.fields['disconnectType'] === 'transfer' ? 'tFlowExit' : 'tFlowDisconnect', ran, last.end)
 }
 
 function queue(leg: Leg, of: SpansOf, emit: Emit): void {
@@ -69,7 +82,7 @@ function queue(leg: Leg, of: SpansOf, emit: Emit): void {
     if (waited < facts.shortAbandonMs) emit('tShortAbandon', waited, waiting.end)
   } else if (facts.outcome === 'flowOut') {
     emit('tFlowOut', waited, waiting.end)
-  } else if (waited > facts.serviceLevelMs) {
+  } else if (facts.outcome === 'answered' && waited > facts.serviceLevelMs) {
     emit('nOverSla', 1, waiting.end)
   }
 }
@@ -87,18 +100,17 @@ function agent(leg: Leg, of: SpansOf, emit: Emit): void {
   const held = of('hold')
   const parked = of('parked')
   const acw = of('wrapup')
-  const callback = leg.session['mediaType'] === 'callback'
   const alerts = of('alert')
   const [answered] = leg.spans.filter((span) => span.type === 'interact')
 
   for (const span of alerts) {
-    emit('tAlert', span.end - span.start, span.end)
-    if (span.fields['disconnectType'] === 'noAnswerTransfer') emit('tNotResponding', span.end - span.start, span.end)
+    emit('tAlert', measured(span), span.end)
+    if (leg.notResponding) emit('tNotResponding', measured(span), span.end)
   }
   if (answered && leg.waitedMs !== undefined) emit('tAnswered', leg.waitedMs, answered.start)
   for (const span of of('dialing')) emit('tDialing', span.end - span.start, span.end)
   for (const span of of('contacting')) emit('tContacting', span.end - span.start, span.end)
-  for (const span of talk) emit(callback ? 'tActiveCallback' : 'tTalk', span.end - span.start, span.end)
+  for (const span of talk) emit('tTalk', measured(span), span.end)
   for (const span of held) emit('tHeld', span.end - span.start, span.end)
   for (const span of parked) emit('tPark', span.end - span.start, span.end)
   for (const [type, names] of Object.entries(watching))
@@ -108,11 +120,12 @@ function agent(leg: Leg, of: SpansOf, emit: Emit): void {
   if (busy.length === 0 && acw.length === 0) return
   if (leg.spans.some((span) => span.end === Infinity)) return
   const left = Math.max(...busy.map((span) => span.end), 0)
-  if (talk.length > 0) emit(callback ? 'tActiveCallbackComplete' : 'tTalkComplete', total(talk), left)
+  if (talk.length > 0) emit('tTalkComplete', total(talk), left)
   if (held.length > 0) emit('tHeldComplete', total(held), left)
   if (parked.length > 0) emit('tParkComplete', total(parked), left)
-  for (const span of acw) emit('tAcw', span.end - span.start, span.end)
+  for (const span of acw) emit('tAcw', measured(span), counted(span))
   if (leg.partOfCallback) return
   // Belongs wholly to the moment in which the agent is free again.
-  emit('tHandle', total([...busy, ...acw]), Math.max(left, ...acw.map((span) => span.end)))
+  const handling = [...talk, ...held, ...of('dialing', 'contacting'), ...acw]
+  emit('tHandle', total(handling), Math.max(left, ...acw.map(counted)))
 }

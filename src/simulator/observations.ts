@@ -1,3 +1,4 @@
+import { activitiesOf } from './activity.ts'
 import { ApiError } from './api-error.ts'
 import type { Org } from './org.ts'
 import { oneOf, onlyFields } from './predicates.ts'
@@ -24,41 +25,12 @@ function predicatesOf(filter: Json): Json[] {
   })
 }
 
-/** Every conversation in progress of the last 31 days. */
-export function openConversations(store: Store): Json[] {
-  const { first, end } = store.days()
-  const open: Json[] = []
-  for (let day = Math.max(first, end - 31); day < end; day++)
-    for (const stored of store.day(day)) {
-      if (stored.start > store.clock.now()) break
-      const shown = store.show(stored)
-      if (shown && shown.end === Infinity) open.push(store.clean(stored))
-    }
-  return open
-}
-
 /** Counts waiting, alerting and interacting by queue and media type, from what is open. */
 function countOpen(store: Store): Map<string, number> {
   const counts = new Map<string, number>()
-  const objects = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : [])
-  for (const conversation of openConversations(store)) {
-    let working = false
-    for (const kind of ['agent', 'acd'])
-      for (const participant of objects(conversation['participants'])) {
-        if (participant['purpose'] !== kind) continue
-        for (const session of objects(participant['sessions'])) {
-          const segment = objects(session['segments']).at(-1)
-          const queueId = segment?.['queueId']
-          if (!segment || segment['segmentEnd'] !== undefined || typeof queueId !== 'string') continue
-          const type = segment['segmentType']
-          const metric =
-            kind === 'acd' ? (working ? undefined : 'oWaiting') : type === 'alert' ? 'oAlerting' : 'oInteracting'
-          if (kind === 'agent') working = true
-          if (metric === undefined) continue
-          const key = `${queueId}/${String(session['mediaType'])}/${metric}`
-          counts.set(key, (counts.get(key) ?? 0) + 1)
-        }
-      }
+  for (const { metric, session, segment } of activitiesOf(store)) {
+    const key = `${String(segment['queueId'])}/${String(session['mediaType'])}/${metric}`
+    counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   return counts
 }

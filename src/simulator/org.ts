@@ -101,6 +101,7 @@ const flowTypes: readonly (readonly [string, string])[] = [
   ['Voice Bot', 'BOT'],
   ['Campaign Entry', 'OUTBOUNDCALL'],
   ['After Call Survey', 'VOICESURVEY'],
+  ['In Queue Messages', 'INQUEUESHORTMESSAGE'],
 ]
 
 /**

@@ -105,7 +105,7 @@ export function previewCall(pen: Pen): void {
     addSpan(preview, 'wrapup', decided, decided, { queueId: queue.id, wrapUpCode: 'ININ-OUTBOUND-PREVIEW-SKIPPED' })
     return
   }
-  const end = dialOut(pen, agent, decided, fields)
+  const end = dialOut(pen, agent, decided, fields, preview)
   addSpan(preview, 'interact', shown, end, { queueId: queue.id, disconnectType: 'client' })
   wrapUp(pen, preview, end, queue, voiceTempo)
 }
@@ -123,12 +123,28 @@ export function manualCall(pen: Pen): void {
   if (random.chance(0.6)) wrapUp(pen, leg, end, queue, voiceTempo)
 }
 
-/** Calls the contact from a session of the agent, as part of a callback where the agent has one. Gives the end of the call. */
-export function dialOut(pen: Pen, agent: ReturnType<typeof addAgent>, at: number, fields: Json): number {
+/**
+ * An agent calls the contact.
+ * @param callback the agent's callback session that the call belongs to: it handles the call and has the calling in
+ *   tActiveCallback, in addition to its talk time and not as a part of its tHandle
+ * @returns the end of the call
+ */
+export function dialOut(
+  pen: Pen,
+  agent: ReturnType<typeof addAgent>,
+  at: number,
+  fields: Json,
+  callback?: Leg,
+): number {
   const { random } = pen
-  const partOfCallback = agent.legs.length > 0
+  const finished = (end: number): number => {
+    if (!callback) return end
+    state(callback, 'tActiveCallback', end - at, end)
+    state(callback, 'tActiveCallbackComplete', end - at, end)
+    return end
+  }
   const leg = addLeg(pen, agent, voiceSession(pen, 'outbound', { ...fields, recording: true }))
-  leg.partOfCallback = partOfCallback
+  leg.partOfCallback = callback !== undefined
   const contact = addContact(pen, random.chance(0.6) ? 'customer' : 'external')
   const contactLeg = addLeg(pen, contact, voiceSession(pen, 'outbound', fields))
   const ringing = at + random.int(300, 2_000)
@@ -141,7 +157,7 @@ export function dialOut(pen: Pen, agent: ReturnType<typeof addAgent>, at: number
       sipResponseCodes: [480],
       q850ResponseCodes: [19],
     })
-    return answered
+    return finished(answered)
   }
   addSpan(leg, 'dialing', ringing, answered, {})
   const ends = hangUp(pen)
@@ -149,5 +165,5 @@ export function dialOut(pen: Pen, agent: ReturnType<typeof addAgent>, at: number
   finishVoice(pen, leg, end)
   addSpan(contactLeg, 'interact', answered, end, ends.customer)
   addStats(pen, contactLeg, end)
-  return end
+  return finished(end)
 }

@@ -15,16 +15,25 @@ interface Contact {
   readonly organizationId: string
 }
 
+/** How conversations of an organization go on: what differs between organizations. */
+export interface Habits {
+  /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0 to 1. */
+  readonly reopenedShare: number
+}
+
 /** What a scenario writes with: the story, the organization, the randomness of this conversation. */
 export interface Pen {
   readonly story: Story
   readonly org: Org
   readonly random: Random
   readonly contact: Contact
+  readonly habits: Habits
+  /** Whether after-call work is visible while it lasts, as an open segment, or appears when it has ended. */
+  readonly isAcwOpen: boolean
 }
 
 /** Starts a story at an instant; id, contact and all that follows come from the random source. */
-export function createPen(org: Org, random: Random, start: number): Pen {
+export function createPen(org: Org, random: Random, start: number, habits: Habits): Pen {
   const firstName = random.pick(firstNames)
   const lastName = random.pick(lastNames)
   const name = `${firstName} ${lastName}`
@@ -34,6 +43,8 @@ export function createPen(org: Org, random: Random, start: number): Pen {
   return {
     org,
     random,
+    habits,
+    isAcwOpen: random.chance(0.5),
     contact: { name, phone, email, id: random.uuid(), organizationId: random.uuid() },
     story: {
       id: random.uuid(),
@@ -92,6 +103,7 @@ export function addLeg(
     flow: more.flow,
     queue: more.queue,
     waitedMs: undefined,
+    notResponding: false,
     partOfCallback: false,
   }
   participant.legs.push(leg)
@@ -212,6 +224,17 @@ export function flowRun(
     }),
     ...(outcomes.length > 0 && { outcomes }),
   }
+}
+
+/**
+ * The in-queue flow that runs while a contact waits. It is listed on the session of the queue, without exit fields and
+ * without metrics of its own, even after the end.
+ */
+export function inQueueFlow(pen: Pen, media: QueueMedia): Json | undefined {
+  const type = { voice: 'INQUEUECALL', message: 'INQUEUESHORTMESSAGE' }[media as string]
+  if (type === undefined || !pen.random.chance(0.4)) return undefined
+  const flow = flowOf(pen, type)
+  return { flowId: flow.id, flowName: flow.name, flowType: flow.type, flowVersion: flow.version }
 }
 
 /** What a segment says of the routing that was asked for. */

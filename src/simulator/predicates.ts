@@ -9,7 +9,8 @@ import type { Json } from './story.ts'
 export type Test = (conversation: Json) => boolean
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
-const objectsOf = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
+/** The objects among the elements of a list; of anything else none. */
+export const objectsOf = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
 
 /** The API's answer to a value that a field does not take. */
 export function invalidValue(value: unknown, field: string, allowed: Iterable<string>): ApiError {
@@ -145,6 +146,21 @@ function filterTest<T>(raw: unknown, subject: Subject<T>): (from: T) => boolean 
   if (clauses.length + predicates.length === 0)
     throw new ApiError(400, 'bad.request', `A ${subject.filter} filter needs predicates or clauses.`)
   return combine(type, [...clauses, ...predicates])
+}
+
+/**
+ * Reads one filter with clauses and predicates over dimensions.
+ * @param filter its name in messages
+ * @returns the test; a missing filter lets everything pass
+ * @throws ApiError 400 for what the API does not know
+ */
+export function readBooleanFilter<T>(
+  raw: unknown,
+  filter: string,
+  dimensions: Readonly<Record<string, (from: T) => unknown>>,
+): (from: T) => boolean {
+  if (raw === undefined || raw === null) return () => true
+  return filterTest(raw, { filter, dimensions, metrics: new Set(), metric: () => undefined })
 }
 
 /** Every segment of a conversation with what surrounds it; a session without segments counts as one empty segment. */

@@ -7,7 +7,7 @@ import { answer } from './api.ts'
 import { ApiError, tooManyRequests } from './api-error.ts'
 import { createChanges } from './changes.ts'
 import { createClock } from './clock.ts'
-import type { LoggedRequest, Simulator, SimulatorControl, SimulatorOptions } from './contract.ts'
+import type { ControlSettings, LoggedRequest, Simulator, SimulatorControl, SimulatorOptions } from './contract.ts'
 import { answerControl } from './control-http.ts'
 import { readDetailsQuery } from './details-query.ts'
 import { parseExactly } from './exact-json.ts'
@@ -37,9 +37,19 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const seed = String(options.seed ?? 1)
   const clock = createClock(options.now, options.clockSpeed)
   const org = createOrg(seed)
-  const generator = createGenerator(org, { seed, perDay, exactPerDay: options.exactPerDay ?? false, nastyShare })
+  const generator = createGenerator(org, {
+    seed,
+    perDay,
+    exactPerDay: options.exactPerDay ?? false,
+    nastyShare,
+    reopenedShare: options.reopenedShare ?? 0.2,
+  })
+  const settings: ControlSettings = {
+    paginationLimit: options.paginationLimit ?? 100_000,
+    closingDelayMs: options.closingDelayMs ?? 0,
+  }
   const firstDay = Math.floor(clock.now() / dayMs) - days
-  const store = createStore({ seed, generator, clock, firstDay })
+  const store = createStore({ seed, generator, clock, firstDay, view: settings })
   const noise: PagingNoise = { totalHitsOffset: 0, totalHitsJitter: 0, duplicateShare: 0 }
   const selector = createSelector(store, options.intervalReading ?? 'day', noise, precompute)
   const changes = createChanges(store, generator, org, seed)
@@ -74,7 +84,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     store,
     selector,
     changes,
-    paginationLimit: options.paginationLimit ?? 100_000,
+    settings,
     requestsPerMinute: options.rateLimit?.requestsPerMinute ?? 300,
   }
 
@@ -96,11 +106,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     addClient,
     userToken: (userId) => tokens.issue(first, userId),
     revokeTokens: () => tokens.revoke(),
-    set: (settings) => {
-      latencyMs = settings.latencyMs ?? latencyMs
-      dateSkewMs = settings.dateSkewMs ?? dateSkewMs
+    set: (given) => {
+      latencyMs = given.latencyMs ?? latencyMs
+      dateSkewMs = given.dateSkewMs ?? dateSkewMs
       for (const key of ['totalHitsOffset', 'totalHitsJitter', 'duplicateShare'] as const)
-        noise[key] = settings[key] ?? noise[key]
+        noise[key] = given[key] ?? noise[key]
+      for (const key of ['paginationLimit', 'closingDelayMs'] as const) settings[key] = given[key] ?? settings[key]
       store.touch()
     },
   }

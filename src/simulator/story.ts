@@ -8,6 +8,10 @@ export interface Span {
   end: number
   /** Further fields of the segment. */
   readonly fields: Json
+  /** By how much the metric of this stretch is shorter than its segment, and counted earlier than the segment ends. */
+  shortfall?: number
+  /** The segment appears only when it has ended, as after-call work does in some answers of the API. */
+  appearsAtEnd?: boolean
 }
 
 /** A metric that a scenario states itself, beside those that follow from the spans. */
@@ -16,6 +20,9 @@ export interface StatedMetric {
   readonly value: number
   readonly at: number
 }
+
+/** How a stay in a queue ends; `left`: a web message that leaves is neither abandoned nor taken out by a flow. */
+export type QueueOutcome = 'answered' | 'abandoned' | 'flowOut' | 'left'
 
 /** One session of a participant, told whole: from its first span to its last. */
 export interface Leg {
@@ -28,13 +35,15 @@ export interface Leg {
   /** For a queue leg: how it ends and by which targets it is measured. */
   readonly queue:
     | {
-        outcome: 'answered' | 'abandoned' | 'flowOut'
+        outcome: QueueOutcome
         readonly serviceLevelMs: number
         readonly shortAbandonMs: number
       }
     | undefined
   /** For an agent who answered from a queue: how long the customer had waited. */
   waitedMs: number | undefined
+  /** For an agent whose alert ended without an answer: the metric tNotResponding counts it, whatever ended the alert. */
+  notResponding: boolean
   /** The call of a callback: handled by the callback's own session, which counts the handling. */
   partOfCallback: boolean
 }
@@ -63,8 +72,8 @@ export interface Story {
   /** When it was over for a time: [end, start of the next activity]. */
   readonly pauses: (readonly [number, number])[]
   readonly late: LateNews[]
-  /** Overrides the end that follows from the spans; null: it never ends by itself. */
-  end?: number | null
+  /** Message threads: how long after its last activity a thread counts as inactive. */
+  inactivityMs?: number
 }
 
 const days = new Map<number, string>()
@@ -89,12 +98,14 @@ export function iso(milliseconds: number): string {
   return `${date}${two[Math.floor(minutes / 60)]}:${two[minutes % 60]}:${two[seconds % 60]}.${three[Math.floor(rest % 1_000)]}Z`
 }
 
-/** When the last participant leaves: the latest end of a span, after-call work apart. Null for a story without end. */
-export function endOf(story: Story): number | null {
-  if (story.end !== undefined) return story.end
+/**
+ * When a conversation is over: the latest end of a segment, after-call work included, as genuine records of the API show.
+ * @returns milliseconds since 1970; Infinity where a segment never ends by itself
+ */
+export function endOf(story: Story): number {
   let end = story.start
   for (const { legs } of story.participants)
-    for (const { spans } of legs) for (const span of spans) if (span.type !== 'wrapup' && span.end > end) end = span.end
+    for (const { spans } of legs) for (const span of spans) if (span.end > end) end = span.end
   return end
 }
 
@@ -108,6 +119,8 @@ export function endStory(story: Story, at: number): void {
       for (const span of begun) {
         if (span.end <= at) continue
         span.end = at
+        if (span.type === 'alert') leg.notResponding = false
+        if (span.type === 'wrapup') continue
         span.fields['disconnectType'] = leg.purpose === 'customer' ? 'endpoint' : 'peer'
         if (leg.queue?.outcome === 'answered') leg.queue.outcome = 'abandoned'
       }
@@ -119,5 +132,4 @@ export function endStory(story: Story, at: number): void {
   }
   story.participants.splice(0, story.participants.length, ...story.participants.filter(({ legs }) => legs.length > 0))
   story.pauses.splice(0, story.pauses.length, ...story.pauses.filter(([, again]) => again <= at))
-  story.end = at
 }

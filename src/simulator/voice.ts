@@ -65,12 +65,14 @@ export function inboundCall(pen: Pen): void {
     voiceSession(pen, 'inbound', { recording: true, requestedRoutings: ['Standard'] }),
   )
   const connected = story.start + random.int(120, 400)
-  addSpan(customerLeg, 'system', story.start, connected)
+  // In genuine records the first segment can begin some milliseconds before the conversation.
+  addSpan(customerLeg, 'system', story.start - (random.chance(0.3) ? random.int(1, 20) : 0), connected)
 
   const direct = random.chance(0.08)
   const entry = direct ? { at: connected + 60, queue: pickQueue(pen), served: false } : menu(pen, story.start + 30)
-  const close = (at: number, ending: Json, queue?: Queue): void => {
-    addSpan(customerLeg, 'interact', connected, at, { ...(queue && { queueId: queue.id }), ...ending })
+  // The customer's segment carries the first queue, wherever the call ends.
+  const close = (at: number, ending: Json): void => {
+    addSpan(customerLeg, 'interact', connected, at, { ...(entry.queue && { queueId: entry.queue.id }), ...ending })
     addStats(pen, customerLeg, at)
   }
   if (!entry.queue) return close(entry.at, { disconnectType: entry.served ? 'system' : 'endpoint' })
@@ -79,9 +81,9 @@ export function inboundCall(pen: Pen): void {
     flowInType: direct ? 'direct' : 'ivr',
   })
   for (let transfers = 0; ; transfers++) {
-    if (visit.outcome === 'abandoned') return close(visit.at, { disconnectType: 'endpoint' }, visit.queue)
-    if (visit.outcome === 'flowOut')
-      return close(leaveVoicemail(pen, visit.at), { disconnectType: 'endpoint' }, visit.queue)
+    if (visit.outcome === 'abandoned' || visit.outcome === 'left')
+      return close(visit.at, { disconnectType: 'endpoint' })
+    if (visit.outcome === 'flowOut') return close(leaveVoicemail(pen, visit.at), { disconnectType: 'endpoint' })
     const leg = visit.leg as Leg
     customerLeg.session['selectedAgentId'] = visit.user?.id
     customerLeg.session['usedRouting'] = 'Standard'
@@ -102,8 +104,8 @@ export function inboundCall(pen: Pen): void {
     finishVoice(pen, leg, talked)
     wrapUp(pen, leg, talked, visit.queue, voiceTempo)
     watch(pen, visit, talked)
-    if (!consult) return close(talked, ends.customer, visit.queue)
-    return close(consultTransfer(pen, visit, talked), ends.customer, visit.queue)
+    if (!consult) return close(talked, ends.customer)
+    return close(consultTransfer(pen, visit, talked), ends.customer)
   }
 }
 

@@ -40,11 +40,12 @@ export function writeConversation(story: Story): Json {
   const mos = lowest(story, 'minMos')
   const rFactor = lowest(story, 'minRFactor')
   return {
-    ...(end !== null && end !== Infinity && { conversationEnd: iso(end) }),
+    ...(end !== Infinity && { conversationEnd: iso(end) }),
     conversationId: story.id,
     conversationStart: iso(story.start),
     ...(mos !== undefined && { mediaStatsMinConversationMos: mos }),
     ...(rFactor !== undefined && { mediaStatsMinConversationRFactor: rFactor }),
+    ...(story.inactivityMs !== undefined && end !== Infinity && { inactivityTimeout: iso(end + story.inactivityMs) }),
     ...story.head,
     participants: story.participants.map(({ fields, legs }) => ({ ...fields, sessions: legs.map(writeSession) })),
   }

@@ -7,6 +7,7 @@ import { addDays, startOfDay } from '../../src/core/window.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import type { Warehouse } from '../../src/warehouse/connect.ts'
 import { environmentOf, startCli, type CliProcess } from '../support/cli.ts'
+import { stayClearOfMidnight } from '../support/midnight.ts'
 import { patience } from '../support/patience.ts'
 import { startOrg } from '../support/simulated-org.ts'
 import { expectTablesEqualTruth, parseTruth, type Range } from '../support/truth.ts'
@@ -35,6 +36,9 @@ export interface Service extends AsyncDisposable {
   /** Stops it: its exit code must be 0, and its log without errors that nobody expected. */
   stop(): Promise<void>
 }
+
+// Every test with a service is about today.
+stayClearOfMidnight()
 
 /** An organization whose time stands still now, with open conversations and two days of history. */
 export async function startLivingOrg(): Promise<Simulator> {

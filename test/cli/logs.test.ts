@@ -1,14 +1,17 @@
 /** Whatever happens, and however much is logged, nothing of a customer and nothing secret reaches stdout or stderr. */
 import { sql } from 'kysely'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, test } from 'vitest'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import type { FaultKind } from '../../src/simulator/faults.ts'
 import { environmentOf, runCli, startCli } from '../support/cli.ts'
+import { stayClearOfMidnight } from '../support/midnight.ts'
 import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg } from '../support/simulated-org.ts'
 
 const org = await startOrg({ now: new Date(), days: 2, perDay: 60 })
 afterAll(() => org.close())
+stayClearOfMidnight()
+beforeEach(() => org.control.clock.set(Date.now()))
 
 /** Fields whose values are about a person, or were written by one. */
 const personal = new Set([

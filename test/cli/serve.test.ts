@@ -1,15 +1,21 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/core/window.ts'
 import { environmentOf, runCli, startCli, type CliProcess } from '../support/cli.ts'
+import { stayClearOfMidnight } from '../support/midnight.ts'
 import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg, type TestOrg } from '../support/simulated-org.ts'
 
-const now = new Date()
+let now = new Date()
 const org = await startOrg({ now, days: 2, perDay: 30 })
 afterAll(() => org.close())
+stayClearOfMidnight()
+beforeEach(() => {
+  now = new Date()
+  org.control.clock.set(now.getTime())
+})
 
 function serve(it: TestOrg, env: Record<string, string> = {}): CliProcess {
   return startCli(['serve'], {

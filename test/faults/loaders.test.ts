@@ -2,7 +2,10 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
 import { addDays, startOfDay } from '../../src/core/window.ts'
+import { stayClearOfMidnight } from '../support/midnight.ts'
 import { startTestOrg, threeDays } from '../support/simulated-org.ts'
+
+stayClearOfMidnight()
 
 test('a sync and a backfill of the same days at once end as one', async () => {
   const now = new Date()

@@ -7,6 +7,7 @@ import type { Credentials } from '../../src/genesys/auth.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import { createLiveJob, type LiveJob, type LiveSettings } from '../../src/jobs/live.ts'
 import { createLogger } from '../../src/log.ts'
+import { nastyKinds, type NastyKind } from '../../src/simulator/nasty.ts'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.ts'
 import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -19,21 +20,40 @@ interface Setup extends AsyncDisposable {
   job(settings?: Partial<LiveSettings>, credentials?: Credentials): LiveJob
 }
 
-/** An organization whose clock stands at a busy hour of the present day, so that its conversations are of the last hours. */
-async function start(options: SimulatorOptions = {}): Promise<Setup> {
+/** What begins in turn in the organization of these tests. */
+const kinds = [
+  'inboundCall', 'message', 'inboundCall', 'email', 'inboundCall', 'chat', 'inboundCall', 'requestedCallback', 'manualCall',
+  'email', 'message', 'inboundCall', 'campaignCall', 'agentOwnedCallback', 'internalCall', 'previewCall',
+] as const // prettier-ignore
+const spoilings = Object.keys(nastyKinds) as NastyKind[]
+
+/**
+ * A conversation every minute from three hours before now to one hour after it, each fifth one spoiled in some way. An organization's own
+ * conversations depend on the date and the hour; these are the same at whatever time the tests run.
+ */
+function beginBusyHours(org: Simulator, isSpoiled: boolean): void {
+  const now = org.control.clock.now()
+  for (let minute = -180; minute <= 60; minute++) {
+    const number = minute + 180
+    const spoiling = isSpoiled && number % 5 === 0 ? spoilings[(number / 5) % spoilings.length] : undefined
+    org.control.changes.begin(kinds[number % kinds.length], now + minute * 60_000, spoiling)
+  }
+}
+
+/** An organization whose clock stands at the present, with what `beginBusyHours` brings and no conversations of its own. */
+async function start({ spoiled = true, ...options }: SimulatorOptions & { spoiled?: boolean } = {}): Promise<Setup> {
   await using stack = new AsyncDisposableStack()
   const org = stack.use(
     await startSimulator({
       seed: 5,
       days: 1,
-      perDay: 600,
-      exactPerDay: true,
-      nastyShare: 0.2,
+      perDay: 0,
       rateLimit: { requestsPerMinute: Number.POSITIVE_INFINITY },
       now: Date.now(),
       ...options,
     }),
   )
+  beginBusyHours(org, spoiled)
   const database = stack.use(await createTestDatabase())
   const warehouse = stack.use(connect(database.url))
   const resources = stack.move()
@@ -96,7 +116,7 @@ test('the live table is what is open, spoiled records among it, while calls begi
     expect(summary?.conversations).toHaveLength(open.size)
     for (const state of open.values()) states.add(state)
     for (const id of open.keys()) if (!began.has(id)) began.set(id, tick)
-    // Far enough for calls to end at a quiet hour too, and within the hour that a query looks ahead.
+    // Eight steps stay within the hour that a query looks ahead.
     org.control.clock.advance(420_000)
   }
   expect([...states]).toEqual(expect.arrayContaining(['waiting', 'interacting', 'other', 'scheduled']))
@@ -156,10 +176,11 @@ test('faults of the API never leave a part of a snapshot behind', async () => {
 })
 
 test('the conversations of one user, with their token', async () => {
-  await using setup = await start({ nastyShare: 0 })
+  await using setup = await start({ spoiled: false })
   const { org, warehouse } = setup
   const seen = await setup.job().tick(never)
-  const userId = seen?.conversations.find((each) => each.userId !== null)?.userId ?? ''
+  // An agent in after-call work may have nothing open any more; one who talks has.
+  const userId = seen?.conversations.find((each) => each.state === 'interacting')?.userId ?? ''
   expect(userId).not.toBe('')
   const job = setup.job({ source: 'conversations' }, { accessToken: org.control.userToken(userId) })
   const summary = await job.tick(never)

@@ -2,8 +2,11 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/core/window.ts'
 import { verifyRange, type Verification } from '../../src/jobs/verify.ts'
+import { stayClearOfMidnight } from '../support/midnight.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 import { insertTwin, type Range } from '../support/truth.ts'
+
+stayClearOfMidnight()
 
 async function verify(it: TestOrg, range: Range = threeDays): Promise<Verification> {
   await using dependencies = it.dependencies()

@@ -19,6 +19,7 @@ interface Sdk {
     getAnalyticsConversationsDetails(options: { id: string[] }): Promise<Json>
     getAnalyticsConversationDetails(id: string): Promise<Json>
     postAnalyticsQueuesObservationsQuery(body: Json): Promise<Json>
+    postAnalyticsConversationsActivityQuery(body: Json, options: Json): Promise<Json>
   }
   OrganizationApi: new () => { getOrganizationsMe(): Promise<Json> }
   RoutingApi: new () => {
@@ -155,6 +156,21 @@ describe('the official SDK', () => {
     })
     expect(strangers(answer, 'QueueObservationQueryResponse')).toEqual([])
     expect((answer['results'] as Json[]).length).toBe(org.org.queues.length * 6)
+  })
+
+  test('queries the activity, and knows every field of it', async () => {
+    const answer = await new sdk.AnalyticsApi().postAnalyticsConversationsActivityQuery(
+      {
+        metrics: ['oWaiting', 'oInteracting', 'oAlerting', 'oLongestWaiting', 'oLongestInteracting'].map((metric) => ({
+          metric,
+          details: true,
+        })),
+        groupBy: ['queueId', 'mediaType'],
+      },
+      { pageSize: 200, pageNumber: 1 },
+    )
+    expect(strangers(answer, 'ConversationActivityResponse')).toEqual([])
+    expect((answer['results'] as Json[]).length).toBeGreaterThan(0)
   })
 })
 

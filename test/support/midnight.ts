@@ -1,0 +1,24 @@
+/** For tests of "today": their day must be the same from beginning to end, whenever they run. */
+import { beforeEach } from 'vitest'
+import { SETTLE_MILLISECONDS } from '../../src/core/plan.ts'
+
+const DAY_MS = 86_400_000
+/** No test takes longer. */
+const LONGEST_TEST_MS = 120_000
+/** Before, yesterday is not settled and nothing of today is loaded. */
+const SETTLED_MS = SETTLE_MILLISECONDS + 10_000
+
+/** How long to wait at an instant, so that a test begins neither shortly before nor shortly after a midnight of UTC. Pure. */
+export function waitForClearDay(now: number): number {
+  const sinceMidnight = now % DAY_MS
+  if (sinceMidnight < SETTLED_MS) return SETTLED_MS - sinceMidnight
+  return sinceMidnight > DAY_MS - LONGEST_TEST_MS ? DAY_MS - sinceMidnight + SETTLED_MS : 0
+}
+
+/** Lets each test of the file wait where a midnight of UTC is near: some four minutes at most, and only then. */
+export function stayClearOfMidnight(): void {
+  beforeEach(async () => {
+    const milliseconds = waitForClearDay(Date.now())
+    if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds))
+  }, 300_000)
+}
