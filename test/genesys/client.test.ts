@@ -144,6 +144,31 @@ describe('faults that end a request', () => {
     expect(seconds).toBeLessThan(3601)
   })
 
+  test.each([
+    ['an hour behind', -3_600_000],
+    ['an hour ahead of', 3_600_000],
+  ])('a Retry-After date of a server whose clock is %s ours is measured from its own Date', async (_name, skewMs) => {
+    const theirs = Date.now() + skewMs
+    const abort = new AbortController()
+    const waits: number[] = []
+    await using genesys = await fakeGenesys(
+      answers(429, {
+        Date: new Date(theirs).toUTCString(),
+        'Retry-After': new Date(theirs + 90_000).toUTCString(),
+      }),
+      {
+        metrics: {
+          onRetry({ waitMs }) {
+            waits.push(waitMs)
+            setImmediate(() => abort.abort())
+          },
+        },
+      },
+    )
+    await genesys.client.request(request({ signal: abort.signal })).catch(() => {})
+    expect(waits).toEqual([90_000])
+  })
+
   test('a redirect is not followed', async () => {
     await using genesys = await fakeGenesys(({ response }) => {
       response.writeHead(302, { Location: 'http://127.0.0.1:1/portal' })
@@ -254,6 +279,8 @@ describe('abort', () => {
 })
 
 describe('rate limit', () => {
+  const fullWindow = { 'inin-ratelimit-count': 300, 'inin-ratelimit-allowed': 300, 'inin-ratelimit-reset': 60 }
+
   test('a 429 holds back every other request for as long as it says', async () => {
     const limiter = createRateLimiter({ requestsPerMinute: 1000 })
     await using genesys = await fakeGenesys(script(answers(429, { 'Retry-After': '0.4' })), { limiter })
@@ -267,6 +294,34 @@ describe('rate limit', () => {
     ])
     for (const { at } of genesys.api().slice(1)) expect(at - first!.at).toBeGreaterThan(390)
     expect(genesys.api()).toHaveLength(4)
+  })
+
+  test.each([
+    [400, {}],
+    [503, { 'Retry-After': 600 }],
+  ])("the server's count in a failed answer of %i holds back the requests after it", async (status, headers) => {
+    const limiter = createRateLimiter({ requestsPerMinute: 1000 })
+    await using genesys = await fakeGenesys(answers(status, { ...fullWindow, ...headers }), { limiter })
+    expect(await failure(genesys.client.request(request()))).toMatchObject({ status, attempts: 1 })
+    const abort = new AbortController()
+    const next = genesys.client.request(request({ signal: abort.signal }))
+    next.catch(() => {})
+    await expect.poll(() => limiter.stats().waiting, { message: 'requests that wait for the reset' }).toBe(1)
+    abort.abort()
+    await expect(next).rejects.toThrow()
+    expect(genesys.api(), 'requests sent before the reset').toHaveLength(1)
+  })
+
+  test("the server's count in a 429 outlasts a shorter Retry-After", async () => {
+    const limiter = createRateLimiter({ requestsPerMinute: 1000 })
+    await using genesys = await fakeGenesys(script(answers(429, { ...fullWindow, 'Retry-After': '0.05' })), { limiter })
+    const abort = new AbortController()
+    const work = genesys.client.request(request({ signal: abort.signal }))
+    work.catch(() => {})
+    const waiting = () => [limiter.stats().waiting, limiter.stats().pausedForMs, genesys.api().length]
+    await expect.poll(waiting, { message: 'waiting requests, pause left, requests sent' }).toEqual([1, 0, 1])
+    abort.abort()
+    await expect(work).rejects.toThrow()
   })
 })
 
