@@ -192,7 +192,7 @@ describe('priorities', () => {
   test('a snapshot every 90 s finds its room beside a backfill, though its predecessor has left the window', async () => {
     const clock = new VirtualClock()
     const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
-    workers(limiter, clock, 10, { priority: 'history', latencyMs: 20 })
+    workers(limiter, clock, 10, { priority: 'history', latencyMs: 1000 })
     const durations: number[] = []
     const snapshot = async (): Promise<void> => {
       const begun = clock.now()
