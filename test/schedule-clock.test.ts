@@ -40,7 +40,7 @@ describe('when the clock jumps', () => {
   const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
   const jump = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds)
 
-  test('back: ticks go on by the new time, not when the old one is reached again', async () => {
+  test('after the clock was set back, ticks go on by the new time', async () => {
     const starts = await startJob('* * * * *')
     await pass(2 * MINUTE)
     expect(starts).toEqual(['22T02:01:00', '22T02:02:00'])
@@ -50,7 +50,7 @@ describe('when the clock jumps', () => {
     expect(log.join()).toContain('"jumpedMs":-3600000')
   })
 
-  test('ahead over a tick: the tick is made up soon, once', async () => {
+  test('after the clock jumped ahead over a tick, the tick is caught up once', async () => {
     const starts = await startJob('15 2 * * *')
     await pass(MINUTE)
     jump(HOUR)
@@ -63,7 +63,7 @@ describe('when the clock jumps', () => {
     expect(starts.slice(1)).toEqual(['23T02:15:00'])
   })
 
-  test('ahead over many ticks: they are made up by one run, and told in a line', async () => {
+  test('after the clock jumped ahead over many ticks, one run catches up and few lines are logged', async () => {
     const starts = await startJob('* * * * *')
     jump(5 * HOUR)
     await pass(90_000)
@@ -71,7 +71,7 @@ describe('when the clock jumps', () => {
     expect(log.length).toBeLessThan(5)
   })
 
-  test('ahead, but not over a tick: nothing runs before its time', async () => {
+  test('after the clock jumped ahead without passing a tick, nothing runs before its time', async () => {
     const starts = await startJob('15 4 * * *')
     jump(HOUR)
     await pass(HOUR)
@@ -80,7 +80,7 @@ describe('when the clock jumps', () => {
     expect(starts).toEqual(['22T04:15:00'])
   })
 
-  test('the process stood still over a tick: the tick is made up', async () => {
+  test('after the process was suspended over a tick, the tick is caught up', async () => {
     const starts = await startJob('15 2 * * *')
     // as a blocked or stopped process sees it: all timers late, both clocks ahead
     await pass(14 * MINUTE)
@@ -89,7 +89,7 @@ describe('when the clock jumps', () => {
     expect(starts).toHaveLength(1)
   })
 
-  test('by little, as a clock that is kept in time does: nothing is said', async () => {
+  test('small corrections of the clock, as by NTP, are not logged and lose no tick', async () => {
     const starts = await startJob('* * * * *')
     for (let minute = 0; minute < 10; minute++) {
       jump(minute % 2 === 0 ? 300 : -300)

@@ -51,7 +51,7 @@ describe('the schedule', () => {
     }))
   const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
 
-  test('tries a run again that failed for a reason that passes: after 5 minutes, then after twice as long each time', async () => {
+  test('a run that failed for a passing reason is retried after 5 minutes, then after twice as long each time', async () => {
     const { job, starts } = scriptedJob([unavailable, unavailable, unavailable, unavailable, unavailable, () => null])
     await start(job)
     await pass(8 * HOUR)
@@ -59,7 +59,7 @@ describe('the schedule', () => {
     expect(scheduler?.states()[0]).toMatchObject({ failure: null, retryAt: null })
   })
 
-  test('waits an hour at most between retries and goes on until the next tick', async () => {
+  test('retries are an hour apart at most and go on until the next tick', async () => {
     const { job, starts } = scriptedJob([unavailable])
     await start(job)
     await pass(23 * HOUR)
@@ -68,7 +68,7 @@ describe('the schedule', () => {
     expect(starts.slice(-4)).toEqual(['01:30:00', '02:15:00', '02:20:00', '02:30:00'])
   })
 
-  test('waits until the time that the other side named', async () => {
+  test('the retry waits until the time that the API named', async () => {
     const { job, starts } = scriptedJob([() => unavailable(new Date('2026-11-22T02:47:30.000Z')), () => null])
     await start(job)
     await pass(20 * MINUTE)
@@ -82,7 +82,7 @@ describe('the schedule', () => {
     expect(scheduler?.nextRun('sync')).toEqual(new Date('2026-11-23T02:15:00.000Z'))
   })
 
-  test('leaves a failure to the next tick where that comes before the retry', async () => {
+  test('a failed run is not retried where the next tick comes before the retry', async () => {
     const { job, starts } = scriptedJob([unavailable], { cron: '* * * * *' })
     await start(job)
     await pass(3 * MINUTE)
@@ -90,7 +90,7 @@ describe('the schedule', () => {
     expect(scheduler?.states()[0]?.retryAt).toBeNull()
   })
 
-  test('does not try again what needs a human, and says what that is', async () => {
+  test('a failure that needs a human is not retried, and the state says what to do', async () => {
     const { job, starts } = scriptedJob([forbidden])
     await start(job)
     await pass(20 * HOUR)
@@ -106,7 +106,7 @@ describe('the schedule', () => {
     })
   })
 
-  test('takes a job that another process runs for no failure', async () => {
+  test('a job that another process is running does not count as failed', async () => {
     const elsewhere = () => new EtlError('is already running', { code: 'JOB_ALREADY_RUNNING', kind: 'retryable' })
     const { job, starts } = scriptedJob([elsewhere])
     await start(job)
@@ -115,7 +115,7 @@ describe('the schedule', () => {
     expect(scheduler?.states()[0]?.failure).toBeNull()
   })
 
-  test('harms no other job when one throws what nobody expects', async () => {
+  test('an unexpected error of one job harms no other job', async () => {
     const broken = scriptedJob([() => new TypeError('oops')], { name: 'broken', cron: '* * * * *' })
     const sound = scriptedJob([() => null], { name: 'sound', cron: '* * * * *' })
     await start(broken.job, sound.job)
@@ -125,7 +125,7 @@ describe('the schedule', () => {
     expect(scheduler?.states().map(({ failure }) => failure?.kind ?? null)).toEqual(['bug', null])
   })
 
-  test('skips a tick while the job still runs, be it a retry or made up at start, and counts it', async () => {
+  test('a tick is skipped and counted while the job is still running', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     let runs = 0
     await start({
@@ -143,7 +143,7 @@ describe('the schedule', () => {
     expect(runs).toBe(2)
   })
 
-  test('neither ticks nor tries again once it is told to stop', async () => {
+  test('after the stop signal the scheduler neither ticks nor retries', async () => {
     const { job, starts } = scriptedJob([unavailable])
     await start(job)
     await pass(16 * MINUTE)
@@ -154,7 +154,7 @@ describe('the schedule', () => {
     expect(scheduler?.states()[0]?.retryAt).toBeNull()
   })
 
-  test('lets what is running end before it has stopped, and plans no retry for it', async () => {
+  test('stopping the scheduler waits for the running job and plans no retry for it', async () => {
     const { promise, reject } = Promise.withResolvers<void>()
     await start({ name: 'sync', cron: NIGHTLY, run: () => promise, lastStartedAt: () => Promise.resolve(null) })
     let stopped = false
@@ -166,7 +166,7 @@ describe('the schedule', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  test('tells how far apart the ticks are', async () => {
+  test('the state of a job says how far apart its ticks are', async () => {
     const live = scriptedJob([() => null], { name: 'live', cron: '*/30 * * * * *' })
     await start(live.job)
     expect(scheduler?.states()[0]?.intervalMs).toBe(30_000)
@@ -176,12 +176,12 @@ describe('the schedule', () => {
 describe('a missed tick', () => {
   const now = new Date('2026-11-22T12:00:00.000Z')
 
-  test('is one between the last start and now', () => {
+  test('a tick between the last start and now has been missed, one before the last start has not', () => {
     expect(missedTick(NIGHTLY, 'UTC', new Date('2026-11-21T02:15:00.000Z'), now)).toBe(true)
     expect(missedTick(NIGHTLY, 'UTC', new Date('2026-11-22T02:15:01.000Z'), now)).toBe(false)
   })
 
-  test('is owed by a job that never ran', () => {
+  test('a job that never ran has missed a tick', () => {
     expect(missedTick(NIGHTLY, 'UTC', null, now)).toBe(true)
   })
 })

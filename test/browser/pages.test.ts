@@ -6,6 +6,7 @@ import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
 import { createTestSources, TOKEN } from '../http/service.ts'
 import { busyRows, writeBusyCenter, writeNames, writeSnapshot } from '../support/busy-center.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { patience } from '../support/patience.ts'
 import { launchBrowser, noBrowser } from './chromium.ts'
 
 const HOSTILE = `"><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
@@ -41,6 +42,8 @@ describe.skipIf(noBrowser)('in a real browser', () => {
   async function open(path: string, options: BrowserContextOptions = {}): Promise<Watched> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
     const page = await context.newPage()
+    // runs as ever, but can be put forward
+    await page.clock.install()
     const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(error.message))
     page.on('console', (message) => complaints.push(message.text()))
@@ -53,6 +56,9 @@ describe.skipIf(noBrowser)('in a real browser', () => {
 
   const rows = (waiting: number, at = new Date()) =>
     Array.from({ length: waiting }, (_, index) => ({ id: `c${index}`, state: 'waiting', queueId: 'q1', since: at }))
+
+  /** Puts the page's clock forward to when it asks the server again. */
+  const nextLook = (page: Page) => page.clock.fastForward(5_000)
 
   const widthOverflow = (page: Page) =>
     page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
@@ -78,6 +84,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     expect(await waiting.textContent()).toBe('2')
     await page.evaluate(`window.loadedOnce = true; document.querySelector('.trend').marked = true`)
     await writeSnapshot(warehouse, new Date(), rows(5))
+    await nextLook(page)
     await waiting.getByText('5', { exact: true }).waitFor()
     expect(await page.evaluate('[window.loadedOnce, document.querySelector(".trend").marked]')).toEqual([true, true])
     expect(complaints).toEqual([])
@@ -85,9 +92,17 @@ describe.skipIf(noBrowser)('in a real browser', () => {
 
   test('the wallboard grows its parts when the first snapshot comes', async () => {
     await using opened = await open('/live')
-    await opened.page.locator('.banner').getByText('There is no picture yet').waitFor()
+    const { page, complaints } = opened
+    const text = (selector: string) => async () => (await page.locator(selector).allTextContents()).join(' | ')
+    await expect.poll(text('.banner'), { ...patience, message: 'banner' }).toContain('There is no picture yet')
+    expect(await page.locator('.queues td').count(), 'cells of queues before the first snapshot').toBe(0)
     await writeSnapshot(warehouse, new Date(), rows(3))
-    await opened.page.locator('.queues td').getByText('3', { exact: true }).waitFor()
+    await nextLook(page)
+    const cells = () => page.locator('.queues td').allTextContents()
+    await expect.poll(cells, { ...patience, message: 'cells of queues' }).toContain('3')
+    expect(await text('.totals dd')(), 'totals').toMatch(/^3 /)
+    expect(await text('.banner')(), 'banner').not.toContain('There is no picture yet')
+    expect(complaints).toEqual([])
   })
 
   test('goes stale loudly by itself, though the server says nothing new, and recovers', async () => {
@@ -128,6 +143,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
       { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
       { id: 'c3', state: 'waiting', queueId: 'q1', since: now },
     ])
+    await nextLook(page)
     await page.locator('.totals dd').first().getByText('2', { exact: true }).waitFor()
     expect(await page.locator('img').count()).toBe(0)
     expect(await page.title()).toBe('Wallboard · genesys-etl')
@@ -150,6 +166,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     await page.getByRole('heading', { level: 1 }).getByText('Catching up').waitFor()
     await sql`insert into etl.runs (job, trigger, status, finished_at, error, hint)
       values ('sync', 'cron', 'failed', now(), 'Genesys said 403', 'Grant the permission.')`.execute(warehouse.db)
+    await nextLook(page)
     await page.getByRole('heading', { level: 1 }).getByText('Something needs you').waitFor()
     expect(await page.locator('#told').textContent()).toContain('sync has failed')
     expect(await page.title()).toContain('Something needs you')
@@ -238,8 +255,10 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     try {
       const context = await browser.newContext()
       const page = await context.newPage()
+      await page.clock.install()
       await page.goto(`${guarded.url.replace('//', `//kiosk:${TOKEN}@`)}/live`)
       await writeSnapshot(warehouse, new Date(), rows(5))
+      await nextLook(page)
       await page.locator('.totals dd').first().getByText('5', { exact: true }).waitFor()
       expect(await page.locator('#offline').isVisible()).toBe(false)
       await context.close()
@@ -257,8 +276,10 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     try {
       const context = await browser.newContext({ httpCredentials: { username: 'me', password: TOKEN } })
       const page = await context.newPage()
-      await page.goto(guarded.url)
-      await page.waitForFunction(`/UTC/.test(document.getElementById('clock').textContent)`)
+      const answer = await page.goto(guarded.url)
+      expect(answer?.status(), 'answer to the password').toBe(200)
+      const clock = () => page.locator('#clock').textContent()
+      await expect.poll(clock, { ...patience, message: 'clock, which the script sets' }).toMatch(/\d\d:\d\d:\d\d UTC/)
       await context.close()
     } finally {
       await guarded.close()

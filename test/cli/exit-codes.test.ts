@@ -95,17 +95,6 @@ test('a database without the schema: 1, and verify names the command as the othe
   expect(stderr).not.toContain('etl.windows')
 })
 
-test('a plan for another organization than that of the data: 1', async () => {
-  const own = await createTestDatabase()
-  onTestFinished(() => own.drop())
-  expect(await runCli(backfill, { env: { ...env, DATABASE_URL: own.url } })).toMatchObject({ code: 0 })
-  const other = await startOrg({ perDay: 1, seed: 12 })
-  onTestFinished(() => other.close())
-  const { code, stderr } = await runCli([...backfill, '--dry-run'], { env: environmentOf(other, own.url) })
-  expect(code).toBe(1)
-  expect(stderr).toContain('This database holds the conversations of the organization')
-})
-
 test('a port of the simulator that is taken: 78', async () => {
   const { code, stderr } = await runCli(['simulator', '--port', new URL(org.url).port])
   expect(code).toBe(78)
@@ -142,12 +131,16 @@ test('a refused login: 1, with what is wrong', async () => {
   expect(stderr).not.toContain('wrong-secret-value')
 })
 
+// one that refuses connections is retried for half a minute: test/sim/outage.test.ts
 test('an API that is down: 75', async () => {
-  const { code, stderr } = await runCli(backfill, {
-    env: { ...env, GENESYS_API_URL: 'http://127.0.0.1:9', GENESYS_LOGIN_URL: org.url },
-  })
-  expect(code).toBe(75)
-  expect(stderr).toContain('no connection')
+  org.control.faults.add({ on: 'any', kind: '503', retryAfterSeconds: 0.05 })
+  try {
+    const { code, stderr } = await runCli(backfill, { env })
+    expect(code).toBe(75)
+    expect(stderr).toContain('Genesys answered 503 after 7 attempts')
+  } finally {
+    org.control.faults.clear()
+  }
 })
 
 test('a database that is down: 75', async () => {
@@ -177,13 +170,15 @@ test('the job is running already: 75, and where', async () => {
   expect(result.stderr).toContain('The job backfill is already running')
 })
 
-test('another organization than that of the first load: 1', async () => {
+test('another organization than that of the first load: 1, for a plan as for a load', async () => {
   await using fresh = await createTestDatabase()
   expect(await runCli(backfill, { env: environmentOf(org, fresh.url) })).toMatchObject({ code: 0 })
   await using other = await startOrg({ perDay: 5, seed: 12 })
-  const { code, stderr } = await runCli([...backfill, '--reload'], { env: environmentOf(other, fresh.url) })
-  expect(code).toBe(1)
-  expect(stderr).toContain('This database holds the conversations of the organization')
+  for (const option of ['--dry-run', '--reload']) {
+    const { code, stderr } = await runCli([...backfill, option], { env: environmentOf(other, fresh.url) })
+    expect(code, option).toBe(1)
+    expect(stderr).toContain('This database holds the conversations of the organization')
+  }
 })
 
 test('.env is read, and the environment goes before it', async () => {

@@ -14,11 +14,11 @@ describe('columns', () => {
     ['nNextContactAvoided', 'n_next_contact_avoided'],
     ['minRFactor', 'min_r_factor'],
     ['maxLatencyMs', 'max_latency_ms'],
-  ])('%s is called %s', (api, name) => {
+  ])('the API field %s becomes the column %s', (api, name) => {
     expect(snakeCase(api)).toBe(name)
   })
 
-  it('are unique and described in each table, with one for every API field', () => {
+  it('every table has unique, described columns, one for every API field', () => {
     for (const table of tables) {
       const columns = columnsOf(table)
       expect(new Set(columns.map(({ name }) => name)).size).toBe(columns.length)
@@ -27,7 +27,7 @@ describe('columns', () => {
     }
   })
 
-  it('start with the key and the place, and end with what is ours', () => {
+  it('columns begin with key and position and end with our own metadata', () => {
     expect(
       columnsOf('segments')
         .map(({ name }) => name)
@@ -60,12 +60,12 @@ describe('columns', () => {
     expect(dataColumnsOf('conversations').at(-1)?.name).toBe('_extra')
   })
 
-  it('are found by name, and a name that is none is a bug', () => {
+  it('columnIndex finds a column by name and throws for an unknown one', () => {
     expect(columnIndex('participants', '_index')).toBe(2)
     expect(() => columnIndex('participants', 'ani')).toThrow('genesys.participants has no column ani')
   })
 
-  it('mark personal data', () => {
+  it('columns with personal data are marked, _extra among them', () => {
     const personal = (table: 'sessions' | 'segments') =>
       columnsOf(table)
         .filter((column) => column.personal)
@@ -76,7 +76,7 @@ describe('columns', () => {
     expect(personal('segments')).toEqual(['subject', 'wrap_up_note', '_extra'])
   })
 
-  it('have types for Kysely', () => {
+  it('the Kysely types of the tables match the columns (checked by the compiler only)', () => {
     expectTypeOf<GenesysTables['segments']['q850_response_codes']>().toEqualTypeOf<(number | bigint | null)[] | null>()
     expectTypeOf<GenesysTables['conversations']['division_ids']>().toEqualTypeOf<(string | null)[] | null>()
     expectTypeOf<GenesysTables['conversations']['media_stats_min_conversation_r_factor']>().toEqualTypeOf<

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createTokenProvider } from '../../src/genesys/auth.ts'
+import type { GenesysError } from '../../src/genesys/errors.ts'
 import { json } from '../support/fake-server.ts'
 import { fakeGenesys, never, request, secret } from './support.ts'
 
@@ -61,6 +62,27 @@ describe('login', () => {
     await expect(genesys.client.request(request())).rejects.toMatchObject({
       code: 'GENESYS_LOGIN',
       hint: expect.stringContaining('GENESYS_LOGIN_URL'),
+    })
+  })
+
+  test('a login that is told to wait for an hour is retryable later, and says when', async () => {
+    await using genesys = await fakeGenesys((received) => json(received, ok), {
+      login: (received) => json(received, {}, 429, { 'Retry-After': 3600 }),
+    })
+    const error = await genesys.client.request(request()).catch((thrown: unknown) => thrown as GenesysError)
+    expect(error).toMatchObject({ code: 'GENESYS_RATE_LIMITED', kind: 'retryable', attempts: 1 })
+    const seconds = (+(error as GenesysError).retryAt! - Date.now()) / 1000
+    expect(seconds).toBeGreaterThan(3500)
+    expect(seconds).toBeLessThan(3601)
+  })
+
+  test.each([500, 503])('a login server that keeps answering %i is retryable later', async (status) => {
+    await using genesys = await fakeGenesys((received) => json(received, ok), {
+      login: (received) => json(received, {}, status),
+    })
+    await expect(genesys.client.request(request())).rejects.toMatchObject({
+      code: 'GENESYS_UNAVAILABLE',
+      kind: 'retryable',
     })
   })
 

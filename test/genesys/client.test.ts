@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { EtlError } from '../../src/errors.ts'
@@ -83,7 +84,7 @@ describe('faults that a retry heals', () => {
       },
     ],
   ]
-  test.each(faults)('%s', async (_name, fault) => {
+  test.each(faults)('one fault, then a good answer is one good answer: %s', async (_name, fault) => {
     await using genesys = await fakeGenesys(script(fault), { timeoutMs: 300 })
     const answer = await genesys.client.request(request({ method: 'POST', body: { a: 1 } }))
     expect(answer.data).toEqual({ ok: true })
@@ -109,7 +110,7 @@ describe('faults that end a request', () => {
     expect(error.correlationId).toBe('ctx-1')
   })
 
-  test('500 is asked for three times in all, then it is for later', async () => {
+  test('a request that is answered 500 is sent three times, then fails as retryable', async () => {
     await using genesys = await fakeGenesys(answers(500))
     expect(await failure(genesys.client.request(request()))).toMatchObject({ kind: 'retryable', attempts: 3 })
   })
@@ -117,18 +118,18 @@ describe('faults that end a request', () => {
   test.each([
     ['a hang', hang],
     ['504', answers(504)],
-  ])('%s is asked for twice in all, then named a timeout', async (_name, fault) => {
+  ])('a request that ends in %s is sent twice, then fails as a timeout', async (_name, fault) => {
     await using genesys = await fakeGenesys(fault, { timeoutMs: 50 })
     const error = await failure(genesys.client.request(request()))
     expect(error).toMatchObject({ code: 'GENESYS_TIMEOUT', kind: 'retryable', attempts: 2 })
   })
 
-  test('502 is bounded', async () => {
+  test('a request that is answered 502 is sent seven times, then fails as retryable', async () => {
     await using genesys = await fakeGenesys(html(502))
     expect(await failure(genesys.client.request(request()))).toMatchObject({ kind: 'retryable', attempts: 7 })
   })
 
-  test('a server that is not there is for later, with the code of the network', async () => {
+  test('a server that refuses connections fails as retryable, with the network code', async () => {
     await using genesys = await fakeGenesys(script(), { apiUrl: 'http://127.0.0.1:1' })
     const error = await failure(genesys.client.request(request()))
     expect(error).toMatchObject({ code: 'GENESYS_UNREACHABLE', kind: 'retryable', attempts: 7 })
@@ -144,6 +145,31 @@ describe('faults that end a request', () => {
     expect(seconds).toBeLessThan(3601)
   })
 
+  test.each([
+    ['an hour behind', -3_600_000],
+    ['an hour ahead of', 3_600_000],
+  ])('a Retry-After date of a server whose clock is %s ours is measured from its own Date', async (_name, skewMs) => {
+    const theirs = Date.now() + skewMs
+    const abort = new AbortController()
+    const waits: number[] = []
+    await using genesys = await fakeGenesys(
+      answers(429, {
+        Date: new Date(theirs).toUTCString(),
+        'Retry-After': new Date(theirs + 90_000).toUTCString(),
+      }),
+      {
+        metrics: {
+          onRetry({ waitMs }) {
+            waits.push(waitMs)
+            setImmediate(() => abort.abort())
+          },
+        },
+      },
+    )
+    await genesys.client.request(request({ signal: abort.signal })).catch(() => {})
+    expect(waits).toEqual([90_000])
+  })
+
   test('a redirect is not followed', async () => {
     await using genesys = await fakeGenesys(({ response }) => {
       response.writeHead(302, { Location: 'http://127.0.0.1:1/portal' })
@@ -154,7 +180,7 @@ describe('faults that end a request', () => {
 })
 
 describe('what an answer brings', () => {
-  test('the time of the attempt that won, the Date, the correlation id, and exact numbers', async () => {
+  test('an answer has the time of the successful attempt, the Date, the correlation id, and exact numbers', async () => {
     await using genesys = await fakeGenesys(
       script(answers(503), ({ response }) => {
         response.writeHead(200, { 'ININ-Correlation-Id': 'corr-2', 'Content-Encoding': 'gzip' })
@@ -195,7 +221,7 @@ describe('what an answer brings', () => {
 describe('abort', () => {
   const reason = new Error('stop now')
 
-  test('while the answer is awaited', async () => {
+  test('an abort while the answer is awaited ends the request with its reason', async () => {
     await using genesys = await fakeGenesys(hang)
     const abort = new AbortController()
     const work = genesys.client.request(request({ signal: abort.signal }))
@@ -205,16 +231,18 @@ describe('abort', () => {
     await expect(work).rejects.toBe(reason)
   })
 
-  test('while a Retry-After is waited for', async () => {
+  test('an abort while a Retry-After is waited for ends the wait at once, with its reason', async () => {
     const abort = new AbortController()
     await using genesys = await fakeGenesys(answers(429, { 'Retry-After': 100 }), {
       metrics: { onRetry: () => setImmediate(() => abort.abort(reason)) },
     })
-    await expect(genesys.client.request(request({ signal: abort.signal }))).rejects.toBe(reason)
+    const work = genesys.client.request(request({ signal: abort.signal })).catch((error: unknown) => error)
+    const late = sleep(5_000, 'still waiting 5 s after the abort')
+    expect(await Promise.race([work, late])).toBe(reason)
     expect(genesys.api()).toHaveLength(1)
   })
 
-  test('while the rate limit is waited for', async () => {
+  test('an abort while the rate limit is waited for leaves the queue, with its reason', async () => {
     const limiter = createRateLimiter({ requestsPerMinute: 1 })
     await using genesys = await fakeGenesys(script(), { limiter })
     await genesys.client.request(request())
@@ -227,7 +255,7 @@ describe('abort', () => {
     expect(limiter.stats().waiting).toBe(0)
   })
 
-  test('while the login is awaited, without spoiling it for others', async () => {
+  test('an abort while the login is awaited leaves the login to the other requests', async () => {
     let answerLogin = (): void => {}
     await using genesys = await fakeGenesys(script(), {
       login: (received) => {
@@ -246,7 +274,7 @@ describe('abort', () => {
     expect(genesys.logins()).toHaveLength(1)
   })
 
-  test('before anything is sent', async () => {
+  test('a request whose signal has already aborted sends nothing', async () => {
     await using genesys = await fakeGenesys(script())
     await expect(genesys.client.request(request({ signal: AbortSignal.abort(reason) }))).rejects.toBe(reason)
     expect(genesys.server.requests).toHaveLength(0)
@@ -254,6 +282,8 @@ describe('abort', () => {
 })
 
 describe('rate limit', () => {
+  const fullWindow = { 'inin-ratelimit-count': 300, 'inin-ratelimit-allowed': 300, 'inin-ratelimit-reset': 60 }
+
   test('a 429 holds back every other request for as long as it says', async () => {
     const limiter = createRateLimiter({ requestsPerMinute: 1000 })
     await using genesys = await fakeGenesys(script(answers(429, { 'Retry-After': '0.4' })), { limiter })
@@ -267,6 +297,34 @@ describe('rate limit', () => {
     ])
     for (const { at } of genesys.api().slice(1)) expect(at - first!.at).toBeGreaterThan(390)
     expect(genesys.api()).toHaveLength(4)
+  })
+
+  test.each([
+    [400, {}],
+    [503, { 'Retry-After': 600 }],
+  ])("the server's count in a failed answer of %i holds back the requests after it", async (status, headers) => {
+    const limiter = createRateLimiter({ requestsPerMinute: 1000 })
+    await using genesys = await fakeGenesys(answers(status, { ...fullWindow, ...headers }), { limiter })
+    expect(await failure(genesys.client.request(request()))).toMatchObject({ status, attempts: 1 })
+    const abort = new AbortController()
+    const next = genesys.client.request(request({ signal: abort.signal }))
+    next.catch(() => {})
+    await expect.poll(() => limiter.stats().waiting, { message: 'requests that wait for the reset' }).toBe(1)
+    abort.abort()
+    await expect(next).rejects.toThrow()
+    expect(genesys.api(), 'requests sent before the reset').toHaveLength(1)
+  })
+
+  test("the server's count in a 429 outlasts a shorter Retry-After", async () => {
+    const limiter = createRateLimiter({ requestsPerMinute: 1000 })
+    await using genesys = await fakeGenesys(script(answers(429, { ...fullWindow, 'Retry-After': '0.05' })), { limiter })
+    const abort = new AbortController()
+    const work = genesys.client.request(request({ signal: abort.signal }))
+    work.catch(() => {})
+    const waiting = () => [limiter.stats().waiting, limiter.stats().pausedForMs, genesys.api().length]
+    await expect.poll(waiting, { message: 'waiting requests, pause left, requests sent' }).toEqual([1, 0, 1])
+    abort.abort()
+    await expect(work).rejects.toThrow()
   })
 })
 

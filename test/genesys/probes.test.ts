@@ -34,7 +34,7 @@ const grant = (division: string, entityName: string, actions: string[]) => ({
   role: { policies: [{ domain: 'analytics', entityName, actions }] },
 })
 
-test('organization and token', async () => {
+test('the organization and the token are read with their names, the client without its secret', async () => {
   await using genesys = await org({
     'organizations/me': { id: 'o1', name: 'Acme' },
     'tokens/me': { organization: { id: 'o1', name: 'Acme' }, OAuthClient: { id: 'c1', name: 'etl', secret: 'x' } },
@@ -55,7 +55,7 @@ test('an organization without an id is no organization', async () => {
 describe('the divisions we can see of those there are', () => {
   const all = divisions.entities
 
-  test('as the API lists them', async () => {
+  test('the visible divisions are those that the API lists as permitted', async () => {
     await using genesys = await org({
       'authorization/divisions': divisions,
       'authorization/divisionspermitted/paged/me': { entities: [{ id: 'd2', name: 'North' }], pageCount: 1 },
@@ -68,7 +68,7 @@ describe('the divisions we can see of those there are', () => {
     expect(genesys.api()[1]!.url).toContain('permission=analytics%3AconversationDetail%3Aview')
   })
 
-  test('all at once', async () => {
+  test('all divisions are visible where the API says that all are permitted', async () => {
     await using genesys = await org({
       'authorization/divisions': divisions,
       'authorization/divisionspermitted/paged/me': { allDivsPermitted: true },
@@ -83,14 +83,14 @@ describe('the divisions we can see of those there are', () => {
     ['any entity', [grant('d2', '*', ['view'])], ['d2']],
     ['another permission', [grant('*', 'queueObservation', ['view'])], []],
     ['another action', [grant('*', 'conversationDetail', ['edit'])], []],
-  ])('from our grants where the list is refused: %s', async (_name, grants, visible) => {
+  ])('the visible divisions come from our grants where the list is refused: %s', async (_name, grants, visible) => {
     await using genesys = await org({ 'authorization/divisions': divisions, 'authorization/subjects/me': { grants } })
     const found = await probeDivisions(genesys.client, permission, sending)
     expect(found.source).toBe('grants')
     expect(found.visible?.map(({ id }) => id)).toEqual(visible)
   })
 
-  test('unknown where neither is answered', async () => {
+  test('the visible divisions are unknown where neither the list nor the grants are answered', async () => {
     await using genesys = await org({ 'authorization/divisions': divisions })
     expect(await probeDivisions(genesys.client, permission, sending)).toEqual({ all, visible: null, source: 'unknown' })
   })

@@ -189,6 +189,31 @@ describe('priorities', () => {
     expect(history.length).toBeGreaterThan(0.95 * 11 * 162)
   })
 
+  test('a snapshot every 90 s finds its room beside a backfill, though its predecessor has left the window', async () => {
+    const clock = new VirtualClock()
+    const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
+    workers(limiter, clock, 10, { priority: 'history', latencyMs: 1000 })
+    const durations: number[] = []
+    const snapshot = async (): Promise<void> => {
+      const begun = clock.now()
+      let left = 100
+      const work = async (): Promise<void> => {
+        while (left-- > 0) {
+          const permit = await limiter.acquire('live', never)
+          await clock.sleep(1000)
+          limiter.observe({}, permit)
+        }
+      }
+      await Promise.all(Array.from({ length: 15 }, work))
+      durations.push(clock.now() - begun)
+    }
+    for (let tick = 1; tick <= 10; tick++) clock.after(tick * 90_000, () => void snapshot())
+    await clock.runUntil(11 * 90_000)
+    expect(durations).toHaveLength(10)
+    // 100 requests of a second each, 15 at once, take 7 s without any wait
+    for (const duration of durations.slice(2)) expect(duration).toBeLessThan(9000)
+  })
+
   test('live that is asleep leaves the whole ceiling to history', async () => {
     const clock = new VirtualClock()
     const limiter = createRateLimiter({ requestsPerMinute: 100, clock })

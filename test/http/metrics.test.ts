@@ -64,8 +64,27 @@ test('tell of requests, retries and the time that answers 429 cost', async () =>
   expect(value('genesys_etl_request_retries_total', { reason: 'rate-limited' })).toBe(1)
   expect(value('genesys_etl_rate_limited_seconds_total', { endpoint: 'details-query' })).toBe(12)
   expect(value('genesys_etl_request_duration_seconds_count', { endpoint: 'details-query' })).toBe(2)
+  expect(value('genesys_etl_request_duration_seconds_sum', { endpoint: 'details-query' })).toBeCloseTo(0.82)
+  const bucket = (le: string) => value('genesys_etl_request_duration_seconds_bucket', { endpoint: 'details-query', le })
+  expect(['0.1', '0.5', '1', '60'].map(bucket), 'answers of 20 and 800 ms, by bucket').toEqual([1, 1, 2, 2])
   expect(value('genesys_etl_request_budget_used', { for: 'live' })).toBe(22)
   expect(value('genesys_etl_ticks_skipped', { job: 'sync' })).toBe(2)
+})
+
+test('an alert is active from when it is sent until it is over, each under its own name', async () => {
+  const active = async () => {
+    const value = await scrape()
+    const conditions = ['history-late', 'job-failed:sync']
+    return conditions.map((condition) => value('genesys_etl_alert_active', { condition }))
+  }
+  metrics.setAlerts(['history-late'])
+  expect(await active()).toEqual([1, undefined])
+  metrics.setAlerts(['job-failed:sync', 'history-late'])
+  expect(await active()).toEqual([1, 1])
+  metrics.setAlerts(['job-failed:sync'])
+  expect(await active()).toEqual([undefined, 1])
+  metrics.setAlerts([])
+  expect(await active()).toEqual([undefined, undefined])
 })
 
 test('count what became of loaded records, whoever loads them', async () => {

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { createRoutes } from '../../src/http/routes.ts'
 import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { writeBusyCenter, writeFailedSnapshot, writeNames, writeSnapshot } from '../support/busy-center.ts'
-import { createTestRoutes, jobState, TOKEN } from './service.ts'
+import { createTestRoutes, createTestSources, jobState, TOKEN } from './service.ts'
 
 const HOSTILE = `"><img src=x onerror="alert(1)"><script>alert('x')</script>&amp;\u202e`
 
@@ -199,6 +200,21 @@ describe('the status page', () => {
     expect(ready.status).toBe(503)
     expect(await ready.text()).toMatch(/^not ready: .*ECONNREFUSED/)
   })
+})
+
+test('/readyz is 503 after four seconds while the database accepts but does not answer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const routes = createRoutes({ ...createTestSources(warehouse), ready: () => new Promise(() => {}) })
+  let answer: Response | undefined
+  void Promise.resolve(routes.request('/readyz')).then((response) => (answer = response))
+  await vi.advanceTimersByTimeAsync(3_999)
+  expect(answer, 'an answer before four seconds are over').toBeUndefined()
+  await vi.advanceTimersByTimeAsync(1)
+  expect(answer?.status, 'the answer after four seconds').toBe(503)
+  expect(await answer?.text()).toContain('The database has not answered within 4 s')
 })
 
 test('/readyz is 503 with what to run while the schema is behind', async () => {

@@ -104,6 +104,34 @@ test('delivers again what could not be delivered, less and less often, and only 
   expect(attempts).toEqual([0, 1, 3])
 })
 
+test('after a delivery that went through, the backoff begins anew with a minute', async () => {
+  answers = [500, 500, 500, 204]
+  const alerts = createTestAlerts(warehouse, ['sync'])
+  const attempts: number[] = []
+  const checkUntil = async (end: number): Promise<void> => {
+    for (; minutes < end; minutes++) {
+      const before = receiver.requests.length
+      await alerts.check(never)
+      for (let more = receiver.requests.length - before; more > 0; more--) attempts.push(minutes)
+    }
+  }
+  await bookRun('failed')
+  await checkUntil(20)
+  expect(attempts).toEqual([0, 1, 3, 7])
+  await bookRun('done')
+  await checkUntil(40)
+  expect(
+    told()
+      .map(({ status }) => status)
+      .slice(4),
+  ).toEqual(['resolved'])
+  attempts.length = 0
+  answers = [500, 500, 204]
+  await bookRun('failed')
+  await checkUntil(60)
+  expect(attempts).toEqual([40, 41, 43])
+})
+
 test('tells nothing of what was over before it could be delivered', async () => {
   await bookRun('failed')
   await bookRun('failed')

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/core/window.ts'
+import type { GenesysClient } from '../../src/genesys/client.ts'
 import { verifyRange, type Verification } from '../../src/jobs/verify.ts'
 import { stayClearOfMidnight } from '../support/midnight.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
@@ -20,6 +21,13 @@ async function anId(it: TestOrg, offset = 0): Promise<string> {
     it.warehouse.db,
   )
   return rows[0]!.id
+}
+
+/** The conversations that the next load writes again even where Genesys' answer is the same. */
+async function forgotten(it: TestOrg): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select conversation_id as id from etl.conversations where content_hash = '' order by 1`.execute(it.warehouse.db)
+  return rows.map(({ id }) => id)
 }
 
 const nothing = { mismatches: [], misplaced: { twins: [], undecided: [], orphans: {} } }
@@ -92,8 +100,7 @@ test('refuses another organization, and touches nothing', async () => {
   await expect(
     verifyRange({ ...foreign, warehouse: it.warehouse }, threeDays, new AbortController().signal),
   ).rejects.toMatchObject({ code: 'FOREIGN_ORGANIZATION' })
-  const { rows } = await it.warehouse.pool.query("select 1 from etl.conversations where content_hash = ''")
-  expect(rows).toEqual([])
+  expect(await forgotten(it)).toEqual([])
 })
 
 test('refuses a range of which nothing has settled', async () => {
@@ -130,6 +137,31 @@ test('finds a twin under another start, in the same range or outside of it', asy
   await insertTwin(it.warehouse, far, '-5 days')
   const { misplaced } = await verify(it)
   expect([...misplaced.twins].sort()).toEqual([near, far].sort())
+})
+
+test('a difference that a later read of the same window no longer has is none, and nothing is to be loaded again', async () => {
+  await using it = await startTestOrg({ nastyShare: 0 })
+  await it.backfill()
+  await using given = it.dependencies({ settings: { concurrency: 1 } })
+  const changed: string[] = []
+  /** The first page as it was a moment before: another tag, and one more hit, so that the window is read again. */
+  const genesys: GenesysClient = {
+    close: () => given.genesys.close(),
+    async request<T>(request: Parameters<GenesysClient['request']>[0]) {
+      const answer = await given.genesys.request<T>(request)
+      const { paging } = (request.body ?? {}) as { paging?: { pageSize: number } }
+      if (paging?.pageSize !== 100 || changed.length > 0) return answer
+      const data = answer.data as { totalHits: number; conversations: { conversationId: string }[] }
+      const [first, ...rest] = data.conversations
+      changed.push(first!.conversationId)
+      const conversations = [{ ...first, externalTag: 'a moment ago' }, ...rest]
+      return { ...answer, data: { ...data, totalHits: data.totalHits + 1, conversations } as T }
+    },
+  }
+  const found = await verifyRange({ ...given, genesys }, threeDays, new AbortController().signal)
+  expect(changed).toHaveLength(1)
+  expect(found).toMatchObject({ ...nothing, unstable: 0 })
+  expect(await forgotten(it)).toEqual([])
 })
 
 test('does not miss what is too young to be loaded', async () => {

@@ -147,6 +147,19 @@ test.each([
   expect(bench.log.join('')).not.toContain('private words')
 })
 
+test.each([302, 307])('a redirect (%i) of the receiver is not followed and is no delivery', async (status) => {
+  await using bench = await startBench()
+  await using other = await startFakeServer(({ response }) => response.writeHead(200).end())
+  await using receiver = await startFakeServer(({ response }) =>
+    response.writeHead(status, { Location: other.url }).end(),
+  )
+  await bench.write('a', 1, 1)
+  bench.deliver({ url: receiver.url })
+  await Promise.race([receiver.received(2), other.received(1)])
+  expect(other.requests.map(({ method, headers }) => [method, headers['webhook-signature']])).toEqual([])
+  expect(await bench.outbox()).toMatchObject([{ delivered: false, last_error: `the receiver answered ${status}` }])
+})
+
 test('a receiver that is not there is asked with one message, not with all; back again, it gets everything in order', async () => {
   await using bench = await startBench()
   for (const id of ['a', 'b', 'c', 'd']) await bench.write(id, 1, 5)

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
 import { connect } from '../../src/warehouse/connect.ts'
@@ -9,6 +12,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The server that test databases are made on, and the migrated database that they are cloned from. */
     postgres: { readonly adminUrl: string; readonly template: string; readonly keepFailed: boolean }
+    /** Folder in which processes of the command line keep their compiled code for the next one: it halves the time that one takes to start. */
+    compileCache: string
   }
 }
 
@@ -21,7 +26,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const embedded = given === undefined ? await startEmbeddedPostgres({ persistent: false }) : undefined
   const adminUrl = given ?? embedded?.url ?? ''
   const template = `genesys_etl_template_${randomBytes(6).toString('hex')}`
+  const compileCache = mkdtempSync(path.join(tmpdir(), 'genesys-etl-compiled-'))
   const stop = async () => {
+    rmSync(compileCache, { recursive: true, force: true })
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal)
     if (given !== undefined) await dropTemplate(adminUrl, template)
     await embedded?.stop()
@@ -31,6 +38,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, onSignal)
   await createTemplate(adminUrl, template)
+  project.provide('compileCache', compileCache)
   project.provide('postgres', { adminUrl, template, keepFailed: given !== undefined })
   return stop
 }

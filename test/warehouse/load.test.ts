@@ -199,6 +199,24 @@ test('loads the rest of a batch when Postgres refuses one record, and keeps that
   }
 })
 
+test.each([
+  ['a backslash', '\\'],
+  ['a line feed', '\n'],
+  ['a carriage return', '\r'],
+  ['a tab', '\t'],
+  ['a quotation mark', '"'],
+  ['a brace', '}'],
+  ['a comma', ','],
+  ["COPY's null", '\\N'],
+  ["COPY's end of data", '\\.'],
+])('stores a text, an element of a list and an id whose only special part is %s', async (_name, special) => {
+  const text = `a${special}b`
+  const raw = conversation(text, { externalTag: text, divisionIds: [text, special], unknownField: { note: text } })
+  expect(await load(warehouse, [raw, conversation('other')], 1)).toMatchObject({ inserted: 2, rejected: 0 })
+  expect(await rows('select reason from etl.rejected_records')).toEqual([])
+  await expectStored(raw, conversation('other'))
+})
+
 test('heals rows that etl.conversations does not know', async () => {
   await load(warehouse, [conversation('a'), conversation('b')], 1)
   await rows('truncate etl.conversations')

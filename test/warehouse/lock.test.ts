@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, test } from 'vitest'
-import { connect } from '../../src/warehouse/connect.ts'
+import type { Client } from 'pg'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
 import { inspectDatabase } from '../../src/warehouse/inspect.ts'
 import { withJobLock } from '../../src/warehouse/lock.ts'
 import { createFileDatabase } from '../support/database.ts'
@@ -55,6 +56,41 @@ test('stops the work when the connection that holds the lock is lost', async () 
     signal.throwIfAborted()
   })
   await expect(work).rejects.toMatchObject({ code: 'JOB_LOCK_LOST', kind: 'retryable' })
+})
+
+test('stops the work when the session has lost the lock although its connection lives on', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const clients: Client[] = []
+  const watched: Warehouse = {
+    ...one,
+    async connectAlone(purpose) {
+      const client = await one.connectAlone(purpose)
+      clients.push(client)
+      return client
+    },
+  }
+  const heartbeat = () => vi.advanceTimersByTime(20_000)
+  const seen: boolean[] = []
+  const work = withJobLock(watched, 'sync', never, async (signal) => {
+    const [holder] = clients
+    heartbeat()
+    // queries of a connection are answered in order, so the heartbeat has its answer when this one has
+    await holder!.query('select')
+    await sleep(0)
+    seen.push(signal.aborted)
+    await holder!.query('select pg_advisory_unlock_all()')
+    heartbeat()
+    await holder!.query('select')
+    await sleep(0)
+    seen.push(signal.aborted)
+    signal.throwIfAborted()
+  })
+  await expect(work).rejects.toMatchObject({ code: 'JOB_LOCK_LOST', kind: 'retryable' })
+  expect(clients).toHaveLength(1)
+  expect(seen, 'aborted while the lock is held, and after it was lost').toEqual([false, true])
 })
 
 test('does not report success for work that ignored the loss of its lock', async () => {
