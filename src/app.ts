@@ -44,10 +44,11 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   const { config, secrets } = parseEnvironment(env, needs)
   const logger = createLogger(config.logLevel)
   const metrics = createMetrics()
-  await using stack = new AsyncDisposableStack()
+  /** What has to be closed, in the order in which it was opened. */
+  const opened: (() => unknown)[] = []
 
   const embedded = secrets.databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
-  if (embedded) stack.defer(() => embedded.stop())
+  if (embedded) opened.push(() => embedded.stop())
   const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? '', {
     onConnectionLost: (error) =>
       logger.warn(
@@ -56,13 +57,15 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
       ),
     onLoaded: metrics.countLoad,
   })
-  stack.use(warehouse)
+  opened.push(() => warehouse.close())
 
   const limiter = createRateLimiter({ requestsPerMinute: config.genesys.requestsPerMinute })
   let client: GenesysClient | undefined
   let userClient: GenesysClient | undefined
-  stack.defer(() => client?.close())
-  stack.defer(() => userClient?.close())
+  opened.push(
+    () => client?.close(),
+    () => userClient?.close(),
+  )
   const clientOf = (credentials: GenesysClientOptions['credentials'], limiter: RateLimiter): GenesysClient =>
     createGenesysClient({
       apiUrl: config.genesys.apiUrl,
@@ -85,7 +88,6 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     return (userClient ??= clientOf({ accessToken }, createRateLimiter({ requestsPerMinute })))
   }
 
-  const resources = stack.move()
   return {
     config,
     logger,
@@ -128,6 +130,8 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         proxyEnv: env,
       }
     },
-    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      for (const close of opened.reverse()) await close()
+    },
   }
 }

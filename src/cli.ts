@@ -16,13 +16,14 @@ import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
+import manifest from '../package.json' with { type: 'json' }
 import { ConfigError, EtlError, exitCodeFor, Interrupted } from './errors.ts'
 
 const stop = new AbortController()
 
 const program = new Command('genesys-etl')
   .description('Brings the conversations of a Genesys Cloud contact centre into Postgres.')
-  .version('0.1.0')
+  .version(manifest.version)
   .exitOverride()
   .showHelpAfterError('Run with --help to see what is allowed.')
 

@@ -18,25 +18,21 @@ const CONVERSATIONS_A_DAY = 1000
  */
 export async function demo({ once }: { readonly once: boolean }, { output, signal }: CommandContext): Promise<void> {
   output.line('Starting a simulated Genesys Cloud organization and a Postgres of its own …')
-  await using stack = new AsyncDisposableStack()
-  const org = stack.use(await startSimulator({ seed: 7, days: DAYS, perDay: CONVERSATIONS_A_DAY }))
-  const postgres = await startEmbeddedPostgres({ persistent: false })
-  stack.defer(() => postgres.stop())
-  const app = stack.use(
-    await openApp(
-      {
-        GENESYS_API_URL: org.url,
-        GENESYS_LOGIN_URL: org.url,
-        GENESYS_CLIENT_ID: org.clientId,
-        GENESYS_CLIENT_SECRET: org.clientSecret,
-        DATABASE_URL: postgres.url,
-        INTRADAY_CRON: '* * * * *',
-        LIVE_CRON: '*/10 * * * * *',
-        HTTP_PORT: '0',
-        LOG_LEVEL: 'warn',
-      },
-      { genesys: true, database: true },
-    ),
+  await using org = await startSimulator({ seed: 7, days: DAYS, perDay: CONVERSATIONS_A_DAY })
+  await using postgres = await startEmbeddedPostgres({ persistent: false })
+  await using app = await openApp(
+    {
+      GENESYS_API_URL: org.url,
+      GENESYS_LOGIN_URL: org.url,
+      GENESYS_CLIENT_ID: org.clientId,
+      GENESYS_CLIENT_SECRET: org.clientSecret,
+      DATABASE_URL: postgres.url,
+      INTRADAY_CRON: '* * * * *',
+      LIVE_CRON: '*/10 * * * * *',
+      HTTP_PORT: '0',
+      LOG_LEVEL: 'warn',
+    },
+    { genesys: true, database: true },
   )
   await app.ensureSchema()
   const figures = await loadWeek(app, signal)

