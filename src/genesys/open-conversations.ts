@@ -1,5 +1,5 @@
 import type { JsonValue } from '../core/json.ts'
-import { identify, toleratedShortfall } from '../core/window-stability.ts'
+import { identify } from '../core/window-stability.ts'
 import type { GenesysClient } from './client.ts'
 import { deepestResult, detailsQueryPath, intervalText, notExists, pageSize, queryDetailsPage } from './details-query.ts'
 import type { DetailsFilter, DetailsPage, Interval, Predicate, Sending } from './details-query.ts'
@@ -44,10 +44,19 @@ export function readAfterCallWork(client: GenesysClient, interval: Interval, sen
 }
 
 /**
+ * Open conversations that may be missing: those that end between the first request and that for their page are rightly absent,
+ * and as many others may have started meanwhile, so that `totalHits` does not show it.
+ */
+function toleratedChurn(hits: number): number {
+  return Math.max(10, Math.floor(hits / 20))
+}
+
+/**
  * Reads all pages of a set that shrinks in the middle while it is read. In order of start, what ends moves everything after it
  * to earlier positions, so the pages are read from the last to the first: what moves over a page's edge then comes twice
  * instead of not at all. What starts meanwhile comes behind the last page, where it disturbs nothing.
- * @throws GenesysError GENESYS_TOO_MANY_OPEN; GENESYS_BAD_ANSWER where less came than every page said there is
+ * @throws GenesysError GENESYS_TOO_MANY_OPEN; GENESYS_BAD_ANSWER where a page is the first one once more, or much less came than
+ * every page said there is
  */
 async function readShrinking(
   client: GenesysClient,
@@ -58,13 +67,16 @@ async function readShrinking(
   const records: ReadRecord[] = []
   const distinct = new Set<string>()
   const totals: number[] = []
+  let firstPage = ''
   const take = async (pageNumber: number, signal: AbortSignal): Promise<DetailsPage> => {
     const page = await queryDetailsPage(client, interval, filter, pageNumber, { ...sending, signal })
-    for (const record of page.conversations) {
-      records.push({ record, sentAt: page.sentAt })
-      distinct.add(identify(record).key)
-    }
+    const keys = page.conversations.map((record) => identify(record).key)
+    const content = keys.join('\n')
+    if (pageNumber === 1) firstPage = content
+    else if (keys.length > 0 && content === firstPage) throw repeated(interval, page)
     totals.push(page.totalHits)
+    for (const record of page.conversations) records.push({ record, sentAt: page.sentAt })
+    for (const key of keys) distinct.add(key)
     return page
   }
   try {
@@ -83,13 +95,15 @@ async function readShrinking(
       // The first page once more: it was read first, and what moved onto it since has been on no other page.
       await take(1, sending.signal)
     }
-    const least = (): number => Math.min(...totals)
+    const isShort = (): boolean => Math.min(...totals) - distinct.size > toleratedChurn(Math.min(...totals))
     // totalHits is approximate: where the last page is full, or where records are missing, there may be more.
     const mayGoOn = (): boolean =>
-      tail.conversations.length >= pageSize ||
-      (tail.conversations.length > 0 && (!tail.totalKnown || distinct.size < least()))
-    while (mayGoOn() && tail.pageNumber * size < deepestResult) tail = await take(tail.pageNumber + 1, sending.signal)
-    if (least() - distinct.size > toleratedShortfall(least())) throw incomplete(interval, least(), distinct.size)
+      tail.conversations.length >= pageSize || (tail.conversations.length > 0 && (!tail.totalKnown || isShort()))
+    for (let before = -1; mayGoOn() && distinct.size > before && tail.pageNumber * size < deepestResult; ) {
+      before = distinct.size
+      tail = await take(tail.pageNumber + 1, sending.signal)
+    }
+    if (isShort()) throw incomplete(interval, Math.min(...totals), distinct.size)
   } catch (error) {
     const limit = paginationLimit(error)
     throw limit === undefined ? error : tooMany(Math.max(...totals, 0), limit)
@@ -109,6 +123,13 @@ function incomplete(interval: Interval, hits: number, distinct: number): Genesys
   return badAnswer(
     { method: 'POST', path: detailsQueryPath },
     `${hits} open conversations are said to be there, and ${distinct} came (${intervalText(interval)})`,
+  )
+}
+
+function repeated(interval: Interval, { pageNumber, totalHits }: DetailsPage): GenesysError {
+  return badAnswer(
+    { method: 'POST', path: detailsQueryPath },
+    `${totalHits} open conversations are said to be there, and page ${pageNumber} repeats the first one (${intervalText(interval)})`,
   )
 }
 

@@ -13,6 +13,8 @@ export interface HistoryDependencies {
   readonly logger: Logger
   readonly progress: Progress
   readonly history: HistorySettings
+  /** Counts a window that had conversations and has none any more. */
+  readonly onEmptied?: () => void
 }
 
 export interface HistorySettings {
@@ -24,6 +26,11 @@ export interface HistorySettings {
   readonly requestsPerMinute: number
   /** For tests: from how many conversations on a window is split. */
   readonly limits?: ReadWindowOptions['limits']
+}
+
+/** Whether a filter lets everything through, so that what the tables hold of a window can be compared with what was read. */
+export function isWhole(filter: DetailsFilter): boolean {
+  return Object.values(filter).every((part) => part === undefined)
 }
 
 /** The ledger's key of what these settings read. */

@@ -12,12 +12,12 @@ import {
   type LedgerWindow,
   type PlannedWindow,
 } from '../core/plan.ts'
-import { formatWindow, type Window } from '../core/window.ts'
+import { addDays, formatWindow, startOfDay, subtract, type Window } from '../core/window.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
 import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
-import { recordPlan, selectWindows, type Run, type RunTrigger } from '../warehouse/ledger.ts'
+import { recordPlan, selectWindows, type Run, type RunTrigger, type WindowRecord } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
@@ -46,7 +46,21 @@ export interface HistorySummary {
     readonly failed: number
   }
   readonly requests: number
-  readonly counts: LoadCounts
+  readonly counts: HistoryCounts
+  /** Windows of what was asked for that are not known to be whole, those that rest until their next attempt included. */
+  readonly unsettled: readonly UnsettledWindow[]
+}
+
+export interface HistoryCounts extends LoadCounts {
+  /** Windows that had conversations and have none any more. */
+  readonly emptiedWindows: number
+}
+
+/** A window that is loaded as far as it could be read, and will be read again. */
+export interface UnsettledWindow extends Window {
+  readonly reason: string
+  /** Null: with the next run. */
+  readonly nextAttemptAt: Date | null
 }
 
 /** Windows read at the same time, so that the limit is used up while some wait for their first page or their last batch. */
@@ -71,8 +85,52 @@ export async function runHistory(
     const clock = await readDatabaseClock(warehouse.db)
     const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
-    return await loadPlan(dependencies, plan, run, clock, jobSignal)
+    const loaded = await loadPlan(dependencies, plan, run, clock, jobSignal)
+    const ledger = await selectWindows(warehouse.db, windowKey(history))
+    return summarize(plan, loaded, unsettledIn(scopeOf(request, history, clock.now()), ledger, loaded))
   })
+}
+
+/** The time that a job is responsible for. */
+function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Window {
+  if (request.job === 'backfill') return request.range
+  const today = startOfDay(now)
+  const tomorrow = addDays(today, 1)
+  if (request.job === 'intraday') return { start: today, end: tomorrow }
+  return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
+}
+
+/** What the ledger has as unstable in a scope and no done window covers, and what this run found incomplete of the current day. */
+function unsettledIn(
+  scope: Window,
+  ledger: readonly WindowRecord[],
+  loaded: readonly LoadedWindow[],
+): UnsettledWindow[] {
+  const done = ledger.filter(({ status }) => status === 'done')
+  const unstable = ledger.filter(
+    (window) =>
+      window.status === 'unstable' &&
+      window.start < scope.end &&
+      window.end > scope.start &&
+      subtract(window, done).length > 0,
+  )
+  const provisional = loaded.filter(
+    ({ status, instability }) => status === 'provisional' && instability?.code === 'WINDOW_INCOMPLETE',
+  )
+  return [
+    ...unstable.map(({ start, end, error, nextAttemptAt }) => ({
+      start,
+      end,
+      reason: error ?? 'the reads of it did not agree',
+      nextAttemptAt,
+    })),
+    ...provisional.map(({ window: { start, end }, instability }) => ({
+      start,
+      end,
+      reason: instability?.reason ?? '',
+      nextAttemptAt: null,
+    })),
+  ]
 }
 
 /** What a request would read, estimated but not read: for `--dry-run`, and the first step of every run. */
@@ -126,11 +184,11 @@ async function loadPlan(
   run: Run,
   clock: DatabaseClock,
   signal: AbortSignal,
-): Promise<HistorySummary> {
+): Promise<LoadedWindow[]> {
   const { progress, logger } = dependencies
   const places = createPlaces(BATCHES_AT_ONCE)
   const loaded: LoadedWindow[] = []
-  const failures: unknown[] = []
+  const failures: WindowFailure[] = []
   const queue = plan.windows.values()
   const { history } = dependencies
   // Only what is about to be sent asks whether the loader keeps up: the many that wait for their turn would all have a stale answer.
@@ -144,7 +202,7 @@ async function loadPlan(
         loaded.push(await loadWindow(context, window))
       } catch (error) {
         signal.throwIfAborted()
-        failures.push(error)
+        failures.push({ window, error })
         await recordFailure(context, window, error)
         logger.warn({ window: formatWindow(window), err: error }, 'window failed')
         if (!concernsOneWindow(error)) throw error
@@ -164,7 +222,12 @@ async function loadPlan(
   } finally {
     progress.finish()
   }
-  return summarize(plan, loaded)
+  return loaded
+}
+
+interface WindowFailure {
+  readonly window: Window
+  readonly error: unknown
 }
 
 /** The same client, which sends nothing while a batch waits to be written: a slow Postgres then costs time, not memory. */
@@ -186,22 +249,28 @@ function concernsOneWindow(error: unknown): boolean {
   )
 }
 
-function failureOf(failures: readonly unknown[], plan: HistoryPlan): unknown {
-  const [first] = failures
-  if (failures.length === 1 || !(first instanceof EtlError)) return first
-  const kind = failures.every((failure) => failure instanceof EtlError && failure.kind === 'retryable')
-    ? 'retryable'
-    : 'fatal'
-  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed; the first: ${first.message}`, {
-    code: first.code,
-    kind,
-    hint: first.hint,
-    retryAt: first.retryAt,
-    cause: first,
-  })
+/** Failed windows that an error names. */
+const WINDOWS_NAMED = 5
+
+/** The error of a run with failed windows: the worst of theirs, since one that needs a human makes the run need one. */
+function failureOf(failures: readonly WindowFailure[], plan: HistoryPlan): unknown {
+  const errors = failures.map(({ error }) => error)
+  const worst = errors.find((error) => !(error instanceof EtlError) || error.kind !== 'retryable') ?? errors[0]
+  if (!(worst instanceof EtlError)) return worst
+  const named = failures.slice(0, WINDOWS_NAMED).map(({ window }) => formatWindow(window))
+  const rest = failures.length - named.length
+  const which = `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+  return new EtlError(
+    `${failures.length} of ${plan.windows.length} windows failed (${which}): ${worst.message}`,
+    { code: worst.code, kind: worst.kind, hint: worst.hint, retryAt: worst.retryAt, cause: worst },
+  )
 }
 
-function summarize(plan: HistoryPlan, loaded: readonly LoadedWindow[]): HistorySummary {
+function summarize(
+  plan: HistoryPlan,
+  loaded: readonly LoadedWindow[],
+  unsettled: readonly UnsettledWindow[],
+): HistorySummary {
   const withStatus = (status: string): number => loaded.filter((window) => window.status === status).length
   return {
     windows: {
@@ -212,7 +281,11 @@ function summarize(plan: HistoryPlan, loaded: readonly LoadedWindow[]): HistoryS
       failed: plan.windows.length - loaded.length,
     },
     requests: loaded.reduce((sum, window) => sum + window.requests, 0),
-    counts: loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+    counts: {
+      ...loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+      emptiedWindows: loaded.filter(({ isEmptied }) => isEmptied).length,
+    },
+    unsettled,
   }
 }
 
