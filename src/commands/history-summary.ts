@@ -12,7 +12,10 @@ export function printSummary(output: Output, summary: HistorySummary): void {
   output.data(summary)
   if (summary.windows.planned > 0) printLoaded(output, summary)
   else if (summary.unsettled.length === 0) output.line('Nothing is owed: every window is loaded already.')
-  else output.line('Nothing can be read now: what is owed waits for its next attempt. `backfill --reload` reads it at once.')
+  else
+    output.line(
+      'Nothing can be read now: what is owed waits for its next attempt. `backfill --reload` reads it at once.',
+    )
   for (const { reason, nextAttemptAt, ...window } of summary.unsettled) {
     const again = nextAttemptAt ? `; it is read again from ${nextAttemptAt.toISOString().slice(0, 16)}Z on` : ''
     output.line(`${formatWindow(window)} is not known to be whole: ${reason}${again}.`)

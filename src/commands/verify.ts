@@ -19,7 +19,11 @@ export async function verify(
   const verification = await verifyRange(app.historyDependencies(), range, signal)
   const isEqual = foundNothing(verification)
   const isComplete = verification.incomplete.length === 0
-  output.data({ equal: isEqual && isComplete, ...verification, mismatches: verification.mismatches.map(withoutPersonalData) })
+  output.data({
+    equal: isEqual && isComplete,
+    ...verification,
+    mismatches: verification.mismatches.map(withoutPersonalData),
+  })
   printVerification(output, verification, isEqual)
   if (!isEqual) return 1
   return isComplete ? 0 : 75

@@ -34,5 +34,7 @@ function kindOf(data: unknown): string {
   if (data === undefined) return 'empty'
   if (data === null) return 'null'
   if (Array.isArray(data)) return 'an array'
-  return typeof data === 'object' ? `an object with the fields ${Object.keys(data).slice(0, 5).join(', ').slice(0, 100) || '(none)'}` : `a ${typeof data}`
+  return typeof data === 'object'
+    ? `an object with the fields ${Object.keys(data).slice(0, 5).join(', ').slice(0, 100) || '(none)'}`
+    : `a ${typeof data}`
 }

@@ -41,7 +41,10 @@ export async function entityList(
     const { entities = [], pageCount, total } = data
     const ids = entities.map(({ id }) => String(id))
     if (ids.length > 0 && ids.join() === before.join())
-      throw badAnswer({ method: 'GET', path }, `page ${pageNumber} repeats the ${ids.length} entities of the page before`)
+      throw badAnswer(
+        { method: 'GET', path },
+        `page ${pageNumber} repeats the ${ids.length} entities of the page before`,
+      )
     before = ids
     for (const { id, name } of entities) if (typeof id === 'string') byId.set(id, { id, name })
     fullPage = Math.max(fullPage, entities.length)

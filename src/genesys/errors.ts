@@ -57,7 +57,9 @@ const badAnswerHint = 'If it goes on, look for a proxy that answers in place of 
  */
 export function paginationLimit(error: unknown): number | undefined {
   if (!(error instanceof GenesysError) || error.status !== 400) return undefined
-  const digits = /\bpagination\b\D*\bexceed\D*(\d[\d,._' ]*)(?:results|records|conversations|hits)\b/i.exec(error.message)?.[1]
+  const digits = /\bpagination\b\D*\bexceed\D*(\d[\d,._' ]*)(?:results|records|conversations|hits)\b/i.exec(
+    error.message,
+  )?.[1]
   const limit = Number(digits?.replaceAll(/\D/g, '') ?? Number.NaN)
   return limit > 0 ? limit : undefined
 }

@@ -1,7 +1,14 @@
 import type { JsonValue } from '../core/json.ts'
 import { identify } from '../core/window-stability.ts'
 import type { GenesysClient } from './client.ts'
-import { deepestResult, detailsQueryPath, intervalText, notExists, pageSize, queryDetailsPage } from './details-query.ts'
+import {
+  deepestResult,
+  detailsQueryPath,
+  intervalText,
+  notExists,
+  pageSize,
+  queryDetailsPage,
+} from './details-query.ts'
 import type { DetailsFilter, DetailsPage, Interval, Predicate, Sending } from './details-query.ts'
 import { badAnswer, GenesysError, paginationLimit } from './errors.ts'
 import { forEachParallel } from './parallel.ts'
@@ -99,7 +106,7 @@ async function readShrinking(
     // totalHits is approximate: where the last page is full, or where records are missing, there may be more.
     const mayGoOn = (): boolean =>
       tail.conversations.length >= pageSize || (tail.conversations.length > 0 && (!tail.totalKnown || isShort()))
-    for (let before = -1; mayGoOn() && distinct.size > before && tail.pageNumber * size < deepestResult; ) {
+    for (let before = -1; mayGoOn() && distinct.size > before && tail.pageNumber * size < deepestResult;) {
       before = distinct.size
       tail = await take(tail.pageNumber + 1, sending.signal)
     }

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { implausibility, judgeReads, startingInside, toleratedShortfall, whyUnstable } from '../core/window-stability.ts'
+import {
+  implausibility,
+  judgeReads,
+  startingInside,
+  toleratedShortfall,
+  whyUnstable,
+} from '../core/window-stability.ts'
 import type { Instability, WindowRead } from '../core/window-stability.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
@@ -174,7 +180,7 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
     const reads: WindowRead[] = []
     const records = new Map<string, number>()
     let page = first
-    for (let implausible = 0; ; ) {
+    for (let implausible = 0; ;) {
       const read = await readPages(reading, part, page)
       const problem = implausibility(read, daysOf(part.interval))
       if (problem === null) {

@@ -260,10 +260,13 @@ function failureOf(failures: readonly WindowFailure[], plan: HistoryPlan): unkno
   const named = failures.slice(0, WINDOWS_NAMED).map(({ window }) => formatWindow(window))
   const rest = failures.length - named.length
   const which = `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
-  return new EtlError(
-    `${failures.length} of ${plan.windows.length} windows failed (${which}): ${worst.message}`,
-    { code: worst.code, kind: worst.kind, hint: worst.hint, retryAt: worst.retryAt, cause: worst },
-  )
+  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed (${which}): ${worst.message}`, {
+    code: worst.code,
+    kind: worst.kind,
+    hint: worst.hint,
+    retryAt: worst.retryAt,
+    cause: worst,
+  })
 }
 
 function summarize(
