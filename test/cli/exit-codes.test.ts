@@ -126,6 +126,43 @@ test('help and version: 0', async () => {
   expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
 })
 
+test('days that are not known to be whole: 75, which and why, until they are', async () => {
+  await using fresh = await createTestDatabase()
+  await using own = await startOrg({ perDay: 20, nastyShare: 0, days: 2 })
+  const cli = { env: environmentOf(own, fresh.url) }
+  const range = ['--from', '2025-06-11', '--to', '2025-06-13']
+  own.control.set({ totalHitsOffset: 30 })
+  for (let run = 1; run <= 2; run++) {
+    // the second run finds them resting
+    const { code, stdout } = await runCli(['backfill', ...range], cli)
+    expect(code).toBe(75)
+    expect(stdout).toMatch(
+      /2025-06-11 is not known to be whole: .* 50 conversations match, .* 20; it is read again from/,
+    )
+    expect(stdout).toContain('2025-06-12 is not known to be whole')
+    expect(stdout).not.toContain('every window is loaded already')
+  }
+  const synced = await runCli(['sync'], {
+    env: { ...cli.env, HISTORY_START: '2025-06-11', HISTORY_LOOKBACK_DAYS: '0' },
+  })
+  expect(synced).toMatchObject({ code: 75, stdout: expect.stringContaining('2025-06-12 is not known to be whole') })
+  const verified = await runCli(['verify', ...range], cli)
+  expect(verified).toMatchObject({
+    code: 75,
+    stdout: expect.stringMatching(/2025-06-11 was not read whole.* 50 .* 20/),
+  })
+  expect(JSON.parse((await runCli(['verify', ...range, '--json'], cli)).stdout)).toMatchObject({
+    equal: false,
+    unstable: 2,
+  })
+  const { stdout } = await runCli(['status'], { env: { ...cli.env, HISTORY_START: '2025-06-11' } })
+  expect(stdout).toMatch(/2025-06-11 is unstable after \d attempts?: .* 50 conversations match, .* 20/)
+
+  own.control.set({ totalHitsOffset: 0 })
+  expect(await runCli(['backfill', ...range, '--reload'], cli)).toMatchObject({ code: 0 })
+  expect(await runCli(['verify', ...range], cli)).toMatchObject({ code: 0 })
+})
+
 test('a missing permission: 1, and it is named', async () => {
   const client = org.control.addClient({ permissions: new Set() })
   const { code, stderr } = await runCli(backfill, {
