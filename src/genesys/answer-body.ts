@@ -6,7 +6,7 @@ export function fieldsOf(data: unknown): Readonly<Record<string, unknown>> | nul
 }
 
 /** Whether a body is the document in which Genesys describes an error; a proxy may deliver one with status 200. */
-export function isErrorDocument(data: unknown): boolean {
+function isErrorDocument(data: unknown): boolean {
   const fields = fieldsOf(data)
   if (fields === null || typeof fields['message'] !== 'string') return false
   return 'code' in fields || 'status' in fields || 'errors' in fields

@@ -51,13 +51,13 @@ export interface HistorySummary {
   readonly unsettled: readonly UnsettledWindow[]
 }
 
-export interface HistoryCounts extends LoadCounts {
+interface HistoryCounts extends LoadCounts {
   /** Windows that had conversations and have none any more. */
   readonly emptiedWindows: number
 }
 
 /** A window that is loaded as far as it could be read, and will be read again. */
-export interface UnsettledWindow extends Window {
+interface UnsettledWindow extends Window {
   readonly reason: string
   /** Null: with the next run. */
   readonly nextAttemptAt: Date | null

@@ -111,7 +111,7 @@ test('leaves days unstable that lack what totalHits says there is, and says by h
   expect(await selectWindows(it.warehouse.db, windowKey({ filter: {} }))).toMatchObject(
     unsettled.map(({ start }) => ({ start, status: 'unstable', errorCode: 'WINDOW_INCOMPLETE', error: reason })),
   )
-  const document = await readStatus(it.warehouse, { lookbackDays: 3, start: threeDays.start })
+  const document = await readStatus(it.warehouse, { lookbackDays: 3, start: threeDays.start, filter: {} })
   expect(document.history.unsettled).toMatchObject([{ error: reason }, { error: reason }, { error: reason }])
   expect(it.log.join('')).toContain(reason)
 
