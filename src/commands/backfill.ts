@@ -7,7 +7,7 @@ import { refuseForeignOrganization } from '../jobs/organization.ts'
 import { formatDuration } from '../progress.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { parseRange, parseWholeNumber } from './arguments.ts'
-import { printSummary, summaryExitCode } from './history-summary.ts'
+import { nothingToRead, printSummary, printUnsettled, summaryExitCode } from './history-summary.ts'
 import { formatNumber, table, type Output } from './print.ts'
 
 interface BackfillOptions {
@@ -57,7 +57,8 @@ function printPlan(output: Output, plan: HistoryPlan): void {
   }))
   output.data({ windows, requests: plan.requests, minutes: plan.minutes })
   if (windows.length === 0) {
-    output.line('Nothing is owed: every window is loaded already. --reload reads it again.')
+    output.line(nothingToRead(plan.unsettled))
+    printUnsettled(output, plan.unsettled)
     return
   }
   output.line(

@@ -11,12 +11,20 @@ export function summaryExitCode({ unsettled }: HistorySummary): number {
 export function printSummary(output: Output, summary: HistorySummary): void {
   output.data(summary)
   if (summary.windows.planned > 0) printLoaded(output, summary)
-  else if (summary.unsettled.length === 0) output.line('Nothing is owed: every window is loaded already.')
-  else
-    output.line(
-      'Nothing can be read now: what is owed waits for its next attempt. `backfill --reload` reads it at once.',
-    )
-  for (const { reason, nextAttemptAt, ...window } of summary.unsettled) {
+  else output.line(nothingToRead(summary.unsettled))
+  printUnsettled(output, summary.unsettled)
+}
+
+/** Why a plan has no window. */
+export function nothingToRead(unsettled: HistorySummary['unsettled']): string {
+  return unsettled.length === 0
+    ? 'Nothing is owed: every window is loaded already. `backfill --reload` reads it again.'
+    : 'Nothing is read now: what is owed waits for its next attempt. `backfill --reload` reads it at once.'
+}
+
+/** Names the windows that are not known to be whole, and why. */
+export function printUnsettled(output: Output, unsettled: HistorySummary['unsettled']): void {
+  for (const { reason, nextAttemptAt, ...window } of unsettled) {
     const again = nextAttemptAt ? `; it is read again from ${nextAttemptAt.toISOString().slice(0, 16)}Z on` : ''
     output.line(`${formatWindow(window)} is not known to be whole: ${reason}${again}.`)
   }

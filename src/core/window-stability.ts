@@ -74,11 +74,13 @@ export interface Instability {
 /**
  * What is wrong with the answers of one read, all its pages; null when they can be right together. A proxy that answers every
  * page with the first one, or the question about one day with the records of another, gives such answers.
+ * @param days the UTC days that the query touches
+ * @param isFiltered whether it asked for a part of the conversations, which a day may well lack
  */
-export function implausibility(read: WindowRead, days: Range): string | null {
+export function implausibility(read: WindowRead, days: Range, isFiltered: boolean): string | null {
   const { records, totals, strangers, repeatedPages } = read
   const hits = Math.max(0, ...totals)
-  const mayAllBeOlder = strangers === 0 && records.size <= mostOlderAlone
+  const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= mostOlderAlone)
   if (!mayAllBeOlder && noneMayStartIn(records, days))
     return `${hits} conversations are said to match, and none of the ${strangers + records.size} that came starts on the days asked for`
   // Beyond the last page a server may well give that page again, so it matters only where something is missing.
@@ -93,7 +95,7 @@ function noneMayStartIn(records: ReadonlyMap<string, number>, { start, end }: Ra
 }
 
 /** A quiet day may have a few conversations alone that started before it and have not ended. */
-const mostOlderAlone = 10
+const mostOlderAlone = 50
 
 /** How many records the better of two reads lacks, by the least `totalHits` that they had; 0 when that is tolerable. */
 function shortfallOf(reads: readonly WindowRead[]): number {

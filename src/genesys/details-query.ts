@@ -84,7 +84,7 @@ export function buildDetailsQuery(
 ): DetailsQuery {
   const conversationFilters = conversationFiltersOf(filter)
   const segmentFilters = segmentFiltersOf(filter)
-  const days = conversationFilters.length + segmentFilters.length > 0 ? 31 : 7
+  const days = isFiltered(filter) ? 31 : 7
   const text = intervalText(interval)
   if (interval.end.getTime() - interval.start.getTime() > days * dayMs)
     throw new EtlError(`details query ${text}: longer than ${days} days`, {
@@ -100,6 +100,11 @@ export function buildDetailsQuery(
     ...(conversationFilters.length > 0 ? { conversationFilters } : {}),
     ...(segmentFilters.length > 0 ? { segmentFilters } : {}),
   }
+}
+
+/** Whether a filter leaves anything out. */
+export function isFiltered(filter: DetailsFilter): boolean {
+  return conversationFiltersOf(filter).length + segmentFiltersOf(filter).length > 0
 }
 
 /** `2026-11-21T00:00:00.000Z/2026-11-22T00:00:00.000Z`. */

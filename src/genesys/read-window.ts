@@ -9,7 +9,7 @@ import {
 import type { Instability, WindowRead } from '../core/window-stability.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
-import { countDetails, deepestResult, detailsQueryPath, intervalText } from './details-query.ts'
+import { countDetails, deepestResult, detailsQueryPath, intervalText, isFiltered } from './details-query.ts'
 import type { DetailsFilter, DetailsPage, Interval } from './details-query.ts'
 import { badAnswer, GenesysError, paginationLimit } from './errors.ts'
 import { daysOf, pageSizeWithin, readPages, takePage } from './read-pages.ts'
@@ -74,8 +74,8 @@ interface PartOutcome {
  * Reads all conversations of a window, page by page, until it is known to be complete (`done`) or has changed through
  * `mostReads` reads, or keeps lacking what Genesys says there is (`unstable`). A window with more hits than a query should
  * have, or than the API lets us page through, is read in parts. Throws GenesysError, with the code GENESYS_BAD_ANSWER where the
- * answers can't be right; EtlError GENESYS_WINDOW_TOO_LARGE when the API refuses to page so deep and nothing makes the window smaller; what `onPage`
- * throws; or the signal's reason.
+ * answers can't be right; EtlError GENESYS_WINDOW_TOO_LARGE when the API refuses to page so deep and nothing makes the window
+ * smaller; what `onPage` throws; or the signal's reason.
  */
 export async function readWindow(client: GenesysClient, options: ReadWindowOptions): Promise<WindowOutcome> {
   const { window, filter, concurrency, priority, signal } = options
@@ -137,11 +137,11 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
     const outcome = split === null ? null : await readAll(split.parts, split.by)
     if (outcome !== null) {
       // The parts must account for the whole, whose hits may have changed meanwhile.
-      let shortfall = first.totalHits - outcome.records.size
-      if (shortfall > 0) shortfall = (await count(part)) - outcome.records.size
-      if (shortfall <= 0) return outcome
+      const distinct = outcome.records.size
+      const hitsNow = first.totalHits > distinct ? await count(part) : first.totalHits
+      if (hitsNow <= distinct) return outcome
       if (first.totalHits > reach())
-        return { ...outcome, unstable: outcome.unstable ?? lackingParts(first.totalHits, outcome.records.size) }
+        return { ...outcome, unstable: outcome.unstable ?? lackingParts(hitsNow, distinct) }
     } else if (first.totalHits > reach()) {
       throw tooLarge(part, first.totalHits, limits.deepest)
     }
@@ -182,7 +182,7 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
     let page = first
     for (let implausible = 0; ;) {
       const read = await readPages(reading, part, page)
-      const problem = implausibility(read, daysOf(part.interval))
+      const problem = implausibility(read, daysOf(part.interval), isFiltered(part.filter))
       if (problem === null) {
         reads.push(read)
         for (const [key, start] of read.records) records.set(key, start)

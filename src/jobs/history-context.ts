@@ -28,11 +28,6 @@ export interface HistorySettings {
   readonly limits?: ReadWindowOptions['limits']
 }
 
-/** Whether a filter lets everything through, so that what the tables hold of a window can be compared with what was read. */
-export function isWhole(filter: DetailsFilter): boolean {
-  return Object.values(filter).every((part) => part === undefined)
-}
-
 /** The ledger's key of what these settings read. */
 export function windowKey(history: Pick<HistorySettings, 'filter'>): WindowKey {
   return { stream: 'conversations', source: 'query', filter: history.filter }

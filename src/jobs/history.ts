@@ -12,12 +12,12 @@ import {
   type LedgerWindow,
   type PlannedWindow,
 } from '../core/plan.ts'
-import { addDays, formatWindow, startOfDay, subtract, type Window } from '../core/window.ts'
+import { addDays, formatWindow, startOfDay, type Window } from '../core/window.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
 import { readDatabaseClock, type DatabaseClock } from '../warehouse/database-clock.ts'
-import { recordPlan, selectWindows, type Run, type RunTrigger, type WindowRecord } from '../warehouse/ledger.ts'
+import { recordPlan, selectWindows, type Run, type RunTrigger } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { windowKey, type HistoryDependencies, type HistorySettings } from './history-context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
@@ -25,6 +25,7 @@ import { claimForOrganization } from './organization.ts'
 import { limitInFlight } from './in-flight.ts'
 import { createPlaces, type Places } from './places.ts'
 import { runJob } from './run-job.ts'
+import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
 export type HistoryRequest =
   | { readonly job: 'sync' | 'intraday' }
@@ -35,6 +36,8 @@ export interface HistoryPlan {
   readonly requests: number
   /** At the rate limit, reading once. */
   readonly minutes: number
+  /** Windows of what was asked for that were read, and of which it is not known that they are whole. */
+  readonly unsettled: readonly UnsettledWindow[]
 }
 
 export interface HistorySummary {
@@ -54,13 +57,6 @@ export interface HistorySummary {
 interface HistoryCounts extends LoadCounts {
   /** Windows that had conversations and have none any more. */
   readonly emptiedWindows: number
-}
-
-/** A window that is loaded as far as it could be read, and will be read again. */
-interface UnsettledWindow extends Window {
-  readonly reason: string
-  /** Null: with the next run. */
-  readonly nextAttemptAt: Date | null
 }
 
 /** Windows read at the same time, so that the limit is used up while some wait for their first page or their last batch. */
@@ -91,48 +87,6 @@ export async function runHistory(
   })
 }
 
-/** The time that a job is responsible for. */
-function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Window {
-  if (request.job === 'backfill') return request.range
-  const today = startOfDay(now)
-  const tomorrow = addDays(today, 1)
-  if (request.job === 'intraday') return { start: today, end: tomorrow }
-  return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
-}
-
-/** What the ledger has as unstable in a scope and no done window covers, and what this run found incomplete of the current day. */
-function unsettledIn(
-  scope: Window,
-  ledger: readonly WindowRecord[],
-  loaded: readonly LoadedWindow[],
-): UnsettledWindow[] {
-  const done = ledger.filter(({ status }) => status === 'done')
-  const unstable = ledger.filter(
-    (window) =>
-      window.status === 'unstable' &&
-      window.start < scope.end &&
-      window.end > scope.start &&
-      subtract(window, done).length > 0,
-  )
-  const provisional = loaded.filter(
-    ({ status, instability }) => status === 'provisional' && instability?.code === 'WINDOW_INCOMPLETE',
-  )
-  return [
-    ...unstable.map(({ start, end, error, nextAttemptAt }) => ({
-      start,
-      end,
-      reason: error ?? 'the reads of it did not agree',
-      nextAttemptAt,
-    })),
-    ...provisional.map(({ window: { start, end }, instability }) => ({
-      start,
-      end,
-      reason: instability?.reason ?? '',
-      nextAttemptAt: null,
-    })),
-  ]
-}
-
 /** What a request would read, estimated but not read: for `--dry-run`, and the first step of every run. */
 export async function planHistory(
   { genesys, warehouse, history, progress }: HistoryDependencies,
@@ -159,7 +113,21 @@ export async function planHistory(
   const estimated = await Promise.all(owed.map(estimate)).finally(() => progress.finish())
   const windows = request.job === 'sync' ? withinBudget(estimated, now) : estimated
   const requests = windows.reduce((sum, window) => sum + window.requests, 0)
-  return { windows, requests, minutes: requests / history.requestsPerMinute }
+  return {
+    windows,
+    requests,
+    minutes: requests / history.requestsPerMinute,
+    unsettled: unsettledIn(scopeOf(request, history, now), ledger),
+  }
+}
+
+/** The time that a job is responsible for. */
+function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Window {
+  if (request.job === 'backfill') return request.range
+  const today = startOfDay(now)
+  const tomorrow = addDays(today, 1)
+  if (request.job === 'intraday') return { start: today, end: tomorrow }
+  return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
 }
 
 function choose(

@@ -2,6 +2,7 @@
 import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from '../core/plan.ts'
 import type { Instability } from '../core/window-stability.ts'
 import { formatWindow, type Window } from '../core/window.ts'
+import { isFiltered } from '../genesys/details-query.ts'
 import { readWindow, type WindowOutcome } from '../genesys/read-window.ts'
 import { EtlError } from '../errors.ts'
 import type { DatabaseClock } from '../warehouse/database-clock.ts'
@@ -10,7 +11,7 @@ import { recordWindow, type Run, type WindowKey } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { loadBatch } from '../warehouse/load.ts'
 import { ensurePartitions } from '../warehouse/partitions.ts'
-import { isWhole, type HistoryDependencies } from './history-context.ts'
+import type { HistoryDependencies } from './history-context.ts'
 import { createLoadQueue } from './load-queue.ts'
 import type { Places } from './places.ts'
 
@@ -125,7 +126,7 @@ async function wasEmptied(
 ): Promise<boolean> {
   if (outcome.startingInside > 0) return false
   if (outcome.distinct === 0 && window.hits > 0) return true
-  return isWhole(history.filter) && (await holdsConversations(warehouse.db, window))
+  return !isFiltered(history.filter) && (await holdsConversations(warehouse.db, window))
 }
 
 /** Marks a window failed, with its reason. */

@@ -11,7 +11,7 @@ import { canonicalTime } from '../core/timestamps.ts'
 import { conversationKey } from '../core/transform.ts'
 import { formatWindow, splitByDay, type Window } from '../core/window.ts'
 import { ConfigError } from '../errors.ts'
-import { pageSize } from '../genesys/details-query.ts'
+import { isFiltered, pageSize } from '../genesys/details-query.ts'
 import { idsARequest, readByIds } from '../genesys/multi-get.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
@@ -19,7 +19,7 @@ import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../warehouse/integrity.ts'
 import { selectWindows } from '../warehouse/ledger.ts'
 import { readBack } from '../warehouse/read-back.ts'
-import { isWhole, windowKey, type HistoryDependencies } from './history-context.ts'
+import { windowKey, type HistoryDependencies } from './history-context.ts'
 import { refuseForeignOrganization } from './organization.ts'
 
 /** A conversation whose stored form is not Genesys' form. */
@@ -82,7 +82,7 @@ export async function verifyRange(
       })
       requests += outcome.requests
       if (outcome.instability) incomplete.push({ window, reason: outcome.instability.reason })
-      if (isWhole(history.filter)) {
+      if (!isFiltered(history.filter)) {
         for (const { conversationId } of await selectConversationIds(warehouse.db, window)) {
           held.set(conversationId, window)
         }

@@ -145,6 +145,10 @@ test('days that are not known to be whole: 75, which and why, until they are', a
     expect(stdout).toContain(`${dayOf(2)} is not known to be whole`)
     expect(stdout).not.toContain('every window is loaded already')
   }
+  expect(await runCli(['backfill', ...range, '--dry-run'], cli)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`waits for its next attempt.*\\n${dayOf(3)} is not known to be whole`)),
+  })
   const synced = await runCli(['sync'], cli)
   expect(synced).toMatchObject({ code: 75, stdout: expect.stringContaining(`${dayOf(2)} is not known to be whole`) })
   const verified = await runCli(['verify', ...range, '--json'], cli)
