@@ -108,6 +108,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         logger,
         progress: quiet ? silentProgress : createProgress({ stream: process.stderr, logger, requestsPerMinute }),
         history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
+        onEmptied: metrics.countEmptied,
       }
     },
     liveDependencies() {

@@ -19,6 +19,8 @@ export interface Metrics {
   readonly genesysHooks: HttpHooks
   /** Counts what became of a batch: for connect. */
   readonly countLoad: (counts: LoadCounts) => void
+  /** Counts a window that had conversations and has none any more. */
+  readonly countEmptied: () => void
   /** Sets what the scheduler and the rate limiter know. */
   setProcess(state: ProcessState): void
   /** Sets what the books and the live tables say; null: they could not be read, so nothing is said of them. */
@@ -48,11 +50,18 @@ export function createMetrics(): Metrics {
     'Conversations that had an end and an open segment of after-call work, counted every 15 minutes.',
     [],
   )
+  const emptied = counter(
+    registry,
+    'windows_emptied_total',
+    'Windows of the history that had conversations and had none when they were read again.',
+    [],
+  )
   const alerts = gauge(registry, 'alert_active', '1 while this alert is being told.', ['condition'])
   return {
     genesysHooks: requests,
     countLoad: loads,
     countEndedInAfterCallWork: (conversations) => endedInAfterCallWork.inc(conversations),
+    countEmptied: () => emptied.inc(),
     setProcess: processes,
     setStatus: statuses,
     setAlerts(conditions) {

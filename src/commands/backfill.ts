@@ -7,7 +7,7 @@ import { refuseForeignOrganization } from '../jobs/organization.ts'
 import { formatDuration } from '../progress.ts'
 import { readDatabaseClock } from '../warehouse/database-clock.ts'
 import { parseRange, parseWholeNumber } from './arguments.ts'
-import { printSummary } from './history-summary.ts'
+import { nothingToRead, printSummary, printUnsettled, summaryExitCode } from './history-summary.ts'
 import { formatNumber, table, type Output } from './print.ts'
 
 interface BackfillOptions {
@@ -19,8 +19,11 @@ interface BackfillOptions {
   readonly dryRun: boolean
 }
 
-/** `backfill`: loads a range, resuming where an earlier one stopped. */
-export async function backfill(options: BackfillOptions, { env, output, signal }: CommandContext): Promise<void> {
+/**
+ * `backfill`: loads a range, resuming where an earlier one stopped; exit code 75 when windows of it are left that are not known to be
+ * whole.
+ */
+export async function backfill(options: BackfillOptions, { env, output, signal }: CommandContext): Promise<number> {
   const range = parseRange(options)
   const concurrency =
     options.concurrency === undefined ? undefined : parseWholeNumber(options.concurrency, '--concurrency', 1, 50)
@@ -38,9 +41,11 @@ export async function backfill(options: BackfillOptions, { env, output, signal }
     await refuseForeignOrganization(dependencies.genesys, app.warehouse, signal)
     const clock = await readDatabaseClock(app.warehouse.db)
     printPlan(output, await planHistory(dependencies, request, { clock, cycleStart: clock.now(), signal }))
-    return
+    return 0
   }
-  printSummary(output, await runHistory(dependencies, request, 'manual', signal))
+  const summary = await runHistory(dependencies, request, 'manual', signal)
+  printSummary(output, summary)
+  return summaryExitCode(summary)
 }
 
 function printPlan(output: Output, plan: HistoryPlan): void {
@@ -52,7 +57,8 @@ function printPlan(output: Output, plan: HistoryPlan): void {
   }))
   output.data({ windows, requests: plan.requests, minutes: plan.minutes })
   if (windows.length === 0) {
-    output.line('Nothing is owed: every window is loaded already. --reload reads it again.')
+    output.line(nothingToRead(plan.unsettled))
+    printUnsettled(output, plan.unsettled)
     return
   }
   output.line(

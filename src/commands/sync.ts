@@ -1,12 +1,13 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import { runHistory } from '../jobs/history.ts'
-import { printSummary } from './history-summary.ts'
+import { printSummary, summaryExitCode } from './history-summary.ts'
 
-/** `sync`: what the nightly tick does, once. */
-export async function sync(_options: object, { env, output, signal }: CommandContext): Promise<void> {
+/** `sync`: what the nightly tick does, once; exit code 75 when windows are left that are not known to be whole. */
+export async function sync(_options: object, { env, output, signal }: CommandContext): Promise<number> {
   await using app = await openApp(env, { genesys: true, database: true })
   await app.ensureSchema()
   const summary = await runHistory(app.historyDependencies(), { job: 'sync' }, 'manual', signal)
   printSummary(output, summary)
+  return summaryExitCode(summary)
 }

@@ -8,7 +8,7 @@ import { requireCurrentSchema } from '../warehouse/migrate.ts'
 import { parseRange } from './arguments.ts'
 import { formatNumber, type Output } from './print.ts'
 
-/** `verify`: exit code 0 when the tables equal Genesys, 1 otherwise. */
+/** `verify`: exit code 0 when the tables equal Genesys, 1 when they differ, 75 when not all of the range could be read. */
 export async function verify(
   options: { readonly from: string; readonly to: string },
   { env, output, signal }: CommandContext,
@@ -18,9 +18,15 @@ export async function verify(
   await requireCurrentSchema(app.warehouse.db)
   const verification = await verifyRange(app.historyDependencies(), range, signal)
   const isEqual = foundNothing(verification)
-  output.data({ equal: isEqual, ...verification, mismatches: verification.mismatches.map(withoutPersonalData) })
+  const isComplete = verification.incomplete.length === 0
+  output.data({
+    equal: isEqual && isComplete,
+    ...verification,
+    mismatches: verification.mismatches.map(withoutPersonalData),
+  })
   printVerification(output, verification, isEqual)
-  return isEqual ? 0 : 1
+  if (!isEqual) return 1
+  return isComplete ? 0 : 75
 }
 
 function foundNothing({ mismatches, misplaced }: Verification): boolean {
@@ -31,13 +37,13 @@ function foundNothing({ mismatches, misplaced }: Verification): boolean {
 const SHOWN = 20
 
 function printVerification(output: Output, verification: Verification, isEqual: boolean): void {
-  const { compared, windows, requests, mismatches, misplaced, unkeyable, unstable } = verification
+  const { compared, windows, requests, mismatches, misplaced, unkeyable, incomplete } = verification
   output.line(
     `${formatNumber(compared)} conversations of ${windows} windows compared, field by field (${formatNumber(requests)} requests).`,
   )
   if (unkeyable > 0) output.line(`${unkeyable} records have no usable key; they are kept in etl.rejected_records.`)
-  if (unstable > 0)
-    output.line(`${unstable} windows kept changing while they were read; what they show may be out of date already.`)
+  for (const { window, reason } of incomplete)
+    output.line(`${formatWindow(window)} was not read whole, so not all of it was compared: ${reason}.`)
   for (const mismatch of mismatches.slice(0, SHOWN).map(withoutPersonalData)) {
     output.line(`${mismatch.conversationId} (${formatWindow(mismatch.window)}): ${mismatch.kind}`)
     for (const { path, genesys, here } of mismatch.differences)
@@ -50,6 +56,10 @@ function printVerification(output: Output, verification: Verification, isEqual: 
     output.line(`Not as etl.conversations has them: ${misplaced.undecided.join(', ')}`)
   for (const [table, count] of Object.entries(misplaced.orphans)) {
     output.line(`genesys.${table}: ${formatNumber(count)} rows without their conversation`)
+  }
+  if (isEqual && incomplete.length > 0) {
+    output.line('No difference in what could be read. Run verify again later for the rest.')
+    return
   }
   output.line(
     isEqual

@@ -102,9 +102,9 @@ function windowProblems(unsettled: ProblemInputs['unsettled']): Problem[] {
   if (unstable.length > 0) {
     problems.push({
       severity: 'notice',
-      title: `Kept changing while it was read: ${nameWindows(unstable)}`,
-      detail: 'It is loaded, and will be read again.',
-      hint: null,
+      title: `Not known to be whole: ${nameWindows(unstable)}`,
+      detail: unstable[0]?.error ?? null,
+      hint: 'What was read is loaded, and it will be read again.',
       since: null,
     })
   }

@@ -30,6 +30,11 @@ export interface GenesysRequest {
   readonly body?: unknown
   readonly priority: Priority
   readonly signal: AbortSignal
+  /**
+   * Why a parsed body is no answer to this request, worded to follow "the answer is"; null when it is one. What is refused is
+   * tried again like a body that was cut off, and ends as GENESYS_BAD_ANSWER.
+   */
+  readonly refuse?: ((data: unknown) => string | null) | undefined
   /** Short name for metrics and logs, without ids. */
   readonly endpoint: string
 }
@@ -39,7 +44,7 @@ type GenesysAnswer<T> = Omit<Answer, 'data'> & { readonly data: T }
 export interface GenesysClient {
   /**
    * Sends a request within the rate limit, with a token, and again where that may help. `data` is the parsed body, taken on
-   * trust as T. Throws GenesysError, or the signal's reason as soon as it is aborted.
+   * trust as T unless the request refuses it. Throws GenesysError, or the signal's reason as soon as it is aborted.
    */
   request<T>(request: GenesysRequest): Promise<GenesysAnswer<T>>
   /** Closes idle connections and ends a login in flight. */
@@ -67,6 +72,7 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         signal,
         login: false,
         staticToken: tokens.fixed,
+        refuse: request.refuse,
         async prepare() {
           // The token first: a login between permit and send would let sends bunch up.
           await tokens.token(signal)

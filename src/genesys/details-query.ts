@@ -1,7 +1,8 @@
 import type { JsonValue } from '../core/json.ts'
+import { toleratedShortfall } from '../core/window-stability.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
-import { GenesysError } from './errors.ts'
+import { describeBody, fieldsOf } from './answer-body.ts'
 import type { Priority } from './send-budget.ts'
 
 /** "Dimension operator value", or a metric with a range; `matches` is the operator when none is given. */
@@ -36,6 +37,8 @@ export interface DetailsPage {
   readonly conversations: readonly JsonValue[]
   /** Conversations that match, over all pages; approximate, and moving while data arrives. */
   readonly totalHits: number
+  /** Whether the answer had it; otherwise `totalHits` is what the pages up to this one can have brought. */
+  readonly totalKnown: boolean
   readonly pageNumber: number
   /** `performance.now()` when the request was sent: the data is no older than that. */
   readonly sentAt: number
@@ -52,7 +55,8 @@ export const pageSize = 100
 /** The API refuses pages beyond this many results. */
 export const deepestResult = 100_000
 
-const path = '/api/v2/analytics/conversations/details/query'
+/** Where the details query is. */
+export const detailsQueryPath = '/api/v2/analytics/conversations/details/query'
 const dayMs = 86_400_000
 
 interface Filter {
@@ -80,7 +84,7 @@ export function buildDetailsQuery(
 ): DetailsQuery {
   const conversationFilters = conversationFiltersOf(filter)
   const segmentFilters = segmentFiltersOf(filter)
-  const days = conversationFilters.length + segmentFilters.length > 0 ? 31 : 7
+  const days = isFiltered(filter) ? 31 : 7
   const text = intervalText(interval)
   if (interval.end.getTime() - interval.start.getTime() > days * dayMs)
     throw new EtlError(`details query ${text}: longer than ${days} days`, {
@@ -96,6 +100,11 @@ export function buildDetailsQuery(
     ...(conversationFilters.length > 0 ? { conversationFilters } : {}),
     ...(segmentFilters.length > 0 ? { segmentFilters } : {}),
   }
+}
+
+/** Whether a filter leaves anything out. */
+export function isFiltered(filter: DetailsFilter): boolean {
+  return conversationFiltersOf(filter).length + segmentFiltersOf(filter).length > 0
 }
 
 /** `2026-11-21T00:00:00.000Z/2026-11-22T00:00:00.000Z`. */
@@ -133,15 +142,16 @@ export function notExists(dimension: string): Predicate {
   return { type: 'dimension', dimension, operator: 'notExists' }
 }
 
-/** One page of the conversations that match. Past the last one there are none, and the list is empty. */
+/** One page of the conversations that match, of `size` at most. Past the last one there are none, and the list is empty. */
 export async function queryDetailsPage(
   client: GenesysClient,
   interval: Interval,
   filter: DetailsFilter,
   pageNumber: number,
   sending: Sending,
+  size = pageSize,
 ): Promise<DetailsPage> {
-  return await query(client, buildDetailsQuery(interval, filter, { pageNumber }), sending)
+  return await query(client, buildDetailsQuery(interval, filter, { pageNumber, pageSize: size }), sending)
 }
 
 /** How many conversations match, at the price of one request and hardly any data. */
@@ -168,27 +178,46 @@ export async function estimateWindow(
 
 async function query(client: GenesysClient, body: DetailsQuery, sending: Sending): Promise<DetailsPage> {
   const { pageNumber, pageSize } = body.paging
-  const answer = await client.request<unknown>({ method: 'POST', path, body, endpoint: 'details-query', ...sending })
-  const { data, sentAt } = answer
-  const fields = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : null
-  const conversations = fields?.['conversations'] ?? []
-  if (fields === null || Array.isArray(data) || !Array.isArray(conversations))
-    throw new GenesysError(`POST ${path}: the answer is not a page of conversations (${body.interval})`, {
-      code: 'GENESYS_BAD_ANSWER',
-      kind: 'retryable',
-      method: 'POST',
-      path,
-      status: answer.status,
-      correlationId: answer.correlationId,
-      attempts: 1,
-    })
-  const totalHits = fields['totalHits']
-  const known = typeof totalHits === 'number' && Number.isSafeInteger(totalHits) && totalHits >= 0
+  const { data, sentAt } = await client.request<Record<string, unknown>>({
+    method: 'POST',
+    path: detailsQueryPath,
+    body,
+    endpoint: 'details-query',
+    refuse: (answer) => refusalOfPage(answer, body),
+    ...sending,
+  })
+  const conversations = (data['conversations'] ?? []) as readonly JsonValue[]
+  const totalHits = countOf(data['totalHits'])
   return {
-    conversations: conversations as readonly JsonValue[],
+    conversations,
     // Without it, what is seen so far: pages then disagree about it, which makes the window be read twice.
-    totalHits: known ? totalHits : (pageNumber - 1) * pageSize + conversations.length,
+    totalHits: totalHits ?? (pageNumber - 1) * pageSize + conversations.length,
+    totalKnown: totalHits !== null,
     pageNumber,
     sentAt,
   }
+}
+
+/**
+ * Why a body is not a page of conversations; null when it is. Genesys leaves the list out of a page without conversations, so
+ * `totalHits` alone is a page, and an error document, or a list that is null although there are hits, is none.
+ */
+function refusalOfPage(data: unknown, { interval, paging }: DetailsQuery): string | null {
+  const fields = fieldsOf(data)
+  const list = fields?.['conversations']
+  const totalHits = countOf(fields?.['totalHits'])
+  const isList = Array.isArray(list)
+  if (fields === null || (!isList && (totalHits === null || (list !== undefined && list !== null))))
+    return `not a page of conversations (${interval}): ${describeBody(data)}`
+  if (list === null && totalHits !== 0)
+    return `not a page of conversations (${interval}): ${totalHits} are said to match, and the list of them is null`
+  const isEmptyPage = !isList || list.length === 0
+  const isFirstOfMany = paging.pageNumber === 1 && paging.pageSize > 1
+  if (isFirstOfMany && isEmptyPage && totalHits !== null && totalHits > toleratedShortfall(totalHits))
+    return `not believable (${interval}): ${totalHits} conversations are said to match, and 0 came on the first page`
+  return null
+}
+
+function countOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null
 }

@@ -35,16 +35,33 @@ export class GenesysError extends EtlError implements CallFacts {
   }
 }
 
-/** The error of a GET that was answered with something else than the conversations it asked for. */
-export function noListOfConversations(path: string, status: number): GenesysError {
-  return new GenesysError(`GET ${path}: the answer is not a list of conversations`, {
+/**
+ * The error of requests that were all answered, and whose answers can't be right together. `problem` is a sentence with the
+ * interval and the numbers.
+ */
+export function badAnswer(call: { readonly method: string; readonly path: string }, problem: string): GenesysError {
+  return new GenesysError(`${call.method} ${call.path}: ${problem}`, {
+    ...call,
     code: 'GENESYS_BAD_ANSWER',
     kind: 'retryable',
-    method: 'GET',
-    path,
-    status,
+    hint: badAnswerHint,
     attempts: 1,
   })
+}
+
+const badAnswerHint = 'If it goes on, look for a proxy that answers in place of Genesys.'
+
+/**
+ * The number of results beyond which the API refuses to page, as its 400 says: "Pagination may not exceed 100000 results".
+ * Undefined when the error is another one. The number is read rather than known, because Genesys may change it.
+ */
+export function paginationLimit(error: unknown): number | undefined {
+  if (!(error instanceof GenesysError) || error.status !== 400) return undefined
+  const digits = /\bpagination\b\D*\bexceed\D*(\d[\d,._' ]*)(?:results|records|conversations|hits)\b/i.exec(
+    error.message,
+  )?.[1]
+  const limit = Number(digits?.replaceAll(/\D/g, '') ?? Number.NaN)
+  return limit > 0 ? limit : undefined
 }
 
 /** What is known of a failed call once the retries are over. */
@@ -58,6 +75,8 @@ export interface FailedCall extends CallFacts {
   readonly apiMessage?: string | undefined
   /** When the server will have us again, if it asked for more patience than a request has. */
   readonly retryAt?: Date | undefined
+  /** Why the last answer was refused, after "the answer is". */
+  readonly refusal?: string | undefined
   /** The token was handed to us and can't be renewed. */
   readonly staticToken: boolean
 }
@@ -91,10 +110,10 @@ function judge(call: FailedCall): Verdict {
       return timedOut(call)
     case 'bad-body':
       return {
-        message: `${what}: the answer was cut off or is not JSON, ${attempts(call)}`,
+        message: `${what}: the answer is ${call.refusal ?? 'cut off or is not JSON'}, ${attempts(call)}`,
         code: 'GENESYS_BAD_ANSWER',
         kind: 'retryable',
-        hint: 'If it goes on, look for a proxy that answers in place of Genesys.',
+        hint: badAnswerHint,
       }
     case 'status':
       break

@@ -41,6 +41,8 @@ interface CallPlan {
   readonly signal: AbortSignal
   readonly login: boolean
   readonly staticToken: boolean
+  /** Why a parsed body is no answer to this call, after "the answer is"; null when it is one. Such an attempt is made again. */
+  refuse?: ((data: unknown) => string | null) | undefined
   /** Runs before each attempt: waits for the rate limit, brings the headers of this attempt. */
   prepare(): Promise<Record<string, string>>
   /** Sees the headers of each answer, whatever its status. */
@@ -144,7 +146,7 @@ export function createHttp(options: HttpOptions): Http {
   instance.interceptors.response.use(
     async (response) => {
       try {
-        response.data = response.status === 204 ? undefined : await parsedBody(response)
+        response.data = await parsedBody(response)
       } catch (error) {
         report(options, response.config, response, error as AxiosError)
         throw error
@@ -234,11 +236,18 @@ function decide(error: AxiosError, backoff: Backoff): RetryDecision {
 }
 
 async function parsedBody(response: AxiosResponse<unknown>): Promise<unknown> {
-  try {
-    return parseJson(await bodyText(response))
-  } catch {
-    throw new AxiosError('the body is not JSON', badBodyCode, response.config, undefined, response)
+  const bad = (why: string): AxiosError => new AxiosError(why, badBodyCode, response.config, undefined, response)
+  let data: unknown
+  if (response.status !== 204) {
+    try {
+      data = parseJson(await bodyText(response))
+    } catch {
+      throw bad('cut off or is not JSON')
+    }
   }
+  const refusal = callOf(response.config).plan.refuse?.(data) ?? null
+  if (refusal !== null) throw bad(refusal)
+  return data
 }
 
 /** Metrics, one debug line, and the rate limit's headers, for an attempt that is over. */
@@ -295,6 +304,7 @@ async function converted(thrown: unknown, call: Call): Promise<unknown> {
     apiMessage: body.message,
     networkCode: networkCodeOf(thrown),
     retryAt: call.retryAt,
+    refusal: thrown.code === badBodyCode ? thrown.message : undefined,
   }
   return toGenesysError(facts)
 }

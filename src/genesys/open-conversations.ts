@@ -1,8 +1,16 @@
 import type { JsonValue } from '../core/json.ts'
+import { identify } from '../core/window-stability.ts'
 import type { GenesysClient } from './client.ts'
-import { deepestResult, intervalText, notExists, pageSize, queryDetailsPage } from './details-query.ts'
+import {
+  deepestResult,
+  detailsQueryPath,
+  intervalText,
+  notExists,
+  pageSize,
+  queryDetailsPage,
+} from './details-query.ts'
 import type { DetailsFilter, DetailsPage, Interval, Predicate, Sending } from './details-query.ts'
-import { GenesysError } from './errors.ts'
+import { badAnswer, GenesysError, paginationLimit } from './errors.ts'
 import { forEachParallel } from './parallel.ts'
 
 /** How often live requests may be under way at once. */
@@ -40,9 +48,19 @@ export function readAfterCallWork(client: GenesysClient, interval: Interval, sen
 }
 
 /**
+ * Open conversations that may be missing: those that end between the first request and that for their page are rightly absent,
+ * and as many others may have started meanwhile, so that `totalHits` does not show it.
+ */
+function toleratedChurn(hits: number): number {
+  return Math.max(10, Math.floor(hits / 20))
+}
+
+/**
  * Reads all pages of a set that shrinks in the middle while it is read. In order of start, what ends moves everything after it
  * to earlier positions, so the pages are read from the last to the first: what moves over a page's edge then comes twice
  * instead of not at all. What starts meanwhile comes behind the last page, where it disturbs nothing.
+ * @throws GenesysError GENESYS_TOO_MANY_OPEN; GENESYS_BAD_ANSWER where a page is the first one once more, or much less came than
+ * every page said there is
  */
 async function readShrinking(
   client: GenesysClient,
@@ -51,27 +69,49 @@ async function readShrinking(
   sending: Sending,
 ): Promise<ReadRecord[]> {
   const records: ReadRecord[] = []
+  const distinct = new Set<string>()
+  const totals: number[] = []
+  let firstPage = ''
   const take = async (pageNumber: number, signal: AbortSignal): Promise<DetailsPage> => {
     const page = await queryDetailsPage(client, interval, filter, pageNumber, { ...sending, signal })
+    const keys = page.conversations.map((record) => identify(record).key)
+    const content = keys.join('\n')
+    if (pageNumber === 1) firstPage = content
+    else if (keys.length > 0 && content === firstPage) throw repeated(interval, page)
+    totals.push(page.totalHits)
     for (const record of page.conversations) records.push({ record, sentAt: page.sentAt })
+    for (const key of keys) distinct.add(key)
     return page
   }
-  const first = await take(1, sending.signal)
-  if (first.totalHits > 0 && first.conversations.length === 0) throw implausible(interval, first)
-  const pages = Math.ceil(first.totalHits / pageSize)
-  if (first.totalHits > deepestResult) throw tooMany(first.totalHits)
-  let tail = first
-  if (pages > 1) {
-    await forEachParallel(downwards(pages), LIVE_CONCURRENCY, sending.signal, async (number, signal) => {
-      const page = await take(number, signal)
-      if (number === pages) tail = page
-    })
-    // The first page once more: it was read first, and what moved onto it since has been on no other page.
-    await take(1, sending.signal)
+  try {
+    const first = await take(1, sending.signal)
+    if (first.totalHits > 0 && first.conversations.length === 0) throw incomplete(interval, first.totalHits, 0)
+    if (first.totalHits > deepestResult) throw tooMany(first.totalHits, deepestResult)
+    // The server may give smaller pages than it was asked for.
+    const size = Math.min(pageSize, Math.max(1, first.conversations.length))
+    const pages = Math.ceil(first.totalHits / size)
+    let tail = first
+    if (pages > 1) {
+      await forEachParallel(downwards(pages), LIVE_CONCURRENCY, sending.signal, async (number, signal) => {
+        const page = await take(number, signal)
+        if (number === pages) tail = page
+      })
+      // The first page once more: it was read first, and what moved onto it since has been on no other page.
+      await take(1, sending.signal)
+    }
+    const isShort = (): boolean => Math.min(...totals) - distinct.size > toleratedChurn(Math.min(...totals))
+    // totalHits is approximate: where the last page is full, or where records are missing, there may be more.
+    const mayGoOn = (): boolean =>
+      tail.conversations.length >= pageSize || (tail.conversations.length > 0 && (!tail.totalKnown || isShort()))
+    for (let before = -1; mayGoOn() && distinct.size > before && tail.pageNumber * size < deepestResult;) {
+      before = distinct.size
+      tail = await take(tail.pageNumber + 1, sending.signal)
+    }
+    if (isShort()) throw incomplete(interval, Math.min(...totals), distinct.size)
+  } catch (error) {
+    const limit = paginationLimit(error)
+    throw limit === undefined ? error : tooMany(Math.max(...totals, 0), limit)
   }
-  // totalHits is approximate: where the last page is full there may be more.
-  while (tail.conversations.length >= pageSize && tail.pageNumber * pageSize < deepestResult)
-    tail = await take(tail.pageNumber + 1, sending.signal)
   return records
 }
 
@@ -83,22 +123,31 @@ function exists(dimension: string): Predicate {
   return { type: 'dimension', dimension, operator: 'exists' }
 }
 
-const path = '/api/v2/analytics/conversations/details/query'
-
-function implausible(interval: Interval, page: DetailsPage): GenesysError {
-  return new GenesysError(
-    `POST ${path}: ${page.totalHits} open conversations are said to be there, and none came (${intervalText(interval)})`,
-    { code: 'GENESYS_BAD_ANSWER', kind: 'retryable', method: 'POST', path, attempts: 1 },
+function incomplete(interval: Interval, hits: number, distinct: number): GenesysError {
+  return badAnswer(
+    { method: 'POST', path: detailsQueryPath },
+    `${hits} open conversations are said to be there, and ${distinct} came (${intervalText(interval)})`,
   )
 }
 
-function tooMany(hits: number): GenesysError {
-  return new GenesysError(`POST ${path}: ${hits} open conversations, more than the API can page through`, {
-    code: 'GENESYS_TOO_MANY_OPEN',
-    kind: 'fatal',
-    method: 'POST',
-    path,
-    attempts: 1,
-    hint: 'Close what is left over in Genesys Cloud (old e-mails, messages and callbacks), or set LIVE_SOURCE=off.',
-  })
+function repeated(interval: Interval, { pageNumber, totalHits }: DetailsPage): GenesysError {
+  return badAnswer(
+    { method: 'POST', path: detailsQueryPath },
+    `${totalHits} open conversations are said to be there, and page ${pageNumber} repeats the first one (${intervalText(interval)})`,
+  )
+}
+
+function tooMany(hits: number, limit: number): GenesysError {
+  const path = detailsQueryPath
+  return new GenesysError(
+    `POST ${path}: ${hits} open conversations, and the API pages through ${limit} at most, so they can't all be read`,
+    {
+      code: 'GENESYS_TOO_MANY_OPEN',
+      kind: 'fatal',
+      method: 'POST',
+      path,
+      attempts: 1,
+      hint: 'Close what is left over in Genesys Cloud (old e-mails, messages and callbacks), or set LIVE_SOURCE=off.',
+    },
+  )
 }

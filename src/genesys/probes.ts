@@ -1,3 +1,4 @@
+import { describeBody, fieldsOf } from './answer-body.ts'
 import type { GenesysClient } from './client.ts'
 import { countDetails } from './details-query.ts'
 import type { Sending } from './details-query.ts'
@@ -8,20 +9,14 @@ import { readQueueUsers } from './queue-observations.ts'
 
 /** The organization that the token belongs to; needs no permission. Names are absent where the API gives none. */
 export async function probeOrganization(client: GenesysClient, sending: Sending): Promise<Entity> {
-  const { data } = await client.request<Entity | null>({
+  const { data } = await client.request<Entity>({
     method: 'GET',
     path: '/api/v2/organizations/me',
     endpoint: 'organization',
+    refuse: (answer) =>
+      typeof fieldsOf(answer)?.['id'] === 'string' ? null : `not an organization with an id: ${describeBody(answer)}`,
     ...sending,
   })
-  if (typeof data?.id !== 'string')
-    throw new GenesysError('GET /api/v2/organizations/me: the answer has no id', {
-      code: 'GENESYS_BAD_ANSWER',
-      kind: 'retryable',
-      method: 'GET',
-      path: '/api/v2/organizations/me',
-      attempts: 1,
-    })
   return { id: data.id, name: data.name }
 }
 

@@ -1,6 +1,7 @@
 import { isJsonObject } from '../core/json.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
+import { refusalWithoutList } from './answer-body.ts'
 import type { GenesysClient } from './client.ts'
 import { matches } from './details-query.ts'
 import type { Sending } from './details-query.ts'
@@ -39,6 +40,7 @@ export async function readQueueUsers(
         metrics: ['oOnQueueUsers', 'oOffQueueUsers'],
       },
       endpoint: 'queue-observations',
+      refuse: (answer) => refusalWithoutList(answer, 'results', 'observations'),
       priority: sending.priority,
       signal,
     })

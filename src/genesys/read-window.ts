@@ -1,11 +1,18 @@
-import { judgeReads, startingInside } from '../core/window-stability.ts'
-import type { WindowRead } from '../core/window-stability.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  implausibility,
+  judgeReads,
+  startingInside,
+  toleratedShortfall,
+  whyUnstable,
+} from '../core/window-stability.ts'
+import type { Instability, WindowRead } from '../core/window-stability.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
-import { countDetails, deepestResult, intervalText } from './details-query.ts'
+import { countDetails, deepestResult, detailsQueryPath, intervalText, isFiltered } from './details-query.ts'
 import type { DetailsFilter, DetailsPage, Interval } from './details-query.ts'
-import { GenesysError } from './errors.ts'
-import { readPages, takePage } from './read-pages.ts'
+import { badAnswer, GenesysError, paginationLimit } from './errors.ts'
+import { daysOf, pageSizeWithin, readPages, takePage } from './read-pages.ts'
 import type { Progress, Reading } from './read-pages.ts'
 import type { Priority } from './send-budget.ts'
 import { splitPart } from './split-window.ts'
@@ -25,6 +32,8 @@ export interface ReadWindowOptions {
   readonly mostReads?: number
   /** Wants two reads that agree even where one looks whole. */
   readonly confirm?: boolean
+  /** Before a read whose answers can't be right is made again, doubling with each one; a second unless told. */
+  readonly pauseMs?: number
   /** For tests: hits up to which a window is read whole, and beyond which the API refuses. */
   readonly limits?: { readonly wholeUpTo: number; readonly deepest: number }
 }
@@ -32,7 +41,7 @@ export interface ReadWindowOptions {
 export interface WindowOutcome {
   readonly status: 'done' | 'unstable'
   /** Why it is unstable. */
-  readonly reason?: string | undefined
+  readonly instability?: Instability | undefined
   /** `totalHits` of the first page. */
   readonly hits: number
   /** Distinct conversations that any read brought; an answer may have some from outside the window. */
@@ -48,25 +57,29 @@ export interface WindowOutcome {
   readonly split?: 'time' | 'predicate' | undefined
 }
 
+/** Reads whose answers can't be right, after which the window has failed. */
+const mostImplausibleReads = 3
+
 const defaultLimits = { wholeUpTo: 20_000, deepest: deepestResult }
 
 interface PartOutcome {
   readonly records: ReadonlyMap<string, number>
   readonly reads: number
   /** Null when it is done. */
-  readonly unstable: string | null
+  readonly unstable: Instability | null
   readonly split?: 'time' | 'predicate' | undefined
 }
 
 /**
  * Reads all conversations of a window, page by page, until it is known to be complete (`done`) or has changed through
- * `mostReads` reads (`unstable`). A window with more hits than a query should have is read in parts. Throws GenesysError;
- * EtlError GENESYS_WINDOW_TOO_LARGE when the API refuses to page so deep and nothing makes the window smaller; what `onPage`
- * throws; or the signal's reason.
+ * `mostReads` reads, or keeps lacking what Genesys says there is (`unstable`). A window with more hits than a query should
+ * have, or than the API lets us page through, is read in parts. Throws GenesysError, with the code GENESYS_BAD_ANSWER where the
+ * answers can't be right; EtlError GENESYS_WINDOW_TOO_LARGE when the API refuses to page so deep and nothing makes the window
+ * smaller; what `onPage` throws; or the signal's reason.
  */
 export async function readWindow(client: GenesysClient, options: ReadWindowOptions): Promise<WindowOutcome> {
   const { window, filter, concurrency, priority, signal } = options
-  const limits = options.limits ?? defaultLimits
+  const limits = { ...(options.limits ?? defaultLimits) }
   const counter = requestCounter(options.onProgress?.bind(options))
   let pagesRead = 0
   const reading: Reading = {
@@ -74,7 +87,7 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
     concurrency,
     priority,
     signal,
-    deepest: limits.deepest,
+    deepest: () => limits.deepest,
     progress: counter,
     async onPage(page) {
       pagesRead++
@@ -85,16 +98,38 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
   let hits: number | null = null
 
   async function readPart(part: Part): Promise<PartOutcome> {
+    let first: DetailsPage | null = null
     try {
       counter.plan(1)
-      const first = await takePage(reading, part, 1)
+      first = await takePage(reading, part, 1)
       hits ??= first.totalHits
-      if (first.totalHits > limits.wholeUpTo) return await readInParts(part, first)
+      if (first.totalHits > Math.min(limits.wholeUpTo, reach())) return await readInParts(part, first)
       return await readUntilStable(part, first)
     } catch (error) {
+      const refusedBeyond = paginationLimit(error)
+      if (refusedBeyond !== undefined && learnLimit(refusedBeyond, first)) return await readPart(part)
       if (part.shrunk || !(error instanceof GenesysError) || error.code !== 'GENESYS_TIMEOUT') throw error
       return await readSmaller(part, error)
     }
+  }
+
+  /** As many results as whole pages reach within the API's limit. */
+  function reach(): number {
+    const size = pageSizeWithin(limits.deepest)
+    return Math.floor(limits.deepest / size) * size
+  }
+
+  /** Takes over the limit that the API has named; false when nothing is left to be learned from it. */
+  function learnLimit(limit: number, first: DetailsPage | null): boolean {
+    if (limit < limits.deepest) {
+      limits.deepest = limit
+      return true
+    }
+    // Known, and refused all the same: the server counts in another way, so what it was asked for must be smaller.
+    const smaller = Math.floor(Math.min(limits.wholeUpTo, first?.totalHits ?? 0) / 2)
+    if (smaller < pageSizeWithin(limits.deepest)) return false
+    limits.wholeUpTo = smaller
+    return true
   }
 
   async function readInParts(part: Part, first: DetailsPage): Promise<PartOutcome> {
@@ -102,12 +137,12 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
     const outcome = split === null ? null : await readAll(split.parts, split.by)
     if (outcome !== null) {
       // The parts must account for the whole, whose hits may have changed meanwhile.
-      let shortfall = first.totalHits - outcome.records.size
-      if (shortfall > 0) shortfall = (await count(part)) - outcome.records.size
-      if (shortfall <= 0) return outcome
-      if (first.totalHits > limits.deepest)
-        return { ...outcome, unstable: `its parts have ${shortfall} conversations fewer than the whole` }
-    } else if (first.totalHits > limits.deepest) {
+      const distinct = outcome.records.size
+      const hitsNow = first.totalHits > distinct ? await count(part) : first.totalHits
+      if (hitsNow <= distinct) return outcome
+      if (first.totalHits > reach())
+        return { ...outcome, unstable: outcome.unstable ?? lackingParts(hitsNow, distinct) }
+    } else if (first.totalHits > reach()) {
       throw tooLarge(part, first.totalHits, limits.deepest)
     }
     const read = await readUntilStable(part, first)
@@ -129,7 +164,7 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
   async function readAll(parts: readonly Part[], split: 'time' | 'predicate'): Promise<PartOutcome> {
     const records = new Map<string, number>()
     let reads = 0
-    let unstable: string | null = null
+    let unstable: Instability | null = null
     let finest = split
     for (const part of parts) {
       const outcome = await readPart(part)
@@ -145,13 +180,21 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
     const reads: WindowRead[] = []
     const records = new Map<string, number>()
     let page = first
-    for (;;) {
+    for (let implausible = 0; ;) {
       const read = await readPages(reading, part, page)
-      reads.push(read)
-      for (const [key, start] of read.records) records.set(key, start)
-      const verdict = judgeReads(reads, part.interval, options)
-      const unstable = verdict === 'unstable' ? `still changing after ${reads.length} reads` : null
-      if (verdict !== 'read-again') return { records, reads: reads.length, unstable }
+      const problem = implausibility(read, daysOf(part.interval), isFiltered(part.filter))
+      if (problem === null) {
+        reads.push(read)
+        for (const [key, start] of read.records) records.set(key, start)
+        const verdict = judgeReads(reads, part.interval, options)
+        const unstable = verdict === 'unstable' ? whyUnstable(reads, part.interval) : null
+        if (verdict !== 'read-again') return { records, reads: reads.length, unstable }
+      } else {
+        implausible++
+        if (implausible >= mostImplausibleReads) throw implausibleAnswer(part, problem)
+        await sleep((options.pauseMs ?? 1000) * 2 ** (implausible - 1), undefined, { signal }).catch(() => {})
+        signal.throwIfAborted()
+      }
       counter.plan(1)
       page = await takePage(reading, part, 1)
     }
@@ -167,7 +210,7 @@ export async function readWindow(client: GenesysClient, options: ReadWindowOptio
   const { records, reads, unstable, split } = await readPart(whole)
   return {
     status: unstable === null ? 'done' : 'unstable',
-    reason: unstable ?? undefined,
+    instability: unstable ?? undefined,
     hits: hits ?? records.size,
     distinct: records.size,
     startingInside: startingInside(records, window).length,
@@ -191,6 +234,20 @@ function requestCounter(onProgress: ReadWindowOptions['onProgress']): Progress &
     },
     requests: () => progress.requestsDone,
   }
+}
+
+/** Parts that are each whole and together are not; null where `totalHits` may be off by as much. */
+function lackingParts(hits: number, distinct: number): Instability | null {
+  if (hits - distinct <= toleratedShortfall(hits)) return null
+  return {
+    code: 'WINDOW_INCOMPLETE',
+    reason: `Genesys says that ${hits} conversations match, and its parts have ${hits - distinct} conversations fewer than the whole (${distinct})`,
+  }
+}
+
+function implausibleAnswer(part: Part, problem: string): GenesysError {
+  const text = `the answers about ${intervalText(part.interval)} can't be right, ${mostImplausibleReads} reads: ${problem}`
+  return badAnswer({ method: 'POST', path: detailsQueryPath }, text)
 }
 
 function tooLarge(part: Part, hits: number, deepest: number): EtlError {

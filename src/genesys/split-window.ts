@@ -21,7 +21,7 @@ export interface Split {
 }
 
 const dayMs = 86_400_000
-const shortestMs = 60_000
+const shortestMs = 1000
 
 /** Beyond so many times the whole's hits, reading parts that overlap costs more than it is worth. */
 const mostOverlap = 3
@@ -36,7 +36,10 @@ export async function splitPart(reading: Reading, part: Part, hits: number): Pro
     const halves = halve(part.interval)
     if (halves !== null) {
       const parts = halves.map((interval): Part => ({ ...part, interval }))
-      if (compareHits(hits, await countAll(reading, parts)) === 'same') return { by: 'time', parts }
+      const counts = await countAll(reading, parts)
+      // Where each half has as many as the whole, halving would go on for ever and make nothing smaller.
+      const smaller = Math.min(...counts) < hits * 0.9
+      if (smaller && compareHits(hits, counts) === 'same') return { by: 'time', parts }
     }
   }
   for (const [index, dimension] of splitDimensions.entries()) {

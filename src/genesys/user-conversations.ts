@@ -1,9 +1,9 @@
-import { isJsonObject } from '../core/json.ts'
 import type { JsonValue } from '../core/json.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
-import { GenesysError, noListOfConversations } from './errors.ts'
+import { describeBody, fieldsOf } from './answer-body.ts'
+import { GenesysError } from './errors.ts'
 
 const path = '/api/v2/conversations'
 
@@ -16,15 +16,15 @@ export async function readUserConversations(
   sending: Sending,
 ): Promise<{ conversations: readonly JsonValue[]; sentAt: number }> {
   try {
-    const { data, sentAt, status } = await client.request<JsonValue>({
+    const { data, sentAt } = await client.request<{ entities: readonly JsonValue[] }>({
       method: 'GET',
       path,
       endpoint: 'user-conversations',
+      refuse: (answer) =>
+        Array.isArray(fieldsOf(answer)?.['entities']) ? null : `not a list of conversations: ${describeBody(answer)}`,
       ...sending,
     })
-    const entities = isJsonObject(data) ? (data['entities'] ?? []) : null
-    if (!Array.isArray(entities)) throw noListOfConversations(path, status)
-    return { conversations: entities as readonly JsonValue[], sentAt }
+    return { conversations: data.entities, sentAt }
   } catch (error) {
     if (error instanceof GenesysError && /user context/i.test(error.message)) throw needsUser(error)
     throw error

@@ -13,6 +13,8 @@ export interface HistoryDependencies {
   readonly logger: Logger
   readonly progress: Progress
   readonly history: HistorySettings
+  /** Counts a window that had conversations and has none any more. */
+  readonly onEmptied?: () => void
 }
 
 export interface HistorySettings {

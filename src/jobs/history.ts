@@ -12,7 +12,7 @@ import {
   type LedgerWindow,
   type PlannedWindow,
 } from '../core/plan.ts'
-import { formatWindow, type Window } from '../core/window.ts'
+import { addDays, formatWindow, startOfDay, type Window } from '../core/window.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
@@ -26,6 +26,7 @@ import { refuseAllStale, warnOfWrongClock } from './clock.ts'
 import { limitInFlight } from './in-flight.ts'
 import { createPlaces, type Places } from './places.ts'
 import { runJob } from './run-job.ts'
+import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
 export type HistoryRequest =
   | { readonly job: 'sync' | 'intraday' }
@@ -36,6 +37,8 @@ export interface HistoryPlan {
   readonly requests: number
   /** At the rate limit, reading once. */
   readonly minutes: number
+  /** Windows of what was asked for that were read, and of which it is not known that they are whole. */
+  readonly unsettled: readonly UnsettledWindow[]
 }
 
 export interface HistorySummary {
@@ -47,7 +50,14 @@ export interface HistorySummary {
     readonly failed: number
   }
   readonly requests: number
-  readonly counts: LoadCounts
+  readonly counts: HistoryCounts
+  /** Windows of what was asked for that are not known to be whole, those that rest until their next attempt included. */
+  readonly unsettled: readonly UnsettledWindow[]
+}
+
+interface HistoryCounts extends LoadCounts {
+  /** Windows that had conversations and have none any more. */
+  readonly emptiedWindows: number
 }
 
 /** Windows read at the same time, so that the limit is used up while some wait for their first page or their last batch. */
@@ -73,9 +83,10 @@ export async function runHistory(
     await warnOfWrongClock(dependencies, clock, jobSignal)
     const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
-    const summary = await loadPlan(dependencies, plan, run, clock, jobSignal)
-    refuseAllStale(summary.counts)
-    return summary
+    const loaded = await loadPlan(dependencies, plan, run, clock, jobSignal)
+    refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
+    const ledger = await selectWindows(warehouse.db, windowKey(history))
+    return summarize(plan, loaded, unsettledIn(scopeOf(request, history, clock.now()), ledger, loaded))
   })
 }
 
@@ -106,7 +117,21 @@ export async function planHistory(
   const estimated = await Promise.all(owed.map(estimate)).finally(() => progress.finish())
   const windows = request.job === 'sync' ? withinBudget(estimated, now, history.lookbackDays) : estimated
   const requests = windows.reduce((sum, window) => sum + window.requests, 0)
-  return { windows, requests, minutes: requests / history.requestsPerMinute }
+  return {
+    windows,
+    requests,
+    minutes: requests / history.requestsPerMinute,
+    unsettled: unsettledIn(scopeOf(request, history, now), ledger),
+  }
+}
+
+/** The time that a job is responsible for. */
+function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Window {
+  if (request.job === 'backfill') return request.range
+  const today = startOfDay(now)
+  const tomorrow = addDays(today, 1)
+  if (request.job === 'intraday') return { start: today, end: tomorrow }
+  return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
 }
 
 function choose(
@@ -138,11 +163,11 @@ async function loadPlan(
   run: Run,
   clock: DatabaseClock,
   signal: AbortSignal,
-): Promise<HistorySummary> {
+): Promise<LoadedWindow[]> {
   const { progress, logger } = dependencies
   const places = createPlaces(BATCHES_AT_ONCE)
   const loaded: LoadedWindow[] = []
-  const failures: unknown[] = []
+  const failures: WindowFailure[] = []
   const queue = plan.windows.values()
   const { history } = dependencies
   // Only what is about to be sent asks whether the loader keeps up: the many that wait for their turn would all have a stale answer.
@@ -156,7 +181,7 @@ async function loadPlan(
         loaded.push(await loadWindow(context, window))
       } catch (error) {
         signal.throwIfAborted()
-        failures.push(error)
+        failures.push({ window, error })
         await recordFailure(context, window, error)
         logger.warn({ window: formatWindow(window), err: error }, 'window failed')
         if (!concernsOneWindow(error)) throw error
@@ -176,7 +201,12 @@ async function loadPlan(
   } finally {
     progress.finish()
   }
-  return summarize(plan, loaded)
+  return loaded
+}
+
+interface WindowFailure {
+  readonly window: Window
+  readonly error: unknown
 }
 
 /** The same client, which sends nothing while a batch waits to be written: a slow Postgres then costs time, not memory. */
@@ -198,22 +228,31 @@ function concernsOneWindow(error: unknown): boolean {
   )
 }
 
-function failureOf(failures: readonly unknown[], plan: HistoryPlan): unknown {
-  const [first] = failures
-  if (failures.length === 1 || !(first instanceof EtlError)) return first
-  const kind = failures.every((failure) => failure instanceof EtlError && failure.kind === 'retryable')
-    ? 'retryable'
-    : 'fatal'
-  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed; the first: ${first.message}`, {
-    code: first.code,
-    kind,
-    hint: first.hint,
-    retryAt: first.retryAt,
-    cause: first,
+/** Failed windows that an error names. */
+const WINDOWS_NAMED = 5
+
+/** The error of a run with failed windows: the worst of theirs, since one that needs a human makes the run need one. */
+function failureOf(failures: readonly WindowFailure[], plan: HistoryPlan): unknown {
+  const errors = failures.map(({ error }) => error)
+  const worst = errors.find((error) => !(error instanceof EtlError) || error.kind !== 'retryable') ?? errors[0]
+  if (!(worst instanceof EtlError)) return worst
+  const named = failures.slice(0, WINDOWS_NAMED).map(({ window }) => formatWindow(window))
+  const rest = failures.length - named.length
+  const which = `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed (${which}): ${worst.message}`, {
+    code: worst.code,
+    kind: worst.kind,
+    hint: worst.hint,
+    retryAt: worst.retryAt,
+    cause: worst,
   })
 }
 
-function summarize(plan: HistoryPlan, loaded: readonly LoadedWindow[]): HistorySummary {
+function summarize(
+  plan: HistoryPlan,
+  loaded: readonly LoadedWindow[],
+  unsettled: readonly UnsettledWindow[],
+): HistorySummary {
   const withStatus = (status: string): number => loaded.filter((window) => window.status === status).length
   return {
     windows: {
@@ -224,7 +263,11 @@ function summarize(plan: HistoryPlan, loaded: readonly LoadedWindow[]): HistoryS
       failed: plan.windows.length - loaded.length,
     },
     requests: loaded.reduce((sum, window) => sum + window.requests, 0),
-    counts: loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+    counts: {
+      ...loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+      emptiedWindows: loaded.filter(({ isEmptied }) => isEmptied).length,
+    },
+    unsettled,
   }
 }
 

@@ -6,10 +6,13 @@ import {
   type EstimatedWindow,
   type WindowStatus,
 } from '../core/plan.ts'
-import { formatWindow } from '../core/window.ts'
-import { readWindow } from '../genesys/read-window.ts'
+import type { Instability } from '../core/window-stability.ts'
+import { formatWindow, type Window } from '../core/window.ts'
+import { isFiltered } from '../genesys/details-query.ts'
+import { readWindow, type WindowOutcome } from '../genesys/read-window.ts'
 import { EtlError } from '../errors.ts'
 import { clockJump, type DatabaseClock } from '../warehouse/database-clock.ts'
+import { holdsConversations } from '../warehouse/integrity.ts'
 import { recordWindow, type Run, type WindowKey } from '../warehouse/ledger.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../warehouse/load-counts.ts'
 import { loadBatch } from '../warehouse/load.ts'
@@ -24,9 +27,14 @@ import type { Places } from './places.ts'
 const BATCH_SIZE = 250
 
 export interface LoadedWindow {
+  readonly window: Window
   readonly status: WindowStatus
   readonly requests: number
   readonly counts: LoadCounts
+  /** Why it is not known to be whole; undefined: it is. */
+  readonly instability: Instability | undefined
+  /** It had conversations, and now has none. */
+  readonly isEmptied: boolean
 }
 
 export interface WindowContext extends HistoryDependencies {
@@ -77,7 +85,18 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   await refuseJumpedClock(context, window)
   const now = clock.now()
   const status = statusAfterRead(window, outcome.status, now)
-  const mark = { ...key, ...window, status, hits: outcome.hits, counts, runId: run.id }
+  const { instability } = outcome
+  const isEmptied = await wasEmptied(context, window, outcome)
+  const mark = {
+    ...key,
+    ...window,
+    status,
+    hits: outcome.hits,
+    counts,
+    runId: run.id,
+    errorCode: instability?.code,
+    error: instability?.reason,
+  }
   const attempts = await recordWindow(warehouse.db, mark)
   // How long it rests depends on how often it was tried, which the mark itself counts.
   if (status === 'unstable') await recordWindow(warehouse.db, { ...mark, nextAttemptAt: nextAttemptAt(now, attempts) })
@@ -90,10 +109,31 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
     counts,
     durationMs: Math.round(performance.now() - startedAt),
   }
-  if (outcome.status === 'unstable')
-    logger.warn(facts, 'window kept changing while it was read; it is loaded and will be read again')
+  if (instability)
+    logger.warn(
+      { ...facts, code: instability.code, reason: instability.reason },
+      'window is not known to be whole; what was read is loaded, and it will be read again',
+    )
   else logger.info(facts, 'window loaded')
-  return { status, requests: outcome.requests, counts }
+  if (isEmptied) {
+    context.onEmptied?.()
+    logger.warn(
+      { ...facts, hitsBefore: window.hits },
+      'window had conversations and has none any more; what the tables hold of it stays',
+    )
+  }
+  return { window, status, requests: outcome.requests, counts, instability, isEmptied }
+}
+
+/** Whether a window had conversations, by the ledger, the estimate or the tables, of which Genesys now has none. */
+async function wasEmptied(
+  { warehouse, history }: WindowContext,
+  window: EstimatedWindow,
+  outcome: WindowOutcome,
+): Promise<boolean> {
+  if (outcome.startingInside > 0) return false
+  if (outcome.distinct === 0 && window.hits > 0) return true
+  return !isFiltered(history.filter) && (await holdsConversations(warehouse.db, window))
 }
 
 /**

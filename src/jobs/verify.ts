@@ -11,7 +11,7 @@ import { canonicalTime } from '../core/timestamps.ts'
 import { conversationKey } from '../core/transform.ts'
 import { formatWindow, splitByDay, type Window } from '../core/window.ts'
 import { ConfigError } from '../errors.ts'
-import { pageSize } from '../genesys/details-query.ts'
+import { isFiltered, pageSize } from '../genesys/details-query.ts'
 import { idsARequest, readByIds } from '../genesys/multi-get.ts'
 import { readWindow } from '../genesys/read-window.ts'
 import type { Warehouse } from '../warehouse/connect.ts'
@@ -40,8 +40,10 @@ export interface Verification {
   readonly mismatches: readonly Mismatch[]
   /** Twins, orphans and the like: rows that no correct load leaves behind. */
   readonly misplaced: MisplacedRows
-  /** Windows that kept changing while they were read: their result may be out of date. */
+  /** Windows of which it is not known that all of them was read: what was not read was not compared. */
   readonly unstable: number
+  /** Which they are, and why. */
+  readonly incomplete: readonly { readonly window: Window; readonly reason: string }[]
 }
 
 /**
@@ -61,7 +63,7 @@ export async function verifyRange(
   /** What we hold, each with the day under which. */
   const held = new Map<string, Window>()
   let requests = 0
-  let unstable = 0
+  const incomplete: { window: Window; reason: string }[] = []
   progress.plan('verify', await requestsFor(days, dependencies))
   try {
     for (const window of days) {
@@ -79,8 +81,8 @@ export async function verifyRange(
         onPage: (page) => comparison.compare(page.conversations, window, 'inside'),
       })
       requests += outcome.requests
-      if (outcome.status === 'unstable') unstable += 1
-      if (isWhole(history.filter)) {
+      if (outcome.instability) incomplete.push({ window, reason: outcome.instability.reason })
+      if (!isFiltered(history.filter)) {
         for (const { conversationId } of await selectConversationIds(warehouse.db, window)) {
           held.set(conversationId, window)
         }
@@ -92,7 +94,7 @@ export async function verifyRange(
   // What no day's answer had may have moved to a day outside the range, so it is asked for by its id.
   const unseen = [...held].filter(([id]) => !comparison.seen.has(id))
   const unseenIds = unseen.map(([id]) => id)
-  const found = await readByIds(genesys, unseenIds, { priority: 'history', signal })
+  const found = await readByIds(genesys, unseenIds, { priority: 'history', signal }, history.concurrency)
   for (const { record } of found) {
     const key = conversationKey(record)
     const window = 'rejected' in key ? undefined : held.get(key.conversationId)
@@ -111,7 +113,8 @@ export async function verifyRange(
     unkeyable: comparison.unkeyable.size,
     mismatches: [...mismatches.values()],
     misplaced: await findMisplacedRows(warehouse.db, range),
-    unstable,
+    unstable: incomplete.length,
+    incomplete,
   }
 }
 
@@ -147,11 +150,6 @@ function createComparison(warehouse: Warehouse) {
       }
     },
   }
-}
-
-/** Whether a filter lets everything through. */
-function isWhole(filter: HistoryDependencies['history']['filter']): boolean {
-  return Object.values(filter).every((part) => part === undefined)
 }
 
 /** The requests to expect: what the ledger knows of the windows, one for those that it does not know. */

@@ -29,6 +29,12 @@ export async function selectConversationIds(
   return rows.map(({ id, start }) => ({ conversationId: id, conversationStart: fromPostgres(start) }))
 }
 
+/** Whether any conversation starts in the range. */
+export async function holdsConversations(db: Kysely<Database>, range: StartRange): Promise<boolean> {
+  const { rows } = await sql`select 1 from genesys.conversations c where ${within('c', range)} limit 1`.execute(db)
+  return rows.length > 0
+}
+
 /** Looks for twins, orphans and disagreement with etl.conversations among what starts in the range. */
 export async function findMisplacedRows(db: Kysely<Database>, range: StartRange): Promise<MisplacedRows> {
   const ids = async (query: RawBuilder<{ id: string }>) => (await query.execute(db)).rows.map(({ id }) => id)

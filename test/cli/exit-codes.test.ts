@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { addDays } from '../../src/core/window.ts'
 import { connect } from '../../src/warehouse/connect.ts'
 import { withJobLock } from '../../src/warehouse/lock.ts'
 import { emptyFolder, environmentOf, runCli } from '../support/cli.ts'
@@ -113,6 +114,41 @@ test('a .env that is no file: 78', async () => {
 test('help and version: 0', async () => {
   expect(await runCli(['--help'])).toMatchObject({ code: 0, stderr: '' })
   expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+})
+
+test('days that are not known to be whole: 75, which and why, until they are', async () => {
+  await using fresh = await createTestDatabase()
+  const now = new Date()
+  await using own = await startOrg({ now, perDay: 20, nastyShare: 0, days: 4 })
+  const dayOf = (age: number): string => addDays(now, -age).toISOString().slice(0, 10)
+  const cli = { env: { ...environmentOf(own, fresh.url), HISTORY_LOOKBACK_DAYS: '3' } }
+  const range = ['--from', dayOf(3), '--to', dayOf(1)]
+  own.control.set({ totalHitsOffset: 30 })
+  for (let run = 1; run <= 2; run++) {
+    // the second run finds them resting
+    const { code, stdout } = await runCli(['backfill', ...range], cli)
+    expect(code).toBe(75)
+    expect(stdout).toMatch(
+      new RegExp(`${dayOf(3)} is not known to be whole: .* 50 conversations match, .* 20; it is read again from`),
+    )
+    expect(stdout).toContain(`${dayOf(2)} is not known to be whole`)
+    expect(stdout).not.toContain('every window is loaded already')
+  }
+  expect(await runCli(['backfill', ...range, '--dry-run'], cli)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`waits for its next attempt.*\\n${dayOf(3)} is not known to be whole`)),
+  })
+  const synced = await runCli(['sync'], cli)
+  expect(synced).toMatchObject({ code: 75, stdout: expect.stringContaining(`${dayOf(2)} is not known to be whole`) })
+  const verified = await runCli(['verify', ...range, '--json'], cli)
+  expect(verified.code).toBe(75)
+  expect(JSON.parse(verified.stdout)).toMatchObject({ equal: false, mismatches: [], unstable: 2 })
+  const { stdout } = await runCli(['status'], cli)
+  expect(stdout).toMatch(new RegExp(`${dayOf(2)} is unstable after \\d+ attempts: .* 50 conversations match, .* 20`))
+
+  own.control.set({ totalHitsOffset: 0 })
+  expect(await runCli(['backfill', ...range, '--reload'], cli)).toMatchObject({ code: 0 })
+  expect(await runCli(['verify', ...range], cli)).toMatchObject({ code: 0 })
 })
 
 test('a missing permission: 1, and it is named', async () => {

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest'
 import type { DriftRule } from '../../src/simulator/changes.ts'
+import { windowKey } from '../../src/jobs/history-context.ts'
+import { readStatus } from '../../src/jobs/read-status.ts'
+import { verifyRange } from '../../src/jobs/verify.ts'
+import { selectWindows } from '../../src/warehouse/ledger.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 
 const day = '2025-06-11'
@@ -83,7 +87,7 @@ test('is not marked done while every read brings new conversations, and is loade
 })
 
 test.each([
-  ['totalHits that is too high for good', { totalHitsOffset: 3 }],
+  ['totalHits that is too high for good', { totalHitsOffset: 2 }],
   ['totalHits that is too low for good', { totalHitsOffset: -3 }],
   ['totalHits that is off by more than a page', { totalHitsOffset: -130 }],
   ['totalHits that drifts from page to page', { totalHitsJitter: 4 }],
@@ -96,6 +100,48 @@ test.each([
   expect(windows).toMatchObject({ planned: 3, done: 3 })
   await it.expectEqual()
 })
+
+test('leaves days unstable that lack what totalHits says there is, and says by how much wherever it is asked', async () => {
+  await using it = await startTestOrg({ nastyShare: 0 })
+  it.org.control.set({ totalHitsOffset: 60 })
+  const { windows, unsettled } = await it.backfill()
+  expect(windows).toMatchObject({ planned: 3, done: 0, unstable: 3, failed: 0 })
+  const reason = 'Genesys says that 180 conversations match, and 3 reads brought no more than 120'
+  expect(unsettled).toMatchObject([{ reason }, { reason }, { reason }])
+  expect(await selectWindows(it.warehouse.db, windowKey({ filter: {} }))).toMatchObject(
+    unsettled.map(({ start }) => ({ start, status: 'unstable', errorCode: 'WINDOW_INCOMPLETE', error: reason })),
+  )
+  const document = await readStatus(it.warehouse, { lookbackDays: 3, start: threeDays.start, filter: {} })
+  expect(document.history.unsettled).toMatchObject([{ error: reason }, { error: reason }, { error: reason }])
+  expect(it.log.join('')).toContain(reason)
+
+  // they rest now, and are no less unsettled for it
+  const again = await it.backfill()
+  expect(again.windows.planned).toBe(0)
+  expect(again.unsettled).toHaveLength(3)
+  expect(again.unsettled[0]?.nextAttemptAt).toBeInstanceOf(Date)
+
+  await using dependencies = it.dependencies()
+  expect(await verifyRange(dependencies, threeDays, new AbortController().signal)).toMatchObject({
+    mismatches: [],
+    unstable: 3,
+    incomplete: [{ reason }, { reason }, { reason }],
+  })
+
+  it.org.control.set({ totalHitsOffset: 0 })
+  expect(await it.backfill(threeDays, { reload: true })).toMatchObject({ windows: { done: 3 }, unsettled: [] })
+  await it.expectEqual()
+})
+
+test.each(['day', 'overlap'] as const)(
+  'splits a day at the limit that the API names when intervals select by %s',
+  async (intervalReading) => {
+    await using it = await startTestOrg({ intervalReading, days: 2, perDay: 300, paginationLimit: 200 })
+    const { windows } = await it.backfill(oneDay)
+    expect(windows).toMatchObject({ planned: 1, done: 1 })
+    await it.expectEqual(oneDay)
+  },
+)
 
 test('reads days of 0, 1, 99, 100 and 101 conversations', async () => {
   const counts = [0, 1, 99, 100, 101]

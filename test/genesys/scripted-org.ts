@@ -37,6 +37,11 @@ export interface OrgScript {
   readonly reading?: 'overlap' | 'day'
   /** Added to every `totalHits`. */
   readonly hitsOff?: number
+  /** The most conversations of a page, whatever is asked for. */
+  readonly mostPerPage?: number
+  /** Results beyond which it refuses to page, and the words in which it does. */
+  readonly paginationLimit?: number
+  readonly refusal?: string
   readonly divisions?: readonly string[]
   readonly queues?: readonly string[]
   /** Runs before a query is answered, with its number from 1; changes the org, or answers by itself and returns true. */
@@ -70,10 +75,11 @@ export async function scriptedOrg(held: Held[], script: OrgScript = {}): Promise
     const found = org.held
       .filter((each) => selected(each, query, script.reading ?? 'overlap'))
       .sort((a, b) => a.start - b.start)
-    const offset = (query.pageNumber - 1) * query.pageSize
-    if (offset + query.pageSize > 100_000)
-      return json(request, { message: 'Pagination may not exceed 100000 results.', status: 400 }, 400)
-    const page = found.slice(offset, offset + query.pageSize).map(asAnswered)
+    const { paginationLimit: limit = 100_000, refusal = `Pagination may not exceed ${limit} results.` } = script
+    if (query.pageNumber * query.pageSize > limit) return json(request, { message: refusal, status: 400 }, 400)
+    const size = Math.min(query.pageSize, script.mostPerPage ?? query.pageSize)
+    const offset = (query.pageNumber - 1) * size
+    const page = found.slice(offset, offset + size).map(asAnswered)
     const totalHits = found.length + (script.hitsOff ?? 0)
     return json(request, page.length > 0 ? { conversations: page, totalHits } : { totalHits })
   })

@@ -108,6 +108,13 @@ test('count what became of loaded records, whoever loads them', async () => {
   expect(value('genesys_etl_rows_total', { table: 'participants', outcome: 'written' })).toBe(1)
 })
 
+test('count days that had conversations and have none any more', async () => {
+  expect((await scrape())('genesys_etl_windows_emptied_total')).toBe(0)
+  metrics.countEmptied()
+  metrics.countEmptied()
+  expect((await scrape())('genesys_etl_windows_emptied_total')).toBe(2)
+})
+
 test('tell of windows, lag, successes, the snapshot and open conversations', async () => {
   const value = await scrape()
   expect(value('genesys_etl_database_up')).toBe(1)

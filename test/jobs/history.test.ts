@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import { beforeEach, expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
 import { addDays, startOfDay } from '../../src/core/window.ts'
-import { Interrupted } from '../../src/errors.ts'
+import { EtlError, Interrupted } from '../../src/errors.ts'
+import type { GenesysClient } from '../../src/genesys/client.ts'
 import { windowKey } from '../../src/jobs/history-context.ts'
 import { planHistory, runHistory } from '../../src/jobs/history.ts'
 import { tables } from '../../src/core/columns.ts'
@@ -116,6 +117,92 @@ test('an error that concerns every window ends the run, and leaves the rest unas
   client.permissions.add('analytics:conversationDetail:view')
   await it.backfill(range)
   await it.expectEqual(range)
+})
+
+/** The client, which fails with `failure` at the queries about a day that has one; what it is asked otherwise, it answers. */
+function failing(client: GenesysClient, failure: (day: string) => EtlError | undefined): GenesysClient {
+  return {
+    async request(request) {
+      const { interval, paging } = (request.body ?? {}) as { interval?: string; paging?: { pageSize: number } }
+      const error = interval === undefined ? undefined : failure(interval.slice(0, 10))
+      if (error && paging?.pageSize !== 1) throw error
+      return await client.request(request)
+    },
+    close: () => client.close(),
+  }
+}
+const transient = (): EtlError =>
+  new EtlError('answers badly', { code: 'GENESYS_BAD_ANSWER', kind: 'retryable', hint: 'wait' })
+const lasting = (): EtlError =>
+  new EtlError('too large', { code: 'GENESYS_WINDOW_TOO_LARGE', kind: 'fatal', hint: 'filter' })
+const backfillThreeDays = { job: 'backfill', range: threeDays, reload: false } as const
+
+test.each([
+  ['the first', transient, lasting],
+  ['the last', lasting, transient],
+])(
+  'one failure that needs a human makes the run need one, also beside %s that passes',
+  async (_name, first, second) => {
+    await using it = await startTestOrg({ perDay: 10 })
+    await using given = it.dependencies({ settings: { concurrency: 1 } })
+    const genesys = failing(given.genesys, (day) => ({ '2025-06-10': first(), '2025-06-11': second() })[day])
+    await expect(runHistory({ ...given, genesys }, backfillThreeDays, 'manual', signal)).rejects.toMatchObject({
+      kind: 'fatal',
+      code: 'GENESYS_WINDOW_TOO_LARGE',
+      hint: 'filter',
+      message: expect.stringMatching(/^2 of 3 windows failed \(2025-06-1[01], 2025-06-1[01]\): too large/),
+    })
+    expect(await it.doneDays()).toEqual(['2025-06-12'])
+  },
+)
+
+test('many days that fail for ever leave the others alone', async () => {
+  await using it = await startTestOrg({ days: 12, perDay: 10 })
+  await using given = it.dependencies({ settings: { concurrency: 1 } })
+  const range = { start: addDays(threeDays.end, -12), end: threeDays.end }
+  // more than are read at once
+  const bad = Array.from({ length: 9 }, (_, age) => addDays(range.start, age).toISOString().slice(0, 10))
+  for (const code of ['GENESYS_TIMEOUT', 'GENESYS_BAD_ANSWER']) {
+    const failure = (day: string) => (bad.includes(day) ? new EtlError('no', { code, kind: 'retryable' }) : undefined)
+    const genesys = failing(given.genesys, failure)
+    const request = { job: 'backfill', range, reload: true } as const
+    await expect(runHistory({ ...given, genesys }, request, 'manual', signal)).rejects.toMatchObject({
+      kind: 'retryable',
+    })
+    expect(await it.doneDays()).toHaveLength(3)
+    expect((await it.windows()).filter(({ errorCode }) => errorCode === code)).toHaveLength(9)
+  }
+})
+
+test('a day that had conversations and has none is a warning, and counted', async () => {
+  await using it = await startTestOrg({ perDay: 10, nastyShare: 0 })
+  await it.backfill()
+  for (const day of ['2025-06-10', '2025-06-11'])
+    for (const { conversationId } of it.org.truth(day)) it.org.control.changes.remove(String(conversationId))
+  // of the second one, only the tables know that it had some
+  await sql`update etl.windows set hits = 0 where start = '2025-06-11'`.execute(it.warehouse.db)
+  let emptied = 0
+  await using given = it.dependencies()
+  const request = { ...backfillThreeDays, reload: true }
+  const summary = await runHistory({ ...given, onEmptied: () => emptied++ }, request, 'manual', signal)
+  expect(summary).toMatchObject({ windows: { done: 3 }, counts: { emptiedWindows: 2 } })
+  expect(emptied).toBe(2)
+  const warnings = it.log.filter((line) => line.includes('has none any more'))
+  expect(warnings.map((line) => (JSON.parse(line) as { window: string }).window).sort()).toEqual([
+    '2025-06-10',
+    '2025-06-11',
+  ])
+  const { rows } = await sql`select counts from etl.runs order by id desc limit 1`.execute(it.warehouse.db)
+  expect(rows).toMatchObject([{ counts: { emptiedWindows: 2 } }])
+  // what the tables hold stays
+  const { rows: held } = await sql`select 1 from genesys.conversations`.execute(it.warehouse.db)
+  expect(held).toHaveLength(30)
+})
+
+test('a day that never had any is none that was emptied', async () => {
+  await using it = await startTestOrg({ days: 0, perDay: 0 })
+  expect((await it.backfill()).counts.emptiedWindows).toBe(0)
+  expect((await it.backfill(threeDays, { reload: true })).counts.emptiedWindows).toBe(0)
 })
 
 test('a run that was interrupted goes on where it stopped, and the next night reads everything again', async () => {
