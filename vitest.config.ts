@@ -3,9 +3,13 @@ import { defineConfig } from 'vitest/config'
 /** Suites that need neither Postgres nor a child process; the rest share one Postgres. */
 const WITHOUT_POSTGRES = [
   'test/commands/**/*.test.ts',
-  'test/core/**/*.test.ts',
   'test/genesys/**/*.test.ts',
+  'test/history/{paging,plan,read-window,stability}.test.ts',
+  'test/live/{failure,first-session,older,plausibility,queue-counts,state,transitions}.test.ts',
+  'test/model/**/*.test.ts',
+  'test/monitoring/{alert-rules,status}.test.ts',
   'test/simulator/**/*.test.ts',
+  'test/support/*.test.ts',
   'test/*.test.ts',
 ]
 

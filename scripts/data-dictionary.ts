@@ -1,10 +1,10 @@
 /** Writes docs/data-dictionary.md from the model: npm run docs. */
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { columnsOf, tables, type TableName } from '../src/core/columns.ts'
-import { metricNames } from '../src/core/metric-names.ts'
-import { model, type Entity } from '../src/core/model.ts'
-import { etlDescriptions, liveDescriptions } from '../src/warehouse/comments.ts'
+import { columnsOf, tables, type TableName } from '../src/model/columns.ts'
+import { metricNames } from '../src/model/metric-names.ts'
+import { model, type Entity } from '../src/model/model.ts'
+import { etlDescriptions, liveDescriptions } from '../src/postgres/comments.ts'
 
 export const dictionaryFile = path.join(import.meta.dirname, '..', 'docs', 'data-dictionary.md')
 
@@ -13,7 +13,7 @@ export function dataDictionary(): string {
   return [
     '# Data dictionary',
     '',
-    'Made from `src/core/model.ts`, `src/core/metric-names.ts` and `src/warehouse/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
+    'Made from `src/model/model.ts`, `src/model/metric-names.ts` and `src/postgres/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
     'and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
     'underscore is a field of the API, and null where the API sent none; one with a leading underscore is ours. Columns marked',
     '“personal” can hold personal data.',

@@ -2,16 +2,16 @@
 import { parseEnvironment, type Config, type Needs } from './config.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
 import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
-import type { HistoryDependencies } from './jobs/history-context.ts'
-import { limitInFlight } from './jobs/in-flight.ts'
-import type { LiveDependencies } from './jobs/live.ts'
-import type { WebhookOptions } from './jobs/webhooks.ts'
+import type { HistoryDependencies } from './history/context.ts'
+import { limitInFlight } from './genesys/in-flight.ts'
+import type { LiveDependencies } from './live/snapshot-job.ts'
+import type { WebhookOptions } from './webhooks/delivery.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createProgress, silentProgress } from './progress.ts'
-import { connect, type Warehouse } from './warehouse/connect.ts'
-import { startEmbeddedPostgres } from './warehouse/embedded.ts'
-import { migrateUp, requireCurrentSchema } from './warehouse/migrate.ts'
+import { connect, type Warehouse } from './postgres/connect.ts'
+import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
+import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 
 export interface App extends AsyncDisposable {
   readonly config: Config

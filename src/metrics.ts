@@ -1,11 +1,11 @@
 /** Everything that Prometheus is told, each metric by one typed function. Labels are few and never ids. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { StatusDocument } from './core/status.ts'
-import { secondsBetween } from './core/window.ts'
+import type { StatusDocument } from './monitoring/status.ts'
+import { secondsBetween } from './model/interval.ts'
 import type { HttpHooks } from './genesys/http.ts'
 import type { RateLimiter } from './genesys/rate-limiter.ts'
 import type { JobState } from './schedule.ts'
-import type { LoadCounts } from './warehouse/load-counts.ts'
+import type { LoadCounts } from './loader/load-counts.ts'
 
 /** What only the running process knows. */
 export interface ProcessState {

@@ -1,5 +1,5 @@
 /** Reads command-line arguments; what does not fit is a ConfigError (exit code 78). */
-import type { Window } from '../core/window.ts'
+import type { Window } from '../model/interval.ts'
 import { ConfigError } from '../errors.ts'
 
 /**

@@ -9,14 +9,14 @@ import {
   probeQueueObservations,
   probeQueues,
 } from '../genesys/probes.ts'
-import { isFromFuture } from '../core/plan.ts'
-import { windowKey } from '../jobs/history-context.ts'
-import { readDatabaseClock } from '../warehouse/database-clock.ts'
-import { inspectDatabase } from '../warehouse/inspect.ts'
-import { selectEmptyDays, selectEmptyMonths } from '../warehouse/integrity.ts'
-import { selectWindows } from '../warehouse/ledger.ts'
-import { countFetchedInFuture, selectFutureDates } from '../warehouse/status-queries.ts'
-import { migrationStatus, unfilledColumns } from '../warehouse/migrate.ts'
+import { isFromFuture } from '../history/plan.ts'
+import { windowKey } from '../history/context.ts'
+import { readDatabaseClock } from '../postgres/clock.ts'
+import { inspectDatabase } from '../postgres/inspect.ts'
+import { selectEmptyDays, selectEmptyMonths } from '../loader/integrity.ts'
+import { selectWindows } from '../history/ledger.ts'
+import { countFetchedInFuture, selectFutureDates } from '../monitoring/status-queries.ts'
+import { migrationStatus, unfilledColumns } from '../postgres/migrate.ts'
 
 /** One thing that was looked at. */
 interface Check {

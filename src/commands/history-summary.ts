@@ -1,5 +1,5 @@
-import { formatWindow } from '../core/window.ts'
-import type { HistorySummary } from '../jobs/history.ts'
+import { formatWindow } from '../model/interval.ts'
+import type { HistorySummary } from '../history/sync.ts'
 import { formatNumber, table, type Output } from './print.ts'
 
 /** 75, try again later, when what was asked for has windows that are not known to be whole, also if they only rest; else 0. */

@@ -1,7 +1,7 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import { ConfigError, EtlError } from '../errors.ts'
-import { migrateDown, migrateUp, migrationStatus, unfilledColumns, wouldDropHistory } from '../warehouse/migrate.ts'
+import { migrateDown, migrateUp, migrationStatus, unfilledColumns, wouldDropHistory } from '../postgres/migrate.ts'
 import { table } from './print.ts'
 
 /** `migrate [up|down|status]`. */

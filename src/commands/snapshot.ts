@@ -1,8 +1,8 @@
 import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
-import type { LiveConversation, LiveState } from '../core/live-state.ts'
-import { createLiveJob, type LiveSummary } from '../jobs/live.ts'
-import { createNames } from '../warehouse/names.ts'
+import type { LiveConversation, LiveState } from '../live/state.ts'
+import { createLiveJob, type LiveSummary } from '../live/snapshot-job.ts'
+import { createNames } from '../live/names.ts'
 import type { CommandContext } from './context.ts'
 import { table, type Output } from './print.ts'
 

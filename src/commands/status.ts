@@ -1,10 +1,10 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
-import type { StatusDocument } from '../core/status.ts'
-import { formatWindow, type Window } from '../core/window.ts'
-import { readStatus } from '../jobs/read-status.ts'
+import type { StatusDocument } from '../monitoring/status.ts'
+import { formatWindow, type Window } from '../model/interval.ts'
+import { readStatus } from '../monitoring/read-status.ts'
 import { formatDuration } from '../progress.ts'
-import { requireCurrentSchema } from '../warehouse/migrate.ts'
+import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { table, type Output } from './print.ts'
 
 /** `status`: coverage, gaps, last runs and what is owed; exit code 0 whatever it finds. */

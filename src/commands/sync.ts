@@ -1,6 +1,6 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
-import { runHistory } from '../jobs/history.ts'
+import { runHistory } from '../history/sync.ts'
 import { printSummary, summaryExitCode } from './history-summary.ts'
 
 /** `sync`: what the nightly tick does, once; exit code 75 when windows are left that are not known to be whole. */

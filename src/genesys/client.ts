@@ -1,5 +1,5 @@
-import { defaultBackoff } from '../core/retry.ts'
-import type { Backoff } from '../core/retry.ts'
+import { defaultBackoff } from './retry.ts'
+import type { Backoff } from './retry.ts'
 import type { Logger } from '../log.ts'
 import { createTokenProvider } from './auth.ts'
 import type { Credentials } from './auth.ts'

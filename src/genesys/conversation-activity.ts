@@ -1,6 +1,6 @@
 /** Which conversations wait in a queue, ring at an agent or are being handled now, however long ago they started. */
-import { isJsonObject } from '../core/json.ts'
-import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isJsonObject } from '../model/json.ts'
+import type { JsonObject, JsonValue } from '../model/json.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
 import { GenesysError } from './errors.ts'

@@ -1,5 +1,5 @@
-import type { JsonValue } from '../core/json.ts'
-import { toleratedShortfall } from '../core/window-stability.ts'
+import type { JsonValue } from '../model/json.ts'
+import { toleratedShortfall } from '../history/stability.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'

@@ -1,6 +1,6 @@
 import type { AxiosError, AxiosResponse } from 'axios'
-import { parseRetryAfter } from '../core/retry.ts'
-import type { Failure } from '../core/retry.ts'
+import { parseRetryAfter } from './retry.ts'
+import type { Failure } from './retry.ts'
 
 /** Code of the error for a body that is not JSON. */
 export const badBodyCode = 'ETL_BAD_BODY'

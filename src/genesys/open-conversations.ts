@@ -1,5 +1,5 @@
-import type { JsonValue } from '../core/json.ts'
-import { identify } from '../core/window-stability.ts'
+import type { JsonValue } from '../model/json.ts'
+import { identify } from '../history/stability.ts'
 import type { GenesysClient } from './client.ts'
 import {
   deepestResult,

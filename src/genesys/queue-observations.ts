@@ -1,5 +1,5 @@
-import { isJsonObject } from '../core/json.ts'
-import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isJsonObject } from '../model/json.ts'
+import type { JsonObject, JsonValue } from '../model/json.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
 import { refusalWithoutList } from './answer-body.ts'
 import type { GenesysClient } from './client.ts'

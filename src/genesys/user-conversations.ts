@@ -1,4 +1,4 @@
-import type { JsonValue } from '../core/json.ts'
+import type { JsonValue } from '../model/json.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'

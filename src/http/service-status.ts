@@ -1,9 +1,9 @@
 /** What the pages show: the books, and what only the running process knows. */
-import type { LiveStatus } from '../core/live-status.ts'
-import type { StatusDocument } from '../core/status.ts'
+import type { LiveStatus } from '../monitoring/live-status.ts'
+import type { StatusDocument } from '../monitoring/status.ts'
 import type { ProcessState } from '../metrics.ts'
-import type { Wallboard } from '../warehouse/live-queries.ts'
-import type { NameOf } from '../warehouse/names.ts'
+import type { Wallboard } from '../live/wallboard.ts'
+import type { NameOf } from '../live/names.ts'
 
 /** null instead of the document: the books could not be read, for this reason. */
 export interface ServiceStatus {

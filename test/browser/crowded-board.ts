@@ -1,7 +1,7 @@
 import { startHttpServer, type HttpServer } from '../../src/http/server.ts'
 import type { LiveView } from '../../src/http/service-status.ts'
 import { createLogger } from '../../src/log.ts'
-import type { BusyAgent, QueueNow } from '../../src/warehouse/live-queries.ts'
+import type { BusyAgent, QueueNow } from '../../src/live/wallboard.ts'
 
 /** What makes a wallboard larger than usual. */
 export interface Crowd {

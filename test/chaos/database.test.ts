@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { connect } from '../../src/warehouse/connect.ts'
-import { startEmbeddedPostgres } from '../../src/warehouse/embedded.ts'
+import { connect } from '../../src/postgres/connect.ts'
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/server.ts'
 import { emptyFolder } from '../support/cli.ts'
 import { connectTestOrg } from '../support/simulated-org.ts'
 import { startGate } from './gate.ts'

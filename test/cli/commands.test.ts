@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
-import { connect } from '../../src/warehouse/connect.ts'
+import { connect } from '../../src/postgres/connect.ts'
 import { environmentOf, runCli } from '../support/cli.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { connectTestOrg, startOrg, threeDays } from '../support/simulated-org.ts'

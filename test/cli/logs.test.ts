@@ -1,7 +1,7 @@
 /** Whatever happens, and however much is logged, nothing of a customer and nothing secret reaches stdout or stderr. */
 import { sql } from 'kysely'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import type { JsonObject, JsonValue } from '../../src/core/json.ts'
+import type { JsonObject, JsonValue } from '../../src/model/json.ts'
 import type { FaultKind } from '../../src/simulator/faults.ts'
 import { environmentOf, runCli, startCli } from '../support/cli.ts'
 import { stayClearOfMidnight } from '../support/midnight.ts'

@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
-import { connect } from '../../src/warehouse/connect.ts'
-import { ensurePartitions } from '../../src/warehouse/partitions.ts'
+import { connect } from '../../src/postgres/connect.ts'
+import { ensurePartitions } from '../../src/loader/partitions.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 
 const days = ['2025-06-10', '2025-06-11', '2025-06-12']

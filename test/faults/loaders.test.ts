@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
-import { addDays, startOfDay } from '../../src/core/window.ts'
+import { addDays, startOfDay } from '../../src/model/interval.ts'
 import { stayClearOfMidnight } from '../support/midnight.ts'
 import { startTestOrg, threeDays } from '../support/simulated-org.ts'
 

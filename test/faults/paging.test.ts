@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import type { DriftRule } from '../../src/simulator/changes.ts'
-import { windowKey } from '../../src/jobs/history-context.ts'
-import { readStatus } from '../../src/jobs/read-status.ts'
-import { verifyRange } from '../../src/jobs/verify.ts'
-import { selectWindows } from '../../src/warehouse/ledger.ts'
+import { windowKey } from '../../src/history/context.ts'
+import { readStatus } from '../../src/monitoring/read-status.ts'
+import { verifyRange } from '../../src/history/verify.ts'
+import { selectWindows } from '../../src/history/ledger.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 
 const day = '2025-06-11'

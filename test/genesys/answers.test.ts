@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { entityList } from '../../src/genesys/entity-list.ts'
-import { readByIds } from '../../src/genesys/multi-get.ts'
+import { readByIds } from '../../src/genesys/details-by-id.ts'
 import { probeOrganization } from '../../src/genesys/probes.ts'
 import { readQueueUsers } from '../../src/genesys/queue-observations.ts'
 import { readUserConversations } from '../../src/genesys/user-conversations.ts'

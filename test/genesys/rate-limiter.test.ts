@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { fullBudget, maySnapshot, refill } from '../../src/core/live-budget.ts'
+import { fullBudget, maySnapshot, refill } from '../../src/live/request-budget.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { LimiterClock, RateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { Priority } from '../../src/genesys/send-budget.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createRoutes } from '../../src/http/routes.ts'
-import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
+import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { writeBusyCenter, writeFailedSnapshot, writeNames, writeSnapshot } from '../support/busy-center.ts'
 import { createTestRoutes, createTestSources, jobState, TOKEN } from './service.ts'

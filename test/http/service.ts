@@ -1,11 +1,11 @@
 import { createMetrics, type Metrics, type ProcessState } from '../../src/metrics.ts'
 import { createRoutes, type RouteDependencies } from '../../src/http/routes.ts'
 import { createSources } from '../../src/http/sources.ts'
-import { readStatus } from '../../src/jobs/read-status.ts'
+import { readStatus } from '../../src/monitoring/read-status.ts'
 import { createLogger } from '../../src/log.ts'
-import { createNames } from '../../src/warehouse/names.ts'
+import { createNames } from '../../src/live/names.ts'
 import type { JobState } from '../../src/schedule.ts'
-import type { Warehouse } from '../../src/warehouse/connect.ts'
+import type { Warehouse } from '../../src/postgres/connect.ts'
 
 export const TOKEN = 'a-token-of-some-length'
 const history = { filter: {}, lookbackDays: 7, start: null }

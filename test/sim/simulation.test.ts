@@ -7,7 +7,7 @@
  */
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { addDays, startOfDay } from '../../src/core/window.ts'
+import { addDays, startOfDay } from '../../src/model/interval.ts'
 import type { FaultKind, FaultRule } from '../../src/simulator/faults.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { environmentOf, startCli, type CliProcess } from '../support/cli.ts'

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { model } from '../../src/core/model.ts'
+import { model } from '../../src/model/model.ts'
 import { nastyKinds } from '../../src/simulator/nasty.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Json } from '../../src/simulator/story.ts'

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 
-import { model } from '../../src/core/model.ts'
-import type { Entity, FieldType } from '../../src/core/model.ts'
-import type { TableName } from '../../src/core/columns.ts'
-import { parseJson } from '../../src/core/json.ts'
-import type { JsonObject, JsonValue } from '../../src/core/json.ts'
+import { model } from '../../src/model/model.ts'
+import type { Entity, FieldType } from '../../src/model/model.ts'
+import type { TableName } from '../../src/model/columns.ts'
+import { parseJson } from '../../src/model/json.ts'
+import type { JsonObject, JsonValue } from '../../src/model/json.ts'
 
 /** Texts that break encoders, escapers and databases, one of each kind. */
 export const nastyTexts: readonly string[] = [

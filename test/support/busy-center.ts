@@ -1,8 +1,8 @@
 /** Fills a database with what a contact centre looks like from the pages: history, runs, live tables. */
 import { sql } from 'kysely'
-import type { Warehouse } from '../../src/warehouse/connect.ts'
-import { ensureLivePartitions } from '../../src/warehouse/live-partitions.ts'
-import { ensurePartitions } from '../../src/warehouse/partitions.ts'
+import type { Warehouse } from '../../src/postgres/connect.ts'
+import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
+import { ensurePartitions } from '../../src/loader/partitions.ts'
 
 export const QUEUES = [
   ['queue-billing', 'Billing'],

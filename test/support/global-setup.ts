@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
-import { connect } from '../../src/warehouse/connect.ts'
-import { startEmbeddedPostgres } from '../../src/warehouse/embedded.ts'
-import { migrateUp } from '../../src/warehouse/migrate.ts'
+import { connect } from '../../src/postgres/connect.ts'
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/server.ts'
+import { migrateUp } from '../../src/postgres/migrate.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

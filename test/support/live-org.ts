@@ -2,9 +2,9 @@
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
-import { createLiveJob, type LiveDependencies, type LiveJob, type LiveSettings } from '../../src/jobs/live.ts'
+import { createLiveJob, type LiveDependencies, type LiveJob, type LiveSettings } from '../../src/live/snapshot-job.ts'
 import { createLogger } from '../../src/log.ts'
-import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
+import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { createTestDatabase } from './database.ts'
 import { json, startFakeServer, type ReceivedRequest } from './fake-server.ts'
 

@@ -1,6 +1,6 @@
 /** For tests of "today": their day must be the same from beginning to end, whenever they run. */
 import { beforeEach } from 'vitest'
-import { SETTLE_MILLISECONDS } from '../../src/core/plan.ts'
+import { SETTLE_MILLISECONDS } from '../../src/history/plan.ts'
 
 const DAY_MS = 86_400_000
 /** No test takes longer. */

@@ -2,9 +2,9 @@ import { cpSync, mkdtempSync, appendFileSync, rmSync, symlinkSync } from 'node:f
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type * as ContentHash from '../../src/core/content-hash.ts'
-import type * as Connect from '../../src/warehouse/connect.ts'
-import type * as Load from '../../src/warehouse/load.ts'
+import type * as ContentHash from '../../src/model/content-hash.ts'
+import type * as Connect from '../../src/postgres/connect.ts'
+import type * as Load from '../../src/loader/load.ts'
 
 interface OlderVersion extends Disposable {
   readonly contentHash: (typeof ContentHash)['contentHash']
@@ -22,7 +22,7 @@ export async function versionWithout(fields: Readonly<Record<string, readonly st
   symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'))
   // runs before any module that derives something from the model
   appendFileSync(
-    path.join(folder, 'src', 'core', 'model.ts'),
+    path.join(folder, 'src', 'model', 'model.ts'),
     Object.entries(fields)
       .flatMap(([table, names]) => names.map((name) => `\ndelete (model.${table}.fields as any).${name}`))
       .join(''),
@@ -30,9 +30,9 @@ export async function versionWithout(fields: Readonly<Record<string, readonly st
   const load = async (file: string): Promise<object> =>
     (await import(/* @vite-ignore */ pathToFileURL(path.join(folder, 'src', file)).href)) as object
   return {
-    ...((await load('core/content-hash.ts')) as typeof ContentHash),
-    ...((await load('warehouse/connect.ts')) as typeof Connect),
-    ...((await load('warehouse/load.ts')) as typeof Load),
+    ...((await load('model/content-hash.ts')) as typeof ContentHash),
+    ...((await load('postgres/connect.ts')) as typeof Connect),
+    ...((await load('loader/load.ts')) as typeof Load),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -1,9 +1,9 @@
 /** A simulated organization, a database of its own, and the history job between them, all in this process. */
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
-import type { ReadWindowOptions } from '../../src/genesys/read-window.ts'
-import { type HistoryDependencies, type HistorySettings } from '../../src/jobs/history-context.ts'
-import { runHistory, type HistoryRequest, type HistorySummary } from '../../src/jobs/history.ts'
+import type { ReadWindowOptions } from '../../src/history/read-window.ts'
+import { type HistoryDependencies, type HistorySettings } from '../../src/history/context.ts'
+import { runHistory, type HistoryRequest, type HistorySummary } from '../../src/history/sync.ts'
 import { createLogger } from '../../src/log.ts'
 import { silentProgress } from '../../src/progress.ts'
 import {
@@ -12,8 +12,8 @@ import {
   type Simulator,
   type SimulatorOptions,
 } from '../../src/simulator/server.ts'
-import { connect, type Warehouse } from '../../src/warehouse/connect.ts'
-import { selectWindows, type WindowRecord } from '../../src/warehouse/ledger.ts'
+import { connect, type Warehouse } from '../../src/postgres/connect.ts'
+import { selectWindows, type WindowRecord } from '../../src/history/ledger.ts'
 import { createTestDatabase } from './database.ts'
 import { expectTablesEqualTruth, type Range } from './truth.ts'
 

@@ -1,12 +1,12 @@
 /** Compares the tables with what the simulated organization has, conversation by conversation and row by row. */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { differences } from '../../src/core/canonical.ts'
-import type { JsonObject, JsonValue } from '../../src/core/json.ts'
-import { reassemble } from '../../src/core/reassemble.ts'
+import { differences } from '../../src/model/canonical.ts'
+import type { JsonObject, JsonValue } from '../../src/model/json.ts'
+import { reassemble } from '../../src/model/reassemble.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
-import type { Warehouse } from '../../src/warehouse/connect.ts'
-import { readBack } from '../../src/warehouse/read-back.ts'
+import type { Warehouse } from '../../src/postgres/connect.ts'
+import { readBack } from '../../src/loader/read-back.ts'
 
 export interface Range {
   readonly start: Date

@@ -1,5 +1,5 @@
 /** The coverage of the history as a calendar: a small table a month, a cell a day. */
-import type { CalendarDay, DayState } from '../../core/calendar.ts'
+import type { CalendarDay, DayState } from '../../monitoring/calendar.ts'
 import { markup, nothing, number, type Html } from './format.ts'
 
 const STATES: Readonly<Record<DayState, string>> = {

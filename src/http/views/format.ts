@@ -1,7 +1,7 @@
 /** How numbers, times and names look on the pages. */
 import { html } from 'hono/html'
 import type { HtmlEscapedString } from 'hono/utils/html'
-import type { NamedKind, NameOf } from '../../warehouse/names.ts'
+import type { NamedKind, NameOf } from '../../live/names.ts'
 
 /** What a view function makes. hono/html escapes every text that goes in, in attributes too, as long as they are quoted. */
 export type Html = HtmlEscapedString

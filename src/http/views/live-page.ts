@@ -1,5 +1,5 @@
 /** `/live`: the wallboard. Data in, HTML out. */
-import type { BusyAgent, QueueNow, Wallboard } from '../../warehouse/live-queries.ts'
+import type { BusyAgent, QueueNow, Wallboard } from '../../live/wallboard.ts'
 import type { View } from './layout.ts'
 import type { LiveView } from '../service-status.ts'
 import { counting, markup, named, nothing, number, type Html } from './format.ts'

@@ -1,7 +1,7 @@
 /** `/`: is all well, and if not, what is wrong and what to do. Data in, HTML out. */
-import type { Problem } from '../../core/problems.ts'
-import type { RunRecord } from '../../core/books.ts'
-import type { StatusDocument } from '../../core/status.ts'
+import type { Problem } from '../../monitoring/problems.ts'
+import type { RunRecord } from '../../monitoring/records.ts'
+import type { StatusDocument } from '../../monitoring/status.ts'
 import type { JobState } from '../../schedule.ts'
 import type { View } from './layout.ts'
 import type { ServiceStatus } from '../service-status.ts'

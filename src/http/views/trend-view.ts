@@ -1,5 +1,5 @@
 /** Waiting and handled conversations over the last hours, as an SVG of our own. */
-import type { TrendPoint } from '../../warehouse/live-queries.ts'
+import type { TrendPoint } from '../../live/wallboard.ts'
 import { markup, number, type Html } from './format.ts'
 
 const WIDTH = 600

@@ -1,0 +1,30 @@
+import { isJsonObject } from '../model/json.ts'
+import type { JsonValue } from '../model/json.ts'
+
+/** The settings that narrow the history. */
+interface Filter {
+  readonly mediaTypes?: readonly string[] | undefined
+  readonly direction?: string | undefined
+  readonly minDurationSeconds?: number | undefined
+}
+
+/** Whether an ended conversation belongs into a history of these filters, as the details query would decide. */
+export function belongsToHistory(record: JsonValue, filter: Filter): boolean {
+  if (!isJsonObject(record)) return false
+  const { mediaTypes = [], direction, minDurationSeconds = 0 } = filter
+  if (direction !== undefined && record['originatingDirection'] !== direction) return false
+  if (minDurationSeconds > 0) {
+    const lasted = instant(record['conversationEnd']) - instant(record['conversationStart'])
+    if (!(lasted >= minDurationSeconds * 1000)) return false
+  }
+  const sessions = objects(record['participants']).flatMap((participant) => objects(participant['sessions']))
+  return mediaTypes.length === 0 || sessions.some(({ mediaType }) => mediaTypes.includes(mediaType as string))
+}
+
+function objects(value: JsonValue | undefined): Readonly<Record<string, JsonValue>>[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : []
+}
+
+function instant(value: JsonValue | undefined): number {
+  return typeof value === 'string' ? Date.parse(value) : Number.NaN
+}

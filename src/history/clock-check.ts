@@ -1,0 +1,45 @@
+/** Looks after what a wrong clock of the database does to the history. */
+import { CLOCK_TOLERANCE_MILLISECONDS } from './plan.ts'
+import { EtlError } from '../errors.ts'
+import type { GenesysClient } from '../genesys/client.ts'
+import { probeClock } from '../genesys/probes.ts'
+import type { Logger } from '../log.ts'
+import type { DatabaseClock } from '../postgres/clock.ts'
+import type { LoadCounts } from '../loader/load-counts.ts'
+
+/**
+ * Compares the database's clock with that of Genesys and logs a warning if they differ by more than a minute. The days that
+ * a run plans, and which of two answers is newer, go by the database's clock.
+ */
+export async function warnOfWrongClock(
+  { genesys, logger }: { readonly genesys: GenesysClient; readonly logger: Logger },
+  clock: DatabaseClock,
+  signal: AbortSignal,
+): Promise<void> {
+  let ahead: number | null
+  try {
+    ahead = await probeClock(genesys, { priority: 'history', signal }, () => +clock.now())
+  } catch (error) {
+    // what the API refuses here, or whether it answers at all, shows in the reads
+    if (error instanceof EtlError && !signal.aborted) return
+    throw error
+  }
+  if (ahead === null || Math.abs(ahead) <= CLOCK_TOLERANCE_MILLISECONDS) return
+  logger.warn(
+    { aheadSeconds: Math.round(ahead / 1000) },
+    'the clock of the database differs from that of Genesys: synchronise the machine of the database with a time server',
+  )
+}
+
+/**
+ * A run of which every record was refused has loaded nothing of what it read.
+ * @throws EtlError retryable when that is so
+ */
+export function refuseAllStale({ received, rejected, stale }: LoadCounts): void {
+  if (stale === 0 || stale < received - rejected) return
+  throw new EtlError(`All ${stale} conversations that were read were refused as older than what is stored`, {
+    code: 'LOAD_ALL_STALE',
+    kind: 'retryable',
+    hint: 'Another run has read the same days at the same time, or a clock was set meanwhile: run it again; if it stays so, run doctor.',
+  })
+}

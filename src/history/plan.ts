@@ -1,0 +1,248 @@
+/**
+ * Which windows are owed. Pure: the ledger, the settings and the instant go in, the windows to read come out. A crash, a
+ * missed night, a redeploy and a backfill differ only in what the ledger says.
+ */
+import { addDays, ageInDays, splitByDay, startOfDay, subtract, union, type Window } from '../model/interval.ts'
+
+export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
+
+/** A row of the ledger, as far as planning needs it. */
+export interface LedgerWindow extends Window {
+  readonly status: WindowStatus
+  /** When its last read ended, by the database's clock. */
+  readonly readAt: Date
+  /** Unstable windows rest until then. */
+  readonly nextAttemptAt: Date | null
+  /** What the last read of it found; the estimate for the next one. */
+  readonly hits: number | null
+}
+
+/** Why a window is in a plan: never loaded whole, or loaded and read again because its records may have changed. */
+type Reason = 'owed' | 'lookback' | 'reload'
+
+export interface PlannedWindow extends Window {
+  readonly reason: Reason
+}
+
+/**
+ * A read ends this long before now: younger records are still arriving, and offset paging over arriving records slips
+ * (Genesys: keep the current time out of the interval). Younger conversations belong to the live side.
+ */
+export const SETTLE_MILLISECONDS = 2 * 60_000
+
+/** A nightly plan beyond this many requests reads only the ages of `SPARSE_LOOKBACK_AGES`, and catches up a part of the rest. */
+const NIGHTLY_REQUEST_BUDGET = 5000
+
+/** What a night may spend on late re-reads at least, however much else there is to read: else they might never end. */
+const LEAST_CATCH_UP_REQUESTS = NIGHTLY_REQUEST_BUDGET / 10
+
+/**
+ * Ages in days that a large org reads again each night, besides the last age of the lookback, which settles a day. Genesys'
+ * own corrections begin after 48 to 72 hours (help.mypurecloud.com/faqs/why-can-my-data-change), so the days between bring
+ * little.
+ */
+const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
+
+/** Clocks of machines that take turns as the database's may differ by this much; what is dated later comes from a wrong clock. */
+export const CLOCK_TOLERANCE_MILLISECONDS = 60_000
+
+/** No unstable window rests longer: see nextAttemptAt. */
+const LONGEST_REST_MILLISECONDS = 24 * 3_600_000
+
+export interface SyncInputs {
+  readonly now: Date
+  readonly lookbackDays: number
+  /** First day that is owed at all, as it is set (HISTORY_START); null: not set, see firstDayOwed. */
+  readonly historyStart: Date | null
+  /** When the first sync ran; null or absent: none has. */
+  readonly firstSyncAt?: Date | null
+  readonly ledger: readonly LedgerWindow[]
+  /** Windows read since then by the run that this one resumes (or by this one) are not read again. */
+  readonly cycleStart: Date
+}
+
+/**
+ * The first day that is owed at all: `historyStart`, or without one the lookback of the first sync, so that a sync after a
+ * long outage owes the days that passed meanwhile.
+ */
+export function firstDayOwed({
+  now,
+  lookbackDays,
+  historyStart,
+  firstSyncAt,
+}: Pick<SyncInputs, 'now' | 'lookbackDays' | 'historyStart' | 'firstSyncAt'>): Date {
+  if (historyStart) return historyStart
+  return addDays(startOfDay(firstSyncAt ? earlier(firstSyncAt, now) : now), -lookbackDays)
+}
+
+/**
+ * The nightly plan: the closed UTC days of the lookback, whatever their state; every older stretch since the first day owed
+ * that no done window covers; and every older loaded stretch that was never read again at the last age of the lookback,
+ * because the nights in which that was due were missed. Newest first: yesterday matters most to its readers.
+ */
+export function planSync(inputs: SyncInputs): PlannedWindow[] {
+  const { now, lookbackDays, ledger, cycleStart } = inputs
+  const believed = believedWindows(ledger, now)
+  const today = startOfDay(now)
+  const lookbackStart = addDays(today, -lookbackDays)
+  const firstDay = firstDayOwed(inputs)
+  const lookback = splitByDay({ start: later(firstDay, lookbackStart), end: earlier(today, settledUntil(now)) })
+    .filter((day) => !wasReadInCycle(day, believed, cycleStart))
+    .map((day): PlannedWindow => ({ ...day, reason: owedParts(day, believed).length > 0 ? 'owed' : 'lookback' }))
+  const older = owedWindows({ start: firstDay, end: earlier(lookbackStart, today) }, now, ledger)
+  return [...lookback, ...older, ...dueWindows(inputs)].sort((a, b) => +b.start - +a.start)
+}
+
+/**
+ * Loaded stretches older than the lookback that were last read at a younger age than its last one, cut by UTC day, oldest
+ * first: their late changes were missed while nothing ran, or are missing in a restored backup. A stretch stays due until it
+ * was read at an age of `lookbackDays` or more. Those before `historyStart` are nobody's any more; without one, all that
+ * is loaded counts.
+ */
+export function dueWindows({
+  now,
+  lookbackDays,
+  historyStart,
+  ledger,
+}: Pick<SyncInputs, 'now' | 'lookbackDays' | 'historyStart' | 'ledger'>): PlannedWindow[] {
+  const done = believedWindows(ledger, now).filter(({ status }) => status === 'done')
+  const settled = done.map((window) => settledPart(window, lookbackDays))
+  const end = addDays(startOfDay(now), -lookbackDays)
+  return union(done)
+    .map((stretch) => ({ start: later(stretch.start, historyStart ?? stretch.start), end: earlier(stretch.end, end) }))
+    .flatMap((stretch) => subtract(stretch, settled))
+    .flatMap(splitByDay)
+    .map((day) => ({ ...day, reason: 'lookback' }))
+}
+
+/** The part of a done window that was read at an age of the lookback's last day or more, so that nothing of it is due again. */
+function settledPart({ start, end, readAt }: LedgerWindow, lookbackDays: number): Window {
+  return { start, end: earlier(end, addDays(startOfDay(readAt), 1 - lookbackDays)) }
+}
+
+/**
+ * The ledger as far as it can be true at `now`. A window that ends in the future, or was read in the future, comes from a
+ * time when the database's clock was ahead: what it covers was read at an unknown time, perhaps before it was over. Such
+ * windows count as read so far (`provisional`), whatever they say; once read again they are true.
+ */
+export function believedWindows<Row extends LedgerWindow>(ledger: readonly Row[], now: Date): Row[] {
+  return ledger.map((window) => (isFromFuture(window, now) ? { ...window, status: 'provisional' } : window))
+}
+
+/** Whether a row of the ledger is dated later than `now`, beyond what clocks may differ by. */
+export function isFromFuture({ end, readAt }: Pick<LedgerWindow, 'end' | 'readAt'>, now: Date): boolean {
+  return end > now || +readAt > +now + CLOCK_TOLERANCE_MILLISECONDS
+}
+
+/**
+ * What of a range is owed: cut by UTC day, without what done windows cover and without unstable windows that still rest.
+ * Parts younger than `SETTLE_MILLISECONDS` before `now` are not owed yet.
+ */
+export function owedWindows(range: Window, now: Date, ledger: readonly LedgerWindow[]): PlannedWindow[] {
+  const settled = { start: range.start, end: earlier(range.end, settledUntil(now)) }
+  const believed = believedWindows(ledger, now)
+  const resting = believed.filter(({ status, nextAttemptAt: next }) => status === 'unstable' && isAhead(next, now))
+  return subtract(settled, [...believed.filter(({ status }) => status === 'done'), ...resting])
+    .flatMap(splitByDay)
+    .map((day) => ({ ...day, reason: 'owed' }))
+}
+
+/** Whether an attempt is still to be waited for; one further ahead than any rest was set by a clock that was ahead. */
+function isAhead(next: Date | null, now: Date): boolean {
+  return next !== null && next > now && +next - +now <= LONGEST_REST_MILLISECONDS
+}
+
+/**
+ * The plan of a backfill, oldest first: what of the range is owed, or, with `reload`, all of it that was not read since
+ * `cycleStart`.
+ */
+export function planBackfill(inputs: {
+  readonly range: Window
+  readonly now: Date
+  readonly ledger: readonly LedgerWindow[]
+  readonly reload: boolean
+  readonly cycleStart: Date
+}): PlannedWindow[] {
+  const { range, now, ledger, reload, cycleStart } = inputs
+  if (!reload) return owedWindows(range, now, ledger)
+  const believed = believedWindows(ledger, now)
+  return splitByDay({ start: range.start, end: earlier(range.end, settledUntil(now)) })
+    .filter((day) => !wasReadInCycle(day, believed, cycleStart))
+    .map((day) => ({ ...day, reason: 'reload' }))
+}
+
+/** The current UTC day so far, for the intraday tick; none in its first minutes, when nothing has settled. */
+export function planIntraday(now: Date): PlannedWindow[] {
+  const window = { start: startOfDay(now), end: settledUntil(now) }
+  return window.start < window.end ? [{ ...window, reason: 'owed' }] : []
+}
+
+/** A window with what reading it should take. */
+export interface EstimatedWindow extends PlannedWindow {
+  readonly hits: number
+  readonly requests: number
+}
+
+/**
+ * Keeps a nightly plan within the request budget: owed windows stay, the lookback thins out to `SPARSE_LOOKBACK_AGES` and
+ * its last age, and of the late re-reads beyond it as many stay as the rest of the budget allows, the oldest first. At
+ * least one always stays, so that every one has its turn.
+ */
+export function withinBudget(plan: readonly EstimatedWindow[], now: Date, lookbackDays: number): EstimatedWindow[] {
+  if (requestsOf(plan) <= NIGHTLY_REQUEST_BUDGET) return [...plan]
+  const isLate = (window: EstimatedWindow) =>
+    window.reason === 'lookback' && ageInDays(window.start, now) > lookbackDays
+  const ages = [...SPARSE_LOOKBACK_AGES, lookbackDays]
+  const isKept = (window: EstimatedWindow) =>
+    window.reason !== 'lookback' || (!isLate(window) && ages.includes(ageInDays(window.start, now)))
+  let left = Math.max(NIGHTLY_REQUEST_BUDGET - requestsOf(plan.filter(isKept)), LEAST_CATCH_UP_REQUESTS)
+  const caughtUp = new Set<EstimatedWindow>()
+  for (const window of plan.filter(isLate).sort((a, b) => +a.start - +b.start)) {
+    if (caughtUp.size > 0 && window.requests > left) break
+    left -= window.requests
+    caughtUp.add(window)
+  }
+  return plan.filter((window) => isKept(window) || caughtUp.has(window))
+}
+
+function requestsOf(plan: readonly EstimatedWindow[]): number {
+  return plan.reduce((sum, window) => sum + window.requests, 0)
+}
+
+/** `provisional` for a window that reaches into the current UTC day: more will start in it, or has just not arrived. */
+export function statusAfterRead(window: Window, outcome: 'done' | 'unstable', now: Date): WindowStatus {
+  return window.end > startOfDay(now) ? 'provisional' : outcome
+}
+
+/** When an unstable window is read again: after 15 minutes, doubling with each attempt, a day at most. */
+export function nextAttemptAt(now: Date, attempts: number): Date {
+  const rest = Math.min(15 * 60_000 * 2 ** Math.max(0, attempts - 1), LONGEST_REST_MILLISECONDS)
+  return new Date(now.getTime() + rest)
+}
+
+/** The parts of a window that no done window covers. */
+function owedParts(window: Window, ledger: readonly LedgerWindow[]): Window[] {
+  return subtract(
+    window,
+    ledger.filter(({ status }) => status === 'done'),
+  )
+}
+
+function wasReadInCycle(window: Window, ledger: readonly LedgerWindow[], cycleStart: Date): boolean {
+  const read = ledger.filter(
+    ({ status, readAt }) => (status === 'done' || status === 'unstable') && readAt >= cycleStart,
+  )
+  return subtract(window, read).length === 0
+}
+
+function settledUntil(now: Date): Date {
+  return new Date(now.getTime() - SETTLE_MILLISECONDS)
+}
+
+function later(a: Date, b: Date): Date {
+  return a > b ? a : b
+}
+
+function earlier(a: Date, b: Date): Date {
+  return a < b ? a : b
+}

@@ -1,0 +1,133 @@
+import { identify, isStranger, toleratedShortfall } from './stability.ts'
+import type { WindowRead } from './stability.ts'
+import { addDays, startOfDay } from '../model/interval.ts'
+import type { GenesysClient } from '../genesys/client.ts'
+import { pageSize, queryDetailsPage } from '../genesys/details-query.ts'
+import type { DetailsFilter, DetailsPage, Interval, Sending } from '../genesys/details-query.ts'
+import { forEachParallel } from '../genesys/parallel.ts'
+
+/** What all reading of one window shares. */
+export interface Reading extends Sending {
+  readonly client: GenesysClient
+  readonly concurrency: number
+  /** Results beyond this the API refuses; learned from its refusals. */
+  readonly deepest: () => number
+  onPage(page: DetailsPage): Promise<void>
+  /** Announces requests to come (`planned`), or that one is done. */
+  readonly progress: Progress
+}
+
+export interface Progress {
+  plan(requests: number): void
+  done(): void
+}
+
+/** A piece of a window that is read by one query. */
+export interface Query {
+  readonly interval: Interval
+  readonly filter: DetailsFilter
+}
+
+/** Conversations to ask for in a page, where the API refuses to page beyond `deepest`. */
+export function pageSizeWithin(deepest: number): number {
+  return Math.min(pageSize, deepest)
+}
+
+/** Asks for a page, counts it, and hands it on. */
+export async function takePage(reading: Reading, query: Query, pageNumber: number): Promise<DetailsPage> {
+  const { client, signal, priority } = reading
+  const size = pageSizeWithin(reading.deepest())
+  const page = await queryDetailsPage(client, query.interval, query.filter, pageNumber, { priority, signal }, size)
+  reading.progress.done()
+  if (page.conversations.length > 0) await reading.onPage(page)
+  return page
+}
+
+/**
+ * Reads all pages of a query once, those after the first in parallel. Page 1's `totalHits` says how many to expect. The server may
+ * give smaller pages than it was asked for, and `totalHits` may be too low, so reading goes on past the expected end for as
+ * long as pages bring something and either records are missing or the last page was full.
+ */
+export async function readPages(reading: Reading, query: Query, first: DetailsPage): Promise<WindowRead> {
+  const collected = collect(query.interval)
+  collected.add(first)
+  const asked = pageSizeWithin(reading.deepest())
+  const lastPossible = (size: number): number => Math.max(1, Math.floor(reading.deepest() / size))
+
+  let tail = first
+  /** Takes the pages after the tail up to this one; gives whether they brought anything new. */
+  async function takeUpTo(last: number): Promise<boolean> {
+    const before = collected.distinct()
+    reading.progress.plan(Math.max(0, last - tail.pageNumber))
+    const numbers = pageNumbers(tail.pageNumber + 1, last)
+    await forEachParallel(numbers, reading.concurrency, reading.signal, async (number, signal) => {
+      const page = await takePage({ ...reading, signal }, query, number)
+      collected.add(page)
+      if (number === last) tail = page
+    })
+    return collected.distinct() > before
+  }
+
+  await takeUpTo(Math.min(lastPossible(asked), Math.max(1, Math.ceil(first.totalHits / asked))))
+  for (;;) {
+    const size = collected.pageSize(asked)
+    const missing = first.totalHits - collected.received()
+    // Where pages come as large as asked for, the few that are missing lie on none: `totalHits` is approximate.
+    const slack = collected.hasFullPage(asked) ? toleratedShortfall(first.totalHits) : 0
+    const mayGoOn = missing > slack || tail.conversations.length >= size || !first.totalKnown
+    const last = Math.min(lastPossible(size), tail.pageNumber + Math.max(1, Math.ceil(missing / size)))
+    if (!mayGoOn || tail.conversations.length === 0 || last <= tail.pageNumber) break
+    if (!(await takeUpTo(last))) break
+  }
+  return collected.read()
+}
+
+/** Counts what the pages of one read bring. */
+function collect(interval: Interval) {
+  const days = daysOf(interval)
+  const totals: number[] = []
+  const records = new Map<string, number>()
+  const strangers = new Set<string>()
+  /** The records of each page in one text, to tell pages that are the same. */
+  const contents = new Set<string>()
+  let received = 0
+  let repeatedPages = 0
+  let largest = 0
+  let withRecords = 0
+  return {
+    add({ pageNumber, totalHits, conversations }: DetailsPage): void {
+      if (pageNumber === 1 || conversations.length > 0) totals.push(totalHits)
+      if (conversations.length === 0) return
+      largest = Math.max(largest, conversations.length)
+      withRecords++
+      const identities = conversations.map(identify)
+      const content = identities.map(({ key }) => key).join('\n')
+      const isRepeated = contents.has(content)
+      contents.add(content)
+      if (isRepeated) repeatedPages++
+      for (const identity of identities) {
+        if (isStranger(identity, days)) {
+          strangers.add(identity.key)
+        } else {
+          records.set(identity.key, identity.start)
+          if (!isRepeated) received++
+        }
+      }
+    },
+    distinct: () => records.size + strangers.size,
+    received: () => received + strangers.size,
+    /** Of how many records a page is full: as many as were asked for, unless no page of several had so many. */
+    pageSize: (asked: number): number => (withRecords > 1 && largest < asked ? largest : asked),
+    hasFullPage: (asked: number): boolean => largest >= asked,
+    read: (): WindowRead => ({ totals, records, received, strangers: strangers.size, repeatedPages }),
+  }
+}
+
+/** The UTC days that an interval touches: the details query may select by them. */
+export function daysOf({ start, end }: Interval): Interval {
+  return { start: startOfDay(start), end: addDays(startOfDay(new Date(end.getTime() - 1)), 1) }
+}
+
+function* pageNumbers(from: number, to: number): Generator<number> {
+  for (let number = from; number <= to; number++) yield number
+}

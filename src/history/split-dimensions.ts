@@ -1,0 +1,56 @@
+import { identifierList } from '../genesys/entity-list.ts'
+import type { GenesysClient } from '../genesys/client.ts'
+import { matches, notExists } from '../genesys/details-query.ts'
+import type { DetailsFilter, Predicate, Sending } from '../genesys/details-query.ts'
+
+/** Values of AnalyticsSession.mediaType in the official SDK. */
+const mediaTypes = [
+  'voice',
+  'chat',
+  'email',
+  'message',
+  'callback',
+  'cobrowse',
+  'internalmessage',
+  'screenmonitoring',
+  'screenshare',
+  'video',
+  'unknown',
+]
+
+/** A way to cut a set of conversations into parts that don't overlap much and miss nothing. */
+export interface SplitDimension {
+  readonly name: 'originatingDirection' | 'mediaType' | 'divisionId' | 'queueId'
+  /** Whether the predicate is about the conversation or about a segment of it. */
+  readonly of: 'conversation' | 'segment'
+  /** The values there are; the rest, conversations without one, is a part of its own. */
+  values(client: GenesysClient, sending: Sending): Promise<readonly string[]>
+}
+
+/** In the order in which they are tried: few values first, those that have to be asked for last. */
+export const splitDimensions: readonly SplitDimension[] = [
+  { name: 'originatingDirection', of: 'conversation', values: async () => ['inbound', 'outbound'] },
+  { name: 'mediaType', of: 'segment', values: async () => mediaTypes },
+  {
+    name: 'divisionId',
+    of: 'conversation',
+    values: (client, sending) => identifierList(client, '/api/v2/authorization/divisions', 'divisions', sending),
+  },
+  {
+    name: 'queueId',
+    of: 'segment',
+    values: (client, sending) => identifierList(client, '/api/v2/routing/queues', 'queues', sending),
+  },
+]
+
+/** The predicates of the parts into which a dimension with these values cuts: one a value, and the rest. */
+export function partsBy(dimension: SplitDimension, values: readonly string[]): Predicate[] {
+  return [...values.map((value) => matches(dimension.name, value)), notExists(dimension.name)]
+}
+
+/** The filter, with one more predicate that must hold. */
+export function narrowed(filter: DetailsFilter, dimension: SplitDimension, predicate: Predicate): DetailsFilter {
+  return dimension.of === 'conversation'
+    ? { ...filter, conversation: [...(filter.conversation ?? []), predicate] }
+    : { ...filter, segments: [...(filter.segments ?? []), [predicate]] }
+}

@@ -1,0 +1,176 @@
+import { isJsonObject, textOfDeep } from '../model/json.ts'
+import type { JsonObject, JsonValue } from '../model/json.ts'
+import { canonicalTime } from '../model/timestamps.ts'
+
+/** What one complete read of a window, all its pages, has brought. */
+export interface WindowRead {
+  /** `totalHits` as each page gave it. */
+  readonly totals: readonly number[]
+  /** Every distinct record → when it started, in epoch milliseconds (NaN when that can't be told). */
+  readonly records: ReadonlyMap<string, number>
+  /** Records that came, repeated ones counted each time; not those of `strangers`. */
+  readonly received: number
+  /** Records that neither start on a day that was asked for nor last into it: they belong to another question. */
+  readonly strangers: number
+  /** Pages that have the same records as another page of this read. */
+  readonly repeatedPages: number
+}
+
+/** Half-open, as all windows are. */
+interface Range {
+  readonly start: Date
+  readonly end: Date
+}
+
+/** Reads after which a window that still changes is left to the next run. */
+const mostReads = 3
+
+/** What to do with a window after these complete reads of it. */
+export type Verdict = 'done' | 'read-again' | 'unstable'
+
+/**
+ * Offset paging over changing data repeats records and skips others, and `totalHits` is approximate: it can be off for
+ * good. So a window is done when one read had the same `totalHits` on every page and as many distinct records, or when the
+ * last two reads agree on the records that start inside it and brought about as many as `totalHits` says: two reads that agree
+ * prove nothing when both lack the same records. `confirm` asks for two agreeing reads in any case: a removal and an
+ * insertion that cancel out between two pages show in nothing else.
+ */
+export function judgeReads(
+  reads: readonly WindowRead[],
+  window: Range,
+  options: { readonly mostReads?: number; readonly confirm?: boolean } = {},
+): Verdict {
+  const last = reads.at(-1)
+  const before = reads.at(-2)
+  if (last === undefined) return 'read-again'
+  if (options.confirm !== true && isConsistent(last)) return 'done'
+  if (before !== undefined && agreeInside(before, last, window) && shortfallOf([before, last]) === 0) return 'done'
+  return reads.length >= (options.mostReads ?? mostReads) ? 'unstable' : 'read-again'
+}
+
+/** Why a window is unstable after these reads of it: a stable code, and a sentence with the numbers. */
+export function whyUnstable(reads: readonly WindowRead[], window: Range): Instability {
+  const [before, last] = reads.slice(-2)
+  if (before === undefined || last === undefined) return { code: 'WINDOW_CHANGING', reason: 'read less than twice' }
+  const hits = leastTotal([before, last])
+  if (agreeInside(before, last, window) && shortfallOf([before, last]) > 0)
+    return {
+      code: 'WINDOW_INCOMPLETE',
+      reason: `Genesys says that ${hits} conversations match, and ${reads.length} reads brought no more than ${last.received}`,
+    }
+  return {
+    code: 'WINDOW_CHANGING',
+    reason: `still changing after ${reads.length} reads (the last: ${hits} conversations are said to match, and ${last.records.size} came)`,
+  }
+}
+
+/** Why a window is not known to be whole. */
+export interface Instability {
+  /** CHANGING: reads do not agree. INCOMPLETE: they do, and lack what `totalHits` says there is. */
+  readonly code: 'WINDOW_CHANGING' | 'WINDOW_INCOMPLETE'
+  readonly reason: string
+}
+
+/**
+ * What is wrong with the answers of one read, all its pages; null when they can be right together. A proxy that answers every
+ * page with the first one, or the question about one day with the records of another, gives such answers.
+ * @param days the UTC days that the query touches
+ * @param isFiltered whether it asked for a part of the conversations, which a day may well lack
+ */
+export function implausibility(read: WindowRead, days: Range, isFiltered: boolean): string | null {
+  const { records, totals, strangers, repeatedPages } = read
+  const hits = Math.max(0, ...totals)
+  const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= mostOlderAlone)
+  if (!mayAllBeOlder && noneMayStartIn(records, days))
+    return `${hits} conversations are said to match, and none of the ${strangers + records.size} that came starts on the days asked for`
+  // Beyond the last page a server may well give that page again, so it matters only where something is missing.
+  if (repeatedPages > 0 && records.size < hits)
+    return `${hits} conversations are said to match, and ${records.size} came: ${repeatedPages} of the pages repeat another one`
+  return null
+}
+
+function noneMayStartIn(records: ReadonlyMap<string, number>, { start, end }: Range): boolean {
+  // A start that can't be told is NaN, which is neither before nor after.
+  return [...records.values()].every((at) => at < start.getTime() || at >= end.getTime())
+}
+
+/** A quiet day may have a few conversations alone that started before it and have not ended. */
+const mostOlderAlone = 50
+
+/** How many records the better of two reads lacks, by the least `totalHits` that they had; 0 when that is tolerable. */
+function shortfallOf(reads: readonly WindowRead[]): number {
+  const hits = leastTotal(reads)
+  const shortfall = hits - Math.max(...reads.map(({ received }) => received))
+  return shortfall > toleratedShortfall(hits) ? shortfall : 0
+}
+
+/** `totalHits` may differ from page to page; only what every page claims is sure to be missing. */
+function leastTotal(reads: readonly WindowRead[]): number {
+  return Math.min(...reads.flatMap(({ totals }) => totals))
+}
+
+/** Records that may be missing for ever without harm, because `totalHits` is approximate: one in a thousand, at least two. */
+export function toleratedShortfall(hits: number): number {
+  return Math.max(2, Math.floor(hits / 1000))
+}
+
+function isConsistent({ totals, records }: WindowRead): boolean {
+  return totals.every((total) => total === records.size)
+}
+
+function agreeInside(a: WindowRead, b: WindowRead, window: Range): boolean {
+  const insideA = startingInside(a.records, window)
+  const insideB = new Set(startingInside(b.records, window))
+  return insideA.length === insideB.size && insideA.every((key) => insideB.has(key))
+}
+
+/** The records that start inside a window; an answer may have others, too. */
+export function startingInside(records: ReadonlyMap<string, number>, { start, end }: Range): string[] {
+  const keys: string[] = []
+  for (const [key, at] of records) if (at >= start.getTime() && at < end.getTime()) keys.push(key)
+  return keys
+}
+
+/**
+ * What tells a record from the others, its id, or its whole content when it has no usable id; and when it started and ended,
+ * in epoch milliseconds, NaN when that can't be told.
+ */
+export function identify(record: JsonValue): Identity {
+  const { conversationId: id, conversationStart, conversationEnd } = isJsonObject(record) ? record : ({} as JsonObject)
+  return {
+    key: typeof id === 'string' && id !== '' ? `id ${id}` : `content ${textOfDeep(record)}`,
+    start: instantOf(conversationStart),
+    end: instantOf(conversationEnd),
+  }
+}
+
+export interface Identity {
+  readonly key: string
+  readonly start: number
+  readonly end: number
+}
+
+function instantOf(value: JsonValue | undefined): number {
+  const time = typeof value === 'string' ? canonicalTime(value) : null
+  return time === null ? Number.NaN : Date.parse(time)
+}
+
+/** Whether a record is known to have nothing to do with a range: it starts after it, or has ended before it. */
+export function isStranger({ start, end }: Identity, range: Range): boolean {
+  return start >= range.end.getTime() || Math.max(start, end) < range.start.getTime()
+}
+
+/**
+ * Whether the hits of the parts account for those of the whole. `less`: the parts miss some. `same`: they do, give or take
+ * what lies in two parts at once. `more`: most lies in several parts, so this is no way to make the whole smaller.
+ */
+export function compareHits(whole: number, parts: readonly number[]): 'less' | 'same' | 'more' {
+  const sum = parts.reduce((total, hits) => total + hits, 0)
+  if (sum < whole - unaccountedHits(whole)) return 'less'
+  return sum <= whole * 1.25 + 100 ? 'same' : 'more'
+}
+
+/** Hits of a whole that its parts need not have for a split to be tried; what is read in them is compared more strictly. */
+function unaccountedHits(hits: number): number {
+  return Math.max(10, Math.floor(hits / 1000))
+}

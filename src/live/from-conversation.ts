@@ -1,0 +1,133 @@
+/**
+ * An open conversation in the model of GET /api/v2/conversations → its row in genesys.live_conversations. The model differs
+ * from that of analytics: `id` and `startTime`, one list of communications a medium, states instead of segments.
+ */
+import { isJsonObject } from '../model/json.ts'
+import type { JsonObject, JsonValue } from '../model/json.ts'
+import { byStart, earliest, objects, textOf, time } from './from-analytics.ts'
+import { decide, sideOf } from './state.ts'
+import type { Activity, LiveReading, LiveState, Side } from './state.ts'
+import { conversationKey } from '../model/transform.ts'
+
+/** The lists of communications of a participant, and the media type as analytics names it. */
+const media: Readonly<Record<string, string>> = {
+  calls: 'voice',
+  callbacks: 'callback',
+  chats: 'chat',
+  emails: 'email',
+  messages: 'message',
+  internalMessages: 'internalmessage',
+  cobrowsesessions: 'cobrowse',
+  screenshares: 'screenshare',
+  screenMonitorings: 'screenmonitoring',
+  socialExpressions: 'social',
+  videos: 'video',
+}
+
+/** Reads an entity of the conversations API. It knows only what goes on: whatever has an end has ended. */
+export function readConversation(raw: JsonValue): LiveReading {
+  const record = isJsonObject(raw) ? raw : {}
+  const key = conversationKey({ conversationId: record['id'] ?? null, conversationStart: record['startTime'] ?? null })
+  if ('rejected' in key) return { kind: 'rejected', reason: key.rejected }
+  const endedAt = time(record['endTime'])
+  const participants = objects(record['participants'])
+  let activities = participants.flatMap(activitiesOf)
+  if (endedAt !== null) activities = activities.filter((each) => each.state === 'acw')
+  if (endedAt !== null && activities.length === 0) return { kind: 'ended', conversationId: key.conversationId, endedAt }
+  const divisions = objects(record['divisions']).flatMap((each) =>
+    isJsonObject(each['division'] ?? null) ? (textOf((each['division'] as JsonObject)['id']) ?? []) : [],
+  )
+  return {
+    kind: 'open',
+    endedAt,
+    conversation: {
+      ...key,
+      ...decide(activities),
+      direction: textOf(firstCommunication(participants)?.['direction']),
+      divisionIds: divisions.length > 0 ? divisions : null,
+      participants: participants.length,
+    },
+  }
+}
+
+/** The communication that began first, of the participant that did. */
+function firstCommunication(participants: readonly JsonObject[]): JsonObject | undefined {
+  const began = (object: JsonObject, ...names: string[]) => earliest(names.map((name) => time(object[name])))
+  return byStart(participants, (each) => began(each, 'startTime', 'connectedTime')).flatMap((participant) =>
+    byStart(
+      communicationsOf(participant).map(({ communication }) => communication),
+      (each) => began(each, 'startAlertingTime', 'connectedTime'),
+    ),
+  )[0]
+}
+
+function communicationsOf(participant: JsonObject): { mediaType: string; communication: JsonObject }[] {
+  return Object.entries(media).flatMap(([list, mediaType]) =>
+    objects(participant[list]).map((communication) => ({ mediaType, communication })),
+  )
+}
+
+function activitiesOf(participant: JsonObject, position: number): Activity[] {
+  const side = sideOf(participant['purpose'], participant['userId'])
+  const routing = participant['conversationRoutingData'] ?? null
+  const skills = isJsonObject(routing) ? objects(routing['skills']).flatMap((skill) => textOf(skill['id']) ?? []) : []
+  const language = isJsonObject(routing) ? (routing['language'] ?? null) : null
+  if (['monitoredParticipantId', 'coachedParticipantId'].some((name) => textOf(participant[name]) !== null)) return []
+  return communicationsOf(participant).flatMap(({ mediaType, communication }): Activity[] => {
+    const state = stateOf(side, communication, participant)
+    if (state === null) return []
+    return [
+      {
+        side,
+        participant: position,
+        state,
+        parked: communication['state'] === 'parked',
+        since: sinceOf(state, communication) ?? time(participant['connectedTime']) ?? time(participant['startTime']),
+        conference: false,
+        mediaType,
+        messageType: mediaType === 'message' ? textOf(communication['type']) : null,
+        queueId: textOf(participant['queueId']),
+        userId: side === 'organization' ? textOf(participant['userId']) : null,
+        skillIds: skills.length > 0 ? skills : null,
+        languageId: isJsonObject(language) ? textOf(language['id']) : null,
+        scheduledAt: time(communication['callbackScheduledTime']),
+      },
+    ]
+  })
+}
+
+/** What a communication does; null where it is over. */
+function stateOf(side: Side, communication: JsonObject, participant: JsonObject): LiveState | null {
+  const state = textOf(communication['state'])
+  if (state === 'disconnected' || state === 'terminated')
+    return side === 'organization' && inAfterCallWork(communication, participant) ? 'acw' : null
+  if (state === 'scheduled') return 'scheduled'
+  if (side === 'queue') return 'waiting'
+  if (side === 'machine') return 'ivr'
+  if (state === 'dialing' || state === 'contacting') return 'dialing'
+  if (side === 'customer') return 'other'
+  if (state === 'alerting' || state === 'offering') return 'alerting'
+  if (state !== 'connected') return 'other'
+  return communication['held'] === true ? 'hold' : 'interacting'
+}
+
+function inAfterCallWork(communication: JsonObject, participant: JsonObject): boolean {
+  const work = communication['afterCallWork'] ?? null
+  if (isJsonObject(work) && work['state'] === 'pending') return true
+  return time(participant['startAcwTime']) !== null && time(participant['endAcwTime']) === null
+}
+
+/** Where the model says since when a communication is in its state. */
+const sinceFields: Partial<Record<LiveState, string>> = {
+  alerting: 'startAlertingTime',
+  hold: 'startHoldTime',
+  acw: 'disconnectedTime',
+  interacting: 'connectedTime',
+  waiting: 'connectedTime',
+  ivr: 'connectedTime',
+}
+
+function sinceOf(state: LiveState, communication: JsonObject): string | null {
+  const field = communication['state'] === 'parked' ? 'parkTime' : sinceFields[state]
+  return field === undefined ? null : time(communication[field])
+}

@@ -1,0 +1,36 @@
+import { tables, type TableName } from '../model/columns.ts'
+
+/** What became of the records. inserted + changed + unchanged + stale + rejected = received. */
+export interface LoadCounts {
+  readonly received: number
+  readonly inserted: number
+  readonly changed: number
+  readonly unchanged: number
+  /** Not newer than what is stored, or than another record of the same conversation in the batch. */
+  readonly stale: number
+  readonly rejected: number
+  /** Rows written, by table. */
+  readonly rows: Readonly<Record<TableName, number>>
+}
+
+/** Nothing loaded. */
+export function emptyLoadCounts(): LoadCounts {
+  const rows = Object.fromEntries(tables.map((table) => [table, 0])) as Record<TableName, number>
+  return { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0, rows }
+}
+
+/** The sum of two counts. */
+export function addLoadCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
+  return {
+    received: a.received + b.received,
+    inserted: a.inserted + b.inserted,
+    changed: a.changed + b.changed,
+    unchanged: a.unchanged + b.unchanged,
+    stale: a.stale + b.stale,
+    rejected: a.rejected + b.rejected,
+    rows: Object.fromEntries(tables.map((table) => [table, a.rows[table] + b.rows[table]])) as Record<
+      TableName,
+      number
+    >,
+  }
+}

@@ -1,0 +1,318 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql, type Transaction } from 'kysely'
+import { attributesHash, contentHash } from '../model/content-hash.ts'
+import type { JsonObject } from '../model/json.ts'
+import { conversationKey } from '../model/transform.ts'
+import { withTransaction, type Warehouse } from '../postgres/connect.ts'
+import { databaseClockOf } from '../postgres/clock.ts'
+import type { Database } from '../postgres/database.ts'
+import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
+import { earliestStart, ensureMonths, monthOf } from './partitions.ts'
+import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
+import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
+import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
+import { replaceConversations, type ChangedConversation } from './replace.ts'
+
+/** A conversation as the API sent it. */
+export interface FetchedConversation {
+  readonly conversation: unknown
+  /** As of when the source vouches for it, by the clock of the database (ISO text): see readDatabaseClock. */
+  readonly fetchedAt: string
+}
+
+export interface LoadOptions {
+  /** Which interface delivered the records; kept in `_source`. */
+  readonly source: string
+  readonly runId: number | null
+  /** Whether the source delivers participant attributes at all, so that none means none. */
+  readonly deliversAttributes: boolean
+  /** Under which name rejected records are kept. Default: conversations. */
+  readonly stream?: string
+  readonly signal?: AbortSignal
+}
+
+/** A record with its key and hashes. */
+interface Entry {
+  readonly conversationId: string
+  readonly conversationStart: string
+  readonly fetchedAt: string
+  readonly raw: JsonObject
+  readonly contentHash: string
+  /** null: not delivered; empty: delivered, and there are none. */
+  readonly attributesHash: string | null
+}
+
+/** What the deciding row said: null where it refused the record because it is not newer. */
+interface Decision {
+  readonly conversation_id: string
+  readonly previous_start: string | null
+  readonly previous_content_hash: string | null
+  readonly previous_attributes_hash: string | null
+  readonly transaction_id: string
+}
+
+const dayMs = 86_400_000
+
+/**
+ * Loads conversations: new and changed ones are written whole, and so are those whose rows are gone; unchanged ones are only
+ * confirmed, older ones than what is stored are left alone, unfit ones are kept in etl.rejected_records. Any number of
+ * loaders may work at once, on the same conversations too. Transient errors are retried.
+ * @throws EtlError retryable when the database stays away, fatal when it refuses for good
+ */
+export async function loadBatch(
+  warehouse: Warehouse,
+  records: readonly FetchedConversation[],
+  options: LoadOptions,
+): Promise<LoadCounts> {
+  try {
+    const clock = await databaseClockOf(warehouse)
+    const { entries, rejected } = prepare(records, options, clock.now())
+    await keepRejected(warehouse, rejected, options)
+    const repeated = records.length - entries.length - rejected.length
+    const prepared = {
+      ...emptyLoadCounts(),
+      received: repeated + rejected.length,
+      stale: repeated,
+      rejected: rejected.length,
+    }
+    const counts = addLoadCounts(prepared, await loadEntries(warehouse, entries, options))
+    warehouse.onLoaded?.(counts)
+    return counts
+  } catch (error) {
+    throw toEtlError(error, 'loading conversations')
+  }
+}
+
+/** Keys, hashes, sorts and deduplicates a batch: one entry a conversation, the newest. */
+function prepare(
+  records: readonly FetchedConversation[],
+  options: LoadOptions,
+  now: Date,
+): { entries: Entry[]; rejected: RejectedRecord[] } {
+  const newest = new Map<string, Omit<Entry, 'contentHash' | 'attributesHash'>>()
+  const rejected: RejectedRecord[] = []
+  for (const { conversation, fetchedAt } of records) {
+    const key = conversationKey(conversation)
+    const reason = 'rejected' in key ? key.rejected : implausibleStart(key.conversationStart, now)
+    if ('rejected' in key || reason !== undefined) {
+      const conversationId = 'rejected' in key ? null : key.conversationId
+      rejected.push({ raw: conversation, reason: reason ?? '', conversationId })
+      continue
+    }
+    const known = newest.get(key.conversationId)
+    if (known === undefined || Date.parse(known.fetchedAt) <= Date.parse(fetchedAt)) {
+      newest.set(key.conversationId, { ...key, fetchedAt, raw: conversation as JsonObject })
+    }
+  }
+  const entries = [...newest.values()].map((entry) => ({ ...entry, ...hashesOf(entry.raw, options) }))
+  // every loader locks in this order, so none waits for another in a circle
+  entries.sort((a, b) => (a.conversationId < b.conversationId ? -1 : 1))
+  return { entries, rejected }
+}
+
+function hashesOf(raw: JsonObject, options: LoadOptions): Pick<Entry, 'contentHash' | 'attributesHash'> {
+  // attributes that come although the source promises none are kept as well
+  return {
+    contentHash: contentHash(raw),
+    attributesHash: attributesHash(raw) ?? (options.deliversAttributes ? '' : null),
+  }
+}
+
+function implausibleStart(start: string, now: Date): string | undefined {
+  const instant = Date.parse(start)
+  if (instant < earliestStart.getTime()) return 'conversationStart before 2012'
+  if (instant > now.getTime() + dayMs) return 'conversationStart more than a day ahead'
+  return undefined
+}
+
+/** Loads entries in one transaction; where a value makes it fail, in two halves, down to the record that is to blame. */
+async function loadEntries(warehouse: Warehouse, entries: readonly Entry[], options: LoadOptions): Promise<LoadCounts> {
+  if (entries.length === 0) return emptyLoadCounts()
+  try {
+    return await loadWithRetry(warehouse, entries, options)
+  } catch (error) {
+    if (classify(error) !== 'data') throw error
+    const [first] = entries
+    if (entries.length === 1 && first) {
+      await keepRejected(warehouse, [{ ...first, reason: reasonOf(error) }], options)
+      return { ...emptyLoadCounts(), received: 1, rejected: 1 }
+    }
+    const middle = Math.ceil(entries.length / 2)
+    const left = await loadEntries(warehouse, entries.slice(0, middle), options)
+    return addLoadCounts(left, await loadEntries(warehouse, entries.slice(middle), options))
+  }
+}
+
+async function loadWithRetry(
+  warehouse: Warehouse,
+  entries: readonly Entry[],
+  options: LoadOptions,
+): Promise<LoadCounts> {
+  let mended = false
+  let sweep = false
+  // what the last attempt had done when its connection broke, perhaps while it was committing
+  let doubtful: { transactionId: string; counts: LoadCounts } | undefined
+  return retryTransient(
+    async () => {
+      if (doubtful && (await hasCommitted(warehouse, doubtful.transactionId))) return doubtful.counts
+      doubtful = undefined
+      for (;;) {
+        await ensureMonths(
+          warehouse,
+          entries.map(({ conversationStart }) => monthOf(conversationStart)),
+        )
+        try {
+          return await withTransaction(warehouse, async (trx, client) => {
+            const result = await loadOnce(trx, client, entries, { ...options, sweep })
+            doubtful = result
+            return result.counts
+          })
+        } catch (error) {
+          if (mended || !isMendable(error)) throw error
+          mended = true
+          doubtful = undefined
+          // 23514: a partition that we knew is gone. 23505: rows are there that etl.conversations does not know.
+          warehouse.knownMonths.clear()
+          sweep = (error as { code?: string }).code === '23505'
+        }
+      }
+    },
+    { signal: options.signal },
+  )
+}
+
+async function loadOnce(
+  trx: Transaction<Database>,
+  client: Parameters<typeof replaceConversations>[1],
+  entries: readonly Entry[],
+  options: LoadOptions & { sweep: boolean },
+): Promise<{ transactionId: string; counts: LoadCounts }> {
+  const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
+  const missing = await findMissing(trx, entries, decisions)
+  const isNew = ({ conversationId }: Entry) => decisions.get(conversationId)?.previous_content_hash === null
+  const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
+  const strays = await selectStartsOf(trx, [...missing, ...swept])
+  const changed: ChangedConversation[] = []
+  let inserted = 0
+  let stale = 0
+  for (const entry of entries) {
+    const decision = decisions.get(entry.conversationId)
+    if (decision === undefined) {
+      stale++
+      continue
+    }
+    if (isNew(entry)) inserted++
+    else if (isUnchanged(entry, decision) && !missing.has(entry.conversationId)) continue
+    const known = isNew(entry) ? (options.sweep ? entry.conversationStart : null) : decision.previous_start
+    changed.push({
+      ...entry,
+      deliversAttributes: entry.attributesHash !== null,
+      previousStart: known,
+      strayStarts: strays.get(entry.conversationId) ?? [],
+      hasStoredAttributes: Boolean(decision.previous_attributes_hash),
+    })
+  }
+  const counts = { ...emptyLoadCounts(), received: entries.length, inserted, stale }
+  const transactionId = [...decisions.values()][0]?.transaction_id ?? ''
+  if (changed.length === 0) return { transactionId, counts: { ...counts, unchanged: decisions.size } }
+  const rows = await replaceConversations(trx, client, changed, options)
+  await resolveRejected(
+    trx,
+    changed.map(({ conversationId }) => conversationId),
+  )
+  const outcome = { changed: changed.length - inserted, unchanged: decisions.size - changed.length, rows }
+  return { transactionId, counts: { ...counts, ...outcome } }
+}
+
+/**
+ * Asks the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
+ * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
+ *
+ * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
+ * which answer is newer, and the entry wins. That is safe among loaders at work, because no fetched_at is stored that is
+ * later than the clock at that moment, and the row's lock orders those moments.
+ */
+async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Promise<Decision[]> {
+  const column = (name: keyof Entry) => entries.map((entry) => entry[name])
+  const { rows } = await sql<Decision>`
+    insert into etl.conversations as c (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at)
+    select id, start, content, attributes, least(fetched, clock_timestamp())
+    from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
+      ${column('contentHash')}::text[], ${column('attributesHash')}::text[], ${column('fetchedAt')}::timestamptz[])
+      as entry (id, start, content, attributes, fetched)
+    on conflict (conversation_id) do update set
+      conversation_start = excluded.conversation_start,
+      content_hash = excluded.content_hash,
+      attributes_hash = coalesce(excluded.attributes_hash, c.attributes_hash),
+      fetched_at = excluded.fetched_at,
+      confirmed_at = now(),
+      previous_start = c.conversation_start,
+      previous_content_hash = c.content_hash,
+      previous_attributes_hash = c.attributes_hash
+    where excluded.fetched_at > c.fetched_at or c.fetched_at > clock_timestamp()
+    returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
+      pg_current_xact_id()::text as transaction_id`.execute(trx)
+  return rows
+}
+
+/** Which of the entries that would be left alone as unchanged have lost their row. */
+async function findMissing(
+  trx: Transaction<Database>,
+  entries: readonly Entry[],
+  decisions: ReadonlyMap<string, Decision>,
+): Promise<ReadonlySet<string>> {
+  const missing = await selectMissing(
+    trx,
+    entries.flatMap((entry) => {
+      const decision = decisions.get(entry.conversationId)
+      return decision?.previous_start && isUnchanged(entry, decision)
+        ? [{ conversationId: entry.conversationId, start: decision.previous_start }]
+        : []
+    }),
+  )
+  const undelivered = entries.filter((entry) => entry.attributesHash === null && missing.has(entry.conversationId))
+  await forgetStoredAttributes(
+    trx,
+    undelivered.map(({ conversationId }) => conversationId),
+  )
+  return missing
+}
+
+function isUnchanged(entry: Entry, decision: Decision): boolean {
+  if (decision.previous_content_hash !== entry.contentHash) return false
+  return entry.attributesHash === null || entry.attributesHash === (decision.previous_attributes_hash ?? '')
+}
+
+/** Whether a transaction whose COMMIT got no answer took effect; waits while the server is still at it. */
+async function hasCommitted(warehouse: Warehouse, transactionId: string): Promise<boolean> {
+  if (transactionId === '') return false
+  for (let look = 0; look < 100; look++) {
+    const { rows } = await warehouse.pool
+      .query<{ status: string | null }>('select pg_xact_status($1::xid8) as status', [transactionId])
+      // 22023: unknown there, so the server behind the address is another one
+      .catch((error: unknown) => ((error as { code?: string }).code === '22023' ? { rows: [] } : Promise.reject(error)))
+    if (rows[0]?.status !== 'in progress') return rows[0]?.status === 'committed'
+    await sleep(50)
+  }
+  return false
+}
+
+function isMendable(error: unknown): boolean {
+  return ['23505', '23514'].includes((error as { code?: string }).code ?? '')
+}
+
+// of the error's text only what holds no value: the SQLSTATE, and where COPY stood
+function reasonOf(error: unknown): string {
+  const { code = '', where = '' } = error as { code?: string; where?: string }
+  const place = /COPY (\w+), line \d+(?:, column (\w+))?/.exec(where)
+  return `refused by Postgres (${code})${place ? ` in ${place.slice(1).filter(Boolean).join('.')}` : ''}`
+}
+
+async function keepRejected(
+  warehouse: Warehouse,
+  records: readonly RejectedRecord[],
+  { runId, stream = 'conversations', signal }: LoadOptions,
+): Promise<void> {
+  if (records.length === 0) return
+  await retryTransient(() => insertRejected(warehouse.db, records, { stream, runId }), { signal })
+}

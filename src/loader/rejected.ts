@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { sql, type Kysely } from 'kysely'
+import { storableJson, type JsonValue } from '../model/json.ts'
+import type { Database } from '../postgres/database.ts'
+import { classify } from '../postgres/errors.ts'
+
+/** A record that can't be loaded, and why; the reason holds nothing of its content. */
+export interface RejectedRecord {
+  readonly raw: unknown
+  readonly reason: string
+  readonly conversationId: string | null
+}
+
+/**
+ * Keeps rejected records, once per content: one that comes every night raises `times` instead of adding rows. A record that
+ * jsonb can't hold either (too deep) is kept as one JSON string.
+ */
+export async function insertRejected(
+  db: Kysely<Database>,
+  records: readonly RejectedRecord[],
+  origin: { stream: string; runId: number | null },
+): Promise<void> {
+  const byHash = new Map<string, { record: RejectedRecord; json: string }>()
+  for (const record of records) {
+    const json = storableJson(record.raw as JsonValue)
+    byHash.set(createHash('sha256').update(json).digest('hex'), { record, json })
+  }
+  // in one order everywhere, so that two processes don't wait for each other
+  for (const [hash, { record, json }] of [...byHash].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    try {
+      await insertOne(db, record, json, hash, origin)
+    } catch (error) {
+      if (classify(error) !== 'data') throw error
+      await insertOne(db, record, JSON.stringify(json), hash, origin)
+    }
+  }
+}
+
+async function insertOne(
+  db: Kysely<Database>,
+  record: RejectedRecord,
+  json: string,
+  hash: string,
+  { stream, runId }: { stream: string; runId: number | null },
+): Promise<void> {
+  await sql`
+    insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id)
+    values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId})
+    on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
+      last_rejected_at = now(), resolved_at = null`.execute(db)
+}
+
+/** Marks the rejected records of conversations that could be loaded after all. */
+export async function resolveRejected(db: Kysely<Database>, conversationIds: readonly string[]): Promise<void> {
+  await sql`
+    update etl.rejected_records set resolved_at = now()
+    where resolved_at is null and conversation_id = any(${conversationIds}::text[])`.execute(db)
+}
+
+/** How many rejected records are not resolved. */
+export async function countRejected(db: Kysely<Database>): Promise<number> {
+  const { count } = await db
+    .selectFrom('etl.rejected_records')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('resolved_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return count
+}

@@ -1,0 +1,59 @@
+/** Reads the books and tells what state the pipeline is in. */
+import { statusDocument, type StatusDocument } from './status.ts'
+import type { Warehouse } from '../postgres/connect.ts'
+import { readDatabaseClock } from '../postgres/clock.ts'
+import { selectEmptyMonths } from '../loader/integrity.ts'
+import { selectFirstSync, selectRuns, selectWindows } from '../history/ledger.ts'
+import { countRejected } from '../loader/rejected.ts'
+import {
+  selectDeliveries,
+  selectFutureDates,
+  selectJobRecords,
+  selectLiveRecord,
+  selectRejectedReasons,
+} from './status-queries.ts'
+import { windowKey, type HistorySettings } from '../history/context.ts'
+
+const RUNS_SHOWN = 20
+
+/**
+ * The state as of the database's clock, for the history that these settings describe.
+ * @param options.live false where live is off: what its tables still have says nothing then
+ * @param options.liveStaleSeconds from when live data is stale, where the schedule asks for another age than the usual one
+ */
+export async function readStatus(
+  warehouse: Warehouse,
+  history: Pick<HistorySettings, 'filter' | 'lookbackDays' | 'start'>,
+  options: { readonly live?: boolean; readonly liveStaleSeconds?: number | undefined } = {},
+): Promise<StatusDocument> {
+  const { db } = warehouse
+  const [clock, windows, firstSyncAt, runs, jobs, rejectedRecords, rejectedReasons, live, deliveries, futureDates] =
+    await Promise.all([
+      readDatabaseClock(db),
+      selectWindows(db, windowKey(history)),
+      selectFirstSync(db, history),
+      selectRuns(db, RUNS_SHOWN),
+      selectJobRecords(db),
+      countRejected(db),
+      selectRejectedReasons(db),
+      options.live === false ? null : selectLiveRecord(db),
+      selectDeliveries(db),
+      selectFutureDates(db),
+    ])
+  return statusDocument({
+    now: clock.now(),
+    lookbackDays: history.lookbackDays,
+    historyStart: history.start,
+    firstSyncAt,
+    windows,
+    runs,
+    jobs,
+    rejectedRecords,
+    rejectedReasons,
+    live,
+    liveStaleSeconds: options.liveStaleSeconds,
+    deliveries,
+    emptyMonths: await selectEmptyMonths(db, windows),
+    futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
+  })
+}

@@ -1,0 +1,184 @@
+/** What the books say of jobs, rejected records, live data and deliveries, for the status. */
+import { sql, type Kysely } from 'kysely'
+import type { DeliveryRecord, FutureDates, JobRecord, LiveRecord, RejectedReason, RunRecord } from './records.ts'
+import { CLOCK_TOLERANCE_MILLISECONDS } from '../history/plan.ts'
+import type { Database, JsonRecord, RunStatus } from '../postgres/database.ts'
+
+/** A job that has not run for so long is none any more: a backfill of last month says nothing about today. */
+const JOB_MEMORY = sql`interval '7 days'`
+const REASONS_SHOWN = 5
+const CLOCK_TOLERANCE = sql.raw(`interval '${CLOCK_TOLERANCE_MILLISECONDS} milliseconds'`)
+
+interface RunRow {
+  id: number
+  job: string
+  trigger: string
+  status: RunStatus
+  started_at: Date
+  finished_at: Date | null
+  counts: JsonRecord | null
+  error_code: string | null
+  error: string | null
+  hint: string | null
+}
+
+interface JobRow extends RunRow {
+  last_success_at: Date | null
+  failures: number
+  last_failure: (Omit<RunRow, 'started_at' | 'finished_at'> & { started_at: string; finished_at: string | null }) | null
+}
+
+/** Each job that ran during the last week, by name: its last run, its last success, and its failures since, with the latest of them. */
+export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[]> {
+  const { rows } = await sql<JobRow>`
+    with last as (
+      select distinct on (job) * from etl.runs where started_at > now() - ${JOB_MEMORY} order by job, id desc)
+    select last.id, last.job, last.trigger, last.status, last.started_at, last.finished_at, last.counts, last.error_code,
+      last.error, last.hint, success.finished_at as last_success_at,
+      (select count(*) from etl.runs r
+        where r.job = last.job and r.id > coalesce(success.id, 0) and r.status = 'failed')::int as failures,
+      (select to_jsonb(r) - 'plan' from etl.runs r
+        where r.job = last.job and r.id > coalesce(success.id, 0) and r.status = 'failed'
+        order by r.id desc limit 1) as last_failure
+    from last left join lateral (
+      select id, finished_at from etl.runs r where r.job = last.job and r.status in ('done', 'partial')
+      order by id desc limit 1) success on true
+    order by last.job`.execute(db)
+  return rows.map((row) => ({
+    job: row.job,
+    lastRun: toRunRecord(row),
+    lastSuccessAt: row.last_success_at,
+    failuresInARow: row.failures,
+    lastFailure: row.last_failure && toRunRecord(withDates(row.last_failure)),
+  }))
+}
+
+/**
+ * When the last run of the job that ended well started; null when none has. What was cut short by a restart is made up by
+ * the next start of the service, and so is what failed before somebody mended it. One that is dated in the future, by a clock
+ * that was ahead, does not count: a tick that was missed would seem to have come.
+ */
+export async function selectLastSettledStart(db: Kysely<Database>, job: string): Promise<Date | null> {
+  const { rows } = await sql<{ started_at: Date }>`
+    select started_at from etl.runs
+    where job = ${job} and status in ('done', 'partial') and started_at <= clock_timestamp()
+    order by id desc limit 1`.execute(db)
+  return rows[0]?.started_at ?? null
+}
+
+/** Why records were rejected that are not resolved, the most frequent reasons first. */
+export async function selectRejectedReasons(db: Kysely<Database>): Promise<RejectedReason[]> {
+  const { rows } = await sql<{ reason: string; records: number; last_at: Date }>`
+    select reason, count(*)::int as records, max(last_rejected_at) as last_at from etl.rejected_records
+    where resolved_at is null group by reason order by 2 desc, 1 limit ${REASONS_SHOWN}`.execute(db)
+  return rows.map((row) => ({ reason: row.reason, records: row.records, lastAt: row.last_at }))
+}
+
+interface SnapshotRow {
+  snapshot_at: Date
+  source: string
+  conversations: number | null
+  duration_ms: number
+  requests: number
+  stretched: boolean
+  error: string | null
+}
+
+/** The newest complete snapshot, why and how often attempts have failed since, and what is open; null when there never was a snapshot. */
+export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord | null> {
+  const newest = async (condition: ReturnType<typeof sql>): Promise<SnapshotRow | undefined> => {
+    const { rows } = await sql<SnapshotRow>`
+      select snapshot_at, source, conversations, duration_ms, requests, stretched, error from genesys.live_snapshots
+      where ${condition} order by snapshot_at desc limit 1`.execute(db)
+    return rows[0]
+  }
+  const complete = await newest(sql`complete`)
+  // One that is dated in the future would hide every failure until then.
+  const base = await newest(sql`complete and snapshot_at <= clock_timestamp()`)
+  const isFailed = sql`not complete and snapshot_at > ${base?.snapshot_at ?? new Date(0)}`
+  const failed = await newest(isFailed)
+  if (!complete && !failed) return null
+  const { rows: failures } = await sql<{ count: number }>`
+    select count(*)::int as count from genesys.live_snapshots where ${isFailed}`.execute(db)
+  const { rows: states } = await sql<{ state: string; conversations: number }>`
+    select state, count(*)::int as conversations from genesys.live_conversations group by state`.execute(db)
+  return {
+    snapshot: complete
+      ? {
+          at: complete.snapshot_at,
+          source: complete.source,
+          conversations: complete.conversations ?? 0,
+          durationMs: complete.duration_ms,
+          requests: complete.requests,
+          stretched: complete.stretched,
+        }
+      : null,
+    failure: failed
+      ? { at: failed.snapshot_at, error: failed.error ?? 'no reason was given', inARow: failures[0]?.count ?? 0 }
+      : null,
+    byState: Object.fromEntries(states.map(({ state, conversations }) => [state, conversations])),
+  }
+}
+
+/**
+ * What is dated later than the database's clock, by more than clocks may differ: it was written while that clock was ahead.
+ * The dates of the ledger's windows are judged with the windows.
+ */
+export async function selectFutureDates(db: Kysely<Database>): Promise<FutureDates> {
+  const { rows } = await sql<{ snapshot_at: Date | null; loaded_at: Date | null }>`
+    select
+      (select max(snapshot_at) from genesys.live_snapshots
+        where complete and snapshot_at > now() + ${CLOCK_TOLERANCE}) as snapshot_at,
+      (select max(_loaded_at) from genesys.conversations where _loaded_at > now() + ${CLOCK_TOLERANCE}) as loaded_at`.execute(
+    db,
+  )
+  return { snapshotAt: rows[0]?.snapshot_at ?? null, loadedAt: rows[0]?.loaded_at ?? null }
+}
+
+/**
+ * How many conversations are dated as fetched in the future. Reads all of etl.conversations: for doctor, not for the status.
+ */
+export async function countFetchedInFuture(db: Kysely<Database>): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from etl.conversations where fetched_at > now() + ${CLOCK_TOLERANCE}`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
+/** What waits to be told to WEBHOOK_URL, and what was given up during the last day. */
+export async function selectDeliveries(db: Kysely<Database>): Promise<DeliveryRecord> {
+  const { rows } = await sql<{ pending: number; oldest: Date | null; given_up: number; last_error: string | null }>`
+    select count(*) filter (where given_up_at is null)::int as pending,
+      min(created_at) filter (where given_up_at is null) as oldest,
+      count(*) filter (where given_up_at > now() - interval '1 day')::int as given_up,
+      (array_agg(last_error order by id) filter (where last_error is not null))[1] as last_error
+    from etl.webhook_outbox
+    where delivered_at is null and (given_up_at is null or given_up_at > now() - interval '1 day')`.execute(db)
+  const [row] = rows
+  return {
+    pending: row?.pending ?? 0,
+    oldestPendingAt: row?.oldest ?? null,
+    givenUp: row?.given_up ?? 0,
+    lastError: row?.last_error ?? null,
+  }
+}
+
+/** A run that came as JSON, where instants are texts. */
+function withDates(row: NonNullable<JobRow['last_failure']>): RunRow {
+  const { started_at, finished_at } = row
+  return { ...row, started_at: new Date(started_at), finished_at: finished_at === null ? null : new Date(finished_at) }
+}
+
+function toRunRecord(row: RunRow): RunRecord {
+  return {
+    id: row.id,
+    job: row.job,
+    trigger: row.trigger,
+    status: row.status,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    counts: row.counts,
+    errorCode: row.error_code,
+    error: row.error,
+    hint: row.hint,
+  }
+}

@@ -1,0 +1,177 @@
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
+import type { GenesysTables, TableName } from '../model/columns.ts'
+import type { LiveAgent } from '../live/state.ts'
+
+/** Written as Date or as text (which keeps microseconds), read as Date. */
+type Instant = ColumnType<Date, Date | string, Date | string>
+type InstantByDefault = ColumnType<Date, Date | string | undefined, Date | string>
+type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>
+/** Written as JSON text, read as the value. */
+type Json<Value> = ColumnType<Value, string, string>
+type OptionalJson<Value> = ColumnType<Value | null, string | null | undefined, string | null>
+
+export type RunStatus = 'running' | 'done' | 'partial' | 'failed' | 'interrupted'
+export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
+export type JsonRecord = Readonly<Record<string, unknown>>
+
+/** etl.runs: one row a job run. */
+interface RunsTable {
+  id: GeneratedAlways<number>
+  job: string
+  trigger: string
+  started_at: InstantByDefault
+  finished_at: OptionalInstant
+  cycle_started_at: InstantByDefault
+  status: Generated<RunStatus>
+  parameters: Json<JsonRecord>
+  plan: OptionalJson<unknown>
+  counts: OptionalJson<JsonRecord>
+  error_code: string | null
+  error: string | null
+  hint: string | null
+  host: string | null
+  version: string | null
+}
+
+/** etl.windows: what has been read, window by window. */
+interface WindowsTable {
+  id: GeneratedAlways<number>
+  stream: string
+  source: string
+  filter: Json<JsonRecord>
+  start: Instant
+  end: Instant
+  status: WindowStatus
+  attempts: number
+  hits: number | null
+  counts: OptionalJson<JsonRecord>
+  read_at: OptionalInstant
+  recorded_at: InstantByDefault
+  next_attempt_at: OptionalInstant
+  error_code: string | null
+  error: string | null
+  run_id: number | null
+}
+
+/** etl.conversations: the one row that decides about a conversation. */
+interface DecidingConversationsTable {
+  conversation_id: string
+  conversation_start: Instant
+  content_hash: string
+  attributes_hash: string | null
+  fetched_at: Instant
+  confirmed_at: Instant
+  previous_start: OptionalInstant
+  previous_content_hash: string | null
+  previous_attributes_hash: string | null
+}
+
+/** etl.rejected_records: what could not be loaded, once per content. */
+interface RejectedRecordsTable {
+  id: GeneratedAlways<number>
+  stream: string
+  conversation_id: string | null
+  reason: string
+  raw: Json<unknown>
+  raw_hash: string
+  times: Generated<number>
+  run_id: number | null
+  rejected_at: InstantByDefault
+  last_rejected_at: InstantByDefault
+  resolved_at: OptionalInstant
+}
+
+/** etl.meta: single facts by name. */
+interface MetaTable {
+  key: string
+  value: Json<unknown>
+  updated_at: InstantByDefault
+}
+
+/** genesys.live_conversations: what is open as of the latest complete snapshot. */
+interface LiveConversationsTable {
+  conversation_id: string
+  conversation_start: Instant
+  media_type: string | null
+  message_type: string | null
+  direction: string | null
+  state: string
+  state_since: OptionalInstant
+  queue_id: string | null
+  user_id: string | null
+  user_ids: string[] | null
+  waiting_since: OptionalInstant
+  division_ids: string[] | null
+  participants: number
+  skill_ids: string[] | null
+  language_id: string | null
+  scheduled_at: OptionalInstant
+  snapshot_at: Instant
+  agents: OptionalJson<readonly LiveAgent[]>
+}
+
+/** genesys.live_snapshots: one row a snapshot, failed ones included. */
+interface LiveSnapshotsTable {
+  snapshot_at: Instant
+  source: string
+  conversations: number | null
+  ended: number | null
+  duration_ms: number
+  requests: number
+  complete: boolean
+  stretched: Generated<boolean>
+  error: string | null
+}
+
+/** genesys.live_queues: what each snapshot counted, by queue and media type. */
+interface LiveQueuesTable {
+  snapshot_at: Instant
+  queue_id: string
+  media_type: string
+  waiting: number
+  alerting: number
+  interacting: number
+  hold: number
+  acw: number
+  longest_wait_seconds: number | null
+  on_queue_users: number | null
+  off_queue_users: number | null
+}
+
+/** etl.webhook_outbox: what is to be told to WEBHOOK_URL. */
+interface WebhookOutboxTable {
+  id: GeneratedAlways<number>
+  message_id: string
+  conversation_id: string
+  event: string
+  payload: Json<JsonRecord>
+  created_at: InstantByDefault
+  attempts: Generated<number>
+  next_attempt_at: InstantByDefault
+  delivered_at: OptionalInstant
+  given_up_at: OptionalInstant
+  last_error: string | null
+}
+
+/** etl.rereads: conversations that have ended, and when each is due to be read once more. */
+interface RereadsTable {
+  conversation_id: string
+  ended_at: OptionalInstant
+  due_at: Instant
+}
+
+type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
+
+/** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is written by hand. */
+export interface Database extends PrefixedGenesys {
+  'etl.runs': RunsTable
+  'etl.windows': WindowsTable
+  'etl.conversations': DecidingConversationsTable
+  'etl.rejected_records': RejectedRecordsTable
+  'etl.meta': MetaTable
+  'etl.webhook_outbox': WebhookOutboxTable
+  'etl.rereads': RereadsTable
+  'genesys.live_conversations': LiveConversationsTable
+  'genesys.live_snapshots': LiveSnapshotsTable
+  'genesys.live_queues': LiveQueuesTable
+}

@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Client } from 'pg'
+import { EtlError } from '../errors.ts'
+import type { Warehouse } from './connect.ts'
+import { toEtlError } from './errors.ts'
+import { isBehindPooler } from './inspect.ts'
+
+/** First key of our advisory locks, so that they can be told from those of other programs. */
+const lockSpace = 7_461_000
+const heartbeatMs = 20_000
+const heartbeatTimeoutMs = 20_000
+
+/**
+ * Runs `work` while holding the job's lock, a session-level advisory lock on a connection of its own: no two processes on one
+ * database run the same job at once. The signal handed to `work` aborts with `signal`, and when that connection is lost.
+ * @throws EtlError JOB_ALREADY_RUNNING (retryable) when another process holds it, POOLER_IN_THE_WAY behind a pooler that
+ * changes connections between transactions, where such a lock protects nothing, JOB_LOCK_LOST (retryable)
+ */
+export async function withJobLock<Result>(
+  warehouse: Warehouse,
+  job: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  signal.throwIfAborted()
+  const key = lockKey(job)
+  const holder = `lock ${job} ${hostname()}:${process.pid}`
+  const client = await warehouse.connectAlone(holder).catch((error: unknown) => {
+    throw toEtlError(error, `connecting for the lock of ${job}`)
+  })
+  try {
+    await acquire(warehouse, client, job, key)
+    return await whileHeld(client, job, key, signal, work)
+  } finally {
+    // closing the connection gives the lock back; it must not hide the error of the work
+    await client.end().catch(() => {})
+  }
+}
+
+async function acquire(warehouse: Warehouse, client: Client, job: string, key: number): Promise<void> {
+  try {
+    const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, $2) as locked', [
+      lockSpace,
+      key,
+    ])
+    if (await isBehindPooler(warehouse, client)) {
+      await client.query('select pg_advisory_unlock($1, $2)', [lockSpace, key])
+      throw new EtlError(
+        'DATABASE_URL leads to a connection pooler in transaction mode, where locks of a session do not hold',
+        {
+          code: 'POOLER_IN_THE_WAY',
+          kind: 'config',
+          hint: 'Point DATABASE_URL at Postgres itself, or at the pooler’s session mode.',
+        },
+      )
+    }
+    if (rows[0]?.locked !== true) throw alreadyRunning(job, await selectHolder(client, key))
+  } catch (error) {
+    throw toEtlError(error, `taking the lock of ${job}`)
+  }
+}
+
+async function selectHolder(client: Client, key: number): Promise<{ name: string; since: Date } | undefined> {
+  const { rows } = await client.query<{ name: string; since: Date }>(
+    `select a.application_name as name, a.backend_start as since
+     from pg_locks l join pg_stat_activity a on a.pid = l.pid
+     where l.locktype = 'advisory' and l.classid = $1 and l.objid = $2 and l.objsubid = 2 and l.granted
+       and l.database = (select oid from pg_database where datname = current_database())`,
+    [lockSpace, key],
+  )
+  return rows[0]
+}
+
+function alreadyRunning(job: string, holder: { name: string; since: Date } | undefined): EtlError {
+  // the host may be cut off, since Postgres keeps 63 bytes of a name; of other users' sessions it tells nothing
+  const host = / lock \S+ (\S+)$/.exec(holder?.name ?? '')?.[1]
+  const since = holder?.since ? ` since ${holder.since.toISOString()}` : ''
+  return new EtlError(`The job ${job} is already running${host ? ` on ${host}` : ''}${since}`, {
+    code: 'JOB_ALREADY_RUNNING',
+    kind: 'retryable',
+    hint: 'Let it finish, or stop that process; it is safe to run this again later.',
+  })
+}
+
+async function whileHeld<Result>(
+  client: Client,
+  job: string,
+  key: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const lost = new AbortController()
+  const onLoss = () => lost.abort(lockLost(job))
+  client.once('error', onLoss)
+  client.once('end', onLoss)
+  const heartbeat = setInterval(() => {
+    isStillHeld(client, key).then(
+      (held) => held || onLoss(),
+      () => onLoss(),
+    )
+  }, heartbeatMs)
+  heartbeat.unref()
+  const both = AbortSignal.any([signal, lost.signal])
+  try {
+    const result = await work(both)
+    lost.signal.throwIfAborted()
+    return result
+  } finally {
+    clearInterval(heartbeat)
+    client.removeListener('error', onLoss)
+    client.removeListener('end', onLoss)
+  }
+}
+
+/** A connection that died silently answers nothing, and a pooler that came in between answers for another session. */
+async function isStillHeld(client: Client, key: number): Promise<boolean> {
+  const answer = client.query<{ held: boolean }>(
+    `select exists (select from pg_locks where locktype = 'advisory' and classid = $1 and objid = $2 and objsubid = 2
+       and pid = pg_backend_pid() and granted) as held`,
+    [lockSpace, key],
+  )
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(() => timeout.reject(new Error('no answer')), heartbeatTimeoutMs)
+  try {
+    const { rows } = await Promise.race([answer, timeout.promise])
+    return rows[0]?.held === true
+  } finally {
+    clearTimeout(timer)
+    answer.catch(() => {})
+  }
+}
+
+function lockLost(job: string): EtlError {
+  return new EtlError(`The connection that holds the lock of ${job} is lost, so the job stopped`, {
+    code: 'JOB_LOCK_LOST',
+    kind: 'retryable',
+    hint: 'See that the database runs and can be reached; what was loaded stays, the rest is owed.',
+  })
+}
+
+function lockKey(job: string): number {
+  return createHash('sha256').update(job).digest().readUInt32BE(0) & 0x7fffffff
+}

@@ -1,0 +1,103 @@
+/**
+ * The transactional outbox of the webhooks. Any number of senders may work at once: each takes what is due for a while, and no
+ * one takes a message while an earlier one of the same conversation is undelivered.
+ */
+import { sql, type Kysely } from 'kysely'
+import type { Database } from '../postgres/database.ts'
+
+export interface OutboxMessage {
+  /** The same for the same cause: a second one is not written. */
+  readonly messageId: string
+  readonly conversationId: string
+  readonly event: string
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** A message taken for sending. */
+export interface TakenMessage extends OutboxMessage {
+  readonly id: number
+  /** This attempt included. */
+  readonly attempts: number
+}
+
+const pending = sql<boolean>`delivered_at is null and given_up_at is null`
+
+/** Writes messages, in their order, as part of the caller's transaction; returns how many were not there before. */
+export async function insertMessages(db: Kysely<Database>, messages: readonly OutboxMessage[]): Promise<number> {
+  if (messages.length === 0) return 0
+  const rows = JSON.stringify(
+    messages.map((message, position) => ({
+      position,
+      message_id: message.messageId,
+      conversation_id: message.conversationId,
+      event: message.event,
+      payload: message.payload,
+    })),
+  )
+  // Those that are there are left out beforehand: a conflict uses up an id.
+  const { rows: written } = await sql<{ count: number }>`
+    with written as (
+      insert into etl.webhook_outbox (message_id, conversation_id, event, payload)
+      select message_id, conversation_id, event, payload
+      from json_to_recordset(${rows}::json) as r (position integer, message_id text, conversation_id text, event text, payload jsonb)
+      where not exists (select from etl.webhook_outbox o where o.message_id = r.message_id)
+      order by position
+      on conflict (message_id) do nothing
+      returning 1)
+    select count(*)::int as count from written`.execute(db)
+  return written[0]?.count ?? 0
+}
+
+/**
+ * Takes up to `limit` due messages, at most one a conversation and that its oldest, for `leaseSeconds`: who does not tell within
+ * that time how it went has died, and the message is due again.
+ */
+export async function takeMessages(db: Kysely<Database>, limit: number, leaseSeconds: number): Promise<TakenMessage[]> {
+  const { rows } = await sql<TakenMessage>`
+    update etl.webhook_outbox o
+    set attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => ${leaseSeconds})
+    where id in (
+      select id from etl.webhook_outbox c
+      where ${pending} and next_attempt_at <= now() and not exists (
+        select from etl.webhook_outbox e
+        where e.conversation_id = c.conversation_id and e.id < c.id and e.delivered_at is null and e.given_up_at is null)
+      order by id limit ${limit} for update skip locked)
+    returning id, message_id as "messageId", conversation_id as "conversationId", event, payload, attempts`.execute(db)
+  return rows
+}
+
+/** Books a delivery. */
+export async function markDelivered(db: Kysely<Database>, id: number): Promise<void> {
+  await sql`
+    update etl.webhook_outbox set delivered_at = clock_timestamp(), last_error = null where id = ${id}`.execute(db)
+}
+
+/** Books an attempt that failed, and when the next one may be made. */
+export async function markFailed(db: Kysely<Database>, id: number, error: string, retryMs: number): Promise<void> {
+  await sql`
+    update etl.webhook_outbox
+    set last_error = ${error}, next_attempt_at = clock_timestamp() + make_interval(secs => ${retryMs / 1000})
+    where id = ${id} and ${pending}`.execute(db)
+}
+
+/** Gives up what was written before so many hours; returns how many messages that were. They stay to be looked at. */
+export async function giveUpMessages(db: Kysely<Database>, hours: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    with given_up as (
+      update etl.webhook_outbox set given_up_at = now()
+      where ${pending} and created_at < now() - make_interval(hours => ${hours}) returning 1)
+    select count(*)::int as count from given_up`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
+/**
+ * Deletes what was delivered or given up more than so many hours ago. What is about a conversation that is still open stays,
+ * so that nothing is told about it twice.
+ */
+export async function pruneMessages(db: Kysely<Database>, hours: number): Promise<void> {
+  await sql`
+    delete from etl.webhook_outbox o
+    where created_at < now() - make_interval(hours => ${hours})
+      and coalesce(delivered_at, given_up_at) < now() - make_interval(hours => ${hours})
+      and not exists (select from genesys.live_conversations l where l.conversation_id = o.conversation_id)`.execute(db)
+}

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { connect, type Warehouse } from '../../src/postgres/connect.ts'
+import { inspectDatabase } from '../../src/postgres/inspect.ts'
+import { migrateUp } from '../../src/postgres/migrate.ts'
+import { createFileDatabase } from '../support/database.ts'
+import { conversation, load, stored } from '../loader/conversations.ts'
+
+// roles belong to the whole server: these get names of their own
+const database = await createFileDatabase({ empty: true })
+const loaderName = `loader_${database.name}`
+const readerName = `reader_${database.name}`
+const script = readFileSync(path.join(import.meta.dirname, '..', '..', 'deploy', 'roles.sql'), 'utf8')
+  .replaceAll('genesys_loader', loaderName)
+  .replaceAll('genesys_reader', readerName)
+const opened: Warehouse[] = []
+
+function as(role: string): Warehouse {
+  const url = new URL(database.url)
+  url.username = role
+  url.password = 'test'
+  const warehouse = connect(url.href)
+  opened.push(warehouse)
+  return warehouse
+}
+
+async function administrate(url: string, text: string): Promise<void> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
+}
+
+beforeAll(async () => {
+  // running it twice does no harm
+  await administrate(database.url, script)
+  await administrate(database.url, script)
+  await administrate(database.url, `alter role ${loaderName} password 'test'; alter role ${readerName} password 'test'`)
+})
+afterAll(async () => {
+  await Promise.all(opened.map((warehouse) => warehouse.close()))
+  await database.drop()
+  await administrate(inject('postgres').adminUrl, `drop role ${loaderName}; drop role ${readerName}`)
+})
+
+test('the loader migrates, makes partitions and loads without further rights', async () => {
+  const loader = as(loaderName)
+  await migrateUp(loader.db)
+  await load(loader, [conversation('a')], 1)
+  await load(loader, [conversation('a', { externalTag: 'x' })], 2)
+  expect(await stored(loader, 'a')).toMatchObject({ externalTag: 'x' })
+  expect((await inspectDatabase(loader)).filter(({ verdict }) => verdict !== 'ok')).toEqual([])
+})
+
+test('the reader reads genesys and reporting, partitions that came later included, and nothing else', async () => {
+  const loader = as(loaderName)
+  await migrateUp(loader.db)
+  await load(loader, [conversation('later', { conversationStart: '2026-02-01T00:00:00.000Z' })], 1)
+  const { pool } = as(readerName)
+  expect((await pool.query("select 1 from genesys.conversations where conversation_id = 'later'")).rowCount).toBe(1)
+  expect((await pool.query('select * from genesys.conversations_2026_02')).rowCount).toBe(1)
+  expect((await pool.query('select * from reporting.conversations_daily')).rowCount).toBeGreaterThan(0)
+  for (const forbidden of [
+    'select * from etl.runs',
+    'delete from genesys.conversations',
+    'create table genesys.mine ()',
+    'create table reporting.mine ()',
+    'drop view reporting.conversations_daily',
+  ]) {
+    await expect(pool.query(forbidden)).rejects.toMatchObject({ code: '42501' })
+  }
+})
+
+test('doctor names the right that a user lacks, with the statement that grants it', async () => {
+  const findings = await inspectDatabase(as(readerName))
+  const rights = findings.find(({ name }) => name === 'rights')
+  expect(rights).toMatchObject({
+    verdict: 'failed',
+    mend: expect.stringContaining('grant create on database') as string,
+  })
+  expect(rights?.mend).toContain(`the user that owns them (${loaderName})`)
+})
