@@ -1,5 +1,5 @@
 /** Reads command-line arguments; what does not fit is a ConfigError (exit code 78). */
-import type { Window } from '../model/interval.ts'
+import type { Interval } from '../model/interval.ts'
 import { ConfigError } from '../errors.ts'
 
 /**
@@ -29,7 +29,7 @@ const CLOCK_TOLERANCE_MS = 3_600_000
  * The half-open range [from, to).
  * @throws ConfigError when it is empty, or has not begun yet
  */
-export function parseRange(options: { readonly from: string; readonly to: string }): Window {
+export function parseRange(options: { readonly from: string; readonly to: string }): Interval {
   const range = { start: parseInstant(options.from, '--from'), end: parseInstant(options.to, '--to') }
   if (range.start >= range.end) {
     throw new ConfigError(

@@ -29,7 +29,7 @@ interface Check {
 
 const READ_PERMISSION = 'analytics:conversationDetail:view'
 /** Beyond this the clock rather than the network is off; node-cron and token renewal go by our clock. */
-const CLOCK_TOLERANCE_MILLISECONDS = 30_000
+const CLOCK_TOLERANCE_MS = 30_000
 
 /** `doctor`: checks everything a load needs and says how to mend what is wrong; exit code 1 when something fails. */
 export async function doctor(_options: object, { env, output, signal }: CommandContext): Promise<number> {
@@ -175,8 +175,7 @@ function divisionsCheck({ all, visible }: Awaited<ReturnType<typeof probeDivisio
 function clockCheck(name: string, machine: string, aheadMilliseconds: number | null): Check {
   if (aheadMilliseconds === null) return { name, verdict: 'warning', detail: 'the API did not say what time it is' }
   const seconds = Math.round(aheadMilliseconds / 1000)
-  if (Math.abs(aheadMilliseconds) <= CLOCK_TOLERANCE_MILLISECONDS)
-    return { name, verdict: 'ok', detail: 'agrees with the API' }
+  if (Math.abs(aheadMilliseconds) <= CLOCK_TOLERANCE_MS) return { name, verdict: 'ok', detail: 'agrees with the API' }
   return {
     name,
     verdict: 'failed',

@@ -1,7 +1,7 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import type { StatusDocument } from '../monitoring/status.ts'
-import { formatWindow, type Window } from '../model/interval.ts'
+import { formatWindow, type Interval } from '../model/interval.ts'
 import { readStatus } from '../monitoring/read-status.ts'
 import { formatDuration } from '../progress.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
@@ -67,7 +67,7 @@ function formatInstant(instant: Date): string {
 }
 
 /** A stretch of whole days by its first and last day, anything else by its instants. */
-function formatStretch({ start, end }: Window): string {
+function formatStretch({ start, end }: Interval): string {
   const days = (+end - +start) / 86_400_000
   if (!Number.isInteger(days) || +start % 86_400_000 !== 0) return formatWindow({ start, end })
   const last = new Date(+end - 1).toISOString().slice(0, 10)

@@ -1,5 +1,6 @@
+import type { Interval } from '../model/interval.ts'
 import type { JsonValue } from '../model/json.ts'
-import { toleratedShortfall } from '../history/stability.ts'
+import { toleratedShortfall } from './record-identity.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from './client.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'
@@ -26,11 +27,6 @@ export interface DetailsFilter {
   readonly conversation?: readonly Predicate[] | undefined
   /** Each list must hold within one and the same segment. */
   readonly segments?: readonly (readonly Predicate[])[] | undefined
-}
-
-export interface Interval {
-  readonly start: Date
-  readonly end: Date
 }
 
 export interface DetailsPage {

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../model/json.ts'
-import { identify } from '../history/stability.ts'
+import { identify } from './record-identity.ts'
 import type { GenesysClient } from './client.ts'
 import {
   deepestResult,
@@ -9,7 +9,8 @@ import {
   pageSize,
   queryDetailsPage,
 } from './details-query.ts'
-import type { DetailsFilter, DetailsPage, Interval, Predicate, Sending } from './details-query.ts'
+import type { DetailsFilter, DetailsPage, Predicate, Sending } from './details-query.ts'
+import type { Interval } from '../model/interval.ts'
 import { badAnswer, GenesysError, paginationLimit } from './errors.ts'
 import { forEachParallel } from './parallel.ts'
 

@@ -1,5 +1,5 @@
 /** Looks after what a wrong clock of the database does to the history. */
-import { CLOCK_TOLERANCE_MILLISECONDS } from './plan.ts'
+import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { probeClock } from '../genesys/probes.ts'
@@ -24,7 +24,7 @@ export async function warnOfWrongClock(
     if (error instanceof EtlError && !signal.aborted) return
     throw error
   }
-  if (ahead === null || Math.abs(ahead) <= CLOCK_TOLERANCE_MILLISECONDS) return
+  if (ahead === null || Math.abs(ahead) <= CLOCK_TOLERANCE_MS) return
   logger.warn(
     { aheadSeconds: Math.round(ahead / 1000) },
     'the clock of the database differs from that of Genesys: synchronise the machine of the database with a time server',

@@ -1,13 +1,7 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
-import {
-  CLOCK_TOLERANCE_MILLISECONDS,
-  nextAttemptAt,
-  statusAfterRead,
-  type EstimatedWindow,
-  type WindowStatus,
-} from './plan.ts'
+import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
 import type { Instability } from './stability.ts'
-import { formatWindow, type Window } from '../model/interval.ts'
+import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
 import { isFiltered } from '../genesys/details-query.ts'
 import { readWindow, type WindowOutcome } from './read-window.ts'
 import { EtlError } from '../errors.ts'
@@ -27,7 +21,7 @@ import type { Places } from './places.ts'
 const BATCH_SIZE = 250
 
 export interface LoadedWindow {
-  readonly window: Window
+  readonly window: Interval
   readonly status: WindowStatus
   readonly requests: number
   readonly counts: LoadCounts
@@ -142,7 +136,7 @@ async function wasEmptied(
  */
 async function refuseJumpedClock({ warehouse, clock }: WindowContext, window: EstimatedWindow): Promise<void> {
   const jumped = await clockJump(warehouse.db, clock)
-  if (Math.abs(jumped) <= CLOCK_TOLERANCE_MILLISECONDS) return
+  if (Math.abs(jumped) <= CLOCK_TOLERANCE_MS) return
   const by = `${Math.abs(Math.round(jumped / 1000))} s ${jumped > 0 ? 'ahead' : 'back'}`
   throw new EtlError(`The clock of the database went ${by} while ${formatWindow(window)} was read`, {
     code: 'DATABASE_CLOCK_CHANGED',

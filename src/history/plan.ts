@@ -2,12 +2,21 @@
  * Which windows are owed. Pure: the ledger, the settings and the instant go in, the windows to read come out. A crash, a
  * missed night, a redeploy and a backfill differ only in what the ledger says.
  */
-import { addDays, ageInDays, splitByDay, startOfDay, subtract, union, type Window } from '../model/interval.ts'
+import {
+  CLOCK_TOLERANCE_MS,
+  addDays,
+  ageInDays,
+  splitByDay,
+  startOfDay,
+  subtract,
+  union,
+  type Interval,
+} from '../model/interval.ts'
 
 export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
 
 /** A row of the ledger, as far as planning needs it. */
-export interface LedgerWindow extends Window {
+export interface LedgerWindow extends Interval {
   readonly status: WindowStatus
   /** When its last read ended, by the database's clock. */
   readonly readAt: Date
@@ -20,7 +29,7 @@ export interface LedgerWindow extends Window {
 /** Why a window is in a plan: never loaded whole, or loaded and read again because its records may have changed. */
 type Reason = 'owed' | 'lookback' | 'reload'
 
-export interface PlannedWindow extends Window {
+export interface PlannedWindow extends Interval {
   readonly reason: Reason
 }
 
@@ -28,7 +37,7 @@ export interface PlannedWindow extends Window {
  * A read ends this long before now: younger records are still arriving, and offset paging over arriving records slips
  * (Genesys: keep the current time out of the interval). Younger conversations belong to the live side.
  */
-export const SETTLE_MILLISECONDS = 2 * 60_000
+export const SETTLE_MS = 2 * 60_000
 
 /** A nightly plan beyond this many requests reads only the ages of `SPARSE_LOOKBACK_AGES`, and catches up a part of the rest. */
 const NIGHTLY_REQUEST_BUDGET = 5000
@@ -43,11 +52,8 @@ const LEAST_CATCH_UP_REQUESTS = NIGHTLY_REQUEST_BUDGET / 10
  */
 const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
 
-/** Clocks of machines that take turns as the database's may differ by this much; what is dated later comes from a wrong clock. */
-export const CLOCK_TOLERANCE_MILLISECONDS = 60_000
-
 /** No unstable window rests longer: see nextAttemptAt. */
-const LONGEST_REST_MILLISECONDS = 24 * 3_600_000
+const LONGEST_REST_MS = 24 * 3_600_000
 
 export interface SyncInputs {
   readonly now: Date
@@ -116,7 +122,7 @@ export function dueWindows({
 }
 
 /** The part of a done window that was read at an age of the lookback's last day or more, so that nothing of it is due again. */
-function settledPart({ start, end, readAt }: LedgerWindow, lookbackDays: number): Window {
+function settledPart({ start, end, readAt }: LedgerWindow, lookbackDays: number): Interval {
   return { start, end: earlier(end, addDays(startOfDay(readAt), 1 - lookbackDays)) }
 }
 
@@ -131,14 +137,14 @@ export function believedWindows<Row extends LedgerWindow>(ledger: readonly Row[]
 
 /** Whether a row of the ledger is dated later than `now`, beyond what clocks may differ by. */
 export function isFromFuture({ end, readAt }: Pick<LedgerWindow, 'end' | 'readAt'>, now: Date): boolean {
-  return end > now || +readAt > +now + CLOCK_TOLERANCE_MILLISECONDS
+  return end > now || +readAt > +now + CLOCK_TOLERANCE_MS
 }
 
 /**
  * What of a range is owed: cut by UTC day, without what done windows cover and without unstable windows that still rest.
- * Parts younger than `SETTLE_MILLISECONDS` before `now` are not owed yet.
+ * Parts younger than `SETTLE_MS` before `now` are not owed yet.
  */
-export function owedWindows(range: Window, now: Date, ledger: readonly LedgerWindow[]): PlannedWindow[] {
+export function owedWindows(range: Interval, now: Date, ledger: readonly LedgerWindow[]): PlannedWindow[] {
   const settled = { start: range.start, end: earlier(range.end, settledUntil(now)) }
   const believed = believedWindows(ledger, now)
   const resting = believed.filter(({ status, nextAttemptAt: next }) => status === 'unstable' && isAhead(next, now))
@@ -149,7 +155,7 @@ export function owedWindows(range: Window, now: Date, ledger: readonly LedgerWin
 
 /** Whether an attempt is still to be waited for; one further ahead than any rest was set by a clock that was ahead. */
 function isAhead(next: Date | null, now: Date): boolean {
-  return next !== null && next > now && +next - +now <= LONGEST_REST_MILLISECONDS
+  return next !== null && next > now && +next - +now <= LONGEST_REST_MS
 }
 
 /**
@@ -157,7 +163,7 @@ function isAhead(next: Date | null, now: Date): boolean {
  * `cycleStart`.
  */
 export function planBackfill(inputs: {
-  readonly range: Window
+  readonly range: Interval
   readonly now: Date
   readonly ledger: readonly LedgerWindow[]
   readonly reload: boolean
@@ -210,25 +216,25 @@ function requestsOf(plan: readonly EstimatedWindow[]): number {
 }
 
 /** `provisional` for a window that reaches into the current UTC day: more will start in it, or has just not arrived. */
-export function statusAfterRead(window: Window, outcome: 'done' | 'unstable', now: Date): WindowStatus {
+export function statusAfterRead(window: Interval, outcome: 'done' | 'unstable', now: Date): WindowStatus {
   return window.end > startOfDay(now) ? 'provisional' : outcome
 }
 
 /** When an unstable window is read again: after 15 minutes, doubling with each attempt, a day at most. */
 export function nextAttemptAt(now: Date, attempts: number): Date {
-  const rest = Math.min(15 * 60_000 * 2 ** Math.max(0, attempts - 1), LONGEST_REST_MILLISECONDS)
+  const rest = Math.min(15 * 60_000 * 2 ** Math.max(0, attempts - 1), LONGEST_REST_MS)
   return new Date(now.getTime() + rest)
 }
 
 /** The parts of a window that no done window covers. */
-function owedParts(window: Window, ledger: readonly LedgerWindow[]): Window[] {
+function owedParts(window: Interval, ledger: readonly LedgerWindow[]): Interval[] {
   return subtract(
     window,
     ledger.filter(({ status }) => status === 'done'),
   )
 }
 
-function wasReadInCycle(window: Window, ledger: readonly LedgerWindow[], cycleStart: Date): boolean {
+function wasReadInCycle(window: Interval, ledger: readonly LedgerWindow[], cycleStart: Date): boolean {
   const read = ledger.filter(
     ({ status, readAt }) => (status === 'done' || status === 'unstable') && readAt >= cycleStart,
   )
@@ -236,7 +242,7 @@ function wasReadInCycle(window: Window, ledger: readonly LedgerWindow[], cycleSt
 }
 
 function settledUntil(now: Date): Date {
-  return new Date(now.getTime() - SETTLE_MILLISECONDS)
+  return new Date(now.getTime() - SETTLE_MS)
 }
 
 function later(a: Date, b: Date): Date {

@@ -1,9 +1,11 @@
-import { identify, isStranger, toleratedShortfall } from './stability.ts'
+import { isStranger } from './stability.ts'
+import { identify, toleratedShortfall } from '../genesys/record-identity.ts'
 import type { WindowRead } from './stability.ts'
 import { addDays, startOfDay } from '../model/interval.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { pageSize, queryDetailsPage } from '../genesys/details-query.ts'
-import type { DetailsFilter, DetailsPage, Interval, Sending } from '../genesys/details-query.ts'
+import type { DetailsFilter, DetailsPage, Sending } from '../genesys/details-query.ts'
+import type { Interval } from '../model/interval.ts'
 import { forEachParallel } from '../genesys/parallel.ts'
 
 /** What all reading of one window shares. */

@@ -1,6 +1,6 @@
 import { compareHits } from './stability.ts'
 import { countDetails } from '../genesys/details-query.ts'
-import type { Interval } from '../genesys/details-query.ts'
+import type { Interval } from '../model/interval.ts'
 import { forEachParallel } from '../genesys/parallel.ts'
 import type { Query, Reading } from './read-pages.ts'
 import { narrowed, partsBy, splitDimensions } from './split-dimensions.ts'

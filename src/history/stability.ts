@@ -1,6 +1,5 @@
-import { isJsonObject, textOfDeep } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
-import { canonicalTime } from '../model/timestamps.ts'
+import { toleratedShortfall, type Identity } from '../genesys/record-identity.ts'
+import type { Interval } from '../model/interval.ts'
 
 /** What one complete read of a window, all its pages, has brought. */
 export interface WindowRead {
@@ -14,12 +13,6 @@ export interface WindowRead {
   readonly strangers: number
   /** Pages that have the same records as another page of this read. */
   readonly repeatedPages: number
-}
-
-/** Half-open, as all windows are. */
-interface Range {
-  readonly start: Date
-  readonly end: Date
 }
 
 /** Reads after which a window that still changes is left to the next run. */
@@ -37,7 +30,7 @@ export type Verdict = 'done' | 'read-again' | 'unstable'
  */
 export function judgeReads(
   reads: readonly WindowRead[],
-  window: Range,
+  window: Interval,
   options: { readonly mostReads?: number; readonly confirm?: boolean } = {},
 ): Verdict {
   const last = reads.at(-1)
@@ -49,7 +42,7 @@ export function judgeReads(
 }
 
 /** Why a window is unstable after these reads of it: a stable code, and a sentence with the numbers. */
-export function whyUnstable(reads: readonly WindowRead[], window: Range): Instability {
+export function whyUnstable(reads: readonly WindowRead[], window: Interval): Instability {
   const [before, last] = reads.slice(-2)
   if (before === undefined || last === undefined) return { code: 'WINDOW_CHANGING', reason: 'read less than twice' }
   const hits = leastTotal([before, last])
@@ -77,7 +70,7 @@ export interface Instability {
  * @param days the UTC days that the query touches
  * @param isFiltered whether it asked for a part of the conversations, which a day may well lack
  */
-export function implausibility(read: WindowRead, days: Range, isFiltered: boolean): string | null {
+export function implausibility(read: WindowRead, days: Interval, isFiltered: boolean): string | null {
   const { records, totals, strangers, repeatedPages } = read
   const hits = Math.max(0, ...totals)
   const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= mostOlderAlone)
@@ -89,7 +82,7 @@ export function implausibility(read: WindowRead, days: Range, isFiltered: boolea
   return null
 }
 
-function noneMayStartIn(records: ReadonlyMap<string, number>, { start, end }: Range): boolean {
+function noneMayStartIn(records: ReadonlyMap<string, number>, { start, end }: Interval): boolean {
   // A start that can't be told is NaN, which is neither before nor after.
   return [...records.values()].every((at) => at < start.getTime() || at >= end.getTime())
 }
@@ -109,54 +102,25 @@ function leastTotal(reads: readonly WindowRead[]): number {
   return Math.min(...reads.flatMap(({ totals }) => totals))
 }
 
-/** Records that may be missing for ever without harm, because `totalHits` is approximate: one in a thousand, at least two. */
-export function toleratedShortfall(hits: number): number {
-  return Math.max(2, Math.floor(hits / 1000))
-}
-
 function isConsistent({ totals, records }: WindowRead): boolean {
   return totals.every((total) => total === records.size)
 }
 
-function agreeInside(a: WindowRead, b: WindowRead, window: Range): boolean {
+function agreeInside(a: WindowRead, b: WindowRead, window: Interval): boolean {
   const insideA = startingInside(a.records, window)
   const insideB = new Set(startingInside(b.records, window))
   return insideA.length === insideB.size && insideA.every((key) => insideB.has(key))
 }
 
 /** The records that start inside a window; an answer may have others, too. */
-export function startingInside(records: ReadonlyMap<string, number>, { start, end }: Range): string[] {
+export function startingInside(records: ReadonlyMap<string, number>, { start, end }: Interval): string[] {
   const keys: string[] = []
   for (const [key, at] of records) if (at >= start.getTime() && at < end.getTime()) keys.push(key)
   return keys
 }
 
-/**
- * What tells a record from the others, its id, or its whole content when it has no usable id; and when it started and ended,
- * in epoch milliseconds, NaN when that can't be told.
- */
-export function identify(record: JsonValue): Identity {
-  const { conversationId: id, conversationStart, conversationEnd } = isJsonObject(record) ? record : ({} as JsonObject)
-  return {
-    key: typeof id === 'string' && id !== '' ? `id ${id}` : `content ${textOfDeep(record)}`,
-    start: instantOf(conversationStart),
-    end: instantOf(conversationEnd),
-  }
-}
-
-export interface Identity {
-  readonly key: string
-  readonly start: number
-  readonly end: number
-}
-
-function instantOf(value: JsonValue | undefined): number {
-  const time = typeof value === 'string' ? canonicalTime(value) : null
-  return time === null ? Number.NaN : Date.parse(time)
-}
-
 /** Whether a record is known to have nothing to do with a range: it starts after it, or has ended before it. */
-export function isStranger({ start, end }: Identity, range: Range): boolean {
+export function isStranger({ start, end }: Identity, range: Interval): boolean {
   return start >= range.end.getTime() || Math.max(start, end) < range.start.getTime()
 }
 

@@ -12,7 +12,7 @@ import {
   type LedgerWindow,
   type PlannedWindow,
 } from './plan.ts'
-import { addDays, formatWindow, startOfDay, type Window } from '../model/interval.ts'
+import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
@@ -30,7 +30,7 @@ import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
 export type HistoryRequest =
   | { readonly job: 'sync' | 'intraday' }
-  | { readonly job: 'backfill'; readonly range: Window; readonly reload: boolean }
+  | { readonly job: 'backfill'; readonly range: Interval; readonly reload: boolean }
 
 export interface HistoryPlan {
   readonly windows: readonly EstimatedWindow[]
@@ -126,7 +126,7 @@ export async function planHistory(
 }
 
 /** The time that a job is responsible for. */
-function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Window {
+function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Interval {
   if (request.job === 'backfill') return request.range
   const today = startOfDay(now)
   const tomorrow = addDays(today, 1)
@@ -205,7 +205,7 @@ async function loadPlan(
 }
 
 interface WindowFailure {
-  readonly window: Window
+  readonly window: Interval
   readonly error: unknown
 }
 
@@ -289,6 +289,6 @@ function planRecord(plan: HistoryPlan): Record<string, unknown> {
   }
 }
 
-function keyOf({ start, end }: Window): string {
+function keyOf({ start, end }: Interval): string {
   return `${+start}/${+end}`
 }

@@ -1,10 +1,10 @@
 /** Windows that were read, and of which it is not known that they are whole. Pure. */
-import { subtract, type Window } from '../model/interval.ts'
+import { subtract, type Interval } from '../model/interval.ts'
 import type { WindowRecord } from './ledger.ts'
 import type { LoadedWindow } from './load-window.ts'
 
 /** A window that is loaded as far as it could be read, and will be read again. */
-export interface UnsettledWindow extends Window {
+export interface UnsettledWindow extends Interval {
   readonly reason: string
   /** Null: with the next run. */
   readonly nextAttemptAt: Date | null
@@ -15,7 +15,7 @@ export interface UnsettledWindow extends Window {
  * run that loaded these windows found incomplete.
  */
 export function unsettledIn(
-  scope: Window,
+  scope: Interval,
   ledger: readonly WindowRecord[],
   loaded: readonly LoadedWindow[] = [],
 ): UnsettledWindow[] {

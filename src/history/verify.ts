@@ -5,11 +5,11 @@
 import { differences, type Difference } from '../model/canonical.ts'
 import type { Row, RowSet } from '../model/columns.ts'
 import { textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
-import { SETTLE_MILLISECONDS } from './plan.ts'
+import { SETTLE_MS } from './plan.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey } from '../model/transform.ts'
-import { formatWindow, splitByDay, type Window } from '../model/interval.ts'
+import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
 import { ConfigError } from '../errors.ts'
 import { isFiltered, pageSize } from '../genesys/details-query.ts'
 import { idsARequest, readByIds } from '../genesys/details-by-id.ts'
@@ -25,7 +25,7 @@ import { refuseForeignOrganization } from '../loader/organization-guard.ts'
 /** A conversation whose stored form is not Genesys' form. */
 export interface Mismatch {
   readonly conversationId: string
-  readonly window: Window
+  readonly window: Interval
   readonly kind: 'missing here' | 'missing at Genesys' | 'differs'
   /** Where it differs; values are personal data and stay out of logs. */
   readonly differences: readonly Difference[]
@@ -43,7 +43,7 @@ export interface Verification {
   /** Windows of which it is not known that all of them was read: what was not read was not compared. */
   readonly unstable: number
   /** Which they are, and why. */
-  readonly incomplete: readonly { readonly window: Window; readonly reason: string }[]
+  readonly incomplete: readonly { readonly window: Interval; readonly reason: string }[]
 }
 
 /**
@@ -53,7 +53,7 @@ export interface Verification {
  */
 export async function verifyRange(
   dependencies: HistoryDependencies,
-  range: Window,
+  range: Interval,
   signal: AbortSignal,
 ): Promise<Verification> {
   const { genesys, warehouse, history, progress } = dependencies
@@ -61,9 +61,9 @@ export async function verifyRange(
   await refuseForeignOrganization(genesys, warehouse, signal)
   const comparison = createComparison(warehouse)
   /** What we hold, each with the day under which. */
-  const held = new Map<string, Window>()
+  const held = new Map<string, Interval>()
   let requests = 0
-  const incomplete: { window: Window; reason: string }[] = []
+  const incomplete: { window: Interval; reason: string }[] = []
   progress.plan('verify', await requestsFor(days, dependencies))
   try {
     for (const window of days) {
@@ -129,7 +129,7 @@ function createComparison(warehouse: Warehouse) {
     seen,
     unkeyable,
     /** `which`: only those that start inside the window, for an answer may have others too, or all. */
-    async compare(records: readonly JsonValue[], window: Window, which: 'inside' | 'anywhere'): Promise<void> {
+    async compare(records: readonly JsonValue[], window: Interval, which: 'inside' | 'anywhere'): Promise<void> {
       const conversations = new Map<string, { raw: JsonObject; start: string }>()
       for (const raw of records) {
         const key = conversationKey(raw)
@@ -153,16 +153,16 @@ function createComparison(warehouse: Warehouse) {
 }
 
 /** The requests to expect: what the ledger knows of the windows, one for those that it does not know. */
-async function requestsFor(days: readonly Window[], { warehouse, history }: HistoryDependencies): Promise<number> {
+async function requestsFor(days: readonly Interval[], { warehouse, history }: HistoryDependencies): Promise<number> {
   const ledger = await selectWindows(warehouse.db, windowKey(history))
   const hits = new Map(ledger.map((window) => [+window.start, window.hits ?? 0]))
   return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / pageSize)), 0)
 }
 
 /** The part of a range that is old enough to be loaded at all. */
-async function settledPart(range: Window, warehouse: Warehouse): Promise<Window> {
+async function settledPart(range: Interval, warehouse: Warehouse): Promise<Interval> {
   const clock = await readDatabaseClock(warehouse.db)
-  const settled = new Date(+clock.now() - SETTLE_MILLISECONDS)
+  const settled = new Date(+clock.now() - SETTLE_MS)
   if (range.start >= settled) {
     throw new ConfigError(
       `Nothing of ${formatWindow(range)} is old enough to be compared`,
@@ -189,7 +189,7 @@ function startOfRow(row: Row): unknown {
   return row[1]
 }
 
-function isInside(start: string, window: Window): boolean {
+function isInside(start: string, window: Interval): boolean {
   const instant = new Date(start)
   return instant >= window.start && instant < window.end
 }

@@ -1,6 +1,6 @@
 /** What the live job remembers between its snapshots. It ends with the process, which costs requests and nothing else. */
 import { olderWindows, type LastLook } from './older.ts'
-import type { Interval } from '../genesys/details-query.ts'
+import type { Interval } from '../model/interval.ts'
 
 /** Open conversations of the newest older window may be found late by this much where their activity can't be read. */
 const NEWEST_WINDOW_EVERY_MS = 15 * 60_000

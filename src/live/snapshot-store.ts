@@ -1,6 +1,6 @@
 /** The live tables: read as the snapshot before, written as the next one in a single transaction. */
+import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { CLOCK_TOLERANCE_MILLISECONDS } from '../history/plan.ts'
 import type { QueueCounts } from './queue-counts.ts'
 import type { LiveConversation } from './state.ts'
 import { fromPostgres } from '../model/timestamps.ts'
@@ -137,7 +137,7 @@ export async function recordFailedSnapshot(warehouse: Warehouse, snapshot: Snaps
  * until then, and nobody could say how old they are. Rows that stand since one of them stand since this one.
  */
 async function removeFuture(trx: Transaction<Database>, at: Date): Promise<void> {
-  const tolerance = sql.raw(`interval '${CLOCK_TOLERANCE_MILLISECONDS} milliseconds'`)
+  const tolerance = sql.raw(`interval '${CLOCK_TOLERANCE_MS} milliseconds'`)
   const isFuture = sql`snapshot_at > clock_timestamp() + ${tolerance}`
   const removed = await sql`delete from genesys.live_snapshots where ${isFuture}`.execute(trx)
   if (!removed.numAffectedRows) return

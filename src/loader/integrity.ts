@@ -2,11 +2,10 @@ import { sql, type Kysely, type RawBuilder } from 'kysely'
 import { tables } from '../model/columns.ts'
 import { fromPostgres } from '../model/timestamps.ts'
 import type { EmptyMonth } from '../monitoring/records.ts'
-import { startOfDay } from '../model/interval.ts'
+import { startOfDay, type Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
 import type { WindowRecord } from '../history/ledger.ts'
 import { monthBounds, monthOf } from './partitions.ts'
-import type { StartRange } from './read-back.ts'
 
 /** What must never be found in the tables. */
 export interface MisplacedRows {
@@ -21,7 +20,7 @@ export interface MisplacedRows {
 /** The conversations that start in the range, by id. */
 export async function selectConversationIds(
   db: Kysely<Database>,
-  range: StartRange,
+  range: Interval,
 ): Promise<{ conversationId: string; conversationStart: string }[]> {
   const { rows } = await sql<{ id: string; start: string }>`
     select conversation_id as id, conversation_start::text as start from genesys.conversations c
@@ -30,13 +29,13 @@ export async function selectConversationIds(
 }
 
 /** Whether any conversation starts in the range. */
-export async function holdsConversations(db: Kysely<Database>, range: StartRange): Promise<boolean> {
+export async function holdsConversations(db: Kysely<Database>, range: Interval): Promise<boolean> {
   const { rows } = await sql`select 1 from genesys.conversations c where ${within('c', range)} limit 1`.execute(db)
   return rows.length > 0
 }
 
 /** Looks for twins, orphans and disagreement with etl.conversations among what starts in the range. */
-export async function findMisplacedRows(db: Kysely<Database>, range: StartRange): Promise<MisplacedRows> {
+export async function findMisplacedRows(db: Kysely<Database>, range: Interval): Promise<MisplacedRows> {
   const ids = async (query: RawBuilder<{ id: string }>) => (await query.execute(db)).rows.map(({ id }) => id)
   const twins = await ids(sql`
     select distinct c.conversation_id as id from genesys.conversations c
@@ -123,7 +122,7 @@ export async function selectEmptyDays(db: Kysely<Database>, windows: readonly Wi
   return rows.map(({ day }) => day)
 }
 
-function within(alias: string, { start, end }: StartRange): RawBuilder<unknown> {
+function within(alias: string, { start, end }: Interval): RawBuilder<unknown> {
   const column = sql.ref(`${alias}.conversation_start`)
   return sql`${column} >= ${start} and ${column} < ${end}`
 }

@@ -1,3 +1,4 @@
+import type { Interval } from '../model/interval.ts'
 import { sql, type Kysely } from 'kysely'
 import { types } from 'pg'
 import { dataColumnsOf, emptyRowSet, tables, type Column, type RowSet, type Value } from '../model/columns.ts'
@@ -5,12 +6,6 @@ import { parseJson } from '../model/json.ts'
 import { fromPostgres } from '../model/timestamps.ts'
 import { parseBigint, parseBigintArray } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
-
-/** A half-open range of conversation_start. */
-export interface StartRange {
-  readonly start: Date
-  readonly end: Date
-}
 
 /**
  * Reads the stored rows of conversations back as transform made them, by conversation id: what reassemble takes. Ids that
@@ -20,7 +15,7 @@ export interface StartRange {
 export async function readBack(
   db: Kysely<Database>,
   conversationIds: readonly string[],
-  range?: StartRange,
+  range?: Interval,
 ): Promise<Map<string, RowSet>> {
   const byId = new Map<string, RowSet>()
   if (conversationIds.length === 0) return byId

@@ -2,26 +2,29 @@
  * Half-open windows of time, [start, end), and their algebra. The unit of the history is one UTC day, because that is
  * how the details query selects: by the UTC day on which a conversation started.
  */
-export interface Window {
+export interface Interval {
   readonly start: Date
   readonly end: Date
 }
 
-const MILLISECONDS_A_DAY = 86_400_000
+/** Clocks of machines that take turns as the database's may differ by this much; what is dated later comes from a wrong clock. */
+export const CLOCK_TOLERANCE_MS = 60_000
+
+const MS_PER_DAY = 86_400_000
 
 /** The instant at which the UTC day of `instant` began. */
 export function startOfDay(instant: Date): Date {
-  return new Date(Math.floor(instant.getTime() / MILLISECONDS_A_DAY) * MILLISECONDS_A_DAY)
+  return new Date(Math.floor(instant.getTime() / MS_PER_DAY) * MS_PER_DAY)
 }
 
 /** The instant `days` UTC days after `instant` (before it where negative). */
 export function addDays(instant: Date, days: number): Date {
-  return new Date(instant.getTime() + days * MILLISECONDS_A_DAY)
+  return new Date(instant.getTime() + days * MS_PER_DAY)
 }
 
 /** Whole days from the UTC day of `instant` to that of `now`: 0 today, 1 yesterday. */
 export function ageInDays(instant: Date, now: Date): number {
-  return (startOfDay(now).getTime() - startOfDay(instant).getTime()) / MILLISECONDS_A_DAY
+  return (startOfDay(now).getTime() - startOfDay(instant).getTime()) / MS_PER_DAY
 }
 
 /** Whole seconds from one instant to a later one; 0 if it is not later. */
@@ -30,8 +33,8 @@ export function secondsBetween(from: Date, to: Date): number {
 }
 
 /** Cuts a range at every UTC midnight; the first and last piece may be parts of a day. Empty for an empty range. */
-export function splitByDay(range: Window): Window[] {
-  const days: Window[] = []
+export function splitByDay(range: Interval): Interval[] {
+  const days: Interval[] = []
   let start = range.start
   while (start < range.end) {
     const midnight = addDays(startOfDay(start), 1)
@@ -43,7 +46,7 @@ export function splitByDay(range: Window): Window[] {
 }
 
 /** The same instants as sorted windows that neither overlap nor touch. */
-export function union(windows: readonly Window[]): Window[] {
+export function union(windows: readonly Interval[]): Interval[] {
   const merged: { start: Date; end: Date }[] = []
   for (const window of windows.filter(({ start, end }) => start < end).sort((a, b) => +a.start - +b.start)) {
     const last = merged.at(-1)
@@ -57,8 +60,8 @@ export function union(windows: readonly Window[]): Window[] {
 }
 
 /** What of `range` no window of `covered` covers, sorted. */
-export function subtract(range: Window, covered: readonly Window[]): Window[] {
-  const gaps: Window[] = []
+export function subtract(range: Interval, covered: readonly Interval[]): Interval[] {
+  const gaps: Interval[] = []
   let start = range.start
   for (const window of union(covered)) {
     if (window.end <= start) continue
@@ -71,7 +74,7 @@ export function subtract(range: Window, covered: readonly Window[]): Window[] {
 }
 
 /** A window for people: `2026-11-21` for a whole UTC day, else `2026-11-21T10:00Z/2026-11-21T12:30Z`. */
-export function formatWindow({ start, end }: Window): string {
+export function formatWindow({ start, end }: Interval): string {
   const isWholeDay = +start === +startOfDay(start) && +end === +addDays(start, 1)
   if (isWholeDay) return start.toISOString().slice(0, 10)
   return `${formatInstant(start)}/${formatInstant(end)}`

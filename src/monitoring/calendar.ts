@@ -1,6 +1,6 @@
 /** The history day by day: what is loaded, owed, failed or being loaded. Pure. */
 import type { LedgerWindow } from '../history/plan.ts'
-import { addDays, ageInDays, splitByDay, startOfDay, subtract, type Window } from '../model/interval.ts'
+import { addDays, ageInDays, splitByDay, startOfDay, subtract, type Interval } from '../model/interval.ts'
 
 /**
  * `loaded`: whole. `due`: loaded whole, but not read again when it should have been, so that late changes may be missing.
@@ -23,7 +23,7 @@ export interface CalendarInputs {
   readonly firstDay: Date
   readonly windows: readonly LedgerWindow[]
   /** Loaded stretches whose last re-read was missed. */
-  readonly due: readonly Window[]
+  readonly due: readonly Interval[]
   /** Those under way count; their plan is read as it was booked, and ignored where it is anything else. */
   readonly runs: readonly { readonly status: string; readonly startedAt: Date; readonly plan?: unknown }[]
 }
@@ -50,9 +50,9 @@ export function calendarDays({ now, firstDay, windows, due, runs }: CalendarInpu
 }
 
 function stateOf(
-  day: Window,
+  day: Interval,
   windows: readonly LedgerWindow[],
-  { expected, due, today }: { expected: readonly Window[]; due: readonly Window[]; today: Date },
+  { expected, due, today }: { expected: readonly Interval[]; due: readonly Interval[]; today: Date },
 ): DayState {
   const having = (status: string) => windows.filter((window) => window.status === status)
   if (expected.some((window) => overlaps(window, day))) return 'loading'
@@ -64,19 +64,22 @@ function stateOf(
 }
 
 /** The windows of a run's plan that have not been read since it started. */
-function stillToRead({ plan, startedAt }: CalendarInputs['runs'][number], windows: readonly LedgerWindow[]): Window[] {
+function stillToRead(
+  { plan, startedAt }: CalendarInputs['runs'][number],
+  windows: readonly LedgerWindow[],
+): Interval[] {
   const readSince = windows.filter(({ readAt }) => readAt >= startedAt)
   return plannedWindows(plan).filter((window) => subtract(window, readSince).length > 0)
 }
 
-function plannedWindows(plan: unknown): Window[] {
+function plannedWindows(plan: unknown): Interval[] {
   const { windows } = (plan ?? {}) as { windows?: unknown }
   if (!Array.isArray(windows)) return []
   return windows.flatMap((entry) => parseWindow((entry as { window?: unknown } | null)?.window))
 }
 
 /** The inverse of formatWindow; nothing for any other text. */
-function parseWindow(text: unknown): Window[] {
+function parseWindow(text: unknown): Interval[] {
   if (typeof text !== 'string') return []
   const [from = '', to] = text.split('/')
   const start = new Date(from)
@@ -84,6 +87,6 @@ function parseWindow(text: unknown): Window[] {
   return start < end ? [{ start, end }] : []
 }
 
-function overlaps(a: Window, b: Window): boolean {
+function overlaps(a: Interval, b: Interval): boolean {
   return a.start < b.end && a.end > b.start
 }

@@ -1,7 +1,6 @@
 /** How fresh the live side is. Pure. */
 import type { LiveRecord } from './records.ts'
-import { CLOCK_TOLERANCE_MILLISECONDS } from '../history/plan.ts'
-import { secondsBetween } from '../model/interval.ts'
+import { CLOCK_TOLERANCE_MS, secondsBetween } from '../model/interval.ts'
 
 /** Live data older than this is called stale, unless the schedule is slower. */
 export const LIVE_STALE_SECONDS = 180
@@ -23,7 +22,7 @@ export interface LiveStatus {
 /** The live side as of `now`. `staleSeconds`: from what age on it is stale. */
 export function liveStatus({ snapshot, failure, byState }: LiveRecord, now: Date, staleSeconds: number): LiveStatus {
   // one that is dated in the future was taken at an unknown time, while the database's clock was ahead
-  const isFromFuture = snapshot !== null && +snapshot.at > +now + CLOCK_TOLERANCE_MILLISECONDS
+  const isFromFuture = snapshot !== null && +snapshot.at > +now + CLOCK_TOLERANCE_MS
   const ageSeconds = snapshot && !isFromFuture ? secondsBetween(snapshot.at, now) : null
   return {
     snapshotAt: snapshot?.at ?? null,

@@ -1,7 +1,7 @@
 /** What is wrong, since when, and what to do now. Pure. */
 import type { DeliveryRecord, EmptyMonth, FutureDates, JobRecord, WindowRecord } from './records.ts'
 import type { LiveStatus } from './live-status.ts'
-import { formatWindow, type Window } from '../model/interval.ts'
+import { formatWindow, type Interval } from '../model/interval.ts'
 
 export interface Problem {
   /** `trouble`: a human should look. `notice`: it heals by itself, or can wait. */
@@ -17,10 +17,10 @@ export interface ProblemInputs {
   readonly now: Date
   readonly jobs: readonly JobRecord[]
   readonly unsettled: readonly Pick<WindowRecord, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>[]
-  readonly owed: readonly Window[]
-  readonly due: readonly Window[]
+  readonly owed: readonly Interval[]
+  readonly due: readonly Interval[]
   readonly emptyMonths: readonly EmptyMonth[]
-  readonly future: FutureDates & { readonly windows: readonly Window[] }
+  readonly future: FutureDates & { readonly windows: readonly Interval[] }
   readonly rejectedRecords: number
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
@@ -127,7 +127,7 @@ function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: Deli
   ]
 }
 
-function owedProblem(owed: readonly Window[]): Problem[] {
+function owedProblem(owed: readonly Interval[]): Problem[] {
   if (owed.length === 0) return []
   return [
     {
@@ -140,7 +140,7 @@ function owedProblem(owed: readonly Window[]): Problem[] {
   ]
 }
 
-function dueProblem(due: readonly Window[]): Problem[] {
+function dueProblem(due: readonly Interval[]): Problem[] {
   if (due.length === 0) return []
   return [
     {
@@ -206,14 +206,14 @@ function rejectedProblem(records: number): Problem[] {
   ]
 }
 
-function nameWindows(windows: readonly Window[]): string {
+function nameWindows(windows: readonly Interval[]): string {
   const named = windows.slice(0, WINDOWS_NAMED).map(nameStretch).join(', ')
   const rest = windows.length - WINDOWS_NAMED
   return rest > 0 ? `${named} and ${rest} more` : named
 }
 
 /** A stretch of whole days by its first and last day, anything else as it is. */
-function nameStretch(window: Window): string {
+function nameStretch(window: Interval): string {
   const last = new Date(+window.end - 86_400_000)
   const isDays = +window.start % 86_400_000 === 0 && +window.end % 86_400_000 === 0 && last > window.start
   return isDays

@@ -1,13 +1,13 @@
 /** What the books say of jobs, rejected records, live data and deliveries, for the status. */
+import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { sql, type Kysely } from 'kysely'
 import type { DeliveryRecord, FutureDates, JobRecord, LiveRecord, RejectedReason, RunRecord } from './records.ts'
-import { CLOCK_TOLERANCE_MILLISECONDS } from '../history/plan.ts'
 import type { Database, JsonRecord, RunStatus } from '../postgres/database.ts'
 
 /** A job that has not run for so long is none any more: a backfill of last month says nothing about today. */
 const JOB_MEMORY = sql`interval '7 days'`
 const REASONS_SHOWN = 5
-const CLOCK_TOLERANCE = sql.raw(`interval '${CLOCK_TOLERANCE_MILLISECONDS} milliseconds'`)
+const CLOCK_TOLERANCE = sql.raw(`interval '${CLOCK_TOLERANCE_MS} milliseconds'`)
 
 interface RunRow {
   id: number

@@ -20,7 +20,7 @@ import {
   type WindowStatus,
 } from '../history/plan.ts'
 import { findProblems, type Problem } from './problems.ts'
-import { secondsBetween, startOfDay, subtract, union, type Window } from '../model/interval.ts'
+import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
 
 export interface StatusInputs {
   readonly now: Date
@@ -59,11 +59,11 @@ export interface StatusDocument {
     /** Seconds from coveredUntil (or firstDay) to now. */
     readonly lagSeconds: number
     /** Loaded stretches, merged. */
-    readonly covered: readonly Window[]
+    readonly covered: readonly Interval[]
     /** Closed stretches that are not loaded whole. */
-    readonly owed: readonly Window[]
+    readonly owed: readonly Interval[]
     /** Loaded stretches that were not read again when they should have been: late changes of them may be missing. */
-    readonly due: readonly Window[]
+    readonly due: readonly Interval[]
     /** Months that the ledger has and the tables lack. */
     readonly emptyMonths: readonly EmptyMonth[]
     /** The newest instant that was read provisionally, within the current UTC day. */

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import {
   compareHits,
-  identify,
   implausibility,
   isStranger,
   judgeReads,
   startingInside,
-  toleratedShortfall,
   whyUnstable,
 } from '../../src/history/stability.ts'
+import { identify, toleratedShortfall } from '../../src/genesys/record-identity.ts'
 import type { WindowRead } from '../../src/history/stability.ts'
 
 const window = { start: new Date('2026-11-20T00:00:00Z'), end: new Date('2026-11-21T00:00:00Z') }

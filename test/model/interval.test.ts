@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { ageInDays, formatWindow, splitByDay, subtract, union, type Window } from '../../src/model/interval.ts'
+import { ageInDays, formatWindow, splitByDay, subtract, union, type Interval } from '../../src/model/interval.ts'
 
 const HALF_HOUR = 30 * 60_000
 const epoch = Date.UTC(2026, 0, 30)
@@ -13,12 +13,12 @@ const someWindow = fc
   .tuple(fc.integer({ min: 0, max: 150 }), fc.integer({ min: 0, max: 100 }))
   .map(([start, length]) => windowOf(start, start + length))
 
-function windowOf(startSlot: number, endSlot: number): Window {
+function windowOf(startSlot: number, endSlot: number): Interval {
   return { start: new Date(epoch + startSlot * HALF_HOUR), end: new Date(epoch + endSlot * HALF_HOUR) }
 }
 
 /** The half hours of some windows: the slow, obvious meaning of them. */
-function slotsOf(list: readonly Window[]): Set<number> {
+function slotsOf(list: readonly Interval[]): Set<number> {
   const slots = new Set<number>()
   for (const { start, end } of list) for (let t = +start; t < +end; t += HALF_HOUR) slots.add(t)
   return slots

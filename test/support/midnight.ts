@@ -1,12 +1,12 @@
 /** For tests of "today": their day must be the same from beginning to end, whenever they run. */
 import { beforeEach } from 'vitest'
-import { SETTLE_MILLISECONDS } from '../../src/history/plan.ts'
+import { SETTLE_MS } from '../../src/history/plan.ts'
 
 const DAY_MS = 86_400_000
 /** No test takes longer. */
 const LONGEST_TEST_MS = 120_000
 /** Before, yesterday is not settled and nothing of today is loaded. */
-const SETTLED_MS = SETTLE_MILLISECONDS + 10_000
+const SETTLED_MS = SETTLE_MS + 10_000
 
 /** How long to wait at an instant, so that a test begins neither shortly before nor shortly after a midnight of UTC. Pure. */
 export function waitForClearDay(now: number): number {
