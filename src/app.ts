@@ -55,7 +55,6 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         { code: (error as NodeJS.ErrnoException).code },
         'an idle database connection broke; it will be replaced',
       ),
-    onLoaded: metrics.countLoad,
   })
   opened.push(() => warehouse.close())
 
@@ -108,6 +107,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         logger,
         progress: quiet ? silentProgress : createProgress({ stream: process.stderr, logger, requestsPerMinute }),
         history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
+        onLoaded: metrics.countLoad,
         onEmptied: metrics.countEmptied,
       }
     },
@@ -117,7 +117,14 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
       const events = config.webhook?.events ?? []
       const live = { source, requestsPerMinute, retentionHours, historyFilter: config.history.filter, events }
       const onEndedInAfterCallWork = metrics.countEndedInAfterCallWork
-      return { genesys: liveGenesys(source), warehouse, logger, live, onEndedInAfterCallWork }
+      return {
+        genesys: liveGenesys(source),
+        warehouse,
+        logger,
+        live,
+        onLoaded: metrics.countLoad,
+        onEndedInAfterCallWork,
+      }
     },
     webhookOptions() {
       if (!config.webhook || !secrets.webhookSecret) return null

@@ -6,7 +6,7 @@ import { startSimulator } from '../simulator/server.ts'
 import { startEmbeddedPostgres } from '../embedded-postgres/server.ts'
 import { readFigures, type Figures } from './figures.ts'
 import { table, type Output } from './print.ts'
-import { runService } from './serve.ts'
+import { runService } from '../service.ts'
 import { printLiveFigures, takeSnapshot } from './snapshot.ts'
 
 const DAYS = 7

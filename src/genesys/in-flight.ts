@@ -1,5 +1,5 @@
 import type { GenesysClient } from './client.ts'
-import { createPlaces } from '../history/places.ts'
+import { createPlaces } from './places.ts'
 
 /** The same client with at most `count` requests in flight through it: windows that are read at once share them. */
 export function limitInFlight(client: GenesysClient, count: number): GenesysClient {

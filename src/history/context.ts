@@ -1,6 +1,7 @@
 /** What the jobs of the history work with. */
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
+import type { LoadCounts } from '../loader/load-counts.ts'
 import type { ReadWindowOptions } from './read-window.ts'
 import type { Logger } from '../log.ts'
 import type { Progress } from '../progress.ts'
@@ -13,6 +14,8 @@ export interface HistoryDependencies {
   readonly logger: Logger
   readonly progress: Progress
   readonly history: HistorySettings
+  /** Called with what became of each batch: for metrics. */
+  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
   /** Counts a window that had conversations and has none any more. */
   readonly onEmptied?: () => void
 }

@@ -1,33 +1,6 @@
-import { hostname } from 'node:os'
 import { sql, type Kysely } from 'kysely'
-import type { Database, JsonRecord, RunStatus, WindowStatus } from '../postgres/database.ts'
-import { retryTransient, toEtlError } from '../postgres/errors.ts'
-
-/** Who started a run. */
-export type RunTrigger = 'cron' | 'catch-up' | 'manual' | 'demo'
-
-/** A run that is under way. */
-export interface Run {
-  readonly id: number
-  readonly job: string
-  readonly startedAt: Date
-  /** Windows read since then need not be read again: the start of the first of the unfinished runs that this one resumes. */
-  readonly cycleStartedAt: Date
-}
-
-/** A row of etl.runs. */
-export interface RunRecord extends Run {
-  readonly trigger: string
-  readonly status: RunStatus
-  readonly finishedAt: Date | null
-  readonly parameters: JsonRecord
-  readonly plan: unknown
-  readonly counts: JsonRecord | null
-  readonly errorCode: string | null
-  readonly error: string | null
-  readonly hint: string | null
-  readonly host: string | null
-}
+import type { Database, JsonRecord, WindowStatus } from '../postgres/database.ts'
+import { recording } from '../postgres/errors.ts'
 
 /** What belongs together in the ledger: coverage of one key says nothing about another. */
 export interface WindowKey {
@@ -67,131 +40,6 @@ export interface WindowOutcome extends WindowKey {
 }
 
 /**
- * Books a run that starts. To be called under the job's lock: runs of the job that are still booked as running are those of
- * killed processes, and are booked as interrupted. A run of the same parameters that ended without being done, no longer
- * than a day ago, is resumed; but the cycle of a job on a schedule (`sync`, `intraday`) lasts 12 hours at most, since its
- * lookback is meant to be read every night whatever failed the night before.
- */
-export async function startRun(
-  db: Kysely<Database>,
-  request: {
-    readonly job: string
-    readonly trigger: RunTrigger
-    readonly parameters: object
-    readonly version?: string
-  },
-): Promise<Run> {
-  return booked('starting a run', async () =>
-    db.transaction().execute(async (trx) => {
-      await sql`
-        update etl.runs r set status = 'interrupted', error_code = 'PROCESS_GONE', error = 'The process ended without a word',
-          finished_at = greatest(r.started_at, (select max(w.recorded_at) from etl.windows w where w.run_id = r.id))
-        where r.job = ${request.job} and r.status = 'running'`.execute(trx)
-      const parameters = JSON.stringify(request.parameters)
-      const { rows } = await sql<{ id: number; started_at: Date; cycle_started_at: Date }>`
-        with previous as (
-          select status, cycle_started_at, finished_at from etl.runs
-          where job = ${request.job} and parameters = ${parameters}::jsonb order by id desc limit 1)
-        insert into etl.runs (job, trigger, parameters, host, version, cycle_started_at)
-        select ${request.job}, ${request.trigger}, ${parameters}::jsonb, ${`${hostname()}:${process.pid}`},
-          ${request.version ?? null}, coalesce((
-            select cycle_started_at from previous
-            -- one in the future was set by a clock that was ahead: nothing would be read since then
-            where status <> 'done' and cycle_started_at <= now() and finished_at > now() - interval '1 day'
-              and (${request.job} not in ('sync', 'intraday') or cycle_started_at > now() - interval '12 hours')), now())
-        returning id, started_at, cycle_started_at`.execute(trx)
-      const [row] = rows
-      if (!row) throw new Error('etl.runs took no row')
-      return { id: row.id, job: request.job, startedAt: row.started_at, cycleStartedAt: row.cycle_started_at }
-    }),
-  )
-}
-
-/** Keeps what a run expects to do. */
-export async function recordPlan(db: Kysely<Database>, run: Run, plan: unknown): Promise<void> {
-  await booked('keeping a plan', () =>
-    db
-      .updateTable('etl.runs')
-      .set({ plan: JSON.stringify(plan) })
-      .where('id', '=', run.id)
-      .execute(),
-  )
-}
-
-/** Books how a run ended. */
-export async function finishRun(
-  db: Kysely<Database>,
-  run: Run,
-  end: {
-    readonly status: Exclude<RunStatus, 'running'>
-    readonly counts?: object | undefined
-    readonly errorCode?: string | undefined
-    readonly error?: string | undefined
-    readonly hint?: string | undefined
-  },
-): Promise<void> {
-  await booked('booking the end of a run', () =>
-    db
-      .updateTable('etl.runs')
-      .set({
-        status: end.status,
-        finished_at: sql<Date>`clock_timestamp()`,
-        ...(end.counts && { counts: JSON.stringify(end.counts) }),
-        error_code: end.errorCode ?? null,
-        error: end.error ?? null,
-        hint: end.hint ?? null,
-      })
-      .where('id', '=', run.id)
-      .execute(),
-  )
-}
-
-/** The last runs, newest first. */
-export async function selectRuns(db: Kysely<Database>, limit: number): Promise<RunRecord[]> {
-  const query = db.selectFrom('etl.runs').selectAll().orderBy('id', 'desc').limit(limit)
-  const rows = await booked('reading runs', () => query.execute())
-  return rows.map((row) => ({
-    id: row.id,
-    job: row.job,
-    trigger: row.trigger,
-    status: row.status,
-    startedAt: row.started_at,
-    cycleStartedAt: row.cycle_started_at,
-    finishedAt: row.finished_at,
-    parameters: row.parameters,
-    plan: row.plan,
-    counts: row.counts,
-    errorCode: row.error_code,
-    error: row.error,
-    hint: row.hint,
-    host: row.host,
-  }))
-}
-
-/**
- * When the first sync of what the key covers ran that got as far as a plan; null when none has. What is owed without
- * HISTORY_START begins there.
- */
-export async function selectFirstSync(db: Kysely<Database>, key: Pick<WindowKey, 'filter'>): Promise<Date | null> {
-  const filter = JSON.stringify(key.filter)
-  const { rows } = await booked('reading runs', () =>
-    sql<{ started_at: Date }>`
-      select started_at from etl.runs
-      where job = 'sync' and plan is not null and started_at <= clock_timestamp()
-        and parameters -> 'filter' = ${filter}::jsonb
-      order by id limit 1`.execute(db),
-  )
-  return rows[0]?.started_at ?? null
-}
-
-/** When a run of the job last started; null when none ever has. */
-export async function selectLastStart(db: Kysely<Database>, job: string): Promise<Date | null> {
-  const query = db.selectFrom('etl.runs').select('started_at').where('job', '=', job).orderBy('id', 'desc').limit(1)
-  const row = await booked('reading runs', () => query.executeTakeFirst())
-  return row?.started_at ?? null
-}
-
-/**
  * Books how the reading of a window ended; returns the attempts since it was last done (a run counts once). A failure does
  * not undo an earlier `done`: the coverage stays, the error is noted beside it. What the new outcome makes redundant goes:
  * narrower windows of the key, unless they are more settled than it.
@@ -200,7 +48,7 @@ export async function recordWindow(db: Kysely<Database>, outcome: WindowOutcome)
   const { stream, source, start, end, status, runId } = outcome
   const filter = JSON.stringify(outcome.filter)
   const counts = outcome.counts ? JSON.stringify(outcome.counts) : null
-  return booked('booking a window', () =>
+  return recording('booking a window', () =>
     db.transaction().execute(async (trx) => {
       const { rows } = await sql<{ attempts: number }>`
         insert into etl.windows as w (stream, source, filter, start, "end", status, hits, counts, read_at, next_attempt_at,
@@ -256,7 +104,7 @@ export async function selectWindows(
     .orderBy('start')
     .orderBy('end')
   if (range) query = query.where('start', '<', range.end).where('end', '>', range.start)
-  const rows = await booked('reading windows', () => query.execute())
+  const rows = await recording('reading windows', () => query.execute())
   return rows.map((row) => ({
     start: row.start,
     end: row.end,
@@ -270,12 +118,4 @@ export async function selectWindows(
     error: row.error,
     runId: row.run_id,
   }))
-}
-
-async function booked<Result>(doing: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await retryTransient(work)
-  } catch (error) {
-    throw toEtlError(error, doing)
-  }
 }

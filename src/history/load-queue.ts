@@ -1,7 +1,7 @@
 /** Turns pages as they arrive into batches for the loader, with bounded memory. */
 import type { LoadCounts } from '../loader/load-counts.ts'
 import type { FetchedConversation } from '../loader/load.ts'
-import type { Places } from './places.ts'
+import type { Places } from '../genesys/places.ts'
 
 /** Collects the conversations of one window and loads them in batches. */
 export interface LoadQueue {

@@ -7,13 +7,14 @@ import { readWindow, type WindowOutcome } from './read-window.ts'
 import { EtlError } from '../errors.ts'
 import { clockJump, type DatabaseClock } from '../postgres/clock.ts'
 import { holdsConversations } from '../loader/integrity.ts'
-import { recordWindow, type Run, type WindowKey } from './ledger.ts'
+import { recordWindow, type WindowKey } from './ledger.ts'
+import { type Run } from '../runs/run-history.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
 import type { HistoryDependencies } from './context.ts'
 import { createLoadQueue } from './load-queue.ts'
-import type { Places } from './places.ts'
+import type { Places } from '../genesys/places.ts'
 
 /**
  * Conversations in a transaction. 100 cost a tenth more CPU than 500, which take a fifth more memory (docs/performance.md).
@@ -49,7 +50,13 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const queue = createLoadQueue({
     batchSize: BATCH_SIZE,
     places,
-    load: (batch) => loadBatch(warehouse, batch, { source: 'query', runId: run.id, deliversAttributes: false }),
+    load: (batch) =>
+      loadBatch(warehouse, batch, {
+        source: 'query',
+        runId: run.id,
+        deliversAttributes: false,
+        onLoaded: context.onLoaded,
+      }),
   })
   await ensurePartitions(warehouse, window)
 

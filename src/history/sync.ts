@@ -3,6 +3,7 @@
  * window done strictly after all its batches have committed. The nightly sync, the intraday tick and a backfill differ
  * only in their plan.
  */
+import { selectFirstSync } from '../runs/run-history.ts'
 import {
   planBackfill,
   planIntraday,
@@ -17,14 +18,15 @@ import type { GenesysClient } from '../genesys/client.ts'
 import { estimateWindow, pageSize } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
 import { readDatabaseClock, type DatabaseClock } from '../postgres/clock.ts'
-import { recordPlan, selectFirstSync, selectWindows, type Run, type RunTrigger } from './ledger.ts'
+import { selectWindows } from './ledger.ts'
+import { recordPlan, type Run, type RunTrigger } from '../runs/run-history.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { windowKey, type HistoryDependencies, type HistorySettings } from './context.ts'
 import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
 import { claimForOrganization } from '../loader/organization-guard.ts'
 import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
-import { createPlaces, type Places } from './places.ts'
+import { createPlaces, type Places } from '../genesys/places.ts'
 import { runJob } from '../runs/run-job.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 

@@ -49,15 +49,22 @@ export function createLiveHistory(options: {
   readonly logger: Logger
   readonly filter: DetailsFilter
   readonly requestsPerMinute: number
+  readonly onLoaded: ((counts: LoadCounts) => void) | undefined
 }): LiveHistory {
-  const { warehouse, logger, filter } = options
+  const { warehouse, logger, filter, onLoaded } = options
 
   async function load(records: readonly ReadRecord[], clock: DatabaseClock, signal: AbortSignal): Promise<LoadCounts> {
     const fetched = records
       .filter(({ record }) => belongsToHistory(record, filter))
       .map(({ record, sentAt }) => ({ conversation: record, fetchedAt: clock.instantOf(sentAt) }))
     if (fetched.length === 0) return emptyLoadCounts()
-    return await loadBatch(warehouse, fetched, { source: 'query', runId: null, deliversAttributes: false, signal })
+    return await loadBatch(warehouse, fetched, {
+      source: 'query',
+      runId: null,
+      deliversAttributes: false,
+      signal,
+      onLoaded,
+    })
   }
 
   return {

@@ -34,6 +34,8 @@ export interface LiveDependencies {
   readonly warehouse: Warehouse
   readonly logger: Logger
   readonly live: LiveSettings
+  /** Called with what became of each batch that was loaded into the history: for metrics. */
+  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
   /** Called with how many conversations had ended with open after-call work, whenever they were asked for. */
   readonly onEndedInAfterCallWork?: (conversations: number) => void
   /** Milliseconds since any instant, for what is done now and then; tests let it jump. */
@@ -90,7 +92,13 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   const activity = createActivityReader(log, elapsedMs)
   const memory = createLiveMemory(elapsedMs)
   const { requestsPerMinute, historyFilter: filter } = live
-  const history = createLiveHistory({ warehouse, logger: log, filter, requestsPerMinute })
+  const history = createLiveHistory({
+    warehouse,
+    logger: log,
+    filter,
+    requestsPerMinute,
+    onLoaded: dependencies.onLoaded,
+  })
   let budget = fullBudget(live.requestsPerMinute, elapsedMs())
   let skipped = 0
   let stretched = false

@@ -1,12 +1,11 @@
 /** genesys.live_snapshots and genesys.live_queues are cut by UTC day, so that what is old is dropped instead of deleted. */
+import { LockKey } from '../postgres/lock-keys.ts'
 import { sql } from 'kysely'
 import { addDays, startOfDay } from '../model/interval.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { retryTransient } from '../postgres/errors.ts'
 
 const tables = ['live_snapshots', 'live_queues'] as const
-const lockKey = 7_461_002
-
 /** Days that this process has seen partitions of. */
 const knownDays = new WeakMap<Warehouse, Set<string>>()
 
@@ -64,7 +63,7 @@ async function selectPartitions(warehouse: Warehouse): Promise<{ name: string; d
 async function createDay(warehouse: Warehouse, day: Date): Promise<void> {
   await withTransaction(warehouse, async (trx) => {
     await sql`set local lock_timeout = '2s'`.execute(trx)
-    await sql`select pg_advisory_xact_lock(${lockKey})`.execute(trx)
+    await sql`select pg_advisory_xact_lock(${LockKey.livePartitions})`.execute(trx)
     for (const table of tables) {
       const partition = `genesys.${table}_${dayText(day).replaceAll('-', '_')}`
       const { rows } = await sql<{ present: boolean }>`select to_regclass(${partition}) is not null as present`.execute(

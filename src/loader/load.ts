@@ -7,7 +7,7 @@ import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
-import { earliestStart, ensureMonths, monthOf } from './partitions.ts'
+import { earliestStart, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
@@ -29,6 +29,8 @@ export interface LoadOptions {
   /** Under which name rejected records are kept. Default: conversations. */
   readonly stream?: string
   readonly signal?: AbortSignal
+  /** Called with what became of the batch: for metrics. */
+  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
 }
 
 /** A record with its key and hashes. */
@@ -76,7 +78,7 @@ export async function loadBatch(
       rejected: rejected.length,
     }
     const counts = addLoadCounts(prepared, await loadEntries(warehouse, entries, options))
-    warehouse.onLoaded?.(counts)
+    options.onLoaded?.(counts)
     return counts
   } catch (error) {
     throw toEtlError(error, 'loading conversations')
@@ -172,7 +174,7 @@ async function loadWithRetry(
           mended = true
           doubtful = undefined
           // 23514: a partition that we knew is gone. 23505: rows are there that etl.conversations does not know.
-          warehouse.knownMonths.clear()
+          forgetMonths(warehouse)
           sweep = (error as { code?: string }).code === '23505'
         }
       }

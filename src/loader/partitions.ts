@@ -1,3 +1,4 @@
+import { LockKey } from '../postgres/lock-keys.ts'
 import { sql, type Transaction } from 'kysely'
 import { tables, type TableName } from '../model/columns.ts'
 import { EtlError } from '../errors.ts'
@@ -7,8 +8,6 @@ import { retryTransient, toEtlError } from '../postgres/errors.ts'
 
 /** Starts before it are taken for errors: Genesys Cloud did not exist. */
 export const earliestStart = new Date('2012-01-01T00:00:00Z')
-
-const lockKey = 7_461_001
 
 /** The UTC month (YYYY-MM) of an instant in canonical or Postgres' spelling (UTC). */
 export function monthOf(instant: string): string {
@@ -39,22 +38,37 @@ export async function ensurePartitions(warehouse: Warehouse, window: { start: Da
  * behind it.
  */
 export async function ensureMonths(warehouse: Warehouse, months: Iterable<string>): Promise<void> {
+  const known = knownMonths(warehouse)
   for (const month of new Set(months)) {
-    if (warehouse.knownMonths.has(month)) continue
+    if (known.has(month)) continue
     try {
       await retryTransient(() => createMonth(warehouse, month), { attempts: 30 })
     } catch (error) {
       throw partitionError(error, month)
     }
-    warehouse.knownMonths.add(month)
+    known.add(month)
   }
+}
+
+const monthsOf = new WeakMap<Warehouse, Set<string>>()
+
+/** Months (YYYY-MM) whose partitions this process has seen. */
+function knownMonths(warehouse: Warehouse): Set<string> {
+  const known = monthsOf.get(warehouse) ?? new Set()
+  monthsOf.set(warehouse, known)
+  return known
+}
+
+/** Forgets which partitions exist, so that they are looked for again: one may have been dropped. */
+export function forgetMonths(warehouse: Warehouse): void {
+  monthsOf.delete(warehouse)
 }
 
 async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
   await withTransaction(warehouse, async (trx) => {
     await sql`set local lock_timeout = '2s'`.execute(trx)
     // two creators at once: the second waits, then finds the partitions
-    await sql`select pg_advisory_xact_lock(${lockKey})`.execute(trx)
+    await sql`select pg_advisory_xact_lock(${LockKey.partitions})`.execute(trx)
     const { rows } = await sql<{ parent: string }>`
       select p.relname as parent
       from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent

@@ -1,5 +1,6 @@
 /** What is wrong, since when, and what to do now. Pure. */
-import type { DeliveryRecord, EmptyMonth, FutureDates, JobRecord, WindowRecord } from './records.ts'
+import type { EmptyMonth } from '../history/missing-rows.ts'
+import type { DeliveryRecord, FutureDates, JobRecord, WindowRecord } from './records.ts'
 import type { LiveStatus } from './live-status.ts'
 import { formatWindow, type Interval } from '../model/interval.ts'
 

@@ -1,9 +1,11 @@
 /** Reads the books and tells what state the pipeline is in. */
+import { selectFirstSync } from '../runs/run-history.ts'
 import { statusDocument, type StatusDocument } from './status.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
-import { selectEmptyMonths } from '../loader/integrity.ts'
-import { selectFirstSync, selectRuns, selectWindows } from '../history/ledger.ts'
+import { selectEmptyMonths } from '../history/missing-rows.ts'
+import { selectWindows } from '../history/ledger.ts'
+import { selectRuns } from '../runs/run-history.ts'
 import { countRejected } from '../loader/rejected.ts'
 import {
   selectDeliveries,

@@ -66,16 +66,6 @@ export interface DeliveryRecord {
   readonly lastError: string | null
 }
 
-/** A month of which the ledger has conversations that the tables lack. */
-export interface EmptyMonth {
-  /** YYYY-MM, UTC. */
-  readonly month: string
-  /** How many the ledger's windows found. */
-  readonly conversations: number
-  /** The tables of schema genesys that have no row of the month, though they should. */
-  readonly tables: readonly string[]
-}
-
 /** What is dated later than the database's clock: it was written while that clock was ahead. */
 export interface FutureDates {
   /** The latest complete snapshot that is; null: none is. */

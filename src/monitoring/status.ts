@@ -1,7 +1,7 @@
 /** What state the pipeline is in, computed from its books. Pure: rows and an instant in, a document out. */
+import type { EmptyMonth } from '../history/missing-rows.ts'
 import type {
   DeliveryRecord,
-  EmptyMonth,
   FutureDates,
   JobRecord,
   LiveRecord,

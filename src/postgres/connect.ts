@@ -1,7 +1,6 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
 import type { Database } from './database.ts'
-import type { LoadCounts } from '../loader/load-counts.ts'
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
@@ -10,17 +9,12 @@ export interface ConnectOptions {
   readonly max?: number
   /** Told when an idle connection breaks; the pool replaces it by itself. */
   readonly onConnectionLost?: (error: Error) => void
-  /** Told what became of each batch of conversations, whoever loaded it: for metrics. */
-  readonly onLoaded?: (counts: LoadCounts) => void
 }
 
 /** The warehouse's connections. `db` and `pool` share them. */
 export interface Warehouse extends AsyncDisposable {
   readonly db: Kysely<Database>
   readonly pool: Pool
-  /** Months (YYYY-MM) whose partitions are known to exist. */
-  readonly knownMonths: Set<string>
-  readonly onLoaded: ConnectOptions['onLoaded']
   /** Opens a connection of its own beside the pool, for session-level locks. The caller ends it. */
   connectAlone(purpose: string): Promise<Client>
   close(): Promise<void>
@@ -93,8 +87,6 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
   return {
     db,
     pool,
-    knownMonths: new Set(),
-    onLoaded: options.onLoaded,
     close,
     [Symbol.asyncDispose]: close,
     async connectAlone(purpose) {

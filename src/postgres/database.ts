@@ -1,6 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 import type { GenesysTables, TableName } from '../model/columns.ts'
-import type { LiveAgent } from '../live/state.ts'
 
 /** Written as Date or as text (which keeps microseconds), read as Date. */
 type Instant = ColumnType<Date, Date | string, Date | string>
@@ -88,6 +87,14 @@ interface MetaTable {
   updated_at: InstantByDefault
 }
 
+/** An element of genesys.live_conversations.agents. */
+interface LiveAgentJson {
+  readonly user_id: string
+  readonly state: string
+  readonly state_since: string | null
+  readonly queue_id: string | null
+}
+
 /** genesys.live_conversations: what is open as of the latest complete snapshot. */
 interface LiveConversationsTable {
   conversation_id: string
@@ -107,7 +114,7 @@ interface LiveConversationsTable {
   language_id: string | null
   scheduled_at: OptionalInstant
   snapshot_at: Instant
-  agents: OptionalJson<readonly LiveAgent[]>
+  agents: OptionalJson<readonly LiveAgentJson[]>
 }
 
 /** genesys.live_snapshots: one row a snapshot, failed ones included. */

@@ -96,3 +96,16 @@ export function toEtlError(error: unknown, doing: string): unknown {
 function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'Interrupted')
 }
+
+/**
+ * Runs a query of the pipeline's own bookkeeping: transient errors are retried.
+ * @param doing what is being done, for the message of the error
+ * @throws EtlError
+ */
+export async function recording<Result>(doing: string, query: () => Promise<Result>): Promise<Result> {
+  try {
+    return await retryTransient(query)
+  } catch (error) {
+    throw toEtlError(error, doing)
+  }
+}

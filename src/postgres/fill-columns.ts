@@ -3,12 +3,13 @@
  * conversion is that of the transform, and a row comes out as a load by this version would have written it (save that a number of over
  * 1000 digits is a text by then).
  */
+import { LockKey } from './lock-keys.ts'
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import { dataColumnsOf, tables, type Column, type TableName, type Value } from '../model/columns.ts'
 import { parseJson, put, type JsonObject, type JsonValue } from '../model/json.ts'
 import type { FieldType } from '../model/model.ts'
 import { fitCell } from '../model/transform.ts'
-import { literalOf } from '../loader/copy.ts'
+import { literalOf } from '../model/copy-text.ts'
 import type { Database } from './database.ts'
 import { retryTransient } from './errors.ts'
 import { selectMeta, upsertMeta } from './meta.ts'
@@ -17,8 +18,6 @@ import { selectMeta, upsertMeta } from './meta.ts'
 const filledKey = 'filled_columns'
 /** In etl.meta: how far the filling of others has got. */
 const fillingKey = 'filling_columns'
-/** Any number will do, as long as it is ours: lets one process fill at a time. */
-const lockKey = 7_461_003
 /** Rows per transaction: few enough that no loader waits long for one of them. */
 const batchSize = 2000
 
@@ -122,7 +121,9 @@ async function fillPartition(
   size: number,
 ): Promise<number | 'busy'> {
   return db.transaction().execute(async (scan) => {
-    const lock = await sql<{ got: boolean }>`select pg_try_advisory_xact_lock(${lockKey}) as got`.execute(scan)
+    const lock = await sql<{ got: boolean }>`select pg_try_advisory_xact_lock(${LockKey.fillColumns}) as got`.execute(
+      scan,
+    )
     if (!lock.rows[0]?.got) return 'busy'
     // another process may have done all of it since
     if ((await pendingFills(scan)).join() !== pending.join()) return 'busy'

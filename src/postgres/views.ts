@@ -1,3 +1,4 @@
+import { LockKey } from './lock-keys.ts'
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,9 +16,6 @@ export interface ViewFile {
 
 const viewsKey = 'views'
 const commentsKey = 'comments'
-/** Any number will do, as long as it is ours: keeps two processes from applying views at once. */
-const lockKey = 7_461_002
-
 /** Reads the view files of a folder in their order. */
 export async function readViewFiles(folder: string): Promise<ViewFile[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
@@ -39,7 +37,7 @@ export async function readViewFiles(folder: string): Promise<ViewFile[]> {
  */
 export async function applyRepeatables(db: Kysely<Database>, views: readonly ViewFile[]): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
-    await sql`select pg_advisory_xact_lock(${lockKey})`.execute(trx)
+    await sql`select pg_advisory_xact_lock(${LockKey.views})`.execute(trx)
     const applied: string[] = []
     const stored = (await selectMeta<Record<string, string>>(trx, viewsKey)) ?? {}
     const current = Object.fromEntries(views.map(({ name, text }) => [name, hash(text)]))

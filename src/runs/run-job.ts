@@ -1,7 +1,7 @@
 /** What every job run has in common: one at a time, a row in the books, a classified end. */
 import { EtlError, Interrupted } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { finishRun, startRun, type Run, type RunTrigger } from '../history/ledger.ts'
+import { finishRun, startRun, type Run, type RunTrigger } from './run-history.ts'
 import { withJobLock } from '../postgres/lock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 

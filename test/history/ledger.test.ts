@@ -1,16 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/postgres/connect.ts'
-import {
-  finishRun,
-  recordPlan,
-  recordWindow,
-  selectLastStart,
-  selectRuns,
-  selectWindows,
-  startRun,
-  type WindowOutcome,
-} from '../../src/history/ledger.ts'
+import { recordWindow, selectWindows, type WindowOutcome } from '../../src/history/ledger.ts'
+import { finishRun, recordPlan, selectLastStart, selectRuns, startRun } from '../../src/runs/run-history.ts'
 import { createFileDatabase } from '../support/database.ts'
 
 const database = await createFileDatabase()

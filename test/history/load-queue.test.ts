@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createLoadQueue } from '../../src/history/load-queue.ts'
-import { createPlaces } from '../../src/history/places.ts'
+import { createPlaces } from '../../src/genesys/places.ts'
 import { emptyLoadCounts } from '../../src/loader/load-counts.ts'
 import type { FetchedConversation } from '../../src/loader/load.ts'
 

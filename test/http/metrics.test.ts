@@ -14,7 +14,7 @@ const database = await createFileDatabase()
 const metrics = createMetrics()
 let warehouse: Warehouse
 beforeAll(async () => {
-  warehouse = connect(database.url, { onLoaded: metrics.countLoad })
+  warehouse = connect(database.url)
   await writeBusyCenter(warehouse, new Date(), 10)
 })
 afterAll(() => warehouse.close())
@@ -98,7 +98,7 @@ test('count what became of loaded records, whoever loads them', async () => {
     fetchedAt: new Date().toISOString(),
   }
   await ensurePartitions(warehouse, { start, end: new Date() })
-  const options = { source: 'query', runId: null, deliversAttributes: false }
+  const options = { source: 'query', runId: null, deliversAttributes: false, onLoaded: metrics.countLoad }
   await loadBatch(warehouse, [record, { ...record, conversation: { nothing: true } }], options)
   await loadBatch(warehouse, [{ ...record, fetchedAt: new Date(Date.now() + 1000).toISOString() }], options)
   const value = await scrape()

@@ -1,7 +1,6 @@
 /** Conversations that have ended are read once more some minutes later, whatever happens in between. */
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { connect } from '../../src/postgres/connect.ts'
 import { json } from '../support/fake-server.ts'
 import { startLiveOrg, type LiveOrg } from '../support/live-org.ts'
 
@@ -82,8 +81,8 @@ test('those of a snapshot that was not written are not due, and are when it is w
   await using org = await startLiveOrg()
   await ended(org, 'a')
   const stop = new AbortController()
-  await using warehouse = connect(org.databaseUrl, { onLoaded: () => stop.abort(new Error('killed')) })
-  await expect(org.job({}, { warehouse }).tick(stop.signal)).rejects.toThrow('killed')
+  const onLoaded = (): void => stop.abort(new Error('killed'))
+  await expect(org.job({}, { onLoaded }).tick(stop.signal)).rejects.toThrow('killed')
   expect(await rereads(org)).toEqual([])
   await org.job().tick(never)
   expect(await rereads(org)).toEqual(['a'])

@@ -11,7 +11,7 @@ import type { JsonObject, JsonValue } from '../../src/model/json.ts'
 import { reassemble } from '../../src/model/reassemble.ts'
 import { canonicalTime } from '../../src/model/timestamps.ts'
 import { appendRows, conversationKey } from '../../src/model/transform.ts'
-import { literalOf } from '../../src/loader/copy.ts'
+import { literalOf } from '../../src/model/copy-text.ts'
 import { arbitraryConversation, arbitraryJson, arbitraryTime, nastyTimes } from '../support/arbitrary-conversation.ts'
 
 const conversations = arbitraryConversation({
