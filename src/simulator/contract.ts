@@ -34,7 +34,7 @@ export interface SimulatorOptions {
   readonly nastyShare?: number
   /** How many results paging can reach; 100 000 at Genesys. The API refuses what is deeper and names the number. */
   readonly paginationLimit?: number
-  /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0.2 unless given. */
+  /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0.1 unless given. */
   readonly reopenedShare?: number
   /** How long after their time the wrap-up code, tAcw and tHandle appear: 0 (default) to less than a day. */
   readonly closingDelayMs?: number

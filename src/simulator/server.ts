@@ -42,7 +42,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     perDay,
     exactPerDay: options.exactPerDay ?? false,
     nastyShare,
-    reopenedShare: options.reopenedShare ?? 0.2,
+    reopenedShare: options.reopenedShare ?? 0.1,
   })
   const settings: ControlSettings = {
     paginationLimit: options.paginationLimit ?? 100_000,

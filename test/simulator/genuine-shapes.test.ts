@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Json } from '../../src/simulator/story.ts'
+import { connectClient } from './http-client.ts'
 
 const hour = 3_600_000
 const day = 24 * hour
@@ -45,20 +46,24 @@ const org = await startSimulator({
   exactPerDay: true,
   days: 3,
   nastyShare: 0,
+  rateLimit: { requestsPerMinute: Infinity },
 })
 org.control.clock.set(over)
+const client = await connectClient(org)
 const days = ['2026-03-17', '2026-03-18', '2026-03-19']
 const history = days.flatMap((each) => org.truth(each))
 const sessions = history.flatMap(sessionsOf)
 afterAll(() => org.close())
 
-/** One conversation as it was at an instant. */
-function asOf(conversation: Json, instant: number): Json {
+/** One conversation as it was at an instant; by id, since that shows no other one. */
+async function asOf(conversation: Json, instant: number): Promise<Json> {
   org.control.clock.set(instant)
-  const start = String(conversation['conversationStart'])
-  const found = org.truth(start.slice(0, 10)).find((each) => each['conversationId'] === conversation['conversationId'])
+  const { json } = await client.send(
+    'GET',
+    `/api/v2/analytics/conversations/${String(conversation['conversationId'])}/details`,
+  )
   org.control.clock.set(over)
-  return found ?? {}
+  return json
 }
 
 describe('the end of a conversation', () => {
@@ -74,7 +79,7 @@ describe('the end of a conversation', () => {
     expect(afterCustomer.length).toBeGreaterThan(history.length / 4)
   })
 
-  test('is absent during after-call work, which is an open segment or none until it is over', () => {
+  test('is absent during after-call work, which is an open segment or none until it is over', async () => {
     let open = 0
     let hidden = 0
     for (const conversation of history.slice(0, 400)) {
@@ -85,7 +90,7 @@ describe('the end of a conversation', () => {
           at(segment['segmentEnd']) === lastEnd(conversation),
       )
       if (!wrapUp || open + hidden > 12) continue
-      const during = asOf(conversation, at(wrapUp['segmentStart']) + 5_000)
+      const during = await asOf(conversation, at(wrapUp['segmentStart']) + 5_000)
       expect(during).not.toHaveProperty('conversationEnd')
       const unfinished = segmentsOf(during).filter(({ segmentEnd }) => segmentEnd === undefined)
       if (unfinished.length > 0) {
@@ -97,7 +102,7 @@ describe('the end of a conversation', () => {
           purposeOf(seen) === 'agent' && seen.session['acwSkipped'] !== true && valuesOf(seen, 'tHandle').length === 0,
       )
       expect(working.length).toBeGreaterThan(0)
-      const after = asOf(conversation, at(wrapUp['segmentEnd']))
+      const after = await asOf(conversation, at(wrapUp['segmentEnd']))
       expect(after['conversationEnd']).toBe(wrapUp['segmentEnd'])
       expect(segmentsOf(after)).toHaveLength(segmentsOf(conversation).length)
     }
@@ -139,11 +144,11 @@ describe('threads', () => {
   test.each([
     ['message', 3 * day],
     ['email', 30 * day],
-  ])('of %s are reopened again and again, over weeks, within the limit of each disconnect', (medium, limit) => {
+  ])('of %s are reopened again and again, over weeks, within the limit of each disconnect', async (medium, limit) => {
     const threads = history.filter((each) => mediaOf(each).has(medium) && pausesOf(each).length > 0)
     const all = history.filter((each) => mediaOf(each).has(medium))
-    expect(threads.length / all.length).toBeGreaterThan(0.08)
-    expect(threads.length / all.length).toBeLessThan(0.3)
+    expect(threads.length / all.length).toBeGreaterThan(0.04)
+    expect(threads.length / all.length).toBeLessThan(0.2)
     expect(Math.max(...threads.map((each) => pausesOf(each).length))).toBeGreaterThan(3)
     expect(Math.max(...threads.flatMap((each) => pausesOf(each).map(([from, to]) => to - from)))).toBeLessThanOrEqual(
       limit,
@@ -152,8 +157,8 @@ describe('threads', () => {
     expect(Math.max(...ages)).toBeGreaterThan(medium === 'email' ? 20 * day : 4 * day)
     for (const thread of threads.slice(0, 4))
       for (const [end, again] of pausesOf(thread)) {
-        expect(at(asOf(thread, Math.floor((end + again) / 2))['conversationEnd'])).toBe(end)
-        expect(asOf(thread, again + 5)).not.toHaveProperty('conversationEnd')
+        expect(at((await asOf(thread, Math.floor((end + again) / 2)))['conversationEnd'])).toBe(end)
+        expect(await asOf(thread, again + 5)).not.toHaveProperty('conversationEnd')
       }
   })
 
@@ -171,12 +176,12 @@ describe('threads', () => {
     expect(await reopened(1)).toBeGreaterThan(10)
   })
 
-  test('of messages count as inactive 72 hours after what happened last, as far as that is known', () => {
+  test('of messages count as inactive 72 hours after what happened last, as far as that is known', async () => {
     const thread = history.find((each) => mediaOf(each).has('message') && pausesOf(each).length > 1) as Json
     const [first] = pausesOf(thread)
     const [end, again] = first as [number, number]
-    expect(at(asOf(thread, end + 1)['inactivityTimeout'])).toBe(end + 72 * hour)
-    expect(at(asOf(thread, again + 1)['inactivityTimeout'])).toBe(again + 72 * hour)
+    expect(at((await asOf(thread, end + 1))['inactivityTimeout'])).toBe(end + 72 * hour)
+    expect(at((await asOf(thread, again + 1))['inactivityTimeout'])).toBe(again + 72 * hour)
   })
 })
 
