@@ -253,7 +253,7 @@ test('the migration that begins to keep record leaves only lists to be filled', 
   await using empty = connect(own.url)
   await migrateUp(empty.db)
   await sql.raw(`delete from etl.meta where key = 'filled_columns'`).execute(empty.db)
-  const { up } = await import('../../migrations/20261126T0600Z-record-filled-columns.ts')
+  const { up } = await import('../../migrations/20261126T1000Z-record-filled-columns.ts')
   await up(empty.db as never)
   const pending = await pendingFills(empty.db)
   expect(pending.length).toBeGreaterThan(10)

@@ -15,8 +15,8 @@ const migrations = [
   '20261122T1600Z-create-history',
   '20261122T1700Z-create-live',
   '20261122T1800Z-live-agents',
-  '20261126T0600Z-record-filled-columns',
   '20261126T0900Z-create-rereads',
+  '20261126T1000Z-record-filled-columns',
 ]
 
 interface ColumnRow {
