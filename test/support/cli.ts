@@ -1,4 +1,4 @@
-/** Runs the command line as a process of its own, with nothing of this process' environment. */
+/** Runs the command line as a process of its own, with nothing of this process' environment but what fakes its clock. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,6 +34,13 @@ export interface CliOptions {
   readonly cwd?: string
 }
 
+/** What the tool faketime sets: under a faked time of day the processes have the time of their test. Empty without it. */
+function fakedClock(): Record<string, string | undefined> {
+  const { LD_PRELOAD, ...all } = process.env
+  const settings = Object.entries(all).filter(([name]) => name.startsWith('FAKETIME'))
+  return settings.length > 0 ? { LD_PRELOAD, ...Object.fromEntries(settings) } : {}
+}
+
 /** Starts `genesys-etl ARGS`; what is still running when the test ends is killed. */
 export function startCli(args: readonly string[], { env = {}, cwd = emptyFolder() }: CliOptions = {}): CliProcess {
   const child = spawn(process.execPath, [program, ...args], {
@@ -42,6 +49,7 @@ export function startCli(args: readonly string[], { env = {}, cwd = emptyFolder(
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
       NODE_COMPILE_CACHE: inject('compileCache'),
+      ...fakedClock(),
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
