@@ -154,8 +154,12 @@ describe('live', () => {
     }
   })
 
-  it('takes a chat in after-call work as open, though it has no open segment', () => {
+  it('takes a chat in after-call work as such, with its queue and agent, though it has no open segment', () => {
     const reading = readAnalytics(chat, new Date('2026-11-22T11:53:00Z'))
-    expect(reading).toMatchObject({ kind: 'open', conversation: { mediaType: 'chat', participants: 3 } })
+    const agent = { queueId: '3cf8846e-dda8-4b4a-a7ed-14f4165290c6', userId: '89e678ff-b165-4e17-ae0a-94c3af802a5f' }
+    expect(reading).toMatchObject({
+      kind: 'open',
+      conversation: { mediaType: 'chat', participants: 3, state: 'acw', ...agent },
+    })
   })
 })
