@@ -176,7 +176,7 @@ async function useOfCeiling(
 function startOrg(
   job: Pick<SimulatorJob, 'days' | 'precompute' | 'latencyMs' | 'rateLimit'>,
 ): Promise<SimulatorProcess> {
-  return startSimulatorProcess({ seed: 'bench', now: today.toISOString(), perDay, nastyShare: 0.001, ...job })
+  return startSimulatorProcess({ seed: 'bench', now: today.toISOString(), perDay, malformedShare: 0.001, ...job })
 }
 
 /** A load of the last days. */

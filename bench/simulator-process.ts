@@ -10,7 +10,7 @@ export interface SimulatorJob {
   readonly days: number
   /** Conversations that start on each of them. */
   readonly perDay: number
-  readonly nastyShare: number
+  readonly malformedShare: number
   /** Writes everything before it serves, and keeps every page as it was sent. */
   readonly precompute: boolean
   readonly latencyMs: number

@@ -1,7 +1,7 @@
 import { ApiError } from './api-error.ts'
 import { objectsOf, oneOf, onlyFields, readBooleanFilter } from './predicates.ts'
 import type { Store } from './store.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 type ActivityMetric = 'oWaiting' | 'oAlerting' | 'oInteracting'
 
@@ -14,7 +14,7 @@ interface Activity {
   readonly segment: Json
 }
 
-const metricNames = ['oAlerting', 'oInteracting', 'oLongestInteracting', 'oLongestWaiting', 'oWaiting']
+const METRIC_NAMES = ['oAlerting', 'oInteracting', 'oLongestInteracting', 'oLongestWaiting', 'oWaiting']
 /** The dimensions that can be grouped by and filtered on, with where each is found. */
 const dimensions: Readonly<Record<string, (activity: Activity) => unknown>> = {
   activeRouting: ({ session }) => session['requestedRoutings'],
@@ -42,7 +42,7 @@ const dimensions: Readonly<Record<string, (activity: Activity) => unknown>> = {
 }
 const working: ReadonlySet<unknown> = new Set(['interact', 'hold', 'dialing', 'contacting', 'callback'])
 /** More entities than this in a group are cut: the oldest half and the newest half remain. A guess; Genesys names no number. */
-const maxEntities = 10_000
+const MAX_ENTITIES = 10_000
 
 /**
  * What is waiting, alerting and interacting in the queues now, of any age. After-call work and what is parked are none of it, and neither is what
@@ -82,7 +82,7 @@ function requestedMetrics(raw: unknown): { metric: string; details: boolean }[] 
   if (list.length === 0) throw new ApiError(400, 'bad.request', 'metrics are required.')
   return list.map((each) => {
     const { metric, details } = onlyFields(each, 'ConversationActivityQueryMetric', ['metric', 'details'])
-    const name = oneOf(metric, 'metric', metricNames)
+    const name = oneOf(metric, 'metric', METRIC_NAMES)
     if (name === undefined) throw new ApiError(400, 'bad.request', 'metric is required.')
     if (details !== undefined && details !== null && typeof details !== 'boolean')
       throw new ApiError(400, 'bad.request', 'details must be a boolean.')
@@ -187,13 +187,13 @@ function resultOf(
     if (!metric.startsWith('oLongest')) return { metric, count: found.length }
     return { metric, ...(oldest && { calculatedMetricValue: now - startOf(oldest) }) }
   })
-  const truncated = entities.length > maxEntities
+  const truncated = entities.length > MAX_ENTITIES
   return {
     group,
     data,
     ...(truncated && { truncated }),
     ...(entities.length > 0 && {
-      entities: truncated ? [...entities.slice(0, maxEntities / 2), ...entities.slice(-maxEntities / 2)] : entities,
+      entities: truncated ? [...entities.slice(0, MAX_ENTITIES / 2), ...entities.slice(-MAX_ENTITIES / 2)] : entities,
     }),
   }
 }

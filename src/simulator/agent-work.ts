@@ -1,12 +1,22 @@
 import type { Queue, User } from './org.ts'
 import {
-  addAgent, addLeg, addParticipant, addSpan, addStats, inQueueFlow, joinDivision, pickAgent, routing, state,
-} from './pen.ts' // prettier-ignore
-import type { Pen, QueueMedia } from './pen.ts'
-import type { Json, Leg, Participant, QueueOutcome } from './story.ts'
+  addAgent,
+  addLeg,
+  addParticipant,
+  addSpan,
+  addStats,
+  inQueueFlow,
+  joinDivision,
+  pickAgent,
+  routing,
+  state,
+  type ConversationBuilder,
+  type QueueMedia,
+} from './conversation-builder.ts'
+import type { Json, Leg, Participant, QueueOutcome } from './conversation-plan.ts'
 
-/** The tempo of a medium, in milliseconds. */
-export interface Tempo {
+/** The timing of a medium, in milliseconds. */
+export interface MediaTiming {
   readonly media: QueueMedia
   /** Mean time until an agent is free. */
   readonly waitMean: number
@@ -24,7 +34,7 @@ export interface Tempo {
   readonly holdsMax: number
 }
 
-export const voiceTempo: Tempo = {
+export const VOICE_TIMING: MediaTiming = {
   media: 'voice',
   waitMean: 28_000,
   patienceMean: 240_000,
@@ -60,26 +70,26 @@ export interface LastAgent {
  * The queue's session lasts until the answer, the alerting included, as in real answers of the API.
  */
 export function waitInQueue(
-  pen: Pen,
+  builder: ConversationBuilder,
   start: number,
   queue: Queue,
-  tempo: Tempo,
+  timing: MediaTiming,
   session: (role: 'acd' | 'agent', user?: User) => Json,
   options: { flowInType?: string; not?: User | undefined; last?: LastAgent | undefined } = {},
 ): QueueVisit {
-  const { random } = pen
-  joinDivision(pen, queue.divisionId, start)
+  const { random } = builder
+  joinDivision(builder, queue.divisionId, start)
   const entered = start + random.int(20, 60)
   const peerId = random.uuid()
-  const flow = inQueueFlow(pen, tempo.media)
-  const acd = addParticipant(pen, 'acd', { participantName: queue.name })
+  const flow = inQueueFlow(builder, timing.media)
+  const acd = addParticipant(builder, 'acd', { participantName: queue.name })
   const facts = {
     outcome: 'answered' as QueueOutcome,
-    serviceLevelMs: queue.serviceLevelMs[tempo.media],
+    serviceLevelMs: queue.serviceLevelMs[timing.media],
     shortAbandonMs: queue.shortAbandonMs,
   }
   const acdLeg = addLeg(
-    pen,
+    builder,
     acd,
     {
       ...session('acd'),
@@ -89,10 +99,10 @@ export function waitInQueue(
     },
     { queue: facts, ...(flow && { flow }) },
   )
-  const asked = routing(pen, queue)
+  const asked = routing(builder, queue)
   addSpan(acdLeg, 'delay', start, entered, { queueId: queue.id })
 
-  const patience = tempo.patienceMean === Infinity ? Infinity : random.exponential(tempo.patienceMean) + 900
+  const patience = timing.patienceMean === Infinity ? Infinity : random.exponential(timing.patienceMean) + 900
   const leave = (at: number, outcome: Exclude<QueueOutcome, 'answered'>): QueueVisit => {
     facts.outcome = outcome
     if (outcome === 'flowOut') acdLeg.session['flowOutType'] = random.pick(['agent', 'acd', 'voicemail'])
@@ -100,17 +110,17 @@ export function waitInQueue(
     return { outcome, queue, user: undefined, agent: undefined, leg: undefined, at }
   }
 
-  let offered = entered + 150 + random.exponential(tempo.waitMean)
+  let offered = entered + 150 + random.exponential(timing.waitMean)
   let not = options.not
   for (let attempt = 0; ; attempt++) {
-    if (offered - entered > patience) return leave(entered + patience, tempo.givesUp)
+    if (offered - entered > patience) return leave(entered + patience, timing.givesUp)
     if (attempt === 0 && random.chance(0.01)) return leave(offered, 'flowOut')
     const last = attempt === 0 ? options.last : undefined
-    const user = last?.user ?? pickAgent(pen, queue, not)
-    const agent = last?.agent ?? addAgent(pen, user)
-    const automatic = random.chance(tempo.autoAnswerShare)
-    joinDivision(pen, user.divisionId, offered)
-    const leg = addLeg(pen, agent, {
+    const user = last?.user ?? pickAgent(builder, queue, not)
+    const agent = last?.agent ?? addAgent(builder, user)
+    const automatic = random.chance(timing.autoAnswerShare)
+    joinDivision(builder, user.divisionId, offered)
+    const leg = addLeg(builder, agent, {
       ...session('agent', user),
       peerId,
       requestedRoutings: ['Standard'],
@@ -118,10 +128,10 @@ export function waitInQueue(
       usedRouting: last ? 'Last' : 'Standard',
     })
     const responds = automatic || attempt >= 2 || !random.chance(0.06)
-    const answer = offered + (automatic ? 0 : responds ? random.int(800, tempo.alertMax) : 20_000)
+    const answer = offered + (automatic ? 0 : responds ? random.int(800, timing.alertMax) : 20_000)
     if (answer - entered > patience) {
       addSpan(leg, 'alert', offered, entered + patience, { queueId: queue.id, disconnectType: 'peer' })
-      return leave(entered + patience, tempo.givesUp)
+      return leave(entered + patience, timing.givesUp)
     }
     if (responds) {
       if (!automatic) addSpan(leg, 'alert', offered, answer, asked)
@@ -131,7 +141,7 @@ export function waitInQueue(
       leg.waitedMs = answer - entered
       return { outcome: 'answered', queue, user, agent, leg, at: answer }
     }
-    noAnswer(pen, leg, offered, answer, asked)
+    noAnswer(builder, leg, offered, answer, asked)
     not = user
     offered = answer + random.int(100, 2_500)
   }
@@ -141,31 +151,38 @@ export function waitInQueue(
  * An agent does not answer. The alert ends by `noAnswerTransfer` or, as in a genuine record of 2024, by `client`; then the
  * agent can even have after-call work, and with it tAcw and tHandle.
  */
-function noAnswer(pen: Pen, leg: Leg, from: number, to: number, asked: Json): void {
-  const { random } = pen
+function noAnswer(builder: ConversationBuilder, leg: Leg, from: number, to: number, asked: Json): void {
+  const { random } = builder
   const byClient = random.chance(0.4)
   leg.notResponding = true
   addSpan(leg, 'alert', from, to, { ...asked, disconnectType: byClient ? 'client' : 'noAnswerTransfer' })
   if (!byClient) return
   state(leg, 'nError', 1, to)
-  if (random.chance(0.6)) addAcw(pen, leg, to, to + random.int(15_000, 90_000), { queueId: asked['queueId'] })
+  if (random.chance(0.6)) addAcw(builder, leg, to, to + random.int(15_000, 90_000), { queueId: asked['queueId'] })
 }
 
 /** Adds after-call work in the form that the conversation has it; its metric is mostly shorter than the segment. */
-function addAcw(pen: Pen, leg: Leg, start: number, end: number, fields: Json): void {
-  const { random } = pen
+function addAcw(builder: ConversationBuilder, leg: Leg, start: number, end: number, fields: Json): void {
+  const { random } = builder
   const span = addSpan(leg, 'wrapup', start, end, fields)
-  span.appearsAtEnd = !pen.isAcwOpen
+  span.appearsAtEnd = !builder.isAcwOpen
   if (end - start > 12_000 && random.chance(0.6)) span.shortfall = random.int(300, 5_000)
 }
 
 /** Talks, with holds now and then. Gives the instant at which the talking ends; the last stretch carries how. */
-export function talk(pen: Pen, leg: Leg, start: number, queue: Queue | undefined, tempo: Tempo, ending: Json): number {
-  const { random } = pen
+export function talk(
+  builder: ConversationBuilder,
+  leg: Leg,
+  start: number,
+  queue: Queue | undefined,
+  timing: MediaTiming,
+  ending: Json,
+): number {
+  const { random } = builder
   const fields = queue ? { queueId: queue.id } : {}
   let at = start
-  const holds = random.chance(tempo.holdShare) ? random.int(1, tempo.holdsMax) : 0
-  const stretch = (): number => Math.max(1_500, random.skewed(tempo.talkMedian / (holds + 1), 0.7))
+  const holds = random.chance(timing.holdShare) ? random.int(1, timing.holdsMax) : 0
+  const stretch = (): number => Math.max(1_500, random.skewed(timing.talkMedian / (holds + 1), 0.7))
   for (let i = 0; i < holds; i++) {
     const talked = at + stretch()
     addSpan(leg, 'interact', at, talked, fields)
@@ -183,25 +200,31 @@ export function talk(pen: Pen, leg: Leg, start: number, queue: Queue | undefined
 }
 
 /** After-call work, sometimes skipped, sometimes cut off by the timeout. Returns the instant at which it ends. */
-export function wrapUp(pen: Pen, leg: Leg, start: number, queue: Queue | undefined, tempo: Tempo): number {
-  const { random, org } = pen
+export function wrapUp(
+  builder: ConversationBuilder,
+  leg: Leg,
+  start: number,
+  queue: Queue | undefined,
+  timing: MediaTiming,
+): number {
+  const { random, org } = builder
   if (random.chance(0.12)) {
     leg.session['acwSkipped'] = true
     return start
   }
   const timedOut = random.chance(0.06)
-  const end = start + (timedOut ? 120_000 : Math.max(900, random.skewed(tempo.acwMedian, 0.8)))
-  addAcw(pen, leg, start, end, {
+  const end = start + (timedOut ? 120_000 : Math.max(900, random.skewed(timing.acwMedian, 0.8)))
+  addAcw(builder, leg, start, end, {
     ...(queue && { queueId: queue.id }),
     wrapUpCode: timedOut ? 'ININ-WRAP-UP-TIMEOUT' : random.pick(org.wrapUpCodes).id,
-    ...(random.chance(0.15) && { wrapUpNote: note(pen) }),
+    ...(random.chance(0.15) && { wrapUpNote: note(builder) }),
     ...(random.chance(0.05) && { wrapUpTags: random.sample(['vip', 'callback', 'complaint', 'upsell'], 2) }),
   })
   return end
 }
 
-function note(pen: Pen): string {
-  const { random, contact } = pen
+function note(builder: ConversationBuilder): string {
+  const { random, contact } = builder
   return random.pick([
     `Spoke to ${contact.name}, reachable at ${contact.phone}.`,
     `Customer asked for a copy by e-mail to ${contact.email}.`,
@@ -212,16 +235,16 @@ function note(pen: Pen): string {
 }
 
 /** The ends of a call: who hung up. Gives the agent's and the customer's side. */
-export function hangUp(pen: Pen): { agent: Json; customer: Json } {
-  return pen.random.chance(0.7)
+export function hangUp(builder: ConversationBuilder): { agent: Json; customer: Json } {
+  return builder.random.chance(0.7)
     ? { agent: { disconnectType: 'peer' }, customer: { disconnectType: 'endpoint' } }
     : { agent: { disconnectType: 'client' }, customer: { disconnectType: 'peer' } }
 }
 
 /** Closes a voice session of an agent: audio figures, errors now and then. */
-export function finishVoice(pen: Pen, leg: Leg, at: number): void {
-  const { random } = pen
-  addStats(pen, leg, at)
+export function finishVoice(builder: ConversationBuilder, leg: Leg, at: number): void {
+  const { random } = builder
+  addStats(builder, leg, at)
   if (random.chance(0.02)) {
     state(leg, 'nError', 1, at)
     leg.session['errorCodeDescription'] = 'The media connection was lost'

@@ -1,4 +1,4 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** An answer of the API that is not 200: becomes an ErrorBody on the wire. */
 export class ApiError extends Error {

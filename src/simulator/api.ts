@@ -3,14 +3,13 @@ import { ApiError } from './api-error.ts'
 import type { Changes } from './changes.ts'
 import type { ControlSettings } from './contract.ts'
 import { readDetailsQuery } from './details-query.ts'
-import { requirePermission } from './oauth.ts'
-import type { OAuthClient } from './oauth.ts'
+import { requirePermission, type OAuthClient } from './oauth.ts'
 import { observeQueues } from './observations.ts'
 import type { Org } from './org.ts'
 import { listingPage } from './reference-data.ts'
 import type { createSelector } from './selection.ts'
 import type { Store, Stored } from './store.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 import { userConversations } from './user-conversations.ts'
 
 /** A request to the API with its body read and its sender known. */
@@ -36,9 +35,9 @@ export interface ApiContext {
   readonly requestsPerMinute: number
 }
 
-const detailPermissions = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
+const DETAIL_PERMISSIONS = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
 /** How many conversations can be asked for by id at once. */
-const maxIds = 100
+const MAX_IDS = 100
 
 function readJson(request: ApiRequest): unknown {
   if (!request.contentType?.startsWith('application/json'))
@@ -55,7 +54,7 @@ function visibleTo(client: OAuthClient): ReadonlySet<string> | undefined {
 }
 
 function queryDetails(request: ApiRequest, context: ApiContext): Buffer {
-  requirePermission(request.client, ...detailPermissions)
+  requirePermission(request.client, ...DETAIL_PERMISSIONS)
   const body = readJson(request)
   const query = readDetailsQuery(body, context.settings.paginationLimit)
   const { interval } = body as { interval: string }
@@ -72,7 +71,7 @@ function queryDetails(request: ApiRequest, context: ApiContext): Buffer {
 }
 
 function byIds(request: ApiRequest, context: ApiContext, ids: readonly string[]): Buffer[] {
-  requirePermission(request.client, ...detailPermissions)
+  requirePermission(request.client, ...DETAIL_PERMISSIONS)
   const visible = visibleTo(request.client)
   const found = ids.map((id) => context.store.find(id)).filter((stored): stored is Stored => stored !== undefined)
   return found.flatMap((stored) => {
@@ -84,8 +83,8 @@ function byIds(request: ApiRequest, context: ApiContext, ids: readonly string[])
 function multiGet(request: ApiRequest, context: ApiContext): Buffer {
   const ids = [...new Set((request.query.get('id') ?? '').split(',').filter((id) => id !== ''))]
   if (ids.length === 0) throw new ApiError(400, 'bad.request', 'The id parameter is required.')
-  if (ids.length > maxIds)
-    throw new ApiError(400, 'bad.request', `No more than ${maxIds} ids may be given, and ${ids.length} are.`)
+  if (ids.length > MAX_IDS)
+    throw new ApiError(400, 'bad.request', `No more than ${MAX_IDS} ids may be given, and ${ids.length} are.`)
   const records = byIds(request, context, ids)
   return Buffer.concat([
     Buffer.from('{"conversations":['),

@@ -1,8 +1,7 @@
-import { endOf, iso } from './story.ts'
-import type { Json, LateNews, Leg, Story } from './story.ts'
+import { endOf, iso, type Json, type LateRecord, type Leg, type ConversationPlan } from './conversation-plan.ts'
 import { writeConversation } from './write-conversation.ts'
 
-/** What the API shows of a story at an instant. */
+/** What the API shows of a plan at an instant. */
 export interface View {
   /** Undefined as long as the conversation has not started. */
   readonly conversation: Json | undefined
@@ -19,12 +18,12 @@ export interface ViewSettings {
   readonly closingDelayMs: number
 }
 
-const wrapUpFields = ['wrapUpCode', 'wrapUpNote', 'wrapUpTags'] as const
-const closingMetrics: ReadonlySet<unknown> = new Set(['tAcw', 'tHandle'])
+const WRAP_UP_FIELDS = ['wrapUpCode', 'wrapUpNote', 'wrapUpTags'] as const
+const CLOSING_METRICS: ReadonlySet<unknown> = new Set(['tAcw', 'tHandle'])
 
 /** Fields of a segment that are known only when it has ended. */
 const closing = [
-  'segmentEnd', 'disconnectType', 'errorCode', 'q850ResponseCodes', 'sipResponseCodes', ...wrapUpFields,
+  'segmentEnd', 'disconnectType', 'errorCode', 'q850ResponseCodes', 'sipResponseCodes', ...WRAP_UP_FIELDS,
   'destinationConversationId', 'destinationSessionId',
 ] // prettier-ignore
 /** Fields of a flow that are known only when it has ended. */
@@ -41,36 +40,40 @@ function without(object: Json, fields: readonly string[]): Json {
 
 const listOf = (value: unknown): Json[] => (value ?? []) as Json[]
 
-/** An instant after which nothing of a story changes any more: a day after its last activity, or its last news. */
-function settledAt(story: Story): number {
-  let last = story.start
-  for (const { legs } of story.participants)
+/** An instant after which nothing of a plan changes any more: a day after its last activity, or its last news. */
+function settledAt(plan: ConversationPlan): number {
+  let last = plan.start
+  for (const { legs } of plan.participants)
     for (const { spans } of legs) for (const span of spans) if (span.end > last) last = span.end
-  return Math.max(last + 86_400_000, story.late.at(-1)?.at ?? 0)
+  return Math.max(last + 86_400_000, plan.lateRecords.at(-1)?.at ?? 0)
 }
 
 /** The news that a conversation has in the end, each in its last state. */
-function withNews(conversation: Json, news: readonly LateNews[]): Json {
+function withLateRecords(conversation: Json, news: readonly LateRecord[]): Json {
   const latest = new Map(news.map((item) => [item.id, item]))
   for (const { list, value } of latest.values()) conversation[list] = [...listOf(conversation[list]), value]
   return conversation
 }
 
-/** The last state of a story: the short way for the bulk of the history. */
-function settled(story: Story, whole: Json): Json {
-  whole['divisionIds'] = [...new Set(story.divisions.map((division) => division.id))]
-  return withNews(whole, story.late)
+/** The last state of a plan: the short way for the bulk of the history. */
+function settled(plan: ConversationPlan, whole: Json): Json {
+  whole['divisionIds'] = [...new Set(plan.divisions.map((division) => division.id))]
+  return withLateRecords(whole, plan.lateRecords)
 }
 
 /**
- * Shows a story as it is at an instant: what has not begun is absent, an open segment has no end, metrics that are
+ * Shows a plan as it is at an instant: what has not begun is absent, an open segment has no end, metrics that are
  * emitted later are missing, a conversation in progress has no conversationEnd. After-call work is progress; a thread
  * that will be reopened has an end until it is.
  */
-export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings = { closingDelayMs: 0 }): View {
-  if (story.start > now) return { conversation: undefined, changesAt: story.start }
-  const whole = writeConversation(story)
-  if (now >= settledAt(story)) return { conversation: settled(story, whole), changesAt: Infinity }
+export function asOf(
+  plan: ConversationPlan,
+  now: number,
+  { closingDelayMs }: ViewSettings = { closingDelayMs: 0 },
+): View {
+  if (plan.start > now) return { conversation: undefined, changesAt: plan.start }
+  const whole = writeConversation(plan)
+  if (now >= settledAt(plan)) return { conversation: settled(plan, whole), changesAt: Infinity }
 
   const nowText = iso(now)
   let next = '\uffff'
@@ -85,7 +88,7 @@ export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings
   const segmentAsOf = (segment: Json): Json => {
     if (!reached(segment['segmentEnd'])) return without(segment, closing)
     const isWrapUp = segment['segmentType'] === 'wrapup' && segment['segmentEnd'] !== undefined
-    return isWrapUp && !reachedLate(segment['segmentEnd']) ? without(segment, wrapUpFields) : segment
+    return isWrapUp && !reachedLate(segment['segmentEnd']) ? without(segment, WRAP_UP_FIELDS) : segment
   }
 
   const sessionAsOf = (session: Json, leg: Leg | undefined, purpose: unknown): Json => {
@@ -96,7 +99,7 @@ export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings
     // Where after-call work appears at its end, so do its metrics.
     const hiddenAcw = spans.find(({ appearsAtEnd }) => appearsAtEnd === true)
     const metricAsOf = ({ name, emitDate }: Json): boolean => {
-      if (!closingMetrics.has(name)) return reached(emitDate)
+      if (!CLOSING_METRICS.has(name)) return reached(emitDate)
       return reachedLate(emitDate) && (!hiddenAcw || reached(iso(hiddenAcw.end)))
     }
     const view: Json = { ...session, segments: segments.map(segmentAsOf) }
@@ -125,7 +128,7 @@ export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings
 
   const view: Json = { ...whole }
   view['participants'] = listOf(whole['participants']).flatMap((participant, position) => {
-    const legs = story.participants[position]?.legs ?? []
+    const legs = plan.participants[position]?.legs ?? []
     const sessions = listOf(participant['sessions']).flatMap((session, index) =>
       reached(listOf(session['segments'])[0]?.['segmentStart'])
         ? [sessionAsOf(session, legs[index], participant['purpose'])]
@@ -134,13 +137,13 @@ export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings
     return sessions.length === 0 ? [] : [{ ...participant, sessions }]
   })
   view['divisionIds'] = [
-    ...new Set(story.divisions.filter((division) => reached(iso(division.at))).map((division) => division.id)),
+    ...new Set(plan.divisions.filter((division) => reached(iso(division.at))).map((division) => division.id)),
   ]
   if (!reached(whole['conferenceStart'])) delete view['conferenceStart']
 
-  const end = endOf(story)
+  const end = endOf(plan)
   if (end === Infinity || !reached(iso(end))) {
-    let active = story.start
+    let active = plan.start
     for (const field of [
       'conversationEnd',
       'inactivityTimeout',
@@ -149,7 +152,7 @@ export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings
       'mediaStatsMinConversationRFactor',
     ])
       delete view[field]
-    for (const [ended, again] of story.pauses) {
+    for (const [ended, again] of plan.pauses) {
       if (!reached(iso(ended))) break
       active = ended
       if (!reached(iso(again))) {
@@ -158,12 +161,12 @@ export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings
       }
       active = again
     }
-    if (story.inactivityMs !== undefined) view['inactivityTimeout'] = iso(active + story.inactivityMs)
+    if (plan.inactivityMs !== undefined) view['inactivityTimeout'] = iso(active + plan.inactivityMs)
   }
 
-  withNews(
+  withLateRecords(
     view,
-    story.late.filter((item) => reached(iso(item.at))),
+    plan.lateRecords.filter((item) => reached(iso(item.at))),
   )
   return { conversation: view, changesAt: next === '\uffff' ? Infinity : Date.parse(next) }
 }

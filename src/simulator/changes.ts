@@ -1,11 +1,9 @@
 import type { DetailsQuery } from './details-query.ts'
 import type { Generator, ScenarioKind } from './generate.ts'
-import type { NastyKind } from './nasty.ts'
+import type { MalformedKind } from './malformed-records.ts'
 import { createRandom } from './random.ts'
-import { newStored } from './store.ts'
-import type { Store, Stored } from './store.ts'
-import { endOf, endStory, iso } from './story.ts'
-import type { Json, Leg } from './story.ts'
+import { newStored, type Store, type Stored } from './store.ts'
+import { endOf, endPlan, iso, type Json, type Leg } from './conversation-plan.ts'
 import type { Org } from './org.ts'
 
 /** A change that happens while a client pages through a window. */
@@ -39,9 +37,9 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
     return found
   }
 
-  function story(id: string) {
+  function plan(id: string) {
     const it = stored(id)
-    const told = store.storyOf(it)
+    const told = store.planOf(it)
     if (!told) throw new RangeError(`conversation ${id} was given as JSON: replace it instead`)
     return { it, told }
   }
@@ -53,17 +51,17 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
 
   /**
    * A new conversation that starts at an instant (default now); the nth one of an organization is the same whenever it starts.
-   * @param nasty how it is spoiled; unless given it is well-formed
+   * @param malformed how it is spoiled; unless given it is well-formed
    * @returns its id
    */
-  function begin(kind: ScenarioKind = 'inboundCall', at = store.clock.now(), nasty?: NastyKind): string {
+  function begin(kind: ScenarioKind = 'inboundCall', at = store.clock.now(), malformed?: MalformedKind): string {
     const told = generator.tell(`${seed}/${++made}`, at, kind)
-    store.add(newStored(told.id, at, { story: told, ...(nasty && { nasty }) }))
+    store.add(newStored(told.id, at, { plan: told, ...(malformed && { malformed }) }))
     return told.id
   }
 
   function lastAgentLeg(id: string): Leg {
-    const { told } = story(id)
+    const { told } = plan(id)
     const now = store.clock.now()
     const [leg] = told.participants
       .filter(({ fields }) => fields['purpose'] === 'agent')
@@ -89,7 +87,7 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
     /** Puts another JSON in a conversation's place; from then on it stands as given. */
     replace(id: string, conversation: Json): void {
       const it = stored(id)
-      it.story = undefined
+      it.plan = undefined
       it.fixed = structuredClone(conversation)
       store.touch(it)
     },
@@ -106,8 +104,8 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
 
     /** Ends an open conversation now: what is in progress is closed, after-call work too, and nothing follows. */
     end(id: string): void {
-      const { it, told } = story(id)
-      endStory(told, store.clock.now())
+      const { it, told } = plan(id)
+      endPlan(told, store.clock.now())
       store.touch(it)
     },
 
@@ -127,7 +125,7 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
 
     /** A finished evaluation arrives now. Gives its id. */
     addEvaluation(id: string): string {
-      const { it, told } = story(id)
+      const { it, told } = plan(id)
       const random = createRandom(`${seed}/evaluation/${++made}`)
       const at = store.clock.now()
       const evaluationId = random.uuid()
@@ -145,17 +143,17 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
         rescored: false,
         oTotalScore: random.int(40, 100),
       }
-      told.late.push({ at, list: 'evaluations', id: evaluationId, value })
+      told.lateRecords.push({ at, list: 'evaluations', id: evaluationId, value })
       store.touch(it)
       return evaluationId
     },
 
     /** A conversation that is over goes on now, as a thread does when the customer replies; it stays open until it is ended. */
     reopen(id: string): void {
-      const { it, told } = story(id)
+      const { it, told } = plan(id)
       const now = store.clock.now()
       // A thread that would be reopened by itself later is reopened now instead.
-      if (told.pauses.some(([ended, again]) => ended <= now && now < again)) endStory(told, now)
+      if (told.pauses.some(([ended, again]) => ended <= now && now < again)) endPlan(told, now)
       const end = endOf(told)
       if (end > now) throw new RangeError(`conversation ${id} is not over`)
       told.pauses.push([end, now])
@@ -179,7 +177,7 @@ export function createChanges(store: Store, generator: Generator, org: Org, seed
       const it = stored(id)
       const instant = new Date(start).getTime()
       if (Number.isNaN(instant)) throw new RangeError('not an instant')
-      const told = store.storyOf(it)
+      const told = store.planOf(it)
       if (told) told.start = instant
       else if (it.fixed) it.fixed['conversationStart'] = iso(instant)
       store.touch(it)

@@ -1,12 +1,12 @@
 import type { Changes } from './changes.ts'
 import type { ClockSetting, OrgClock } from './clock.ts'
 import type { createFaults, FaultRule } from './faults.ts'
-import type { NastyKind } from './nasty.ts'
+import type { MalformedKind } from './malformed-records.ts'
 import type { OAuthClient } from './oauth.ts'
 import type { Org } from './org.ts'
 import type { RateLimitOptions } from './rate-limit.ts'
 import type { IntervalReading, PagingNoise } from './selection.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** Settings of the fake organization. All are optional and plain. */
 export interface SimulatorOptions {
@@ -31,7 +31,7 @@ export interface SimulatorOptions {
   readonly rateLimit?: RateLimitOptions
   readonly faults?: readonly FaultRule[]
   /** Share of spoiled records, 0 to 1; 0.03 has each kind at least once a thousand. */
-  readonly nastyShare?: number
+  readonly malformedShare?: number
   /** How many results paging can reach; 100 000 at Genesys. The API refuses what is deeper and names the number. */
   readonly paginationLimit?: number
   /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0.1 unless given. */
@@ -99,6 +99,6 @@ export interface Simulator extends AsyncDisposable {
   /** The same as JSON texts. */
   truthText(day?: string): string[]
   /** The spoiled records among them: true id, what is wrong, and whether id and start are usable. */
-  nasty(day?: string): { readonly id: string; readonly kind: NastyKind; readonly keyable: boolean }[]
+  malformed(day?: string): { readonly id: string; readonly kind: MalformedKind; readonly keyable: boolean }[]
   close(): Promise<void>
 }

@@ -1,8 +1,7 @@
 import { ApiError } from './api-error.ts'
-import { dayMs } from './generate.ts'
-import { invalidValue, oneOf, onlyFields, readFilters } from './predicates.ts'
-import type { Test } from './predicates.ts'
-import type { Json } from './story.ts'
+import { DAY_MS } from './generate.ts'
+import { invalidValue, oneOf, onlyFields, readFilters, type Test } from './predicates.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** A valid details query. Instants in milliseconds. */
 export interface DetailsQuery {
@@ -18,7 +17,7 @@ export interface DetailsQuery {
   readonly key: string
 }
 
-const bodyFields = [
+const BODY_FIELDS = [
   'conversationFilters', 'segmentFilters', 'evaluationFilters', 'surveyFilters', 'resolutionFilters', 'order', 'orderBy',
   'interval', 'aggregations', 'paging',
 ] // prettier-ignore
@@ -85,7 +84,7 @@ function filters(body: Json): unknown[] {
  * @throws ApiError 400 with the API's message
  */
 export function readDetailsQuery(raw: unknown, paginationLimit: number): DetailsQuery {
-  const body = onlyFields(raw, 'ConversationQuery', bodyFields)
+  const body = onlyFields(raw, 'ConversationQuery', BODY_FIELDS)
   const { start, end } = readInterval(body['interval'])
   const order = oneOf(body['order'], 'order', ['asc', 'desc', 'unordered']) ?? 'asc'
   const orders = ['conversationStart', 'conversationEnd', 'segmentStart', 'segmentEnd']
@@ -94,7 +93,7 @@ export function readDetailsQuery(raw: unknown, paginationLimit: number): Details
   const tests = readFilters(body)
   const filtered = tests.length > 0
   const days = filtered ? 31 : 7
-  if (end - start > days * dayMs) throw new ApiError(400, 'bad.request', intervalMessage(days))
+  if (end - start > days * DAY_MS) throw new ApiError(400, 'bad.request', intervalMessage(days))
   if (Array.isArray(body['aggregations']) && body['aggregations'].length > 0)
     throw new ApiError(400, 'bad.request', 'The simulator has no aggregations.')
   return {

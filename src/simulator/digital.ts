@@ -1,12 +1,20 @@
-import { talk, waitInQueue, wrapUp } from './agent-work.ts'
-import type { LastAgent, QueueVisit, Tempo } from './agent-work.ts'
-import { addContact, addLeg, addParticipant, addSpan, flowOf, flowRun, joinDivision, pickQueue, state } from './pen.ts'
-import type { Pen } from './pen.ts'
+import { talk, waitInQueue, wrapUp, type LastAgent, type QueueVisit, type MediaTiming } from './agent-work.ts'
+import {
+  addContact,
+  addLeg,
+  addParticipant,
+  addSpan,
+  flowOf,
+  flowRun,
+  joinDivision,
+  pickQueue,
+  state,
+  type ConversationBuilder,
+} from './conversation-builder.ts'
 import type { Queue } from './org.ts'
-import { endOf, iso } from './story.ts'
-import type { Json, Leg } from './story.ts'
+import { endOf, iso, type Json, type Leg } from './conversation-plan.ts'
 
-const chatTempo: Tempo = {
+const CHAT_TIMING: MediaTiming = {
   media: 'chat',
   waitMean: 22_000,
   patienceMean: 200_000,
@@ -18,8 +26,8 @@ const chatTempo: Tempo = {
   holdShare: 0.25,
   holdsMax: 3,
 }
-const messageTempo: Tempo = {
-  ...chatTempo,
+const MESSAGE_TIMING: MediaTiming = {
+  ...CHAT_TIMING,
   media: 'message',
   waitMean: 60_000,
   patienceMean: 3_600_000,
@@ -30,7 +38,7 @@ const messageTempo: Tempo = {
   holdShare: 0.35,
   holdsMax: 6,
 }
-const mailTempo: Tempo = {
+const EMAIL_TIMING: MediaTiming = {
   media: 'email',
   waitMean: 5_400_000,
   patienceMean: Infinity,
@@ -43,29 +51,35 @@ const mailTempo: Tempo = {
   holdsMax: 2,
 }
 
-const hourMs = 3_600_000
-const dayMs = 24 * hourMs
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 /** How long after the last disconnect a reply reopens a thread: the defaults of Genesys. */
-const messageReopensWithin = 72 * hourMs
-const mailReopensWithin = 30 * dayMs
+const MESSAGE_REOPENS_WITHIN_MS = 72 * HOUR_MS
+const EMAIL_REOPENS_WITHIN_MS = 30 * DAY_MS
 /** No round of a thread begins later than this after its start, so that the store knows where to look for open ones. */
-const lastRoundWithin = 40 * dayMs
+const LAST_ROUND_WITHIN_MS = 40 * DAY_MS
 
 /**
  * When the next reply reopens a thread, if one does: the more rounds a thread has had, the likelier is another one.
  * @param ended when the thread's last segment ended
  * @returns milliseconds since 1970; undefined where the thread stays ended
  */
-function nextReply(pen: Pen, rounds: number, ended: number, mean: number, within: number): number | undefined {
-  const { random, habits, story } = pen
-  if (!random.chance(rounds === 1 ? habits.reopenedShare : 0.7)) return undefined
+function nextReply(
+  builder: ConversationBuilder,
+  rounds: number,
+  ended: number,
+  mean: number,
+  within: number,
+): number | undefined {
+  const { random, behavior, plan } = builder
+  if (!random.chance(rounds === 1 ? behavior.reopenedShare : 0.7)) return undefined
   const again = ended + Math.min(60_000 + random.exponential(mean), within - 1)
-  return again - story.start > lastRoundWithin ? undefined : again
+  return again - plan.start > LAST_ROUND_WITHIN_MS ? undefined : again
 }
 
 /** What an agent's written exchange is measured by. */
-function exchange(pen: Pen, leg: Leg, from: number, to: number): void {
-  const { random } = pen
+function exchange(builder: ConversationBuilder, leg: Leg, from: number, to: number): void {
+  const { random } = builder
   const turns = random.int(1, 6)
   state(leg, 'tFirstEngagement', random.int(1_000, 9_000), from)
   state(leg, 'tFirstResponse', random.int(5_000, 60_000), from + Math.floor((to - from) / 8))
@@ -75,19 +89,19 @@ function exchange(pen: Pen, leg: Leg, from: number, to: number): void {
 }
 
 /** The agent's part of a written contact. Returns when it ended, after-call work apart. */
-function serve(pen: Pen, visit: QueueVisit, tempo: Tempo, ending: Json): number {
+function serve(builder: ConversationBuilder, visit: QueueVisit, timing: MediaTiming, ending: Json): number {
   if (!visit.leg) return visit.at
-  const end = talk(pen, visit.leg, visit.at, visit.queue, tempo, ending)
-  exchange(pen, visit.leg, visit.at, end)
-  wrapUp(pen, visit.leg, end, visit.queue, tempo)
+  const end = talk(builder, visit.leg, visit.at, visit.queue, timing, ending)
+  exchange(builder, visit.leg, visit.at, end)
+  wrapUp(builder, visit.leg, end, visit.queue, timing)
   return end
 }
 
 /** A chat on the website. */
-export function chat(pen: Pen): void {
-  const { random, story, contact } = pen
-  story.head['originatingDirection'] = 'inbound'
-  const queue = pickQueue(pen)
+export function chat(builder: ConversationBuilder): void {
+  const { random, plan, contact } = builder
+  plan.head['originatingDirection'] = 'inbound'
+  const queue = pickQueue(builder)
   const session = (): Json => ({
     direction: 'inbound',
     mediaType: 'chat',
@@ -95,11 +109,15 @@ export function chat(pen: Pen): void {
     remote: contact.name,
     roomId: random.uuid(),
   })
-  const leg = addLeg(pen, addContact(pen), { ...session(), requestedRoutings: ['Standard'], usedRouting: 'Standard' })
-  const visit = waitInQueue(pen, story.start + 5, queue, chatTempo, session, { flowInType: 'flow' })
+  const leg = addLeg(builder, addContact(builder), {
+    ...session(),
+    requestedRoutings: ['Standard'],
+    usedRouting: 'Standard',
+  })
+  const visit = waitInQueue(builder, plan.start + 5, queue, CHAT_TIMING, session, { flowInType: 'flow' })
   const timeout = random.chance(0.1)
-  const end = serve(pen, visit, chatTempo, { disconnectType: timeout ? 'peer' : 'client' })
-  addSpan(leg, 'interact', story.start, end, { queueId: queue.id, disconnectType: timeout ? 'timeout' : 'peer' })
+  const end = serve(builder, visit, CHAT_TIMING, { disconnectType: timeout ? 'peer' : 'client' })
+  addSpan(leg, 'interact', plan.start, end, { queueId: queue.id, disconnectType: timeout ? 'timeout' : 'peer' })
 }
 
 const channels: Readonly<Record<string, { provider: string; engagementSource?: string }>> = {
@@ -113,12 +131,12 @@ const channels: Readonly<Record<string, { provider: string; engagementSource?: s
  * A message thread: often a bot answers first, sometimes alone. A thread can be handed to another queue, where mostly the
  * same agent goes on, and is reopened by replies within 72 hours, some again and again for weeks.
  */
-export function message(pen: Pen): void {
-  const { random, story, contact, org } = pen
+export function message(builder: ConversationBuilder): void {
+  const { random, plan, contact, org } = builder
   const messageType = random.weighted({ webmessaging: 5, whatsapp: 3, sms: 2, open: 0.4 })
   const { provider, engagementSource } = channels[messageType] as { provider: string; engagementSource?: string }
   const address = messageType === 'sms' ? contact.phone : random.uuid()
-  Object.assign(story.head, {
+  Object.assign(plan.head, {
     originatingDirection: 'inbound',
     conversationInitiator: 'customer',
     customerParticipation: true,
@@ -133,22 +151,22 @@ export function message(pen: Pen): void {
     provider,
     remote: contact.name,
   })
-  const customer = addContact(pen)
-  const customerLeg = addLeg(pen, customer, {
+  const customer = addContact(builder)
+  const customerLeg = addLeg(builder, customer, {
     ...session(),
     ...(random.chance(0.3) && { authenticated: random.chance(0.7) }),
     ...(random.chance(0.2) && { mediaCount: random.int(1, 4) }),
   })
-  let at = story.start + 40
-  const queue = pickQueue(pen)
+  let at = plan.start + 40
+  const queue = pickQueue(builder)
   if (random.chance(0.6)) {
-    const flow = flowOf(pen, 'DIGITALBOT')
+    const flow = flowOf(builder, 'DIGITALBOT')
     const end = at + Math.max(3_000, random.skewed(70_000, 0.8))
     const served = random.chance(0.3)
-    joinDivision(pen, flow.divisionId, at)
-    if (random.chance(0.3)) story.head['knowledgeBaseIds'] = [org.groups[0]?.id]
-    const bot = addLeg(pen, addParticipant(pen, 'botflow', { participantName: flow.name }), session(), {
-      flow: flowRun(pen, flow, {
+    joinDivision(builder, flow.divisionId, at)
+    if (random.chance(0.3)) plan.head['knowledgeBaseIds'] = [org.groups[0]?.id]
+    const bot = addLeg(builder, addParticipant(builder, 'botflow', { participantName: flow.name }), session(), {
+      flow: flowRun(builder, flow, {
         entry: flow.id,
         entryType: 'flow',
         exitReason: served ? 'DISCONNECT' : 'TRANSFER',
@@ -159,21 +177,28 @@ export function message(pen: Pen): void {
     })
     addSpan(bot, 'interact', at, end, { disconnectType: served ? 'client' : 'transfer' })
     state(bot, 'nBotInteractions', 1, end)
-    story.head['selfServed'] = served
+    plan.head['selfServed'] = served
     at = end
     if (served) {
-      addSpan(customerLeg, 'interact', story.start, end, { disconnectType: 'peer' })
+      addSpan(customerLeg, 'interact', plan.start, end, { disconnectType: 'peer' })
       return
     }
   }
-  let round = messageRound(pen, { start: story.start, waits: at + 30, queue, firstQueue: queue, customerLeg, session })
+  let round = messageRound(builder, {
+    start: plan.start,
+    waits: at + 30,
+    queue,
+    firstQueue: queue,
+    customerLeg,
+    session,
+  })
   for (let rounds = 1; ; rounds++) {
-    const again = nextReply(pen, rounds, round.over, 14 * hourMs, messageReopensWithin)
+    const again = nextReply(builder, rounds, round.over, 14 * HOUR_MS, MESSAGE_REOPENS_WITHIN_MS)
     if (again === undefined) break
-    story.pauses.push([round.over, again])
-    const leg = addLeg(pen, customer, session())
-    const next = random.chance(0.7) ? round.queue : pickQueue(pen)
-    round = messageRound(pen, {
+    plan.pauses.push([round.over, again])
+    const leg = addLeg(builder, customer, session())
+    const next = random.chance(0.7) ? round.queue : pickQueue(builder)
+    round = messageRound(builder, {
       start: again,
       waits: again + 40,
       queue: next,
@@ -183,7 +208,7 @@ export function message(pen: Pen): void {
       ...(round.last && { last: round.last }),
     })
   }
-  story.inactivityMs = messageReopensWithin
+  plan.inactivityMs = MESSAGE_REOPENS_WITHIN_MS
 }
 
 /** What a message thread does from a message of the customer until it is closed. */
@@ -200,40 +225,40 @@ interface MessageRound {
 
 /** One round of a message thread, with a transfer to another queue now and then. Returns when and where it ended, and with whom. */
 function messageRound(
-  pen: Pen,
+  builder: ConversationBuilder,
   round: MessageRound,
 ): { readonly over: number; readonly queue: Queue; readonly last: LastAgent | undefined } {
-  const { random } = pen
+  const { random } = builder
   const { session, firstQueue } = round
-  const tempo = random.chance(0.2) ? { ...messageTempo, talkMedian: 4 * hourMs } : messageTempo
+  const timing = random.chance(0.2) ? { ...MESSAGE_TIMING, talkMedian: 4 * HOUR_MS } : MESSAGE_TIMING
   const isSame = (): boolean => random.chance(0.75)
   let { queue } = round
   let last = isSame() ? round.last : undefined
-  let visit = waitInQueue(pen, round.waits, queue, tempo, session, { flowInType: 'flow', last })
+  let visit = waitInQueue(builder, round.waits, queue, timing, session, { flowInType: 'flow', last })
   for (let transfers = 0; visit.leg && transfers < 3 && random.chance(0.08); transfers++) {
-    const at = talk(pen, visit.leg, visit.at, queue, messageTempo, { disconnectType: 'transfer' })
+    const at = talk(builder, visit.leg, visit.at, queue, MESSAGE_TIMING, { disconnectType: 'transfer' })
     state(visit.leg, 'nTransferred', 1, at)
     state(visit.leg, 'nBlindTransferred', 1, at)
     visit.leg.session['acwSkipped'] = true
     const before = queue.id
-    queue = random.pick(pen.org.queues.filter(({ id }) => id !== before))
+    queue = random.pick(builder.org.queues.filter(({ id }) => id !== before))
     last = isSame() && visit.user && visit.agent ? { user: visit.user, agent: visit.agent } : undefined
-    visit = waitInQueue(pen, at + 40, queue, tempo, session, { flowInType: 'agent', last })
+    visit = waitInQueue(builder, at + 40, queue, timing, session, { flowInType: 'agent', last })
   }
-  const end = serve(pen, visit, tempo, { disconnectType: 'client' })
+  const end = serve(builder, visit, timing, { disconnectType: 'client' })
   addSpan(round.customerLeg, 'interact', round.start, end, {
     queueId: firstQueue.id,
     disconnectType: random.chance(0.2) ? 'inactivity' : 'peer',
   })
   const agent = visit.user && visit.agent ? { user: visit.user, agent: visit.agent } : last
-  return { over: endOf(pen.story), queue, last: agent }
+  return { over: endOf(builder.plan), queue, last: agent }
 }
 
 /** An e-mail: waits for hours, is parked now and then, and is reopened by replies within 30 days, some again and again. */
-export function email(pen: Pen): void {
-  const { random, story, contact } = pen
+export function email(builder: ConversationBuilder): void {
+  const { random, plan, contact } = builder
   const outbound = random.chance(0.1)
-  story.head['originatingDirection'] = outbound ? 'outbound' : 'inbound'
+  plan.head['originatingDirection'] = outbound ? 'outbound' : 'inbound'
   const subject = random.pick([
     'Order 10482',
     'Re: your invoice',
@@ -254,17 +279,17 @@ export function email(pen: Pen): void {
     ...(random.chance(0.05) && { cc: ['copy@example.com'] }),
     ...(random.chance(0.02) && { bcc: ['archive@example.com'] }),
   })
-  const customer = addContact(pen)
+  const customer = addContact(builder)
   let last: LastAgent | undefined
   const round = (start: number, queue: Queue): number => {
-    const leg = addLeg(pen, customer, { ...session(), ...(random.chance(0.1) && { mediaCount: random.int(1, 5) }) })
-    const visit = waitInQueue(pen, start + 300, queue, mailTempo, session, {
+    const leg = addLeg(builder, customer, { ...session(), ...(random.chance(0.1) && { mediaCount: random.int(1, 5) }) })
+    const visit = waitInQueue(builder, start + 300, queue, EMAIL_TIMING, session, {
       flowInType: 'flow',
       last: random.chance(0.5) ? last : undefined,
     })
     if (!visit.leg) {
       addSpan(leg, 'interact', start, visit.at, { queueId: queue.id, subject, disconnectType: 'peer' })
-      return endOf(story)
+      return endOf(plan)
     }
     if (visit.user && visit.agent) last = { user: visit.user, agent: visit.agent }
     let at = visit.at
@@ -274,23 +299,23 @@ export function email(pen: Pen): void {
       at = read + random.int(1, 20) * 1_800_000
       addSpan(visit.leg, 'parked', read, at, { queueId: queue.id })
     }
-    const end = talk(pen, visit.leg, at, queue, mailTempo, { disconnectType: 'client', subject })
+    const end = talk(builder, visit.leg, at, queue, EMAIL_TIMING, { disconnectType: 'client', subject })
     Object.assign(visit.leg.session, {
       deliveryStatus: random.weighted({ DeliverySuccess: 9, DeliveryFailed: 1, Sent: 2 }),
       deliveryStatusChangeDate: iso(end + 1_500),
       ...(random.chance(0.1) && { extendedDeliveryStatus: 'smtp;250 accepted' }),
     })
     state(visit.leg, 'oMessageSegmentCount', random.int(1, 3), end)
-    wrapUp(pen, visit.leg, end, queue, mailTempo)
+    wrapUp(builder, visit.leg, end, queue, EMAIL_TIMING)
     addSpan(leg, 'interact', start, end, { queueId: queue.id, subject, disconnectType: 'peer' })
-    return endOf(story)
+    return endOf(plan)
   }
-  const queue = pickQueue(pen)
-  let end = round(story.start, queue)
+  const queue = pickQueue(builder)
+  let end = round(plan.start, queue)
   for (let rounds = 1; ; rounds++) {
-    const again = nextReply(pen, rounds, end, 4 * dayMs, mailReopensWithin)
+    const again = nextReply(builder, rounds, end, 4 * DAY_MS, EMAIL_REOPENS_WITHIN_MS)
     if (again === undefined) return
-    story.pauses.push([end, again])
+    plan.pauses.push([end, again])
     end = round(again, queue)
   }
 }

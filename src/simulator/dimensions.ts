@@ -1,4 +1,4 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** Everything a segment predicate can look at: the segment with the session, participant and flow around it. */
 export interface SegmentContext {

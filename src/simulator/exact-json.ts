@@ -1,4 +1,4 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
 const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown }

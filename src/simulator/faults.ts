@@ -17,7 +17,7 @@ export type FaultKind =
   | 'html-200'
   | 'empty-200'
 
-export const faultKinds: readonly FaultKind[] = [
+export const FAULT_KINDS: readonly FaultKind[] = [
   '429', '429-no-header', '429-date', '429-long', '500-html', '502-html', '503', '504', 'reset-before', 'reset-in-body',
   'truncated', 'hang', '401', 'html-200', 'empty-200',
 ] // prettier-ignore
@@ -55,7 +55,7 @@ export function createFaults(seed: string) {
   return {
     add(...added: readonly FaultRule[]): void {
       for (const rule of added) {
-        if (!faultKinds.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${rule.kind}`)
+        if (!FAULT_KINDS.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${rule.kind}`)
         rules.push({ rule, seen: 0, done: 0 })
       }
     },

@@ -1,20 +1,16 @@
 import { agentOwnedCallback, requestedCallback } from './callback.ts'
 import { chat, email, message } from './digital.ts'
-import { followUp, sprinkle } from './extras.ts'
-import { internalCall, internalMessage } from './inside.ts'
-import { nastySlots } from './nasty.ts'
-import type { NastyKind } from './nasty.ts'
+import { addFollowUps, addRareFields } from './rare-fields.ts'
+import { internalCall, internalMessage } from './internal.ts'
+import { malformedPositions, type MalformedKind } from './malformed-records.ts'
 import type { Org } from './org.ts'
 import { campaignCall, manualCall, previewCall } from './outbound.ts'
-import { createPen } from './pen.ts'
-import type { Pen } from './pen.ts'
-import { createRandom, hashFraction } from './random.ts'
-import type { Random } from './random.ts'
-import { endOf } from './story.ts'
-import type { Story } from './story.ts'
+import { createBuilder, type ConversationBuilder } from './conversation-builder.ts'
+import { createRandom, hashFraction, type Random } from './random.ts'
+import { endOf, type ConversationPlan } from './conversation-plan.ts'
 import { inboundCall } from './voice.ts'
 
-export const dayMs = 86_400_000
+export const DAY_MS = 86_400_000
 
 const scenarios = {
   inboundCall,
@@ -28,7 +24,7 @@ const scenarios = {
   email,
   internalCall,
   internalMessage,
-} as const satisfies Record<string, (pen: Pen) => void>
+} as const satisfies Record<string, (builder: ConversationBuilder) => void>
 
 export type ScenarioKind = keyof typeof scenarios
 
@@ -57,15 +53,15 @@ export interface GeneratorOptions {
   /** Exactly perDay on every day, without weekends and chance. */
   readonly exactPerDay: boolean
   /** Share of records that are spoiled, 0 to 1. */
-  readonly nastyShare: number
+  readonly malformedShare: number
   /** Share of message and e-mail threads that are reopened, 0 to 1. */
   readonly reopenedShare: number
 }
 
 /** A conversation of a day before anything is shown of it. */
 interface Told {
-  readonly story: Story
-  readonly nasty: NastyKind | undefined
+  readonly plan: ConversationPlan
+  readonly malformed: MalformedKind | undefined
 }
 
 export interface Generator {
@@ -74,16 +70,16 @@ export interface Generator {
   /** One conversation of a day again. */
   retell(day: number, ordinal: number): Told
   /** A new conversation of a kind at an instant; the same key gives the same one. */
-  tell(key: string, start: number, kind?: ScenarioKind): Story
+  tell(key: string, start: number, kind?: ScenarioKind): ConversationPlan
 }
 
 /** The generator of an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
-  const { seed, perDay, exactPerDay, nastyShare, reopenedShare } = options
-  const slots = nastySlots(nastyShare, createRandom(`${seed}/nasty`))
+  const { seed, perDay, exactPerDay, malformedShare, reopenedShare } = options
+  const slots = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
-  const firstDay = Date.UTC(2020, 0, 1) / dayMs
+  const firstDay = Date.UTC(2020, 0, 1) / DAY_MS
 
   function count(day: number): number {
     if (exactPerDay) return perDay
@@ -109,22 +105,22 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
     let left = random.next() * hourTotal
     let hour = 0
     while (hour < 23 && left >= (hours[hour] ?? 0)) left -= hours[hour++] ?? 0
-    return day * dayMs + hour * 3_600_000 + random.int(0, 3_599_999)
+    return day * DAY_MS + hour * 3_600_000 + random.int(0, 3_599_999)
   }
 
-  function tell(random: Random, start: number, kind = random.weighted(mix)): Story {
-    const pen = createPen(org, random, start, { reopenedShare })
-    scenarios[kind](pen)
-    sprinkle(pen)
-    const end = endOf(pen.story)
-    if (end !== Infinity) followUp(pen, end)
-    return pen.story
+  function tell(random: Random, start: number, kind = random.weighted(mix)): ConversationPlan {
+    const builder = createBuilder(org, random, start, { reopenedShare })
+    scenarios[kind](builder)
+    addRareFields(builder)
+    const end = endOf(builder.plan)
+    if (end !== Infinity) addFollowUps(builder, end)
+    return builder.plan
   }
 
   function retell(day: number, ordinal: number): Told {
     const random = createRandom(`${seed}/${day}/${ordinal}`)
-    const story = tell(random, startWithin(day, random))
-    return { story, nasty: slots.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
+    const plan = tell(random, startWithin(day, random))
+    return { plan, malformed: slots.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
   }
 
   return {

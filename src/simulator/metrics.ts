@@ -1,6 +1,6 @@
-import type { Leg, Span, StatedMetric } from './story.ts'
+import type { Leg, Span, StatedMetric } from './conversation-plan.ts'
 
-const flowPurposes = new Set(['ivr', 'botflow', 'voicesurveyflow', 'workflow'])
+const FLOW_PURPOSES = new Set(['ivr', 'botflow', 'voicesurveyflow', 'workflow'])
 
 /** What the metric of a stretch says: up to some seconds less than the segment lasts. */
 function measured({ start, end, shortfall = 0 }: Span): number {
@@ -32,7 +32,7 @@ export function metricsOf(leg: Leg): StatedMetric[] {
     leg.spans.filter((span) => types.includes(span.type) && span.end !== Infinity)
 
   if (leg.purpose === 'customer' || leg.purpose === 'external' || leg.purpose === 'outbound') customer(of, emit)
-  else if (flowPurposes.has(leg.purpose)) flow(leg, of, emit)
+  else if (FLOW_PURPOSES.has(leg.purpose)) flow(leg, of, emit)
   else if (leg.purpose === 'acd') queue(leg, of, emit)
   else agent(leg, of, emit)
   return metrics

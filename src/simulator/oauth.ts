@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ApiError } from './api-error.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** An OAuth client of the organization, changeable at run time. */
 export interface OAuthClient {
@@ -15,7 +15,7 @@ export interface OAuthClient {
   tokenSeconds: number
 }
 
-export const allPermissions: readonly string[] = [
+export const ALL_PERMISSIONS: readonly string[] = [
   'analytics:conversationDetail:view', 'analytics:conversationAggregate:view', 'analytics:queueObservation:view',
   'routing:queue:view', 'routing:wrapupCode:view', 'routing:skill:view', 'architect:flow:view', 'architect:flowOutcome:view',
   'groups:team:view', 'quality:evaluationForm:view', 'outbound:campaign:view', 'outbound:contactList:view',

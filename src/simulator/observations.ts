@@ -4,14 +4,14 @@ import type { Org } from './org.ts'
 import { oneOf, onlyFields } from './predicates.ts'
 import { hashFraction } from './random.ts'
 import type { Store } from './store.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
-const metricNames = [
+const METRIC_NAMES = [
   'oActiveUsers', 'oAlerting', 'oInteracting', 'oMemberUsers', 'oOffQueueUsers', 'oOnQueueUsers', 'oUserPresences',
   'oUserRoutingStatuses', 'oWaiting',
 ] // prettier-ignore
 /** How many predicates one observation query may have. */
-const maxPredicates = 200
+const MAX_PREDICATES = 200
 
 function predicatesOf(filter: Json): Json[] {
   const list = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : [])
@@ -43,10 +43,10 @@ export function observeQueues(store: Store, org: Org, raw: unknown): Json {
   const body = onlyFields(raw, 'QueueObservationQuery', ['filter', 'metrics', 'detailMetrics'])
   const metrics = Array.isArray(body['metrics']) ? (body['metrics'] as string[]) : []
   if (metrics.length === 0) throw new ApiError(400, 'bad.request', 'metrics are required.')
-  for (const metric of metrics) oneOf(metric, 'metric', metricNames)
+  for (const metric of metrics) oneOf(metric, 'metric', METRIC_NAMES)
   const predicates = predicatesOf(onlyFields(body['filter'], 'filter', ['type', 'clauses', 'predicates']))
-  if (predicates.length > maxPredicates)
-    throw new ApiError(400, 'bad.request', `The filter may not have more than ${maxPredicates} predicates.`)
+  if (predicates.length > MAX_PREDICATES)
+    throw new ApiError(400, 'bad.request', `The filter may not have more than ${MAX_PREDICATES} predicates.`)
   const valuesOf = (dimension: string): string[] =>
     predicates.filter((each) => each['dimension'] === dimension).map((each) => String(each['value']))
   const queueIds = valuesOf('queueId')

@@ -1,8 +1,7 @@
 import { ApiError } from './api-error.ts'
-import type { OAuthClient } from './oauth.ts'
-import { requirePermission } from './oauth.ts'
+import { requirePermission, type OAuthClient } from './oauth.ts'
 import type { Org } from './org.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 interface Listing {
   readonly permission?: string

@@ -1,8 +1,8 @@
 import type { DetailsQuery } from './details-query.ts'
-import { dayMs } from './generate.ts'
+import { DAY_MS } from './generate.ts'
 import { hash32, hashFraction } from './random.ts'
 import type { Store, Stored } from './store.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /**
  * How an interval selects. `day`: whatever started on a UTC day that it touches (what the documentation says);
@@ -60,8 +60,8 @@ export function createSelector(store: Store, reading: IntervalReading, noise: Pa
   function candidates(query: DetailsQuery): { list: Stored[]; until: number } {
     const now = store.clock.now()
     const { first, end } = store.days()
-    const from = Math.max(Math.floor(query.start / dayMs), first)
-    const to = Math.min(Math.ceil(query.end / dayMs), end)
+    const from = Math.max(Math.floor(query.start / DAY_MS), first)
+    const to = Math.min(Math.ceil(query.end / DAY_MS), end)
     const list: Stored[] = []
     let until = Infinity
     for (let day = from; day < to; day++)
@@ -75,7 +75,7 @@ export function createSelector(store: Store, reading: IntervalReading, noise: Pa
         list.push(stored)
       }
     // A day that has not begun yet brings its first conversation at an instant that only its generation knows.
-    if (to < Math.ceil(query.end / dayMs)) until = Math.min(until, Math.max(to, first) * dayMs)
+    if (to < Math.ceil(query.end / DAY_MS)) until = Math.min(until, Math.max(to, first) * DAY_MS)
     return { list, until }
   }
 

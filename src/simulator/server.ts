@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { answer } from './api.ts'
 import { ApiError, tooManyRequests } from './api-error.ts'
@@ -12,28 +11,24 @@ import { answerControl } from './control-http.ts'
 import { readDetailsQuery } from './details-query.ts'
 import { parseExactly } from './exact-json.ts'
 import { createFaults } from './faults.ts'
-import { createGenerator, dayMs } from './generate.ts'
-import { isKeyable } from './nasty.ts'
-import { allPermissions, createTokens } from './oauth.ts'
-import type { OAuthClient } from './oauth.ts'
+import { createGenerator, DAY_MS } from './generate.ts'
+import { isKeyable } from './malformed-records.ts'
+import { ALL_PERMISSIONS, createTokens, type OAuthClient } from './oauth.ts'
 import { createOrg } from './org.ts'
 import { createRandom } from './random.ts'
 import { createRateLimit } from './rate-limit.ts'
-import { createSelector } from './selection.ts'
-import type { PagingNoise } from './selection.ts'
-import { createStore } from './store.ts'
-import type { Stored } from './store.ts'
-import { readBody, send, sendFault } from './wire.ts'
-import type { Answer } from './wire.ts'
+import { createSelector, type PagingNoise } from './selection.ts'
+import { createStore, type Stored } from './store.ts'
+import { readBody, send, sendFault, type Answer } from './wire.ts'
 
 export type { LoggedRequest, Simulator, SimulatorOptions } from './contract.ts'
 
-const maxBodyBytes = 512_000
-const maxLogged = 200_000
+const MAX_BODY_BYTES = 512_000
+const MAX_LOGGED_REQUESTS = 200_000
 
 /** Starts the fake organization. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const { host = '127.0.0.1', perDay = 200, days = 7, nastyShare = 0.03, precompute = false } = options
+  const { host = '127.0.0.1', perDay = 200, days = 7, malformedShare = 0.03, precompute = false } = options
   const seed = String(options.seed ?? 1)
   const clock = createClock(options.now, options.clockSpeed)
   const org = createOrg(seed)
@@ -41,14 +36,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     seed,
     perDay,
     exactPerDay: options.exactPerDay ?? false,
-    nastyShare,
+    malformedShare,
     reopenedShare: options.reopenedShare ?? 0.1,
   })
   const settings: ControlSettings = {
     paginationLimit: options.paginationLimit ?? 100_000,
     closingDelayMs: options.closingDelayMs ?? 0,
   }
-  const firstDay = Math.floor(clock.now() / dayMs) - days
+  const firstDay = Math.floor(clock.now() / DAY_MS) - days
   const store = createStore({ seed, generator, clock, firstDay, view: settings })
   const noise: PagingNoise = { totalHitsOffset: 0, totalHitsJitter: 0, duplicateShare: 0 }
   const selector = createSelector(store, options.intervalReading ?? 'day', noise, precompute)
@@ -70,7 +65,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       secret: `simulated-${random.uuid()}`,
       name: 'genesys-etl',
       state: 'active',
-      permissions: new Set(allPermissions),
+      permissions: new Set(ALL_PERMISSIONS),
       divisions: '*',
       tokenSeconds: options.tokenSeconds ?? 86_400,
       ...fields,
@@ -131,7 +126,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     const { method = 'GET', url = '/' } = request
     const { pathname: path, searchParams: query } = new URL(url, 'http://localhost')
     const contextId = randomUUID()
-    const body = await readBody(request, maxBodyBytes)
+    const body = await readBody(request, MAX_BODY_BYTES)
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       'inin-correlation-id': contextId,
@@ -160,7 +155,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       path === '/oauth/token' ? 'token' : path === '/api/v2/analytics/conversations/details/query' ? 'details' : path
     const logged: LoggedRequest = { at: performance.now() - started, method, path, endpoint }
     requests.push(logged)
-    if (requests.length > maxLogged) requests.splice(0, maxLogged / 10)
+    if (requests.length > MAX_LOGGED_REQUESTS) requests.splice(0, MAX_LOGGED_REQUESTS / 10)
     const rule = faults.decide({ endpoint, path, fingerprint: `${method} ${url} ${body}` })
 
     let reply: Answer
@@ -200,7 +195,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   function writeAhead(): void {
     const { first: from, end } = store.days()
     for (let day = from; day < end; day++) {
-      const interval = `${new Date(day * dayMs).toISOString()}/${new Date((day + 1) * dayMs).toISOString()}`
+      const interval = `${new Date(day * DAY_MS).toISOString()}/${new Date((day + 1) * DAY_MS).toISOString()}`
       for (let pageNumber = 1, left = 1; left > 0; pageNumber++) {
         const query = readDetailsQuery({ interval, paging: { pageSize: 100, pageNumber } }, Infinity)
         const selection = selector.select(query)
@@ -225,7 +220,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     await once(server, 'close')
   }
   const dayNumber = (day?: string): number | undefined =>
-    day === undefined ? undefined : Date.parse(`${day}T00:00:00Z`) / dayMs
+    day === undefined ? undefined : Date.parse(`${day}T00:00:00Z`) / DAY_MS
   const truthText = (day?: string): string[] => truthLines(dayNumber(day)).map(String)
 
   return {
@@ -239,8 +234,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     violations: rateLimit.violations,
     truth: (day) => truthText(day).map(parseExactly),
     truthText,
-    nasty: (day) =>
-      visible(dayNumber(day)).flatMap(({ id, nasty: kind }) => (kind ? [{ id, kind, keyable: isKeyable(kind) }] : [])),
+    malformed: (day) =>
+      visible(dayNumber(day)).flatMap(({ id, malformed: kind }) =>
+        kind ? [{ id, kind, keyable: isKeyable(kind) }] : [],
+      ),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -1,7 +1,7 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 const list = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : [])
-const mediaLists: Readonly<Record<string, string>> = {
+const MEDIA_LISTS: Readonly<Record<string, string>> = {
   voice: 'calls',
   callback: 'callbacks',
   chat: 'chats',
@@ -66,7 +66,7 @@ export function userConversations(open: readonly Json[], userId: string): Json {
         .find((segment) => segment['queueId'] !== undefined)?.['queueId']
       const media: Record<string, Json[]> = {}
       for (const session of sessions) {
-        const name = mediaLists[String(session['mediaType'])] ?? 'calls'
+        const name = MEDIA_LISTS[String(session['mediaType'])] ?? 'calls'
         ;(media[name] ??= []).push(communication(session))
       }
       return {

@@ -42,7 +42,7 @@ stayClearOfMidnight()
 
 /** An organization whose time stands still now, with open conversations and two days of history. */
 export async function startLivingOrg(): Promise<Simulator> {
-  const org = await startOrg({ now: new Date(), days: 2, perDay: 40, nastyShare: 0 })
+  const org = await startOrg({ now: new Date(), days: 2, perDay: 40, malformedShare: 0 })
   for (const kind of ['inboundCall', 'chat', 'message', 'email'] as const) {
     for (const secondsAgo of [5, 25, 60]) org.control.changes.begin(kind, org.control.clock.now() - secondsAgo * 1000)
   }

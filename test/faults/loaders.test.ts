@@ -77,7 +77,7 @@ test('late wrap-ups, reopened e-mails and corrected starts arrive with the next 
   const mails = usable.filter((each) => JSON.stringify(each).includes('"mediaType":"email"') && each['conversationEnd'])
   for (const { conversationId: id } of mails.slice(0, 3)) changes.reopen(String(id))
   for (const { conversationId: id } of usable.slice(20, 24)) changes.addEvaluation(String(id))
-  const nasty = new Set(it.org.nasty().map(({ id }) => id))
+  const nasty = new Set(it.org.malformed().map(({ id }) => id))
   const clean = usable.map(({ conversationId: id }) => String(id)).filter((id) => !nasty.has(id))
   // to the day before, to the day after, and far away, into another month's partitions
   const [a = '', b = '', c = ''] = clean.slice(150)

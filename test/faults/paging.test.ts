@@ -43,7 +43,7 @@ test.each(slipping)('is whole in the end after %s', async (_name, rule) => {
 })
 
 test('keeps what is gone for good after it was seen, and has all that is there', async () => {
-  await using it = await startTestOrg({ days: 2, perDay: 320, nastyShare: 0 })
+  await using it = await startTestOrg({ days: 2, perDay: 320, malformedShare: 0 })
   const before = idsOf(it)
   it.org.control.changes.drift({ interval, after: 2, removeBefore: 4 })
   await it.backfill(oneDay, inOrder)
@@ -61,7 +61,7 @@ test.each<[string, DriftRule]>([
     { after: 3, removeBefore: 3, insertAfter: 3 },
   ],
 ])('has with the next read what no read can tell, since changes cancel out: %s', async (_name, rule) => {
-  await using it = await startTestOrg({ days: 2, perDay: 320, nastyShare: 0 })
+  await using it = await startTestOrg({ days: 2, perDay: 320, malformedShare: 0 })
   const before = idsOf(it)
   it.org.control.changes.drift({ interval, ...rule })
   await it.backfill(oneDay, inOrder)
@@ -102,7 +102,7 @@ test.each([
 })
 
 test('leaves days unstable that lack what totalHits says there is, and says by how much wherever it is asked', async () => {
-  await using it = await startTestOrg({ nastyShare: 0 })
+  await using it = await startTestOrg({ malformedShare: 0 })
   it.org.control.set({ totalHitsOffset: 60 })
   const { windows, unsettled } = await it.backfill()
   expect(windows).toMatchObject({ planned: 3, done: 0, unstable: 3, failed: 0 })

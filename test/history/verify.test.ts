@@ -140,7 +140,7 @@ test('finds a twin under another start, in the same range or outside of it', asy
 })
 
 test('a difference that a later read of the same window no longer has is none, and nothing is to be loaded again', async () => {
-  await using it = await startTestOrg({ nastyShare: 0 })
+  await using it = await startTestOrg({ malformedShare: 0 })
   await it.backfill()
   await using given = it.dependencies({ settings: { concurrency: 1 } })
   const changed: string[] = []

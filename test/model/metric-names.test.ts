@@ -26,7 +26,7 @@ test('every metric that the simulator emits is in it, on a participant that it n
     perDay: 600,
     exactPerDay: true,
     days: 3,
-    nastyShare: 0,
+    malformedShare: 0,
   })
   const emitted = new Map<string, Set<string>>()
   for (const { participants } of org.truth() as unknown as Conversation[])

@@ -12,7 +12,7 @@ import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/model/interval.ts'
-import { faultKinds, type FaultRule } from '../../src/simulator/faults.ts'
+import { FAULT_KINDS, type FaultRule } from '../../src/simulator/faults.ts'
 import { createRandom, type Random } from '../../src/simulator/random.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -47,7 +47,7 @@ test(
       days,
       perDay: 150,
       exactPerDay: false,
-      nastyShare: 0.05,
+      malformedShare: 0.05,
       latencyMs: 10,
       // a minute of three seconds, since a 429 that says no more than that its minute is full is waited for
       rateLimit: { requestsPerMinute: 300, windowMs: 3000 },
@@ -105,7 +105,7 @@ test(
 const kinds = ['inboundCall', 'chat', 'message', 'email', 'requestedCallback'] as const
 
 /** Every way to fail, one request in a hundred each; those that cost a minute or an hour only a few times. */
-const everyFault: readonly FaultRule[] = faultKinds.map((kind) => ({
+const everyFault: readonly FaultRule[] = FAULT_KINDS.map((kind) => ({
   on: 'any',
   kind,
   probability: 0.008,
@@ -181,7 +181,7 @@ async function expectHistory(it: TestOrg): Promise<void> {
 
 /** What started more than a day ago is looked at every 15 minutes only, and of the spoiled the API itself does not know. */
 async function expectLive(it: TestOrg, org: Simulator): Promise<void> {
-  const spoiled = new Set(org.nasty().map(({ id }) => id))
+  const spoiled = new Set(org.malformed().map(({ id }) => id))
   const starts = new Map(
     org.truth().map(({ conversationId, conversationStart }) => [conversationId, Date.parse(String(conversationStart))]),
   )

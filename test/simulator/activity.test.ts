@@ -1,11 +1,11 @@
 /** POST /api/v2/analytics/conversations/activity/query: what goes on in the queues now, of any age. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
-import type { Json } from '../../src/simulator/story.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
 import { connectClient, interval } from './http-client.ts'
 
 const path = '/api/v2/analytics/conversations/activity/query'
-const org = await startSimulator({ seed: 2, now: '2026-03-19T10:30:00Z', perDay: 700, days: 3, nastyShare: 0 })
+const org = await startSimulator({ seed: 2, now: '2026-03-19T10:30:00Z', perDay: 700, days: 3, malformedShare: 0 })
 const list = (value: unknown): Json[] => (value ?? []) as Json[]
 /** In the middle of an alert, which lasts seconds only. */
 const now = new Date(

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Simulator } from '../../src/simulator/contract.ts'
-import type { Json } from '../../src/simulator/story.ts'
-import { connectClient, interval } from './http-client.ts'
-import type { HttpClient } from './http-client.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
+import { connectClient, interval, type HttpClient } from './http-client.ts'
 
 const now = '2026-03-20T10:30:00Z'
 const yesterday = interval('2026-03-19', '2026-03-20')
@@ -12,7 +11,7 @@ const ids = (records: readonly Json[]): unknown[] => records.map(({ conversation
 let org: Simulator
 let client: HttpClient
 beforeEach(async () => {
-  org = await startSimulator({ seed: 4, now, perDay: 250, exactPerDay: true, days: 2, nastyShare: 0 })
+  org = await startSimulator({ seed: 4, now, perDay: 250, exactPerDay: true, days: 2, malformedShare: 0 })
   client = await connectClient(org)
 })
 afterEach(() => org.close())
@@ -47,7 +46,14 @@ describe('the clock', () => {
   })
 
   test('going on step by step ends where one leap ends', async () => {
-    await using leap = await startSimulator({ seed: 4, now, perDay: 250, exactPerDay: true, days: 2, nastyShare: 0 })
+    await using leap = await startSimulator({
+      seed: 4,
+      now,
+      perDay: 250,
+      exactPerDay: true,
+      days: 2,
+      malformedShare: 0,
+    })
     for (let i = 0; i < 24; i++) {
       org.control.clock.advance(3_600_000)
       org.truthText()

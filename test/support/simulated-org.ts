@@ -62,7 +62,7 @@ export async function startOrg(options: SimulatorOptions = {}): Promise<Simulato
     days: 3,
     perDay: 120,
     exactPerDay: true,
-    nastyShare: 0.2,
+    malformedShare: 0.2,
     rateLimit: { requestsPerMinute: Number.POSITIVE_INFINITY },
     ...options,
   })

@@ -54,7 +54,7 @@ export interface Participant {
 }
 
 /** An evaluation, survey or resolution as it stands from an instant on; a later one with the same id replaces it. */
-export interface LateNews {
+export interface LateRecord {
   readonly at: number
   readonly list: 'evaluations' | 'surveys' | 'resolutions'
   readonly id: string
@@ -62,7 +62,7 @@ export interface LateNews {
 }
 
 /** The whole life of a conversation, what is yet to come included. `asOf` tells how much of it the API shows at an instant. */
-export interface Story {
+export interface ConversationPlan {
   readonly id: string
   start: number
   /** Fields of the conversation beside its id, times, divisions and lists. */
@@ -71,7 +71,7 @@ export interface Story {
   readonly participants: Participant[]
   /** When it was over for a time: [end, start of the next activity]. */
   readonly pauses: (readonly [number, number])[]
-  readonly late: LateNews[]
+  readonly lateRecords: LateRecord[]
   /** Message threads: how long after its last activity a thread counts as inactive. */
   inactivityMs?: number
 }
@@ -102,18 +102,18 @@ export function iso(milliseconds: number): string {
  * When a conversation is over: the latest end of a segment, after-call work included, as genuine records of the API show.
  * @returns milliseconds since 1970; Infinity where a segment never ends by itself
  */
-export function endOf(story: Story): number {
-  let end = story.start
-  for (const { legs } of story.participants)
+export function endOf(plan: ConversationPlan): number {
+  let end = plan.start
+  for (const { legs } of plan.participants)
     for (const { spans } of legs) for (const span of spans) if (span.end > end) end = span.end
   return end
 }
 
 /**
- * Ends a story at an instant: what would come later never happens, and whatever is open then is closed.
+ * Ends a plan at an instant: what would come later never happens, and whatever is open then is closed.
  */
-export function endStory(story: Story, at: number): void {
-  for (const { legs } of story.participants) {
+export function endPlan(plan: ConversationPlan, at: number): void {
+  for (const { legs } of plan.participants) {
     for (const leg of legs) {
       const begun = leg.spans.filter((span) => span.start < at)
       for (const span of begun) {
@@ -130,6 +130,6 @@ export function endStory(story: Story, at: number): void {
     }
     legs.splice(0, legs.length, ...legs.filter((leg) => leg.spans.length > 0))
   }
-  story.participants.splice(0, story.participants.length, ...story.participants.filter(({ legs }) => legs.length > 0))
-  story.pauses.splice(0, story.pauses.length, ...story.pauses.filter(([, again]) => again <= at))
+  plan.participants.splice(0, plan.participants.length, ...plan.participants.filter(({ legs }) => legs.length > 0))
+  plan.pauses.splice(0, plan.pauses.length, ...plan.pauses.filter(([, again]) => again <= at))
 }

@@ -1,13 +1,11 @@
-import { addLeg, addSpan, state } from './pen.ts'
-import type { Pen } from './pen.ts'
-import { iso } from './story.ts'
-import type { Json, Leg } from './story.ts'
+import { addLeg, addSpan, state, type ConversationBuilder } from './conversation-builder.ts'
+import { iso, type Json, type Leg } from './conversation-plan.ts'
 
 /** Sometimes a conversation is shown, seen or shared besides: screen share, co-browse and video sessions, all rare. */
-function shareScreens(pen: Pen): void {
-  const { random, story } = pen
-  const agent = story.participants.find(({ fields }) => fields['purpose'] === 'agent')
-  const customer = story.participants.find(({ fields }) => fields['purpose'] === 'customer')
+function shareScreens(builder: ConversationBuilder): void {
+  const { random, plan } = builder
+  const agent = plan.participants.find(({ fields }) => fields['purpose'] === 'agent')
+  const customer = plan.participants.find(({ fields }) => fields['purpose'] === 'customer')
   const base = agent?.legs[0]?.spans.find((span) => span.type === 'interact' && span.end !== Infinity)
   if (!agent || !customer || !base || !random.chance(0.025)) return
   const kind = random.pick(['screenshare', 'cobrowse', 'video'] as const)
@@ -23,7 +21,7 @@ function shareScreens(pen: Pen): void {
       cobrowse: { cobrowseRole: index === 0 ? 'sharer' : 'viewer', cobrowseRoomId: room },
       video: { videoAddressSelf: `video-${index}@example.com`, videoRoomId: room, sharingScreen: false },
     }[kind]
-    const leg = addLeg(pen, participant, {
+    const leg = addLeg(builder, participant, {
       direction: 'inbound',
       mediaType: kind,
       provider: 'PureCloud Video',
@@ -38,8 +36,8 @@ function shareScreens(pen: Pen): void {
 }
 
 /** The rare fields of a session: each is used, none often. */
-function rareSessionFields(pen: Pen, leg: Leg): void {
-  const { random, org } = pen
+function rareSessionFields(builder: ConversationBuilder, leg: Leg): void {
+  const { random, org } = builder
   const id = (): string => random.uuid()
   const skills = (): string[] => random.sample(org.skills, 2).map((skill) => skill.id)
   const rare: readonly (() => Json)[] = [
@@ -60,8 +58,8 @@ function rareSessionFields(pen: Pen, leg: Leg): void {
 }
 
 /** The rare fields of a segment. */
-function rareSegmentFields(pen: Pen, leg: Leg): void {
-  const { random, org } = pen
+function rareSegmentFields(builder: ConversationBuilder, leg: Leg): void {
+  const { random, org } = builder
   const span = leg.spans.at(-1)
   if (!span) return
   if (random.chance(0.5)) {
@@ -75,16 +73,16 @@ function rareSegmentFields(pen: Pen, leg: Leg): void {
 }
 
 /** Sprinkles what a scenario does not bring by itself, so that every field of the model is used in a large enough organization. */
-export function sprinkle(pen: Pen): void {
-  const { random, story, org } = pen
-  shareScreens(pen)
-  for (const { legs } of story.participants) {
+export function addRareFields(builder: ConversationBuilder): void {
+  const { random, plan, org } = builder
+  shareScreens(builder)
+  for (const { legs } of plan.participants) {
     for (const leg of legs) {
-      if (random.chance(0.02)) rareSessionFields(pen, leg)
-      if (random.chance(0.01)) rareSegmentFields(pen, leg)
+      if (random.chance(0.02)) rareSessionFields(builder, leg)
+      if (random.chance(0.01)) rareSegmentFields(builder, leg)
     }
   }
-  const { head } = story
+  const { head } = plan
   if (random.chance(0.01)) head['externalTag'] = `crm-${random.int(1_000, 9_999)}`
   if (random.chance(0.005)) head['accessAttributes'] = ['restricted']
   if (random.chance(0.005)) head['associatedConversationId'] = random.uuid()
@@ -94,13 +92,13 @@ export function sprinkle(pen: Pen): void {
 }
 
 /** Evaluations, surveys and resolutions: hours to weeks after the conversation, each first announced and later finished. */
-export function followUp(pen: Pen, end: number): void {
-  const { random, story, org } = pen
-  const agent = story.participants.find(({ fields }) => fields['purpose'] === 'agent')
+export function addFollowUps(builder: ConversationBuilder, end: number): void {
+  const { random, plan, org } = builder
+  const agent = plan.participants.find(({ fields }) => fields['purpose'] === 'agent')
   if (!agent) return
   const [evaluated, surveyed, resolved] = [random.chance(0.05), random.chance(0.06), random.chance(0.05)]
   if (!evaluated && !surveyed && !resolved) return
-  const queueId = story.participants
+  const queueId = plan.participants
     .flatMap(({ legs }) => legs.flatMap(({ spans }) => spans.map(({ fields }) => fields['queueId'])))
     .find((id) => id !== undefined)
   if (queueId === undefined) return
@@ -136,7 +134,7 @@ export function followUp(pen: Pen, end: number): void {
       rescored: random.chance(0.1),
       ...scores,
     }
-    story.late.push(
+    plan.lateRecords.push(
       { at: assigned, list: 'evaluations', id, value: pending },
       { at: finished, list: 'evaluations', id, value: done },
     )
@@ -154,7 +152,12 @@ export function followUp(pen: Pen, end: number): void {
       ...who,
     }
     const id = base['surveyId'] as string
-    story.late.push({ at: sent, list: 'surveys', id, value: { ...base, eventTime: iso(sent), surveyStatus: 'Sent' } })
+    plan.lateRecords.push({
+      at: sent,
+      list: 'surveys',
+      id,
+      value: { ...base, eventTime: iso(sent), surveyStatus: 'Sent' },
+    })
     if (random.chance(0.6)) {
       const done = {
         ...base,
@@ -165,13 +168,13 @@ export function followUp(pen: Pen, end: number): void {
         surveyStatus: 'Finished',
         oSurveyTotalScore: random.int(0, 100),
       }
-      story.late.push({ at: answered, list: 'surveys', id, value: done })
+      plan.lateRecords.push({ at: answered, list: 'surveys', id, value: done })
     }
   }
   if (resolved) {
     const at = end + random.int(24, 168) * hour
     const value = { eventTime: iso(at), ...who, nNextContactAvoided: random.int(0, 1) }
-    story.late.push({ at, list: 'resolutions', id: random.uuid(), value })
+    plan.lateRecords.push({ at, list: 'resolutions', id: random.uuid(), value })
   }
-  story.late.sort((a, b) => a.at - b.at)
+  plan.lateRecords.sort((a, b) => a.at - b.at)
 }
