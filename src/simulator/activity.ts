@@ -1,6 +1,6 @@
 import { ApiError } from './api-error.ts'
 import { objectsOf, oneOf, onlyFields, readBooleanFilter } from './predicates.ts'
-import type { Store } from './store.ts'
+import type { ConversationStore } from './store.ts'
 import type { Json } from './conversation-plan.ts'
 
 type ActivityMetric = 'oWaiting' | 'oAlerting' | 'oInteracting'
@@ -48,9 +48,9 @@ const MAX_ENTITIES = 10_000
  * What is waiting, alerting and interacting in the queues now, of any age. After-call work and what is parked are none of it, and neither is what
  * is outside queues (menus, bots, calls without a queue). A conversation whose agent works on it does not wait.
  */
-export function activitiesOf(store: Store): Activity[] {
+export function activitiesOf(store: ConversationStore): Activity[] {
   return store.open().flatMap((stored) => {
-    const conversation = store.clean(stored)
+    const conversation = store.wellFormed(stored)
     const of = (purpose: string): Omit<Activity, 'metric'>[] =>
       objectsOf(conversation['participants'])
         .filter((participant) => participant['purpose'] === purpose)
@@ -126,7 +126,7 @@ function entityOf(activity: Activity, metric: string): Json {
  * @throws ApiError 400 for what the API would refuse
  */
 export function queryActivity(
-  store: Store,
+  store: ConversationStore,
   raw: unknown,
   query: URLSearchParams,
   visible: ReadonlySet<string> | undefined,

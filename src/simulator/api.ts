@@ -7,8 +7,8 @@ import { requirePermission, type OAuthClient } from './oauth.ts'
 import { observeQueues } from './observations.ts'
 import type { Org } from './org.ts'
 import { listingPage } from './reference-data.ts'
-import type { createSelector } from './selection.ts'
-import type { Store, Stored } from './store.ts'
+import type { Selector } from './selection.ts'
+import type { ConversationStore, Stored } from './store.ts'
 import type { Json } from './conversation-plan.ts'
 import { userConversations } from './user-conversations.ts'
 
@@ -28,8 +28,8 @@ export interface ApiRequest {
 
 export interface ApiContext {
   readonly org: Org
-  readonly store: Store
-  readonly selector: ReturnType<typeof createSelector>
+  readonly store: ConversationStore
+  readonly selector: Selector
   readonly changes: Changes
   readonly settings: Readonly<ControlSettings>
   readonly requestsPerMinute: number
@@ -144,7 +144,7 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
         'This request requires a user context. Client credentials cannot be used for requests to this resource.',
       )
     return userConversations(
-      store.open().map((stored) => store.clean(stored)),
+      store.open().map((stored) => store.wellFormed(stored)),
       request.userId,
     )
   }

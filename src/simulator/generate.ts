@@ -12,7 +12,7 @@ import { inboundCall } from './voice.ts'
 
 export const DAY_MS = 86_400_000
 
-const scenarios = {
+const SCENARIOS = {
   inboundCall,
   campaignCall,
   previewCall,
@@ -26,9 +26,9 @@ const scenarios = {
   internalMessage,
 } as const satisfies Record<string, (builder: ConversationBuilder) => void>
 
-export type ScenarioKind = keyof typeof scenarios
+export type ScenarioKind = keyof typeof SCENARIOS
 
-const mix: Readonly<Record<ScenarioKind, number>> = {
+const WEIGHTS: Readonly<Record<ScenarioKind, number>> = {
   inboundCall: 52,
   campaignCall: 6,
   previewCall: 1.5,
@@ -43,8 +43,8 @@ const mix: Readonly<Record<ScenarioKind, number>> = {
 }
 
 /** Share of a day's conversations that start in each hour, UTC: business hours with a dip at noon. */
-const hours = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
-const hourTotal = hours.reduce((sum, weight) => sum + weight, 0)
+const HOUR_WEIGHTS = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
+const HOUR_WEIGHT_TOTAL = HOUR_WEIGHTS.reduce((sum, weight) => sum + weight, 0)
 
 export interface GeneratorOptions {
   readonly seed: string
@@ -52,31 +52,31 @@ export interface GeneratorOptions {
   readonly perDay: number
   /** Exactly perDay on every day, without weekends and chance. */
   readonly exactPerDay: boolean
-  /** Share of records that are spoiled, 0 to 1. */
+  /** Share of records that are malformed, 0 to 1. */
   readonly malformedShare: number
   /** Share of message and e-mail threads that are reopened, 0 to 1. */
   readonly reopenedShare: number
 }
 
-/** A conversation of a day before anything is shown of it. */
-interface Told {
+/** A generated conversation: its whole life, and how the API's record of it is malformed, if it is. */
+interface GeneratedConversation {
   readonly plan: ConversationPlan
   readonly malformed: MalformedKind | undefined
 }
 
 export interface Generator {
   /** All conversations that start on a UTC day (days since 1970), in no particular order. */
-  day(day: number): Iterable<Told>
+  day(day: number): Iterable<GeneratedConversation>
   /** One conversation of a day again. */
-  retell(day: number, ordinal: number): Told
+  regenerate(day: number, ordinal: number): GeneratedConversation
   /** A new conversation of a kind at an instant; the same key gives the same one. */
-  tell(key: string, start: number, kind?: ScenarioKind): ConversationPlan
+  create(key: string, start: number, kind?: ScenarioKind): ConversationPlan
 }
 
-/** The generator of an organization's conversations: any day, in any order, always the same. */
+/** Generates an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
   const { seed, perDay, exactPerDay, malformedShare, reopenedShare } = options
-  const slots = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
+  const malformedAt = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
   const firstDay = Date.UTC(2020, 0, 1) / DAY_MS
@@ -102,32 +102,32 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   }
 
   function startWithin(day: number, random: Random): number {
-    let left = random.next() * hourTotal
+    let left = random.next() * HOUR_WEIGHT_TOTAL
     let hour = 0
-    while (hour < 23 && left >= (hours[hour] ?? 0)) left -= hours[hour++] ?? 0
+    while (hour < 23 && left >= (HOUR_WEIGHTS[hour] ?? 0)) left -= HOUR_WEIGHTS[hour++] ?? 0
     return day * DAY_MS + hour * 3_600_000 + random.int(0, 3_599_999)
   }
 
-  function tell(random: Random, start: number, kind = random.weighted(mix)): ConversationPlan {
+  function createPlan(random: Random, start: number, kind = random.weighted(WEIGHTS)): ConversationPlan {
     const builder = createBuilder(org, random, start, { reopenedShare })
-    scenarios[kind](builder)
+    SCENARIOS[kind](builder)
     addRareFields(builder)
     const end = endOf(builder.plan)
     if (end !== Infinity) addFollowUps(builder, end)
     return builder.plan
   }
 
-  function retell(day: number, ordinal: number): Told {
+  function regenerate(day: number, ordinal: number): GeneratedConversation {
     const random = createRandom(`${seed}/${day}/${ordinal}`)
-    const plan = tell(random, startWithin(day, random))
-    return { plan, malformed: slots.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
+    const plan = createPlan(random, startWithin(day, random))
+    return { plan, malformed: malformedAt.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
   }
 
   return {
-    retell,
+    regenerate,
     *day(day) {
-      for (let ordinal = 0; ordinal < count(day); ordinal++) yield retell(day, ordinal)
+      for (let ordinal = 0; ordinal < count(day); ordinal++) yield regenerate(day, ordinal)
     },
-    tell: (key, start, kind) => tell(createRandom(`${seed}/told/${key}`), start, kind),
+    create: (key, start, kind) => createPlan(createRandom(`${seed}/told/${key}`), start, kind),
   }
 }

@@ -3,7 +3,7 @@ import { ApiError } from './api-error.ts'
 import type { Org } from './org.ts'
 import { oneOf, onlyFields } from './predicates.ts'
 import { hashFraction } from './random.ts'
-import type { Store } from './store.ts'
+import type { ConversationStore } from './store.ts'
 import type { Json } from './conversation-plan.ts'
 
 const METRIC_NAMES = [
@@ -26,7 +26,7 @@ function predicatesOf(filter: Json): Json[] {
 }
 
 /** Counts waiting, alerting and interacting by queue and media type, from what is open. */
-function countOpen(store: Store): Map<string, number> {
+function countOpen(store: ConversationStore): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { metric, session, segment } of activitiesOf(store)) {
     const key = `${String(segment['queueId'])}/${String(session['mediaType'])}/${metric}`
@@ -39,7 +39,7 @@ function countOpen(store: Store): Map<string, number> {
  * Answers POST /api/v2/analytics/queues/observations/query from the conversations in progress.
  * @throws ApiError 400 for what the API would refuse
  */
-export function observeQueues(store: Store, org: Org, raw: unknown): Json {
+export function observeQueues(store: ConversationStore, org: Org, raw: unknown): Json {
   const body = onlyFields(raw, 'QueueObservationQuery', ['filter', 'metrics', 'detailMetrics'])
   const metrics = Array.isArray(body['metrics']) ? (body['metrics'] as string[]) : []
   if (metrics.length === 0) throw new ApiError(400, 'bad.request', 'metrics are required.')
