@@ -65,6 +65,30 @@ export interface LastAgent {
   readonly agent: Participant
 }
 
+/** How the session of a queue or of an agent begins, by medium. */
+type SessionFields = (role: 'acd' | 'agent', user?: User) => Json
+
+interface QueueOptions {
+  readonly flowInType?: string
+  /** An agent who is not offered the conversation first. */
+  readonly not?: User | undefined
+  readonly last?: LastAgent | undefined
+}
+
+/** A stay in a queue while it lasts. */
+interface Stay {
+  readonly builder: ConversationBuilder
+  readonly queue: Queue
+  readonly timing: MediaTiming
+  readonly session: SessionFields
+  readonly acdLeg: Leg
+  /** The outcome can change until the stay ends. */
+  readonly measure: NonNullable<Leg['queue']>
+  readonly peerId: string
+  readonly routingFields: Json
+  readonly entered: number
+}
+
 /**
  * A conversation enters a queue and waits until an agent answers, the customer gives up, or the in-queue flow takes it away.
  * The queue's session lasts until the answer, the alerting included, as in real answers of the API.
@@ -74,84 +98,125 @@ export function waitInQueue(
   start: number,
   queue: Queue,
   timing: MediaTiming,
-  session: (role: 'acd' | 'agent', user?: User) => Json,
-  options: { flowInType?: string; not?: User | undefined; last?: LastAgent | undefined } = {},
+  session: SessionFields,
+  options: QueueOptions = {},
 ): QueueVisit {
+  const { random } = builder
+  const stay = enterQueue(builder, start, queue, timing, session, options)
+  const { entered } = stay
+  const patience = timing.patienceMean === Infinity ? Infinity : random.exponential(timing.patienceMean) + 900
+  let offered = entered + 150 + random.exponential(timing.waitMean)
+  let { not } = options
+  for (let attempt = 0; ; attempt++) {
+    if (offered - entered > patience) return leaveQueue(stay, entered + patience, timing.givesUp)
+    if (attempt === 0 && random.chance(0.01)) return leaveQueue(stay, offered, 'flowOut')
+    const offer = offerToAgent(stay, offered, attempt, attempt === 0 ? options.last : undefined, not)
+    const { leg, user, answer } = offer
+    if (answer - entered > patience) {
+      addSpan(leg, 'alert', offered, entered + patience, { queueId: queue.id, disconnectType: 'peer' })
+      return leaveQueue(stay, entered + patience, timing.givesUp)
+    }
+    if (offer.responds) return answerContact(stay, offered, offer)
+    leaveUnanswered(builder, leg, offered, answer, stay.routingFields)
+    not = user
+    offered = answer + random.int(100, 2_500)
+  }
+}
+
+function enterQueue(
+  builder: ConversationBuilder,
+  start: number,
+  queue: Queue,
+  timing: MediaTiming,
+  session: SessionFields,
+  { flowInType }: QueueOptions,
+): Stay {
   const { random } = builder
   joinDivision(builder, queue.divisionId, start)
   const entered = start + random.int(20, 60)
   const peerId = random.uuid()
   const flow = inQueueFlow(builder, timing.media)
   const acd = addParticipant(builder, 'acd', { participantName: queue.name })
-  const facts = {
+  const measure = {
     outcome: 'answered' as QueueOutcome,
     serviceLevelMs: queue.serviceLevelMs[timing.media],
     shortAbandonMs: queue.shortAbandonMs,
   }
-  const acdLeg = addLeg(
-    builder,
-    acd,
-    {
-      ...session('acd'),
-      ...(options.flowInType !== undefined && { flowInType: options.flowInType }),
-      peerId,
-      requestedRoutings: ['Standard'],
-    },
-    { queue: facts, ...(flow && { flow }) },
-  )
-  const asked = routing(builder, queue)
+  const fields = {
+    ...session('acd'),
+    ...(flowInType !== undefined && { flowInType }),
+    peerId,
+    requestedRoutings: ['Standard'],
+  }
+  const acdLeg = addLeg(builder, acd, fields, { queue: measure, ...(flow && { flow }) })
+  const routingFields = routing(builder, queue)
   addSpan(acdLeg, 'delay', start, entered, { queueId: queue.id })
+  return { builder, queue, timing, session, acdLeg, measure, peerId, routingFields, entered }
+}
 
-  const patience = timing.patienceMean === Infinity ? Infinity : random.exponential(timing.patienceMean) + 900
-  const leave = (at: number, outcome: Exclude<QueueOutcome, 'answered'>): QueueVisit => {
-    facts.outcome = outcome
-    if (outcome === 'flowOut') acdLeg.session['flowOutType'] = random.pick(['agent', 'acd', 'voicemail'])
-    addSpan(acdLeg, 'interact', entered, at, { ...asked, disconnectType: outcome === 'flowOut' ? 'transfer' : 'peer' })
-    return { outcome, queue, user: undefined, agent: undefined, leg: undefined, at }
-  }
+/** The customer gives up, or the in-queue flow takes the conversation away. */
+function leaveQueue(stay: Stay, at: number, outcome: Exclude<QueueOutcome, 'answered'>): QueueVisit {
+  const { builder, queue, acdLeg, measure, routingFields, entered } = stay
+  measure.outcome = outcome
+  if (outcome === 'flowOut') acdLeg.session['flowOutType'] = builder.random.pick(['agent', 'acd', 'voicemail'])
+  addSpan(acdLeg, 'interact', entered, at, {
+    ...routingFields,
+    disconnectType: outcome === 'flowOut' ? 'transfer' : 'peer',
+  })
+  return { outcome, queue, user: undefined, agent: undefined, leg: undefined, at }
+}
 
-  let offered = entered + 150 + random.exponential(timing.waitMean)
-  let not = options.not
-  for (let attempt = 0; ; attempt++) {
-    if (offered - entered > patience) return leave(entered + patience, timing.givesUp)
-    if (attempt === 0 && random.chance(0.01)) return leave(offered, 'flowOut')
-    const last = attempt === 0 ? options.last : undefined
-    const user = last?.user ?? pickAgent(builder, queue, not)
-    const agent = last?.agent ?? addAgent(builder, user)
-    const automatic = random.chance(timing.autoAnswerShare)
-    joinDivision(builder, user.divisionId, offered)
-    const leg = addLeg(builder, agent, {
-      ...session('agent', user),
-      peerId,
-      requestedRoutings: ['Standard'],
-      selectedAgentId: user.id,
-      usedRouting: last ? 'Last' : 'Standard',
-    })
-    const responds = automatic || attempt >= 2 || !random.chance(0.06)
-    const answer = offered + (automatic ? 0 : responds ? random.int(800, timing.alertMax) : 20_000)
-    if (answer - entered > patience) {
-      addSpan(leg, 'alert', offered, entered + patience, { queueId: queue.id, disconnectType: 'peer' })
-      return leave(entered + patience, timing.givesUp)
-    }
-    if (responds) {
-      if (!automatic) addSpan(leg, 'alert', offered, answer, asked)
-      addSpan(acdLeg, 'interact', entered, answer, { ...asked, disconnectType: 'transfer' })
-      acdLeg.session['selectedAgentId'] = user.id
-      acdLeg.session['usedRouting'] = leg.session['usedRouting']
-      leg.waitedMs = answer - entered
-      return { outcome: 'answered', queue, user, agent, leg, at: answer }
-    }
-    noAnswer(builder, leg, offered, answer, asked)
-    not = user
-    offered = answer + random.int(100, 2_500)
-  }
+/** A conversation offered to an agent. */
+interface Offer {
+  readonly user: User
+  readonly agent: Participant
+  readonly leg: Leg
+  /** Answered for the agent, without an alert. */
+  readonly isAutomatic: boolean
+  readonly responds: boolean
+  /** When the agent answers, or the alert ends. */
+  readonly answer: number
+}
+
+function offerToAgent(
+  { builder, queue, timing, session, peerId }: Stay,
+  offered: number,
+  attempt: number,
+  last: LastAgent | undefined,
+  not: User | undefined,
+): Offer {
+  const { random } = builder
+  const user = last?.user ?? pickAgent(builder, queue, not)
+  const agent = last?.agent ?? addAgent(builder, user)
+  const isAutomatic = random.chance(timing.autoAnswerShare)
+  joinDivision(builder, user.divisionId, offered)
+  const leg = addLeg(builder, agent, {
+    ...session('agent', user),
+    peerId,
+    requestedRoutings: ['Standard'],
+    selectedAgentId: user.id,
+    usedRouting: last ? 'Last' : 'Standard',
+  })
+  const responds = isAutomatic || attempt >= 2 || !random.chance(0.06)
+  const answer = offered + (isAutomatic ? 0 : responds ? random.int(800, timing.alertMax) : 20_000)
+  return { user, agent, leg, isAutomatic, responds, answer }
+}
+
+function answerContact(stay: Stay, offered: number, { user, agent, leg, isAutomatic, answer }: Offer): QueueVisit {
+  const { queue, acdLeg, routingFields, entered } = stay
+  if (!isAutomatic) addSpan(leg, 'alert', offered, answer, routingFields)
+  addSpan(acdLeg, 'interact', entered, answer, { ...routingFields, disconnectType: 'transfer' })
+  acdLeg.session['selectedAgentId'] = user.id
+  acdLeg.session['usedRouting'] = leg.session['usedRouting']
+  leg.waitedMs = answer - entered
+  return { outcome: 'answered', queue, user, agent, leg, at: answer }
 }
 
 /**
  * An agent does not answer. The alert ends by `noAnswerTransfer` or, as in a genuine record of 2024, by `client`; then the
  * agent can even have after-call work, and with it tAcw and tHandle.
  */
-function noAnswer(builder: ConversationBuilder, leg: Leg, from: number, to: number, asked: Json): void {
+function leaveUnanswered(builder: ConversationBuilder, leg: Leg, from: number, to: number, asked: Json): void {
   const { random } = builder
   const byClient = random.chance(0.4)
   leg.notResponding = true
@@ -169,7 +234,7 @@ function addAcw(builder: ConversationBuilder, leg: Leg, start: number, end: numb
   if (end - start > 12_000 && random.chance(0.6)) span.shortfall = random.int(300, 5_000)
 }
 
-/** Talks, with holds now and then. Gives the instant at which the talking ends; the last stretch carries how. */
+/** Talks, with holds now and then. Gives the instant at which the talking ends; the last segment carries how. */
 export function talk(
   builder: ConversationBuilder,
   leg: Leg,
@@ -182,9 +247,9 @@ export function talk(
   const fields = queue ? { queueId: queue.id } : {}
   let at = start
   const holds = random.chance(timing.holdShare) ? random.int(1, timing.holdsMax) : 0
-  const stretch = (): number => Math.max(1_500, random.skewed(timing.talkMedian / (holds + 1), 0.7))
+  const talkDuration = (): number => Math.max(1_500, random.skewed(timing.talkMedian / (holds + 1), 0.7))
   for (let i = 0; i < holds; i++) {
-    const talked = at + stretch()
+    const talked = at + talkDuration()
     addSpan(leg, 'interact', at, talked, fields)
     at = talked + Math.max(2_000, random.skewed(40_000, 0.8))
     // Some customers hang up while they are on hold.
@@ -194,7 +259,7 @@ export function talk(
     }
     addSpan(leg, 'hold', talked, at, fields)
   }
-  const end = at + stretch()
+  const end = at + talkDuration()
   addSpan(leg, 'interact', at, end, { ...fields, ...(random.chance(0.03) && { audioMuted: true }), ...ending })
   return end
 }

@@ -112,32 +112,43 @@ const limits = (context: ApiContext): Readonly<Record<string, Readonly<Record<st
  * @throws ApiError for whatever is not 200
  */
 export function answer(request: ApiRequest, context: ApiContext): Json | Buffer {
-  const { method, path, client } = request
-  const { org, store } = context
-  if (method === 'POST' && path === '/api/v2/analytics/conversations/details/query')
-    return queryDetails(request, context)
-  if (method === 'POST' && path === '/api/v2/analytics/queues/observations/query') {
-    requirePermission(client, 'analytics:queueObservation:view')
-    return observeQueues(store, org, readJson(request))
-  }
-  if (method === 'POST' && path === '/api/v2/analytics/conversations/activity/query') {
-    requirePermission(client, 'analytics:queueObservation:view')
-    return queryActivity(store, readJson(request), request.query, visibleTo(client))
-  }
+  const { method, path } = request
+  const query = method === 'POST' && Object.hasOwn(QUERIES, path) ? QUERIES[path] : undefined
+  if (query) return query(request, context)
   if (method !== 'GET' && method !== 'HEAD')
     throw path.startsWith('/api/v2/')
       ? new ApiError(405, 'method.not.allowed', 'HTTP 405 Method Not Allowed')
       : notFound('The requested resource')
+  const resource = Object.hasOwn(RESOURCES, path) ? RESOURCES[path] : undefined
+  if (resource) return resource(request, context)
+  const found =
+    conversationById(request, context) ??
+    limitsOfNamespace(path, context) ??
+    listingPage(context.org, path, request.query, request.client)
+  if (!found) throw notFound('The requested resource')
+  return found
+}
 
-  if (path === '/api/v2/analytics/conversations/details') return multiGet(request, context)
-  const one = /^\/api\/v2\/analytics\/conversations\/([^/]+)\/details$/.exec(path)
-  if (one) {
-    const [bytes] = byIds(request, context, [decodeURIComponent(one[1] ?? '')])
-    if (!bytes) throw notFound('The conversation')
-    return bytes
-  }
-  if (path === '/api/v2/conversations') {
-    if (request.userId === undefined)
+type Endpoint = (request: ApiRequest, context: ApiContext) => Json | Buffer
+
+/** What is asked with POST. */
+const QUERIES: Readonly<Record<string, Endpoint>> = {
+  '/api/v2/analytics/conversations/details/query': queryDetails,
+  '/api/v2/analytics/queues/observations/query': (request, { store, org }) => {
+    requirePermission(request.client, 'analytics:queueObservation:view')
+    return observeQueues(store, org, readJson(request))
+  },
+  '/api/v2/analytics/conversations/activity/query': (request, { store }) => {
+    requirePermission(request.client, 'analytics:queueObservation:view')
+    return queryActivity(store, readJson(request), request.query, visibleTo(request.client))
+  },
+}
+
+/** What is asked with GET, but for lists and paths with an id in them. */
+const RESOURCES: Readonly<Record<string, Endpoint>> = {
+  '/api/v2/analytics/conversations/details': multiGet,
+  '/api/v2/conversations': ({ userId }, { store }) => {
+    if (userId === undefined)
       throw new ApiError(
         400,
         'bad.request',
@@ -145,35 +156,40 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
       )
     return userConversations(
       store.open().map((stored) => store.wellFormed(stored)),
-      request.userId,
+      userId,
     )
-  }
-  if (path === '/api/v2/organizations/me')
-    return {
-      id: org.id,
-      name: org.name,
-      defaultLanguage: 'en-us',
-      defaultCountryCode: 'US',
-      state: 'active',
-      version: 7,
-    }
-  if (path === '/api/v2/tokens/me')
-    return {
-      organization: { id: org.id, name: org.name },
-      homeOrganization: { id: org.id, name: org.name },
-      authorizedScope: [],
-      OAuthClient: { id: client.id, name: client.name, organization: { id: org.id, name: org.name } },
-    }
-  if (path === '/api/v2/authorization/subjects/me') return subject(client, org)
+  },
+  '/api/v2/organizations/me': (_request, { org }) => ({
+    id: org.id,
+    name: org.name,
+    defaultLanguage: 'en-us',
+    defaultCountryCode: 'US',
+    state: 'active',
+    version: 7,
+  }),
+  '/api/v2/tokens/me': ({ client }, { org }) => ({
+    organization: { id: org.id, name: org.name },
+    homeOrganization: { id: org.id, name: org.name },
+    authorizedScope: [],
+    OAuthClient: { id: client.id, name: client.name, organization: { id: org.id, name: org.name } },
+  }),
+  '/api/v2/authorization/subjects/me': ({ client }, { org }) => subject(client, org),
+}
+
+function conversationById(request: ApiRequest, context: ApiContext): Buffer | undefined {
+  const id = /^\/api\/v2\/analytics\/conversations\/([^/]+)\/details$/.exec(request.path)?.[1]
+  if (id === undefined) return undefined
+  const [bytes] = byIds(request, context, [decodeURIComponent(id)])
+  if (!bytes) throw notFound('The conversation')
+  return bytes
+}
+
+function limitsOfNamespace(path: string, context: ApiContext): Json | undefined {
   const namespace = /^\/api\/v2\/organizations\/limits\/namespaces\/([^/]+)(\/defaults)?$/.exec(path)?.[1]
-  if (namespace !== undefined) {
-    const known = limits(context)
-    const keys = Object.hasOwn(known, namespace) ? (known[namespace] ?? {}) : {}
-    return { entities: Object.entries(keys).map(([key, value]) => ({ key, namespace, value })) }
-  }
-  const listing = listingPage(org, path, request.query, client)
-  if (!listing) throw notFound('The requested resource')
-  return listing
+  if (namespace === undefined) return undefined
+  const known = limits(context)
+  const keys = Object.hasOwn(known, namespace) ? (known[namespace] ?? {}) : {}
+  return { entities: Object.entries(keys).map(([key, value]) => ({ key, namespace, value })) }
 }
 
 /** The grants of an OAuth client: one role, in each division that it covers. */

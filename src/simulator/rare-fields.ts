@@ -1,8 +1,8 @@
 import { addLeg, addSpan, state, type ConversationBuilder } from './conversation-builder.ts'
-import { iso, type Json, type Leg } from './conversation-plan.ts'
+import type { Json, Leg } from './conversation-plan.ts'
 
-/** Sometimes a conversation is shown, seen or shared besides: screen share, co-browse and video sessions, all rare. */
-function shareScreens(builder: ConversationBuilder): void {
+/** Adds screen share, co-browse and video sessions beside the conversation, all rare. */
+function addSharing(builder: ConversationBuilder): void {
   const { random, plan } = builder
   const agent = plan.participants.find(({ fields }) => fields['purpose'] === 'agent')
   const customer = plan.participants.find(({ fields }) => fields['purpose'] === 'customer')
@@ -35,8 +35,8 @@ function shareScreens(builder: ConversationBuilder): void {
   }
 }
 
-/** The rare fields of a session: each is used, none often. */
-function rareSessionFields(builder: ConversationBuilder, leg: Leg): void {
+/** Adds fields that few sessions have. */
+function addRareSessionFields(builder: ConversationBuilder, leg: Leg): void {
   const { random, org } = builder
   const id = (): string => random.uuid()
   const skills = (): string[] => random.sample(org.skills, 2).map((skill) => skill.id)
@@ -57,8 +57,8 @@ function rareSessionFields(builder: ConversationBuilder, leg: Leg): void {
     state(leg, 'tSnippetRecord', Math.floor((span.end - span.start) / 2), span.end)
 }
 
-/** The rare fields of a segment. */
-function rareSegmentFields(builder: ConversationBuilder, leg: Leg): void {
+/** Adds fields that few segments have. */
+function addRareSegmentFields(builder: ConversationBuilder, leg: Leg): void {
   const { random, org } = builder
   const span = leg.spans.at(-1)
   if (!span) return
@@ -72,14 +72,14 @@ function rareSegmentFields(builder: ConversationBuilder, leg: Leg): void {
   if (random.chance(0.2)) span.fields['requestedRoutingUserIds'] = [random.pick(org.users).id]
 }
 
-/** Sprinkles what a scenario does not bring by itself, so that every field of the model is used in a large enough organization. */
+/** Adds what the scenarios do not bring by themselves, so that a large enough organization uses every field of the model. */
 export function addRareFields(builder: ConversationBuilder): void {
   const { random, plan, org } = builder
-  shareScreens(builder)
+  addSharing(builder)
   for (const { legs } of plan.participants) {
     for (const leg of legs) {
-      if (random.chance(0.02)) rareSessionFields(builder, leg)
-      if (random.chance(0.01)) rareSegmentFields(builder, leg)
+      if (random.chance(0.02)) addRareSessionFields(builder, leg)
+      if (random.chance(0.01)) addRareSegmentFields(builder, leg)
     }
   }
   const { head } = plan
@@ -89,92 +89,4 @@ export function addRareFields(builder: ConversationBuilder): void {
   if (random.chance(0.005)) head['consultationConversationIds'] = [random.uuid(), random.uuid()]
   if (random.chance(0.005)) head['originatingSocialMediaPublic'] = random.chance(0.8)
   if (random.chance(0.003)) head['knowledgeBaseIds'] = [org.groups[1]?.id]
-}
-
-/** Evaluations, surveys and resolutions: hours to weeks after the conversation, each first announced and later finished. */
-export function addFollowUps(builder: ConversationBuilder, end: number): void {
-  const { random, plan, org } = builder
-  const agent = plan.participants.find(({ fields }) => fields['purpose'] === 'agent')
-  if (!agent) return
-  const [evaluated, surveyed, resolved] = [random.chance(0.05), random.chance(0.06), random.chance(0.05)]
-  if (!evaluated && !surveyed && !resolved) return
-  const queueId = plan.participants
-    .flatMap(({ legs }) => legs.flatMap(({ spans }) => spans.map(({ fields }) => fields['queueId'])))
-    .find((id) => id !== undefined)
-  if (queueId === undefined) return
-  const who = { queueId, userId: agent.fields['userId'] }
-  const hour = 3_600_000
-
-  if (evaluated) {
-    const form = random.pick(org.evaluationForms)
-    const assigned = end + random.int(1, 48) * hour
-    const finished = assigned + random.int(1, 200) * hour
-    const base: Json = {
-      assigneeApplicable: true,
-      assigneeId: who.userId,
-      ...(random.chance(0.1) && { calibrationId: random.uuid() }),
-      contextId: form.contextId,
-      deleted: false,
-      evaluationId: random.uuid(),
-      evaluatorId: random.pick(org.users.slice(50, 54)).id,
-      formId: form.id,
-      formName: form.name,
-      systemSubmitted: random.chance(0.1),
-      ...who,
-    }
-    const id = base['evaluationId'] as string
-    const pending = { ...base, evaluationStatus: 'Pending', eventTime: iso(assigned), released: false, rescored: false }
-    const score = random.int(40, 100)
-    const scores = { oTotalCriticalScore: Math.min(100, score + random.int(-10, 10)), oTotalScore: score }
-    const done = {
-      ...base,
-      evaluationStatus: 'Finished',
-      eventTime: iso(finished),
-      released: true,
-      rescored: random.chance(0.1),
-      ...scores,
-    }
-    plan.lateRecords.push(
-      { at: assigned, list: 'evaluations', id, value: pending },
-      { at: finished, list: 'evaluations', id, value: done },
-    )
-  }
-  if (surveyed) {
-    const form = random.pick(org.surveyForms)
-    const sent = end + random.int(1, 30) * 60_000
-    const answered = sent + random.int(1, 70) * hour
-    const base: Json = {
-      surveyFormContextId: form.contextId,
-      surveyFormId: form.id,
-      surveyFormName: form.name,
-      surveyId: random.uuid(),
-      surveyType: random.chance(0.8) ? 'Web' : 'Voice',
-      ...who,
-    }
-    const id = base['surveyId'] as string
-    plan.lateRecords.push({
-      at: sent,
-      list: 'surveys',
-      id,
-      value: { ...base, eventTime: iso(sent), surveyStatus: 'Sent' },
-    })
-    if (random.chance(0.6)) {
-      const done = {
-        ...base,
-        eventTime: iso(answered),
-        surveyCompletedDate: iso(answered),
-        surveyPartialResponse: random.chance(0.2),
-        surveyPromoterScore: random.int(0, 10),
-        surveyStatus: 'Finished',
-        oSurveyTotalScore: random.int(0, 100),
-      }
-      plan.lateRecords.push({ at: answered, list: 'surveys', id, value: done })
-    }
-  }
-  if (resolved) {
-    const at = end + random.int(24, 168) * hour
-    const value = { eventTime: iso(at), ...who, nNextContactAvoided: random.int(0, 1) }
-    plan.lateRecords.push({ at, list: 'resolutions', id: random.uuid(), value })
-  }
-  plan.lateRecords.sort((a, b) => a.at - b.at)
 }
