@@ -1,7 +1,7 @@
 import { finishVoice } from './agent-work.ts'
 import { addAgent, addLeg, addSpan, joinDivision, type ConversationBuilder } from './conversation-builder.ts'
-import type { User } from './org.ts'
-import type { Json } from './conversation-plan.ts'
+import type { User } from '../org.ts'
+import type { Json } from '../conversation-plan.ts'
 
 function twoUsers(builder: ConversationBuilder): [User, User] {
   const [first, second] = builder.random.sample(builder.org.users.slice(0, 54), 2)

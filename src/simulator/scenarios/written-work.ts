@@ -1,6 +1,8 @@
-import { talk, wrapUp, type MediaTiming, type QueueVisit } from './agent-work.ts'
+import { talk, wrapUp } from './agent-work.ts'
+import type { MediaTiming } from './media-timing.ts'
+import type { QueueVisit } from './queue-visit.ts'
 import { state, type ConversationBuilder } from './conversation-builder.ts'
-import type { Json, Leg } from './conversation-plan.ts'
+import type { Json, Leg } from '../conversation-plan.ts'
 
 /** No round of a thread begins later than this after its start, so that the store knows where to search for open ones. */
 const LAST_ROUND_WITHIN_MS = 40 * 86_400_000

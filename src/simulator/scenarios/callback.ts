@@ -1,4 +1,6 @@
-import { VOICE_TIMING, waitInQueue, wrapUp, type MediaTiming } from './agent-work.ts'
+import { wrapUp } from './agent-work.ts'
+import { VOICE_TIMING, type MediaTiming } from './media-timing.ts'
+import { waitInQueue } from './queue-visit.ts'
 import { dialOut } from './outbound.ts'
 import {
   addAgent,
@@ -15,9 +17,14 @@ import {
   voiceSession,
   type ConversationBuilder,
 } from './conversation-builder.ts'
-import { iso, type Json, type Leg } from './conversation-plan.ts'
+import { iso, type Json, type Leg } from '../conversation-plan.ts'
 
-const CALLBACK_TIMING: MediaTiming = { ...VOICE_TIMING, media: 'callback', waitMean: 900_000, patienceMean: Infinity }
+const CALLBACK_TIMING: MediaTiming = {
+  ...VOICE_TIMING,
+  media: 'callback',
+  waitMeanMs: 900_000,
+  patienceMeanMs: Infinity,
+}
 
 function callbackSession(builder: ConversationBuilder, session: Json = {}): Json {
   return {

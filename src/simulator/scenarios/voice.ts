@@ -1,5 +1,7 @@
-import { finishVoice, hangUp, talk, VOICE_TIMING, waitInQueue, wrapUp, type QueueVisit } from './agent-work.ts'
-import type { Queue, User } from './org.ts'
+import { finishVoice, hangUp, talk, wrapUp } from './agent-work.ts'
+import { VOICE_TIMING } from './media-timing.ts'
+import { waitInQueue, type QueueVisit } from './queue-visit.ts'
+import type { Queue, User } from '../org.ts'
 import {
   addAgent,
   addContact,
@@ -16,7 +18,7 @@ import {
   voiceSession,
   type ConversationBuilder,
 } from './conversation-builder.ts'
-import { iso, type Json, type Leg } from './conversation-plan.ts'
+import { iso, type Json, type Leg } from '../conversation-plan.ts'
 
 /** The session of a leg that an inbound or outbound call reaches by routing. */
 export function callSession(

@@ -1,5 +1,5 @@
 import type { ConversationBuilder } from './conversation-builder.ts'
-import { iso, type Json } from './conversation-plan.ts'
+import { iso, type Json } from '../conversation-plan.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000

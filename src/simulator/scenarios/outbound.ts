@@ -1,4 +1,6 @@
-import { finishVoice, hangUp, talk, VOICE_TIMING, waitInQueue, wrapUp } from './agent-work.ts'
+import { finishVoice, hangUp, talk, wrapUp } from './agent-work.ts'
+import { VOICE_TIMING } from './media-timing.ts'
+import { waitInQueue } from './queue-visit.ts'
 import {
   addAgent,
   addContact,
@@ -12,7 +14,7 @@ import {
   voiceSession,
   type ConversationBuilder,
 } from './conversation-builder.ts'
-import type { Json, Leg } from './conversation-plan.ts'
+import type { Json, Leg } from '../conversation-plan.ts'
 import { callSession } from './voice.ts'
 
 /** Why a dialed call reached nobody: its disposition, system wrap-up code and line codes. */
@@ -63,14 +65,14 @@ export function campaignCall(builder: ConversationBuilder): void {
   })
   addSpan(leg, 'dialing', plan.start, rung, {})
   state(leg, 'nOutboundConnected', 1, rung)
-  const visit = waitInQueue(builder, rung + 1_500, pickQueue(builder), { ...VOICE_TIMING, waitMean: 1_500, patienceMean: 20_000 }, (role, user) => ({
+  const visit = waitInQueue(builder, rung + 1_500, pickQueue(builder), { ...VOICE_TIMING, waitMeanMs: 1_500, patienceMeanMs: 20_000 }, (role, user) => ({
     ...callSession(builder, 'outbound')(role, user),
     ...fields,
   }), { flowInType: 'outbound' }) // prettier-ignore
   const ends = hangUp(builder)
   let end = visit.at
   if (visit.leg) {
-    end = talk(builder, visit.leg, visit.at, visit.queue, { ...VOICE_TIMING, talkMedian: 80_000 }, ends.agent)
+    end = talk(builder, visit.leg, visit.at, visit.queue, { ...VOICE_TIMING, talkMedianMs: 80_000 }, ends.agent)
     finishVoice(builder, visit.leg, end)
     wrapUp(builder, visit.leg, end, visit.queue, VOICE_TIMING)
   } else state(leg, 'nOutboundAbandoned', 1, end)

@@ -1,6 +1,6 @@
-import { FIRST_NAMES, LAST_NAMES, plainName, type Flow, type Org, type Queue, type User } from './org.ts'
-import type { Random } from './random.ts'
-import { iso, type Json, type Leg, type Participant, type Span, type ConversationPlan } from './conversation-plan.ts'
+import { FIRST_NAMES, LAST_NAMES, plainName, type Flow, type Org, type Queue, type User } from '../org.ts'
+import type { Random } from '../random.ts'
+import { iso, type Json, type Leg, type Participant, type Span, type ConversationPlan } from '../conversation-plan.ts'
 
 export type QueueMedia = keyof Queue['serviceLevelMs']
 

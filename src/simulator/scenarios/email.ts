@@ -1,7 +1,9 @@
-import { talk, waitInQueue, wrapUp, type LastAgent, type MediaTiming } from './agent-work.ts'
+import { talk, wrapUp } from './agent-work.ts'
+import type { MediaTiming } from './media-timing.ts'
+import { waitInQueue, type LastAgent } from './queue-visit.ts'
 import { addContact, addLeg, addSpan, pickQueue, state, type ConversationBuilder } from './conversation-builder.ts'
-import { endOf, iso, type Json, type Participant } from './conversation-plan.ts'
-import type { Queue } from './org.ts'
+import { endOf, iso, type Json, type Participant } from '../conversation-plan.ts'
+import type { Queue } from '../org.ts'
 import { nextReply } from './written-work.ts'
 
 const DAY_MS = 86_400_000
@@ -12,13 +14,13 @@ const HALF_HOUR_MS = 1_800_000
 
 const TIMING: MediaTiming = {
   media: 'email',
-  waitMean: 5_400_000,
-  patienceMean: Infinity,
+  waitMeanMs: 5_400_000,
+  patienceMeanMs: Infinity,
   givesUp: 'abandoned',
   autoAnswerShare: 0.1,
-  alertMax: 60_000,
-  talkMedian: 420_000,
-  acwMedian: 20_000,
+  alertMaxMs: 60_000,
+  talkMedianMs: 420_000,
+  acwMedianMs: 20_000,
   holdShare: 0.2,
   holdsMax: 2,
 }

@@ -1,5 +1,5 @@
 import { addLeg, addSpan, state, type ConversationBuilder } from './conversation-builder.ts'
-import type { Json, Leg } from './conversation-plan.ts'
+import type { Json, Leg } from '../conversation-plan.ts'
 
 /** Adds screen share, co-browse and video sessions beside the conversation, all rare. */
 function addSharing(builder: ConversationBuilder): void {

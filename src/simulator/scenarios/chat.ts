@@ -1,17 +1,18 @@
-import { waitInQueue, type MediaTiming } from './agent-work.ts'
+import type { MediaTiming } from './media-timing.ts'
+import { waitInQueue } from './queue-visit.ts'
 import { addContact, addLeg, addSpan, pickQueue, type ConversationBuilder } from './conversation-builder.ts'
-import type { Json } from './conversation-plan.ts'
+import type { Json } from '../conversation-plan.ts'
 import { handleWrittenContact } from './written-work.ts'
 
 const TIMING: MediaTiming = {
   media: 'chat',
-  waitMean: 22_000,
-  patienceMean: 200_000,
+  waitMeanMs: 22_000,
+  patienceMeanMs: 200_000,
   givesUp: 'abandoned',
   autoAnswerShare: 0,
-  alertMax: 9_000,
-  talkMedian: 420_000,
-  acwMedian: 25_000,
+  alertMaxMs: 9_000,
+  talkMedianMs: 420_000,
+  acwMedianMs: 25_000,
   holdShare: 0.25,
   holdsMax: 3,
 }

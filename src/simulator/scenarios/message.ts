@@ -1,4 +1,6 @@
-import { talk, waitInQueue, type LastAgent, type MediaTiming } from './agent-work.ts'
+import { talk } from './agent-work.ts'
+import type { MediaTiming } from './media-timing.ts'
+import { waitInQueue, type LastAgent } from './queue-visit.ts'
 import {
   addContact,
   addLeg,
@@ -11,8 +13,8 @@ import {
   state,
   type ConversationBuilder,
 } from './conversation-builder.ts'
-import { endOf, type Json, type Leg } from './conversation-plan.ts'
-import type { Queue } from './org.ts'
+import { endOf, type Json, type Leg } from '../conversation-plan.ts'
+import type { Queue } from '../org.ts'
 import { handleWrittenContact, nextReply } from './written-work.ts'
 
 const HOUR_MS = 3_600_000
@@ -22,14 +24,14 @@ const MEAN_REPLY_MS = 14 * HOUR_MS
 
 const TIMING: MediaTiming = {
   media: 'message',
-  waitMean: 60_000,
-  patienceMean: 3_600_000,
+  waitMeanMs: 60_000,
+  patienceMeanMs: 3_600_000,
   // Messaging has no abandon: a customer who leaves while waiting is in no metric but nOffered and tAcd.
   givesUp: 'left',
   autoAnswerShare: 0.25,
-  alertMax: 9_000,
-  talkMedian: 900_000,
-  acwMedian: 25_000,
+  alertMaxMs: 9_000,
+  talkMedianMs: 900_000,
+  acwMedianMs: 25_000,
   holdShare: 0.35,
   holdsMax: 6,
 }
@@ -162,7 +164,7 @@ function addRound(
 ): { readonly over: number; readonly queue: Queue; readonly last: LastAgent | undefined } {
   const { random } = builder
   const { session, firstQueue } = round
-  const timing = random.chance(0.2) ? { ...TIMING, talkMedian: 4 * HOUR_MS } : TIMING
+  const timing = random.chance(0.2) ? { ...TIMING, talkMedianMs: 4 * HOUR_MS } : TIMING
   const isSameAgent = (): boolean => random.chance(0.75)
   let { queue } = round
   let last = isSameAgent() ? round.last : undefined
