@@ -20,9 +20,9 @@ export interface ApiRequest {
   readonly contentType: string | undefined
   readonly body: string
   readonly client: OAuthClient
-  /** Set where the token is a person's. */
+  /** Set when the token belongs to a person. */
   readonly userId: string | undefined
-  /** What the request log keeps of it. */
+  /** Fields for the request log. */
   readonly note: Record<string, unknown>
 }
 
@@ -36,7 +36,7 @@ export interface ApiContext {
 }
 
 const DETAIL_PERMISSIONS = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
-/** How many conversations can be asked for by id at once. */
+/** The most conversations that one request can name by id. */
 const MAX_IDS = 100
 
 function readJson(request: ApiRequest): unknown {
@@ -131,7 +131,7 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
 
 type Endpoint = (request: ApiRequest, context: ApiContext) => Json | Buffer
 
-/** What is asked with POST. */
+/** Endpoints of POST. */
 const QUERIES: Readonly<Record<string, Endpoint>> = {
   '/api/v2/analytics/conversations/details/query': queryDetails,
   '/api/v2/analytics/queues/observations/query': (request, { store, org }) => {
@@ -144,7 +144,7 @@ const QUERIES: Readonly<Record<string, Endpoint>> = {
   },
 }
 
-/** What is asked with GET, but for lists and paths with an id in them. */
+/** Endpoints of GET, except for lists and for paths with an id in them. */
 const RESOURCES: Readonly<Record<string, Endpoint>> = {
   '/api/v2/analytics/conversations/details': multiGet,
   '/api/v2/conversations': ({ userId }, { store }) => {

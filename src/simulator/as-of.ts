@@ -127,7 +127,7 @@ class CutAt {
     )
   }
 
-  /** Whether an instant has come; remembers the next one that has not. Instants of one spelling compare as texts. */
+  /** Whether an instant has come; remembers the next one that has not. Instants in one format compare as strings. */
   #reached(instant: unknown): boolean {
     if (typeof instant !== 'string' || instant <= this.#now) return true
     if (instant < this.#next) this.#next = instant
@@ -175,7 +175,7 @@ class CutAt {
     return isWrapUp && !this.#reachedWithDelay(segment['segmentEnd']) ? without(segment, WRAP_UP_FIELDS) : segment
   }
 
-  /** Cuts metrics and audio figures of a session. Gives the lists that have no element yet. */
+  /** Cuts metrics and audio figures of a session. Returns the lists that have no element yet. */
   #cutLists(session: Json, spans: readonly Span[], view: Json): string[] {
     // Where after-call work appears at its end, so do its metrics.
     const hiddenAcw = spans.find(({ appearsAtEnd }) => appearsAtEnd === true)

@@ -6,17 +6,17 @@ import type { SimulatorControl } from './contract.ts'
 import type { MalformedKind } from './malformed-records.ts'
 import type { Json } from './conversation-plan.ts'
 
-/** What the control API can read beside the controls. */
+/** The controls, and what the control API can read. */
 export interface ControlSources {
   readonly control: SimulatorControl
-  /** JSON of what a complete query gives, of one UTC day (days since 1970) or of all. */
+  /** The JSON of each conversation that a complete query returns, of one UTC day (days since 1970) or of all. */
   readonly truthLines: (day?: number) => Buffer[]
   readonly requests: () => readonly unknown[]
   readonly violations: () => number
 }
 
 /**
- * Answers `/_simulator/…`, by which another process drives the simulator:
+ * Answers `/_simulator/…`, with which another process controls the simulator:
  *
  * - `GET truth?day=YYYY-MM-DD`: JSON lines; `GET requests`, `GET violations`, `GET clock`
  * - `POST clock` `{ "now": instant }` or `{ "advanceMs": n }`

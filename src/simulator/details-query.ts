@@ -21,14 +21,14 @@ const BODY_FIELDS = [
   'conversationFilters', 'segmentFilters', 'evaluationFilters', 'surveyFilters', 'resolutionFilters', 'order', 'orderBy',
   'interval', 'aggregations', 'paging',
 ] // prettier-ignore
-const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/
 
-/** Message of the API for reads beyond its limit; the limit is 100 000 there. */
+/** The API's message for reads beyond its limit; at Genesys the limit is 100 000. */
 function paginationMessage(limit: number): string {
   return `Pagination may not exceed ${limit} results. Tip: When extracting large chunks of data (multiple days/weeks), maximize pagination performance by querying in smaller intervals. For example, paging through 1am-2am, then 2am-3am, etc.`
 }
 
-/** Message of the API for intervals that are too long: 7 days without a filter, 31 with one. */
+/** The API's message for intervals that are too long: 7 days without a filter, 31 with one. */
 function intervalMessage(days: 7 | 31): string {
   return `You must specify a search interval as part of your query that does not exceed ${days} days.`
 }
@@ -37,7 +37,7 @@ function readInterval(text: unknown): { start: number; end: number } {
   if (text === undefined || text === null) throw new ApiError(400, 'bad.request', 'The interval is required.')
   const parts = typeof text === 'string' ? text.split('/') : []
   const [start = NaN, end = NaN] = parts.map((part) => {
-    if (!instant.test(part)) return NaN
+    if (!INSTANT.test(part)) return NaN
     return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(part) ? part : `${part}Z`)
   })
   if (parts.length !== 2 || Number.isNaN(start) || Number.isNaN(end))

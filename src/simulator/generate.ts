@@ -53,7 +53,7 @@ export interface GeneratorOptions {
   readonly seed: string
   /** Mean number of conversations on a working day. */
   readonly perDay: number
-  /** Exactly perDay on every day, without weekends and chance. */
+  /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay: boolean
   /** Share of records that are malformed, 0 to 1. */
   readonly malformedShare: number
@@ -70,9 +70,9 @@ interface GeneratedConversation {
 export interface Generator {
   /** All conversations that start on a UTC day (days since 1970), in no particular order. */
   day(day: number): Iterable<GeneratedConversation>
-  /** One conversation of a day again. */
+  /** Generates one conversation of a day again. */
   regenerate(day: number, ordinal: number): GeneratedConversation
-  /** A new conversation of a kind at an instant; the same key gives the same one. */
+  /** Plans a new conversation of a kind that starts at an instant; the same key gives the same one. */
   create(key: string, start: number, kind?: ScenarioKind): ConversationPlan
 }
 
@@ -90,7 +90,7 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
     return Math.round(perDay * (weekend ? 0.35 : 1) * (0.92 + 0.16 * hashFraction(`${seed}/count/${day}`)))
   }
 
-  /** How many conversations the organization had before a day: gives every record a number of its own. */
+  /** How many conversations the organization had before a day; gives every record its own number. */
   function countBefore(day: number): number {
     if (exactPerDay) return perDay * (day - firstDay)
     const known = before.get(day)

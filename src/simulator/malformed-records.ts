@@ -15,7 +15,7 @@ interface Parts {
   readonly random: Random
 }
 
-/** A random element, mutated where there is one. */
+/** Changes one element of a list, or the conversation where the list is empty. */
 function some(parts: Parts, list: readonly Json[], change: (object: Json) => void): void {
   if (list.length > 0) change(list[Math.min(1, list.length - 1)] as Json)
   else change(parts.conversation)
@@ -26,8 +26,8 @@ function set(parts: Parts, list: readonly Json[], fields: Json): void {
 }
 
 /**
- * What a record can suffer from. Each takes a well-formed conversation and spoils it in one way; what a client has to
- * do with it differs: keep it in columns, keep it apart, or refuse the record.
+ * The kinds of unusual and malformed records. Each changes a well-formed conversation in one way; what a client has to do
+ * with it differs: keep the value in a column, keep it elsewhere, or reject the record.
  */
 export const MALFORMED_KINDS = {
   'unknown-fields': (parts: Parts) => {
@@ -203,9 +203,9 @@ export function isKeyable(kind: MalformedKind): boolean {
   return !UNKEYABLE_KINDS.includes(kind)
 }
 
-/** A copy of a conversation, spoiled in one way. */
+/** A copy of a conversation, made malformed in one way. */
 export function makeMalformed(conversation: Json, kind: MalformedKind, random: Random): Json {
-  // Fresh from the plan, so plain JSON; five times as fast as structuredClone.
+  // Written from a plan, so plain JSON: this is five times as fast as structuredClone.
   const copy = JSON.parse(JSON.stringify(conversation)) as Json
   const participants = listOf(copy['participants'])
   const sessions = participants.flatMap((participant) => listOf(participant['sessions']))
@@ -216,8 +216,8 @@ export function makeMalformed(conversation: Json, kind: MalformedKind, random: R
 }
 
 /**
- * Which record of a thousand suffers from what: position by position, every kind the more often the larger the share,
- * and at least once as soon as the share has room for all kinds.
+ * Chooses which of a thousand records are malformed, and how. Each kind occurs at least once as soon as the share has room
+ * for all kinds.
  * @param share of all records, 0 to 1
  * @param random decides the positions
  */

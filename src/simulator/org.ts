@@ -1,11 +1,11 @@
 import { createRandom } from './random.ts'
 
-/** A queue with what the scenarios need of it. */
+/** A queue, with what the scenarios need. */
 export interface Queue {
   readonly id: string
   readonly name: string
   readonly divisionId: string
-  /** Answer within so many milliseconds to be inside the service level, by media type. */
+  /** The longest wait that is within the service level, by media type. */
   readonly serviceLevelMs: Readonly<Record<'voice' | 'callback' | 'chat' | 'email' | 'message', number>>
   /** A caller who leaves earlier is a short abandon. */
   readonly shortAbandonMs: number
@@ -67,7 +67,7 @@ export const LAST_NAMES = [
 
 const plainNames = new Map<string, string>()
 
-/** A name as it stands in an address: small Latin letters only. */
+/** A name in the form used in e-mail addresses: lower-case Latin letters only. */
 export function plainName(name: string): string {
   let plain = plainNames.get(name)
   if (plain === undefined) {
@@ -105,7 +105,7 @@ const FLOW_TYPES: readonly (readonly [string, string])[] = [
 ]
 
 /**
- * The fake organization of a seed: the same seed, the same ids and names.
+ * Makes the organization of a seed: the same seed gives the same ids and names.
  */
 export function createOrg(seed: string): Org {
   const random = createRandom(`${seed}/org`)
@@ -154,7 +154,7 @@ export function createOrg(seed: string): Org {
       ...campaign,
       contactListId: random.uuid(),
     })),
-    outcomes: named(['Identified caller', 'Balance told', 'Order status told']),
+    outcomes: named(['Identified caller', 'Balance given', 'Order status given']),
     evaluationForms: named(['Call Quality', 'Compliance']).map((form) => ({ ...form, contextId: random.uuid() })),
     surveyForms: named(['After Contact', 'Relationship']).map((form) => ({ ...form, contextId: random.uuid() })),
     edges: [random.uuid(), random.uuid(), random.uuid()],

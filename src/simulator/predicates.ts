@@ -1,11 +1,11 @@
 import { ApiError } from './api-error.ts'
 import {
-  conversationDimensions,
-  conversationMetrics,
-  evaluationDimensions,
-  resolutionDimensions,
-  segmentDimensions,
-  surveyDimensions,
+  CONVERSATION_DIMENSIONS,
+  CONVERSATION_METRICS,
+  EVALUATION_DIMENSIONS,
+  RESOLUTION_DIMENSIONS,
+  SEGMENT_DIMENSIONS,
+  SURVEY_DIMENSIONS,
   type SegmentContext,
 } from './dimensions.ts'
 import type { Json } from './conversation-plan.ts'
@@ -86,7 +86,7 @@ function matcher(predicate: Json, name: string): (found: unknown) => boolean {
   return (found) => String(found) === value
 }
 
-/** What the predicates of one of the five filter arrays look at. */
+/** What the predicates of one of the five filter arrays can use. */
 interface Subject<T> {
   readonly filter: string
   readonly dimensions: Readonly<Record<string, (from: T) => unknown>>
@@ -186,8 +186,8 @@ function span(start: unknown, end: unknown): number | undefined {
 
 const CONVERSATION_SUBJECT: Subject<Json> = {
   filter: 'conversation',
-  dimensions: conversationDimensions,
-  metrics: conversationMetrics,
+  dimensions: CONVERSATION_DIMENSIONS,
+  metrics: CONVERSATION_METRICS,
   metric: (conversation, name) => {
     if (name !== 'tConversationDuration')
       return objectsOf(conversation['participants'])
@@ -202,7 +202,7 @@ const CONVERSATION_SUBJECT: Subject<Json> = {
 
 const SEGMENT_SUBJECT: Subject<SegmentContext> = {
   filter: 'segment',
-  dimensions: segmentDimensions,
+  dimensions: SEGMENT_DIMENSIONS,
   metrics: new Set(['tSegmentDuration']),
   metric: ({ segment }) => span(segment['segmentStart'], segment['segmentEnd']),
   property: ({ segment }, name, type) =>
@@ -222,10 +222,10 @@ const LIST_FILTERS = [
   [
     'evaluationFilters',
     'evaluations',
-    listSubject('evaluation', evaluationDimensions, ['oTotalCriticalScore', 'oTotalScore']),
+    listSubject('evaluation', EVALUATION_DIMENSIONS, ['oTotalCriticalScore', 'oTotalScore']),
   ],
-  ['surveyFilters', 'surveys', listSubject('survey', surveyDimensions, ['oSurveyTotalScore'])],
-  ['resolutionFilters', 'resolutions', listSubject('resolution', resolutionDimensions, ['nNextContactAvoided'])],
+  ['surveyFilters', 'surveys', listSubject('survey', SURVEY_DIMENSIONS, ['oSurveyTotalScore'])],
+  ['resolutionFilters', 'resolutions', listSubject('resolution', RESOLUTION_DIMENSIONS, ['nNextContactAvoided'])],
 ] as const
 
 /**

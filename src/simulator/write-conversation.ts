@@ -33,7 +33,7 @@ function lowest(plan: ConversationPlan, field: string): number | undefined {
   return min
 }
 
-/** Writes the whole life of a conversation as the API's JSON. Late news are not in it: `asOf` adds them. */
+/** Writes the whole life of a conversation as the API's JSON, without late records, which `asOf` adds. */
 export function writeConversation(plan: ConversationPlan): Json {
   const end = endOf(plan)
   const mos = lowest(plan, 'minMos')

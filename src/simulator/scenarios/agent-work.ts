@@ -11,7 +11,11 @@ export function addAcw(builder: ConversationBuilder, leg: Leg, start: number, en
   if (end - start > 12_000 && random.chance(0.6)) span.shortfall = random.int(300, 5_000)
 }
 
-/** Talks, with holds now and then. Gives the instant at which the talking ends; the last segment carries how. */
+/**
+ * Adds talk time, with holds now and then.
+ * @param ending fields of the last segment: how the contact ends
+ * @returns the instant at which it ends
+ */
 export function talk(
   builder: ConversationBuilder,
   leg: Leg,
@@ -41,7 +45,10 @@ export function talk(
   return end
 }
 
-/** After-call work, sometimes skipped, sometimes cut off by the timeout. Returns the instant at which it ends. */
+/**
+ * Adds after-call work, sometimes skipped, sometimes cut off by the timeout.
+ * @returns the instant at which it ends
+ */
 export function wrapUp(
   builder: ConversationBuilder,
   leg: Leg,
@@ -76,7 +83,7 @@ function note(builder: ConversationBuilder): string {
   ])
 }
 
-/** The ends of a call: who hung up. Gives the agent's and the customer's side. */
+/** Decides which side hangs up. Returns the fields of the last segment of the agent and of the customer. */
 export function hangUp(builder: ConversationBuilder): { agent: Json; customer: Json } {
   return builder.random.chance(0.7)
     ? { agent: { disconnectType: 'peer' }, customer: { disconnectType: 'endpoint' } }

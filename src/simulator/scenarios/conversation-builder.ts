@@ -4,7 +4,7 @@ import { iso, type Json, type Leg, type Participant, type Span, type Conversatio
 
 export type QueueMedia = keyof Queue['serviceLevelMs']
 
-/** An invented person outside the organization. */
+/** An invented customer. */
 interface Contact {
   readonly name: string
   readonly phone: string
@@ -13,13 +13,13 @@ interface Contact {
   readonly organizationId: string
 }
 
-/** How conversations of an organization go on: what differs between organizations. */
+/** How customers of an organization behave: what differs between organizations. */
 export interface OrgBehavior {
   /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0 to 1. */
   readonly reopenedShare: number
 }
 
-/** What a scenario writes with: the plan, the organization, the randomness of this conversation. */
+/** What a scenario builds a conversation with: its plan, the organization, and the randomness of this conversation. */
 export interface ConversationBuilder {
   readonly plan: ConversationPlan
   readonly org: Org
@@ -30,12 +30,12 @@ export interface ConversationBuilder {
   readonly isAcwOpen: boolean
 }
 
-/** Starts a plan at an instant; id, contact and all that follows come from the random source. */
+/** Starts the plan of a conversation at an instant; id, contact and everything else come from the random source. */
 export function createBuilder(org: Org, random: Random, start: number, behavior: OrgBehavior): ConversationBuilder {
   const firstName = random.pick(FIRST_NAMES)
   const lastName = random.pick(LAST_NAMES)
   const name = `${firstName} ${lastName}`
-  // North American numbers 555-0100 to 555-0199 are set aside for fiction.
+  // North American numbers 555-0100 to 555-0199 are reserved for fiction.
   const phone = `+1${random.pick(['212', '312', '415', '503', '617', '702'])}55501${String(random.int(0, 99)).padStart(2, '0')}`
   const email = `${plainName(firstName)}.${plainName(lastName)}${random.int(1, 999)}@example.com`
   return {
@@ -63,7 +63,7 @@ export function addParticipant(builder: ConversationBuilder, purpose: string, fi
   return participant
 }
 
-/** Adds the person outside as a participant. */
+/** Adds the customer as a participant. */
 export function addContact(builder: ConversationBuilder, purpose = 'customer'): Participant {
   const { contact, random } = builder
   return addParticipant(builder, purpose, {
@@ -108,19 +108,19 @@ export function addLeg(
   return leg
 }
 
-/** Adds a stretch to a session; the end is Infinity where it never ends by itself. */
+/** Adds a segment to a session; the end is Infinity where it never ends by itself. */
 export function addSpan(leg: Leg, type: string, start: number, end: number, fields: Json = {}): Span {
   const span: Span = { type, start, end, fields }
   leg.spans.push(span)
   return span
 }
 
-/** States a metric of a session at an instant. */
+/** Sets a metric of a session at an instant. */
 export function state(leg: Leg, name: string, value: number, at: number): void {
   leg.stated.push({ name, value, at })
 }
 
-/** A division joins the conversation, as queues, flows and users of it do. */
+/** Adds a division to the conversation, as every queue, flow and user of that division does. */
 export function joinDivision(builder: ConversationBuilder, divisionId: string, at: number): void {
   builder.plan.divisions.push({ id: divisionId, at })
 }
@@ -147,7 +147,7 @@ export function voiceSession(
   }
 }
 
-/** Adds figures about a call's audio at the end of a session, and sometimes on the way. */
+/** Adds audio statistics at the end of a session, and sometimes before. */
 export function addStats(builder: ConversationBuilder, leg: Leg, at: number): void {
   const { random } = builder
   // Some legs report more than one stream.
@@ -168,13 +168,13 @@ export function addStats(builder: ConversationBuilder, leg: Leg, at: number): vo
   })
 }
 
-/** A queue that a conversation may enter; a few queues get most of the work. */
+/** Picks the queue that a conversation enters; a few queues get most of the work. */
 export function pickQueue(builder: ConversationBuilder): Queue {
   const { queues } = builder.org
   return queues[Math.min(Math.floor(builder.random.next() ** 2 * queues.length), queues.length - 1)] as Queue
 }
 
-/** An agent who works on a queue. */
+/** Picks an agent of a queue. */
 export function pickAgent(builder: ConversationBuilder, queue: Queue, not?: User): User {
   const { random } = builder
   let user = random.pick(queue.users)
@@ -182,12 +182,12 @@ export function pickAgent(builder: ConversationBuilder, queue: Queue, not?: User
   return user
 }
 
-/** One of the organization's flows of a type. */
+/** Picks one of the organization's flows of a type. */
 export function flowOf(builder: ConversationBuilder, type: string): Flow {
   return builder.random.pick(builder.org.flows.filter((flow) => flow.type === type))
 }
 
-/** What a session says of the run of a flow. */
+/** The fields of a session that describe the run of a flow. */
 export function flowRun(
   builder: ConversationBuilder,
   flow: Flow,
@@ -239,7 +239,7 @@ export function inQueueFlow(builder: ConversationBuilder, media: QueueMedia): Js
   return { flowId: flow.id, flowName: flow.name, flowType: flow.type, flowVersion: flow.version }
 }
 
-/** What a segment says of the routing that was asked for. */
+/** The fields of a segment that describe the requested routing. */
 export function routing(builder: ConversationBuilder, queue: Queue): Json {
   const { random, org } = builder
   return {

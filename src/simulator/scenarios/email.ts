@@ -74,7 +74,7 @@ function emailSession({ random, contact }: ConversationBuilder, outbound: boolea
   }
 }
 
-/** Adds one round of a thread, from a message of the customer to the agent's answer. Gives when the thread ends then. */
+/** Adds one round of a thread, from a message of the customer to the agent's answer. Returns when the thread ends then. */
 function addRound(builder: ConversationBuilder, thread: Thread, start: number): number {
   const { random, plan } = builder
   const { customer, queue, subject, session } = thread

@@ -36,7 +36,7 @@ export function internalCall(builder: ConversationBuilder): void {
   finishVoice(builder, calleeLeg, end)
 }
 
-/** Written words between two people of the organization. */
+/** Messages between two people of the organization. */
 export function internalMessage(builder: ConversationBuilder): void {
   const { random, plan } = builder
   plan.head['originatingDirection'] = 'outbound'

@@ -7,9 +7,9 @@ export interface MediaTiming {
   readonly waitMeanMs: number
   /** Mean patience of the customer; Infinity where nobody gives up. */
   readonly patienceMeanMs: number
-  /** What it is when the customer gives up. */
+  /** The outcome when the customer gives up. */
   readonly givesUp: 'abandoned' | 'left'
-  /** Share of contacts that are answered for the agent, without an alert. */
+  /** Share of contacts that are answered automatically, without an alert. */
   readonly autoAnswerShare: number
   readonly alertMaxMs: number
   readonly talkMedianMs: number

@@ -93,7 +93,7 @@ export function message(builder: ConversationBuilder): void {
   plan.inactivityMs = REOPENS_WITHIN_MS
 }
 
-/** Chooses the channel of the thread. Gives what makes the fields of its sessions. */
+/** Chooses the channel of the thread. Returns what makes the fields of its sessions. */
 function messageSession(builder: ConversationBuilder): () => Json {
   const { random, plan, contact } = builder
   const messageType = random.weighted({ webmessaging: 5, whatsapp: 3, sms: 2, open: 0.4 })
@@ -116,7 +116,7 @@ function messageSession(builder: ConversationBuilder): () => Json {
   })
 }
 
-/** A bot answers first. Gives when it ended, and whether it served the customer to the end. */
+/** A bot answers first. Returns when it ended, and whether it served the customer to the end. */
 function answerByBot(
   builder: ConversationBuilder,
   start: number,
@@ -157,7 +157,7 @@ interface Round {
   readonly last?: LastAgent
 }
 
-/** Adds one round of a thread, with a transfer to another queue now and then. Gives when and where it ended, and with which agent. */
+/** Adds one round of a thread, with a transfer to another queue now and then. Returns when and where it ended, and with which agent. */
 function addRound(
   builder: ConversationBuilder,
   round: Round,

@@ -17,8 +17,8 @@ import {
 import type { Json, Leg } from '../conversation-plan.ts'
 import { callSession } from './voice.ts'
 
-/** Why a dialed call reached nobody: its disposition, system wrap-up code and line codes. */
-const failures = [
+/** Why a dialed call reached nobody: its disposition, its system wrap-up code, and the SIP and Q.850 codes. */
+const FAILURES = [
   { name: 'disposition.classification.callable.busy', code: 'ININ-OUTBOUND-BUSY', sip: [486], q850: [17] },
   { name: 'disposition.classification.callable.noanswer', code: 'ININ-OUTBOUND-NO-ANSWER', sip: [480], q850: [19] },
   { name: 'disposition.classification.callable.machine', code: 'ININ-OUTBOUND-MACHINE', sip: [200], q850: [16] },
@@ -46,7 +46,7 @@ export function campaignCall(builder: ConversationBuilder): void {
   state(leg, 'nOutbound', 1, plan.start)
   state(leg, 'nOutboundAttempted', 1, plan.start)
   if (random.chance(0.45)) {
-    const failure = random.pick(failures)
+    const failure = random.pick(FAILURES)
     Object.assign(leg.session, { dispositionAnalyzer: 'disposition.analyzer', dispositionName: failure.name })
     const codes = { sipResponseCodes: [...failure.sip], q850ResponseCodes: [...failure.q850] }
     addSpan(leg, 'dialing', plan.start, rung, {
@@ -80,7 +80,7 @@ export function campaignCall(builder: ConversationBuilder): void {
   addStats(builder, leg, end)
 }
 
-/** An agent gets a contact of a campaign to look at first, then calls or skips it. */
+/** An agent previews a contact of a campaign, then calls or skips it. */
 export function previewCall(builder: ConversationBuilder): void {
   const { random, plan } = builder
   plan.head['originatingDirection'] = 'outbound'

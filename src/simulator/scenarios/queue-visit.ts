@@ -15,7 +15,7 @@ import type { Json, Leg, Participant, QueueOutcome } from '../conversation-plan.
 import type { MediaTiming } from './media-timing.ts'
 import type { Queue, User } from '../org.ts'
 
-/** How a stay in a queue went. */
+/** The result of a stay in a queue. */
 export interface QueueVisit {
   readonly outcome: QueueOutcome
   readonly queue: Queue
@@ -23,7 +23,7 @@ export interface QueueVisit {
   readonly agent: Participant | undefined
   /** The answering agent's session, its alert already in it. */
   readonly leg: Leg | undefined
-  /** Answered, abandoned or left at. */
+  /** When it was answered, abandoned or left. */
   readonly at: number
 }
 

@@ -35,10 +35,13 @@ export function callSession(
 }
 
 /**
- * The menu before the queue. Gives the instant at which it ends and the queue that it leads to, or none where the
+ * Adds the menu before the queue. Returns the instant at which it ends and the queue that it leads to, or none where the
  * caller hangs up or serves themself.
  */
-function menu(builder: ConversationBuilder, start: number): { at: number; queue: Queue | undefined; served: boolean } {
+function addMenu(
+  builder: ConversationBuilder,
+  start: number,
+): { at: number; queue: Queue | undefined; served: boolean } {
   const { random, plan } = builder
   const flow = flowOf(builder, 'INBOUNDCALL')
   const at = start + Math.max(1_200, random.skewed(24_000, 0.6))
@@ -85,7 +88,7 @@ export function inboundCall(builder: ConversationBuilder): void {
   const direct = random.chance(0.08)
   const entry = direct
     ? { at: connected + 60, queue: pickQueue(builder), served: false }
-    : menu(builder, plan.start + 30)
+    : addMenu(builder, plan.start + 30)
   // The customer's segment carries the first queue, wherever the call ends.
   const close = (at: number, ending: Json): void => {
     addSpan(customerLeg, 'interact', connected, at, { ...(entry.queue && { queueId: entry.queue.id }), ...ending })
@@ -119,7 +122,7 @@ export function inboundCall(builder: ConversationBuilder): void {
     )
     finishVoice(builder, leg, talked)
     wrapUp(builder, leg, talked, visit.queue, VOICE_TIMING)
-    watch(builder, visit, talked)
+    addSupervisor(builder, visit, talked)
     if (!consult) return close(talked, ends.customer)
     return close(consultTransfer(builder, visit, talked), ends.customer)
   }
@@ -143,7 +146,7 @@ function blindTransfer(builder: ConversationBuilder, visit: QueueVisit): QueueVi
   })
 }
 
-/** The agent asks a colleague first and then hands over, or all three talk for a while. Gives the end of the call. */
+/** The agent asks a colleague first and then hands over, or all three talk for a while. Returns the end of the call. */
 function consultTransfer(builder: ConversationBuilder, visit: QueueVisit, at: number): number {
   const { random, plan } = builder
   const leg = visit.leg as Leg
@@ -201,7 +204,7 @@ function consultTransfer(builder: ConversationBuilder, visit: QueueVisit, at: nu
   return end
 }
 
-/** The caller speaks to a voice mailbox. Gives the end of the call. */
+/** The caller speaks to a voice mailbox. Returns the end of the call. */
 function leaveVoicemail(builder: ConversationBuilder, at: number): number {
   const { random, org } = builder
   const end = at + random.int(6_000, 60_000)
@@ -212,24 +215,24 @@ function leaveVoicemail(builder: ConversationBuilder, at: number): number {
   return end
 }
 
-/** Now and then a supervisor listens in, coaches, barges in, or looks at the screen. */
-function watch(builder: ConversationBuilder, visit: QueueVisit, end: number): void {
+/** Now and then a supervisor monitors, coaches, barges in, or watches the screen. */
+function addSupervisor(builder: ConversationBuilder, visit: QueueVisit, end: number): void {
   const { random, org } = builder
   if (!random.chance(0.03) || end - visit.at < 8_000) return
-  const watched = visit.agent?.fields['participantId']
+  const monitoredId = visit.agent?.fields['participantId']
   const kind = random.weighted({ monitoring: 4, coaching: 3, barging: 2, screenmonitoring: 1 })
   const supervisor = org.users[random.int(50, 53)] as User
   const participant = addAgent(builder, supervisor, 'user')
   const start = visit.at + random.int(1_000, 6_000)
   const session: Json = {
-    monitoring: { ...voiceSession(builder, 'inbound'), monitoredParticipantId: watched },
-    coaching: { ...voiceSession(builder, 'inbound'), coachedParticipantId: watched },
-    barging: { ...voiceSession(builder, 'inbound'), bargedParticipantId: watched },
+    monitoring: { ...voiceSession(builder, 'inbound'), monitoredParticipantId: monitoredId },
+    coaching: { ...voiceSession(builder, 'inbound'), coachedParticipantId: monitoredId },
+    barging: { ...voiceSession(builder, 'inbound'), bargedParticipantId: monitoredId },
     screenmonitoring: {
       direction: 'inbound',
       mediaType: 'screenmonitoring',
       provider: 'PureCloud Video',
-      monitoredParticipantId: watched,
+      monitoredParticipantId: monitoredId,
       screenMonitoredUserId: visit.user?.id,
     },
   }[kind]
