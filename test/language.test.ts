@@ -21,6 +21,7 @@ const CONTRACT_NAMES = new RegExp(
   [
     '`NAME`',
     'live_stretched\\b',
+    '\\bNAME(?=\\.\\w)',
     '(?<=[\\w\\])?])\\.NAME\\b(?!\\()',
     '(?:[{,([;]\\s*|^\\s*|\\b(?:readonly|const|let) )NAME\\b(?=\\??\\s*[:,=}\\])]| boolean|$)',
   ]

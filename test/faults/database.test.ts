@@ -7,7 +7,7 @@ import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.
 
 const days = ['2025-06-10', '2025-06-11', '2025-06-12']
 
-test('ends complete when Postgres backends are terminated in the middle of transactions', async () => {
+test('completes although Postgres backends are terminated in the middle of transactions', async () => {
   await using it = await startTestOrg()
   await ensurePartitions(it.warehouse, threeDays)
   const blocker = await it.warehouse.connectAlone('blocker')
@@ -25,7 +25,7 @@ test('ends complete when Postgres backends are terminated in the middle of trans
   await it.expectEqual()
 })
 
-test('ends complete when every connection but that of the lock is terminated again and again', async () => {
+test('completes although every connection but that of the lock is terminated repeatedly', async () => {
   await using it = await startTestOrg({ latencyMs: 20 })
   await using other = connect(it.databaseUrl)
   const progress = { isDone: false }
@@ -44,7 +44,7 @@ test('ends complete when every connection but that of the lock is terminated aga
   await it.expectEqual()
 })
 
-test('stops for later when the connection that holds the lock is lost, and resumes', async () => {
+test('stops with a retryable error when the connection that holds the lock is lost, and resumes', async () => {
   await using it = await startTestOrg({ latencyMs: 50 })
   await using other = connect(it.databaseUrl)
   const loading = it.backfill(threeDays, { settings: { concurrency: 1 } })
@@ -67,7 +67,7 @@ test('stops for later when the connection that holds the lock is lost, and resum
   await it.expectEqual()
 })
 
-test('waits while the disk of the database is full, and ends complete', async () => {
+test('waits while the disk of the database is full, and completes', async () => {
   await using it = await startTestOrg()
   await failWrites(it, 'genesys.session_metrics', '53100')
   const loading = it.backfill()
@@ -77,7 +77,7 @@ test('waits while the disk of the database is full, and ends complete', async ()
   await it.expectEqual()
 })
 
-test('says that the disk is full when it stays so, marks nothing done, and resumes', async () => {
+test('reports a disk that stays full, marks nothing done, and resumes', async () => {
   await using it = await startTestOrg({ days: 1 })
   const range = { start: new Date('2025-06-12'), end: new Date('2025-06-13') }
   await failWrites(it, 'genesys.session_metrics', '53100')
@@ -90,7 +90,7 @@ test('says that the disk is full when it stays so, marks nothing done, and resum
   await it.expectEqual(range)
 })
 
-test('marks nothing when the batch cannot be written, and tells no data', async () => {
+test('marks nothing done when a batch cannot be written', async () => {
   await using it = await startTestOrg()
   await failWrites(it, 'genesys.participants', '42501')
   await expect(it.backfill()).rejects.toMatchObject({ code: 'DATABASE_FORBIDDEN', kind: 'fatal' })

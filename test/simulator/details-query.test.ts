@@ -29,7 +29,7 @@ describe('a valid query', () => {
     expect(texts.join(',')).toBe(org.truthText('2026-03-19').join(','))
   })
 
-  test('has 25 records a page unless told otherwise', async () => {
+  test('returns 25 records per page by default', async () => {
     const { json } = await client.details({ interval: yesterday })
     expect((json['conversations'] as Json[]).length).toBe(25)
     expect(json['totalHits']).toBe(org.truth('2026-03-19').length)
@@ -220,7 +220,7 @@ describe('filters', () => {
     expect(inbound.length + outbound.length + rest.length).toBe(org.truth('2026-03-19').length)
   })
 
-  test('by media type, queue, agent, wrap-up code and purpose look at segments', async () => {
+  test('by media type, queue, agent, wrap-up code and purpose apply to segments', async () => {
     const clean = await startSimulator({ seed: 1, now, perDay: 150, days: 2, malformedShare: 0 })
     const reader = await connectClient(clean)
     const day = clean.truth('2026-03-19')
