@@ -1,18 +1,20 @@
-/** How much of a request limit a load uses, by the times at which requests came in at the simulator. */
+/** How much of a request limit a load uses, computed from the times at which requests arrived at the simulator. */
 
 export interface CeilingUse {
-  /** Requests : what our own ceiling allows, without the run-up and the run-out, a window each. */
+  /** Requests relative to our own limit, without the first and the last window. */
   readonly share: number
-  /** The most requests that arrived in any stretch of the window's length : our own ceiling. */
+  /** The most requests that arrived within the length of a window, relative to our own limit. */
   readonly densest: number
   readonly requests: number
-  /** Whole windows of the limit that the share is about. */
+  /** Whole windows of the limit that the share covers. */
   readonly windows: number
 }
 
 /**
- * `times`: arrivals in milliseconds, ascending. A backfill lasts hours, so its first steps and its last pages, which
- * nothing can fill up, do not count. Throws when there is no whole window between them.
+ * Computes the use of a limit. A backfill lasts hours, so its first requests and its last pages, which nothing can fill up,
+ * do not count.
+ * @param times arrivals in milliseconds, ascending
+ * @throws Error when there is no whole window between the first and the last one
  */
 export function ceilingUse(
   times: readonly number[],
@@ -20,7 +22,7 @@ export function ceilingUse(
 ): CeilingUse {
   const from = (times[0] ?? 0) + limit.windowMs
   const windows = Math.floor(((times.at(-1) ?? 0) - limit.windowMs - from) / limit.windowMs)
-  if (windows < 1) throw new Error('the load was over too soon for its use of the limit: load more conversations')
+  if (windows < 1) throw new Error('the load was too short to measure its use of the limit: load more conversations')
   const to = from + windows * limit.windowMs
   const used = times.filter((time) => time >= from && time < to).length
   let densest = 0

@@ -1,4 +1,4 @@
-/** The bench's other processes: every load and every simulator runs in one of its own. */
+/** The child processes of the bench: every load and every simulator runs in its own. */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
@@ -6,15 +6,18 @@ import packageFile from '../package.json' with { type: 'json' }
 import type { LoadJob, LoadResult } from './load-process.ts'
 import type { SimulatorAddress, SimulatorJob } from './simulator-process.ts'
 
-/** A simulator that runs in a process of its own. */
+/** A simulator in a child process. */
 export interface SimulatorProcess extends SimulatorAddress, AsyncDisposable {
-  /** What a GET of its control interface answers, e.g. `violations`. */
+  /** The answer of its control API to a GET, e.g. of `violations`. */
   control(name: string): Promise<Record<string, unknown>>
 }
 
-/** Starts a simulator; resolves when it serves. Throws when it ends before. */
+/**
+ * Starts a simulator; resolves when it listens.
+ * @throws Error when it ends before that
+ */
 export async function startSimulatorProcess(job: SimulatorJob): Promise<SimulatorProcess> {
-  // tens of thousands of conversations are kept ready
+  // it keeps tens of thousands of conversations in memory
   const child = start('simulator-process.ts', job, ['--max-old-space-size=8192'])
   const address = await firstMessage<SimulatorAddress>(child)
   return {
@@ -31,13 +34,16 @@ export async function startSimulatorProcess(job: SimulatorJob): Promise<Simulato
   }
 }
 
-/** The options of node with which `npm start` starts the service: what is measured is what runs. */
-const serviceOptions =
+/** The options of node in `npm start`, so that the bench measures what runs. */
+const SERVICE_OPTIONS =
   /^node ((?:--\S+ )*)/.exec(packageFile.scripts.start)?.[1]?.trim().split(' ').filter(Boolean) ?? []
 
-/** Runs a load in a fresh process; resolves when that has ended. `nodeOptions`: further options of node, for profiles and trials. */
+/**
+ * Runs a load in a new process; resolves when that has ended.
+ * @param nodeOptions further options of node, for profiles and experiments
+ */
 export async function runLoad(job: LoadJob, nodeOptions: readonly string[] = []): Promise<LoadResult> {
-  const child = start('load-process.ts', job, [...serviceOptions, ...nodeOptions])
+  const child = start('load-process.ts', job, [...SERVICE_OPTIONS, ...nodeOptions])
   const exited = once(child, 'exit')
   const result = await firstMessage<LoadResult>(child)
   await exited

@@ -1,4 +1,4 @@
-/** The bench's Postgres: a base database with 24 months of earlier data, and a fresh copy of it for every measured run. */
+/** The Postgres of the bench: a base database with 24 months of earlier data, and a new copy of it for every measured run. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,10 +15,10 @@ import { migrateUp } from '../src/postgres/migrate.ts'
 import { ensurePartitions } from '../src/loader/partitions.ts'
 
 /** Months of earlier data. */
-const earlierMonths = 24
+const EARLIER_MONTHS = 24
 
-/** What a small server of one's own would have; a commit waits for the disk. */
-export const serverSettings: Readonly<Record<string, string>> = {
+/** The settings of a small server; a commit waits for the disk. */
+export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
@@ -36,14 +36,14 @@ export interface BenchDatabase extends AsyncDisposable {
   readonly version: string
 }
 
-/** A database for one run; gone when disposed of. */
+/** A database for one run, dropped when it is disposed of. */
 export interface Copy extends AsyncDisposable {
   readonly url: string
 }
 
 /** Starts the server and prepares the base database with about `earlierRows` rows that started before `end`. */
 export async function startBenchDatabase(earlierRows: number, end: Date): Promise<BenchDatabase> {
-  const server = await startEmbeddedPostgres({ persistent: false, settings: serverSettings })
+  const server = await startEmbeddedPostgres({ persistent: false, settings: SERVER_SETTINGS })
   const admin = new Client({ connectionString: urlOf(server.url, 'postgres') })
   await admin.connect()
   await admin.query('create database bench_empty')
@@ -57,7 +57,7 @@ export async function startBenchDatabase(earlierRows: number, end: Date): Promis
     version: version.rows[0]?.version ?? '',
     async copy(of) {
       const name = `bench_run_${++copies}`
-      // copies the files, and so leaves a checkpoint behind: every run starts from the same state
+      // copying files ends with a checkpoint, so that every run starts from the same state
       await admin.query(`create database ${name} template bench_${of} strategy file_copy`)
       return {
         url: urlOf(server.url, name),
@@ -78,12 +78,12 @@ async function migrate(url: string): Promise<void> {
   await migrateUp(warehouse.db)
 }
 
-/** Loads some conversations and repeats them in every month, under ids of their own. Returns the rows that there are then. */
+/** Loads some conversations and repeats them in every month under other ids. Returns the number of rows. */
 async function writeEarlierData(url: string, wanted: number, end: Date): Promise<number> {
-  const perMonth = Math.round(wanted / earlierMonths / 34)
+  const perMonth = Math.round(wanted / EARLIER_MONTHS / 34)
   await using org = await startSimulator({ seed: 'earlier', now: end, days: 1, perDay: perMonth, exactPerDay: true })
   await using warehouse = connect(url)
-  const firstMonth = new Date(Date.UTC(end.getUTCFullYear(), end.getUTCMonth() - earlierMonths, 1))
+  const firstMonth = new Date(Date.UTC(end.getUTCFullYear(), end.getUTCMonth() - EARLIER_MONTHS, 1))
   await ensurePartitions(warehouse, { start: firstMonth, end: new Date(end.getTime() + 86_400_000) })
   const fetchedAt = end.toISOString()
   const records = org.truth().map((conversation) => ({ conversation, fetchedAt }))
@@ -106,7 +106,7 @@ async function writeEarlierData(url: string, wanted: number, end: Date): Promise
     const names = columns.map(({ name }) => name).join(', ')
     await warehouse.pool.query(
       `insert into ${table} (${names}) select ${columns.map(repeatedIn).join(', ')}
-       from ${table}, generate_series(1, ${earlierMonths - 1}) month order by month`,
+       from ${table}, generate_series(1, ${EARLIER_MONTHS - 1}) month order by month`,
     )
   }
 }
@@ -118,7 +118,7 @@ async function countRows(client: Pick<Client, 'query'>): Promise<Record<TableNam
   return rows[0]!
 }
 
-/** The rows of a database as COPY's text, a file a table. */
+/** The rows of a database in COPY's text format, one file per table. */
 export interface Dump extends AsyncDisposable {
   readonly rows: number
   fileOf(table: TableName): string
@@ -139,7 +139,7 @@ export async function dumpRows(url: string): Promise<Dump> {
   return { rows, fileOf, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
 }
 
-/** The yardstick: the dump through COPY on one connection, in one transaction. Returns seconds. */
+/** The reference: loads the dump with COPY on one connection, in one transaction. Returns seconds. */
 export async function copyDump(url: string, dump: Dump): Promise<number> {
   return withClient(url, async (client) => {
     const started = performance.now()
@@ -155,8 +155,8 @@ export async function copyDump(url: string, dump: Dump): Promise<number> {
 }
 
 /**
- * The way of a beginner, treated kindly: an INSERT for each row, prepared once a table, with a transaction a conversation.
- * Takes the rows of some conversations from one database to another. Returns the seconds of writing and the rows.
+ * The naive way at its best: one INSERT per row, prepared once per table, with one transaction per conversation. Copies the
+ * rows of some conversations from one database to another. Returns the seconds of writing and the number of rows.
  */
 export async function insertRowByRow(
   source: string,
@@ -193,10 +193,10 @@ export async function insertRowByRow(
   })
 }
 
-/** Tuples inserted, updated or deleted in schema genesys since the database was made, when nobody else works in it. */
+/** Tuples inserted, updated or deleted in schema genesys since the database was created, once no other client is connected. */
 export async function tuplesWritten(url: string): Promise<number> {
   return withClient(url, async (client) => {
-    // a backend hands in its figures when it ends
+    // a backend reports its figures when it ends
     for (let others = 1; others > 0;) {
       const { rows } = await client.query<{ others: number }>(
         `select count(*)::int as others from pg_stat_activity

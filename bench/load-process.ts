@@ -1,5 +1,5 @@
-/** Child process: one backfill with the parts that the service has, in a process that does nothing else. */
-// as the service does, before anything else
+/** Child process: one backfill with the parts of the service, in a process that does nothing else. */
+// first, as in the service
 import '../src/heap.ts'
 import { readFileSync } from 'node:fs'
 import { createGenesysClient } from '../src/genesys/client.ts'
@@ -15,22 +15,22 @@ import type { SimulatorAddress } from './simulator-process.ts'
 export interface LoadJob {
   readonly databaseUrl: string
   readonly org: SimulatorAddress
-  /** The range, ISO texts. */
+  /** The range as ISO strings. */
   readonly from: string
   readonly to: string
   readonly concurrency: number
-  /** Our own limit; null: none. */
+  /** Our own limit; null for none. */
   readonly limit: { readonly requests: number; readonly windowMs: number } | null
 }
 
 export interface LoadResult {
-  /** The job from its start to its end; starting node and loading the code do not count. */
+  /** Duration of the job, without starting node and loading the code. */
   readonly seconds: number
-  /** CPU of this process meanwhile. */
+  /** CPU time of this process during the job. */
   readonly cpuSeconds: number
-  /** The most memory that the process ever held, in MB (10^6 bytes). */
+  /** Peak resident memory of the process, in MB (10^6 bytes). */
   readonly peakMb: number
-  /** Of that, what it held before the job began. */
+  /** Peak resident memory before the job began. */
   readonly startMb: number
   readonly requests: number
   readonly windows: { readonly planned: number; readonly done: number }
@@ -85,7 +85,7 @@ async function load(): Promise<LoadResult> {
   return { seconds, cpuSeconds: (user + system) / 1e6, peakMb: residentPeakMb(), startMb, requests, windows, counts }
 }
 
-/** The kernel's own high-water mark. The one of getrusage would do elsewhere, but under Linux it includes the parent at the fork. */
+/** The kernel's high-water mark. The one of getrusage is right elsewhere, but under Linux it includes the parent at the fork. */
 function residentPeakMb(): number {
   if (process.platform !== 'linux') return (process.resourceUsage().maxRSS * 1024) / 1e6
   const [, kilobytes = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []

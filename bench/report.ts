@@ -1,4 +1,4 @@
-/** What the bench measured, and how it is printed. */
+/** The results of the bench, and how they are printed. */
 import type { CeilingUse } from './ceiling.ts'
 import type { LoadResult } from './load-process.ts'
 
@@ -6,13 +6,13 @@ export interface Measured {
   readonly load?: {
     readonly conversations: number
     readonly rows: number
-    /** One a round, as those below. */
+    /** One per round, like the lists below. */
     readonly copySeconds: readonly number[]
     readonly first: readonly LoadResult[]
     readonly again: readonly LoadResult[]
     /** Tuples that all re-loads together wrote into schema genesys. */
     readonly reloadTuples: number
-    /** Scaled from `insertedRows` to all. */
+    /** Scaled from `insertedRows` to all rows. */
     readonly insertSeconds: number
     readonly insertedRows: number
   }
@@ -21,9 +21,9 @@ export interface Measured {
   readonly ceiling?: readonly (CeilingUse & { readonly latencyMs: number; readonly violations: number })[]
 }
 
-type Line = readonly [what: string, figure: string, aim: string, beside: string]
+type Line = readonly [what: string, figure: string, target: string, note: string]
 
-/** The middle value, of an even number the mean of the two in the middle. */
+/** The median: the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const upper = sorted[Math.floor(sorted.length / 2)] ?? NaN
@@ -31,18 +31,21 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
-/** Prints the figures as a table. `stolenShare`: of the machine's time meanwhile, that its host gave to others; null: unknown. */
+/**
+ * Prints the figures as a table.
+ * @param stolenShare share of the machine's time that its host gave to others during the bench; null when unknown
+ */
 export function printTable(measured: Measured, stolenShare: number | null): void {
   const lines: Line[] = [
-    ['', 'figure', 'aim', ''],
+    ['', 'figure', 'target', ''],
     ...loadLines(measured),
     ...memoryLines(measured),
     ...ceilingLines(measured),
     [
-      'time stolen by the host meanwhile',
+      'time stolen by the host',
       stolenShare === null ? '' : percent(stolenShare),
       '',
-      'the less, the more the ratios are worth',
+      'the less, the more reliable the ratios',
     ],
   ]
   const widths = [0, 1, 2].map((column) => Math.max(...lines.map((line) => line[column]!.length)))
@@ -62,27 +65,27 @@ function loadLines({ load }: Measured): Line[] {
   const perSecond = (count: number, seconds: readonly number[]): string => whole(count / median(seconds))
   return [
     [
-      'first load : raw COPY of its rows',
+      'first load ÷ raw COPY of its rows',
       ratio(pairwise(firstSeconds, copySeconds)),
       '≤ 1.6',
       `${spread(firstSeconds)} : ${spread(copySeconds)}`,
     ],
     [
-      'an INSERT for each row : first load',
+      'one INSERT per row ÷ first load',
       ratio(insertSeconds / median(firstSeconds)),
       '',
       `${insertSeconds.toFixed(0)} s, scaled from ${whole(load.insertedRows)} rows`,
     ],
-    ['unchanged re-load : first load', ratio(pairwise(againSeconds, firstSeconds)), '≤ 0.33', spread(againSeconds)],
+    ['unchanged re-load ÷ first load', ratio(pairwise(againSeconds, firstSeconds)), '≤ 0.33', spread(againSeconds)],
     ['tuples written by the re-loads', whole(load.reloadTuples), '0', ''],
-    ['conversations a second, first load', perSecond(conversations, firstSeconds), '', `of ${whole(conversations)}`],
-    ['rows a second, first load', perSecond(rows, firstSeconds), '', `of ${whole(rows)}`],
-    ['conversations a second, re-load', perSecond(conversations, againSeconds), '', ''],
+    ['conversations per second, first load', perSecond(conversations, firstSeconds), '', `of ${whole(conversations)}`],
+    ['rows per second, first load', perSecond(rows, firstSeconds), '', `of ${whole(rows)}`],
+    ['conversations per second, re-load', perSecond(conversations, againSeconds), '', ''],
     [
       'CPU of our process, first load',
       `${median(first.map((result) => result.cpuSeconds)).toFixed(1)} s`,
       '',
-      'Postgres and the simulator apart',
+      'without Postgres and the simulator',
     ],
   ]
 }
@@ -112,19 +115,19 @@ function memoryLines({ memory, load }: Measured): Line[] {
       '≤ 300 MB',
       `${ten.seconds.toFixed(0)} s`,
     ],
-    ['peak memory, ten times as many : one', ratio(ten.peakMb / one.peakMb), '≤ 1.1', ''],
+    ['peak memory, ten times as many ÷ once', ratio(ten.peakMb / one.peakMb), '≤ 1.1', ''],
   ]
 }
 
 function ceilingLines({ ceiling = [] }: Measured): Line[] {
   return ceiling.flatMap(({ latencyMs, share, densest, violations, requests }): Line[] => [
     [`our request limit used, answers after ${latencyMs / 1000} s`, percent(share), '≥ 95 %', `${requests} requests`],
-    ['  the most in any one window', percent(densest), '', 'as they arrived'],
-    ['  refused by the simulator', whole(violations), '0', 'its limit is a ninth above ours'],
+    ['  maximum in any window', percent(densest), '', 'as they arrived'],
+    ['  refused by the simulator', whole(violations), '0', 'its limit is one ninth above ours'],
   ])
 }
 
-/** The median of the ratios of the rounds, in each of which the machine was the same. */
+/** The median of the ratios within each round, since the machine's speed differs between rounds. */
 function pairwise(over: readonly number[], under: readonly number[]): number {
   return median(over.map((value, round) => value / under[round]!))
 }

@@ -1,8 +1,6 @@
 /**
- * npm run bench [-- --quick --json --only load,memory,ceiling --rounds N --conversations N --profile --node="OPTIONS"]
- *
- * Measures the history pipeline, each figure against another of the same run, so that machines can be compared. What the
- * figures mean, and those of one machine: docs/performance.md.
+ * Measures the history pipeline. Each figure is a ratio to another one of the same run, so that machines can be compared.
+ * docs/performance.md explains the figures and shows those of one machine.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, totalmem } from 'node:os'
@@ -14,7 +12,7 @@ import {
   copyDump,
   dumpRows,
   insertRowByRow,
-  serverSettings,
+  SERVER_SETTINGS,
   startBenchDatabase,
   tuplesWritten,
   type BenchDatabase,
@@ -23,6 +21,18 @@ import type { LoadJob, LoadResult } from './load-process.ts'
 import { median, type Measured, printTable } from './report.ts'
 import type { SimulatorJob } from './simulator-process.ts'
 import { stolenShare } from './stolen-time.ts'
+
+const HELP = `Usage: npm run bench -- [options]
+
+  --quick              a first impression: fewer conversations, rounds and rows of earlier data
+  --only PARTS         some of load,memory,ceiling
+  --conversations N    conversations of the measured loads (default 20000; quick 5000)
+  --rounds N           rounds of loads, of which the median counts (default 4; quick 2)
+  --json               print the results as JSON instead of a table
+  --profile            write a CPU profile of each load to bench/results
+  --node="OPTIONS"     further options of node for the loads
+  --help               print this
+`
 
 const { values: options } = parseArgs({
   options: {
@@ -33,37 +43,42 @@ const { values: options } = parseArgs({
     conversations: { type: 'string' },
     profile: { type: 'boolean', default: false },
     node: { type: 'string', default: '' },
+    help: { type: 'boolean', default: false },
   },
 })
+if (options.help) {
+  process.stdout.write(HELP)
+  process.exit(0)
+}
 const { quick } = options
-/** For trying out options of node. */
+/** For experiments with options of node. */
 const nodeOptions = options.node.split(' ').filter(Boolean)
-const perDay = 1000
+const PER_DAY = 1000
 const conversations = Number(options.conversations ?? (quick ? 5000 : 20_000))
 const rounds = Number(options.rounds ?? (quick ? 2 : 4))
 const earlierRows = quick ? 250_000 : 1_000_000
-const concurrency = 10
-const dayMs = 86_400_000
-const today = new Date(Math.floor(Date.now() / dayMs) * dayMs)
-const resultsFolder = path.join(import.meta.dirname, 'results')
+const CONCURRENCY = 10
+const DAY_MS = 86_400_000
+const today = new Date(Math.floor(Date.now() / DAY_MS) * DAY_MS)
+const RESULTS_FOLDER = path.join(import.meta.dirname, 'results')
 const started = performance.now()
 
-/** 270 requests a minute under a limit of 300, as in the service; only the minute is shorter. */
-const ceilingWindowMs = 6000
-const ceiling = { requests: 27, windowMs: ceilingWindowMs }
-const serverLimit = { requestsPerMinute: 30, windowMs: ceilingWindowMs }
-const latenciesMs = [1000, 2000]
+/** 270 requests per minute under a limit of 300, as in the service, with a shorter minute. */
+const WINDOW_MS = 6000
+const OUR_LIMIT = { requests: 27, windowMs: WINDOW_MS }
+const SERVER_LIMIT = { requestsPerMinute: 30, windowMs: WINDOW_MS }
+const LATENCIES_MS = [1000, 2000]
 
-// an exit stops the server, too, which an unhandled signal would leave behind
+// an exit also stops the Postgres server, which an unhandled signal would leave running
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-await mkdir(resultsFolder, { recursive: true })
-const say = (text: string): void => {
+await mkdir(RESULTS_FOLDER, { recursive: true })
+const logStep = (text: string): void => {
   if (!options.json)
     process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${text}\n`)
 }
 const parts = new Set(options.only.split(','))
 const stolen = stolenShare()
-say(`writing ${earlierRows.toLocaleString('en')} rows of earlier data`)
+logStep(`writing ${earlierRows.toLocaleString('en')} rows of earlier data`)
 await using database = await startBenchDatabase(earlierRows, today)
 const measured: Measured = {
   ...(parts.has('load') && (await measureLoads())),
@@ -80,27 +95,27 @@ const report = {
     node: process.version,
     stolenShare: stolen(),
   },
-  postgres: { version: database.version, settings: serverSettings, earlierRows: database.earlierRows },
+  postgres: { version: database.version, settings: SERVER_SETTINGS, earlierRows: database.earlierRows },
   conversations,
   rounds,
   seconds: Math.round((performance.now() - started) / 1000),
   ...measured,
 }
-const file = path.join(resultsFolder, `${report.date.replaceAll(/[:.]/g, '-')}.json`)
+const file = path.join(RESULTS_FOLDER, `${report.date.replaceAll(/[:.]/g, '-')}.json`)
 await writeFile(file, `${JSON.stringify(report, null, 2)}\n`)
 if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`)
 else {
   printTable(measured, report.machine.stolenShare)
-  say(`the same as JSON: ${path.relative(process.cwd(), file)}`)
+  logStep(`results as JSON: ${path.relative(process.cwd(), file)}`)
 }
 
-/** First load, unchanged re-load and raw COPY in turns, and rows one by one. */
+/** Measures first load, unchanged re-load and raw COPY alternately, and rows one by one. */
 async function measureLoads(): Promise<Pick<Measured, 'load'>> {
-  const days = conversations / perDay
-  say(`writing ${conversations.toLocaleString('en')} conversations`)
+  const days = conversations / PER_DAY
+  logStep(`writing ${conversations.toLocaleString('en')} conversations`)
   await using org = await startOrg({ days, precompute: true, latencyMs: 0 })
   const job = loadJob(org, days)
-  // The first read makes the simulator write its pages; into an empty database, so that all its rows are the load's.
+  // The first read makes the simulator write its pages; the database is empty, so that all its rows come from the load.
   await using empty = await database.copy('empty')
   await runLoad({ ...job, databaseUrl: empty.url })
   await using dump = await dumpRows(empty.url)
@@ -109,7 +124,7 @@ async function measureLoads(): Promise<Pick<Measured, 'load'>> {
   const again: LoadResult[] = []
   let tuples = 0
   for (let round = 1; round <= rounds; round++) {
-    say(`round ${round} of ${rounds}`)
+    logStep(`round ${round} of ${rounds}`)
     copies.push(await onCopy((url) => copyDump(url, dump)))
     await onCopy(async (url) => {
       first.push(await load(url, `first-${round}`))
@@ -117,9 +132,9 @@ async function measureLoads(): Promise<Pick<Measured, 'load'>> {
       again.push(await load(url, `again-${round}`))
       tuples += (await tuplesWritten(url)) - before
     })
-    say(`raw COPY ${seconds(copies)}, first load ${seconds(first)}, again ${seconds(again)}`)
+    logStep(`raw COPY ${seconds(copies)}, first load ${seconds(first)}, again ${seconds(again)}`)
   }
-  say('rows one by one')
+  logStep('rows one by one')
   const inserts = await onCopy((url) => insertRowByRow(empty.url, url, 300))
   const { counts } = first[0]!
   return {
@@ -136,16 +151,16 @@ async function measureLoads(): Promise<Pick<Measured, 'load'>> {
   }
 
   function load(databaseUrl: string, name: string): Promise<LoadResult> {
-    const profile = ['--cpu-prof', `--cpu-prof-dir=${resultsFolder}`, `--cpu-prof-name=${name}.cpuprofile`]
+    const profile = ['--cpu-prof', `--cpu-prof-dir=${RESULTS_FOLDER}`, `--cpu-prof-name=${name}.cpuprofile`]
     return runLoad({ ...job, databaseUrl }, [...nodeOptions, ...(options.profile ? profile : [])])
   }
 }
 
-/** Peak memory of a load, and of one ten times as large. */
+/** Measures the peak memory of a load, and of one ten times as large. */
 async function measureMemory(): Promise<NonNullable<Measured['memory']>> {
-  // Half as many as the loads, so that ten times as many are generated and loaded in minutes.
-  const days = (conversations * 5) / perDay
-  say(
+  // Half as many as in the loads, so that ten times as many take only minutes to generate and load.
+  const days = (conversations * 5) / PER_DAY
+  logStep(
     `memory: ${(conversations / 2).toLocaleString('en')} and ${(conversations * 5).toLocaleString('en')} conversations`,
   )
   await using org = await startOrg({ days, precompute: false, latencyMs: 0 })
@@ -154,40 +169,46 @@ async function measureMemory(): Promise<NonNullable<Measured['memory']>> {
   return { one, ten }
 }
 
-/** Use of the request limit at slow answers; the loads run side by side, since they mostly wait. */
+/** Measures the use of the request limit with slow answers; the loads run in parallel, since they mostly wait. */
 async function measureCeiling(): Promise<NonNullable<Measured['ceiling']>> {
-  const days = Math.max(conversations, 12_000) / perDay
-  say(`request limit: ${ceiling.requests} of ${serverLimit.requestsPerMinute} requests in ${ceilingWindowMs / 1000} s`)
-  return Promise.all(latenciesMs.map((latencyMs) => useOfCeiling(latencyMs, days)))
+  const days = Math.max(conversations, 12_000) / PER_DAY
+  logStep(`request limit: ${OUR_LIMIT.requests} of ${SERVER_LIMIT.requestsPerMinute} requests in ${WINDOW_MS / 1000} s`)
+  return Promise.all(LATENCIES_MS.map((latencyMs) => useOfCeiling(latencyMs, days)))
 }
 
 async function useOfCeiling(
   latencyMs: number,
   days: number,
 ): Promise<CeilingUse & { latencyMs: number; violations: number }> {
-  await using org = await startOrg({ days, precompute: true, latencyMs, rateLimit: serverLimit })
-  await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days), databaseUrl, limit: ceiling }))
+  await using org = await startOrg({ days, precompute: true, latencyMs, rateLimit: SERVER_LIMIT })
+  await onCopy((databaseUrl) => runLoad({ ...loadJob(org, days), databaseUrl, limit: OUR_LIMIT }))
   const { requests } = (await org.control('requests')) as { requests: { at: number; endpoint: string }[] }
   const { violations } = (await org.control('violations')) as { violations: number }
   const times = requests.filter(({ endpoint }) => endpoint !== 'token').map(({ at }) => at)
-  return { latencyMs, violations, ...ceilingUse(times, ceiling) }
+  return { latencyMs, violations, ...ceilingUse(times, OUR_LIMIT) }
 }
 
 function startOrg(
   job: Pick<SimulatorJob, 'days' | 'precompute' | 'latencyMs' | 'rateLimit'>,
 ): Promise<SimulatorProcess> {
-  return startSimulatorProcess({ seed: 'bench', now: today.toISOString(), perDay, nastyShare: 0.001, ...job })
+  return startSimulatorProcess({
+    seed: 'bench',
+    now: today.toISOString(),
+    perDay: PER_DAY,
+    malformedShare: 0.001,
+    ...job,
+  })
 }
 
-/** A load of the last days. */
+/** A load of the last `days` days. */
 function loadJob(org: SimulatorProcess, days: number): Omit<LoadJob, 'databaseUrl'> {
   const { url, clientId, clientSecret } = org
-  const from = new Date(today.getTime() - days * dayMs)
+  const from = new Date(today.getTime() - days * DAY_MS)
   return {
     org: { url, clientId, clientSecret },
     from: from.toISOString(),
     to: today.toISOString(),
-    concurrency,
+    concurrency: CONCURRENCY,
     limit: null,
   }
 }

@@ -1,20 +1,20 @@
-/** Child process: a simulator whose clock stands still, so that a second read brings the same bytes. */
+/** Child process: a simulator whose clock is stopped, so that a second read returns the same bytes. */
 import { startSimulator } from '../src/simulator/server.ts'
 import type { RateLimitOptions } from '../src/simulator/rate-limit.ts'
 
 export interface SimulatorJob {
   readonly seed: string
-  /** The organization's time, an instant as ISO text. */
+  /** The organization's time as an ISO string. */
   readonly now: string
   /** UTC days before that. */
   readonly days: number
   /** Conversations that start on each of them. */
   readonly perDay: number
-  readonly nastyShare: number
-  /** Writes everything before it serves, and keeps every page as it was sent. */
+  readonly malformedShare: number
+  /** Writes everything before it listens, and keeps every page that it has sent. */
   readonly precompute: boolean
   readonly latencyMs: number
-  /** Absent: no limit. */
+  /** No limit by default. */
   readonly rateLimit?: RateLimitOptions
 }
 
@@ -32,5 +32,5 @@ const simulator = await startSimulator({
 })
 const { url, clientId, clientSecret } = simulator
 process.send?.({ url, clientId, clientSecret } satisfies SimulatorAddress)
-// ends with the bench, however that ends
+// ends together with the bench, however that ends
 process.once('disconnect', () => process.exit())

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Starts to watch how much of the time in which this virtual machine wanted to work its host gave to others; the returned
- * function tells it, as a share from 0 to 1. null where the kernel does not count it (other than Linux).
+ * Measures how much of the time in which this virtual machine could have worked its host gave to others.
+ * @returns a function that returns the share so far, from 0 to 1; null where the kernel does not count it (other than Linux)
  */
 export function stolenShare(): () => number | null {
   const before = processorTimes()

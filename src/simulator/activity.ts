@@ -1,11 +1,11 @@
 import { ApiError } from './api-error.ts'
 import { objectsOf, oneOf, onlyFields, readBooleanFilter } from './predicates.ts'
-import type { Store } from './store.ts'
-import type { Json } from './story.ts'
+import type { ConversationStore } from './store.ts'
+import type { Json } from './conversation-plan.ts'
 
 type ActivityMetric = 'oWaiting' | 'oAlerting' | 'oInteracting'
 
-/** A session of the queues' side that is in progress: waiting for, ringing at, or worked on by an agent. */
+/** A session of a queue's conversation that is in progress: waiting for an agent, alerting one, or handled by one. */
 interface Activity {
   readonly metric: ActivityMetric
   readonly conversation: Json
@@ -14,9 +14,9 @@ interface Activity {
   readonly segment: Json
 }
 
-const metricNames = ['oAlerting', 'oInteracting', 'oLongestInteracting', 'oLongestWaiting', 'oWaiting']
+const METRIC_NAMES = ['oAlerting', 'oInteracting', 'oLongestInteracting', 'oLongestWaiting', 'oWaiting']
 /** The dimensions that can be grouped by and filtered on, with where each is found. */
-const dimensions: Readonly<Record<string, (activity: Activity) => unknown>> = {
+const DIMENSIONS: Readonly<Record<string, (activity: Activity) => unknown>> = {
   activeRouting: ({ session }) => session['requestedRoutings'],
   addressFrom: ({ session }) => session['addressFrom'],
   addressTo: ({ session }) => session['addressTo'],
@@ -40,17 +40,18 @@ const dimensions: Readonly<Record<string, (activity: Activity) => unknown>> = {
   usedRouting: ({ session }) => session['usedRouting'],
   userId: ({ participant }) => participant['userId'],
 }
-const working: ReadonlySet<unknown> = new Set(['interact', 'hold', 'dialing', 'contacting', 'callback'])
-/** More entities than this in a group are cut: the oldest half and the newest half remain. A guess; Genesys names no number. */
-const maxEntities = 10_000
+const HANDLING_SEGMENTS: ReadonlySet<unknown> = new Set(['interact', 'hold', 'dialing', 'contacting', 'callback'])
+/** More entities than this in a group are cut: the oldest half and the newest half remain. An assumption; Genesys names no number. */
+const MAX_ENTITIES = 10_000
 
 /**
- * What is waiting, alerting and interacting in the queues now, of any age. After-call work and what is parked are none of it, and neither is what
- * is outside queues (menus, bots, calls without a queue). A conversation whose agent works on it does not wait.
+ * The sessions that are waiting, alerting and interacting in the queues now, of any age. After-call work, parked contacts, and
+ * conversations outside queues (menus, bots, calls without a queue) do not count. A conversation that an agent handles is not
+ * waiting.
  */
-export function activitiesOf(store: Store): Activity[] {
+export function activitiesOf(store: ConversationStore): Activity[] {
   return store.open().flatMap((stored) => {
-    const conversation = store.clean(stored)
+    const conversation = store.wellFormed(stored)
     const of = (purpose: string): Omit<Activity, 'metric'>[] =>
       objectsOf(conversation['participants'])
         .filter((participant) => participant['purpose'] === purpose)
@@ -64,7 +65,7 @@ export function activitiesOf(store: Store): Activity[] {
     const agents = of('agent').flatMap((each): Activity[] => {
       const type = each.segment['segmentType']
       if (type === 'alert') return [{ ...each, metric: 'oAlerting' }]
-      return working.has(type) ? [{ ...each, metric: 'oInteracting' }] : []
+      return HANDLING_SEGMENTS.has(type) ? [{ ...each, metric: 'oInteracting' }] : []
     })
     if (agents.length > 0) return agents
     return of('acd').map((each) => ({ ...each, metric: 'oWaiting' as const }))
@@ -82,7 +83,7 @@ function requestedMetrics(raw: unknown): { metric: string; details: boolean }[] 
   if (list.length === 0) throw new ApiError(400, 'bad.request', 'metrics are required.')
   return list.map((each) => {
     const { metric, details } = onlyFields(each, 'ConversationActivityQueryMetric', ['metric', 'details'])
-    const name = oneOf(metric, 'metric', metricNames)
+    const name = oneOf(metric, 'metric', METRIC_NAMES)
     if (name === undefined) throw new ApiError(400, 'bad.request', 'metric is required.')
     if (details !== undefined && details !== null && typeof details !== 'boolean')
       throw new ApiError(400, 'bad.request', 'details must be a boolean.')
@@ -120,13 +121,13 @@ function entityOf(activity: Activity, metric: string): Json {
 }
 
 /**
- * Answers POST /api/v2/analytics/conversations/activity/query: counts, and with `details` the sessions, of what goes on in
- * the queues now, whenever it started. Groups come in pages.
+ * Answers POST /api/v2/analytics/conversations/activity/query: counts, and with `details` also lists, the sessions in progress
+ * in the queues, whenever they started. Groups come in pages.
  * @param visible the divisions of the client; undefined: all
  * @throws ApiError 400 for what the API would refuse
  */
 export function queryActivity(
-  store: Store,
+  store: ConversationStore,
   raw: unknown,
   query: URLSearchParams,
   visible: ReadonlySet<string> | undefined,
@@ -135,9 +136,9 @@ export function queryActivity(
   const metrics = requestedMetrics(body['metrics'])
   const groupBy: unknown[] = Array.isArray(body['groupBy']) ? body['groupBy'] : []
   if (groupBy.length === 0) throw new ApiError(400, 'bad.request', 'groupBy is required.')
-  const names = groupBy.map((each) => oneOf(each, 'groupBy', Object.keys(dimensions)) ?? '')
+  const names = groupBy.map((each) => oneOf(each, 'groupBy', Object.keys(DIMENSIONS)) ?? '')
   const order = oneOf(body['order'], 'order', ['asc', 'desc', 'unordered']) ?? 'asc'
-  const passes = readBooleanFilter(body['filter'], 'conversation activity', dimensions)
+  const passes = readBooleanFilter(body['filter'], 'conversation activity', DIMENSIONS)
   const pageSize = pageNumberOf(query, 'pageSize', 100)
   const pageNumber = pageNumberOf(query, 'pageNumber', 1)
 
@@ -163,7 +164,7 @@ export function queryActivity(
 function groupsOf(activity: Activity, names: readonly string[]): Json[] {
   let groups: Json[] = [{}]
   for (const name of names) {
-    const values = [dimensions[name]?.(activity)]
+    const values = [DIMENSIONS[name]?.(activity)]
       .flat()
       .filter((value): value is string | number => typeof value === 'string' || typeof value === 'number')
     if (values.length > 0)
@@ -187,13 +188,13 @@ function resultOf(
     if (!metric.startsWith('oLongest')) return { metric, count: found.length }
     return { metric, ...(oldest && { calculatedMetricValue: now - startOf(oldest) }) }
   })
-  const truncated = entities.length > maxEntities
+  const truncated = entities.length > MAX_ENTITIES
   return {
     group,
     data,
     ...(truncated && { truncated }),
     ...(entities.length > 0 && {
-      entities: truncated ? [...entities.slice(0, maxEntities / 2), ...entities.slice(-maxEntities / 2)] : entities,
+      entities: truncated ? [...entities.slice(0, MAX_ENTITIES / 2), ...entities.slice(-MAX_ENTITIES / 2)] : entities,
     }),
   }
 }

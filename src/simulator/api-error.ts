@@ -1,6 +1,6 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
-/** An answer of the API that is not 200: becomes an ErrorBody on the wire. */
+/** An answer of the API that is not 200; its body is the API's ErrorBody. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
   readonly status: number

@@ -3,14 +3,13 @@ import { ApiError } from './api-error.ts'
 import type { Changes } from './changes.ts'
 import type { ControlSettings } from './contract.ts'
 import { readDetailsQuery } from './details-query.ts'
-import { requirePermission } from './oauth.ts'
-import type { OAuthClient } from './oauth.ts'
+import { requirePermission, type OAuthClient } from './oauth.ts'
 import { observeQueues } from './observations.ts'
 import type { Org } from './org.ts'
 import { listingPage } from './reference-data.ts'
-import type { createSelector } from './selection.ts'
-import type { Store, Stored } from './store.ts'
-import type { Json } from './story.ts'
+import type { Selector } from './selection.ts'
+import type { ConversationStore, Stored } from './store.ts'
+import type { Json } from './conversation-plan.ts'
 import { userConversations } from './user-conversations.ts'
 
 /** A request to the API with its body read and its sender known. */
@@ -21,24 +20,24 @@ export interface ApiRequest {
   readonly contentType: string | undefined
   readonly body: string
   readonly client: OAuthClient
-  /** Set where the token is a person's. */
+  /** Set when the token belongs to a person. */
   readonly userId: string | undefined
-  /** What the request log keeps of it. */
+  /** Fields for the request log. */
   readonly note: Record<string, unknown>
 }
 
 export interface ApiContext {
   readonly org: Org
-  readonly store: Store
-  readonly selector: ReturnType<typeof createSelector>
+  readonly store: ConversationStore
+  readonly selector: Selector
   readonly changes: Changes
   readonly settings: Readonly<ControlSettings>
   readonly requestsPerMinute: number
 }
 
-const detailPermissions = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
-/** How many conversations can be asked for by id at once. */
-const maxIds = 100
+const DETAIL_PERMISSIONS = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
+/** The most conversations that one request can name by id. */
+const MAX_IDS = 100
 
 function readJson(request: ApiRequest): unknown {
   if (!request.contentType?.startsWith('application/json'))
@@ -55,7 +54,7 @@ function visibleTo(client: OAuthClient): ReadonlySet<string> | undefined {
 }
 
 function queryDetails(request: ApiRequest, context: ApiContext): Buffer {
-  requirePermission(request.client, ...detailPermissions)
+  requirePermission(request.client, ...DETAIL_PERMISSIONS)
   const body = readJson(request)
   const query = readDetailsQuery(body, context.settings.paginationLimit)
   const { interval } = body as { interval: string }
@@ -72,7 +71,7 @@ function queryDetails(request: ApiRequest, context: ApiContext): Buffer {
 }
 
 function byIds(request: ApiRequest, context: ApiContext, ids: readonly string[]): Buffer[] {
-  requirePermission(request.client, ...detailPermissions)
+  requirePermission(request.client, ...DETAIL_PERMISSIONS)
   const visible = visibleTo(request.client)
   const found = ids.map((id) => context.store.find(id)).filter((stored): stored is Stored => stored !== undefined)
   return found.flatMap((stored) => {
@@ -84,8 +83,8 @@ function byIds(request: ApiRequest, context: ApiContext, ids: readonly string[])
 function multiGet(request: ApiRequest, context: ApiContext): Buffer {
   const ids = [...new Set((request.query.get('id') ?? '').split(',').filter((id) => id !== ''))]
   if (ids.length === 0) throw new ApiError(400, 'bad.request', 'The id parameter is required.')
-  if (ids.length > maxIds)
-    throw new ApiError(400, 'bad.request', `No more than ${maxIds} ids may be given, and ${ids.length} are.`)
+  if (ids.length > MAX_IDS)
+    throw new ApiError(400, 'bad.request', `No more than ${MAX_IDS} ids may be given, and ${ids.length} are.`)
   const records = byIds(request, context, ids)
   return Buffer.concat([
     Buffer.from('{"conversations":['),
@@ -113,68 +112,84 @@ const limits = (context: ApiContext): Readonly<Record<string, Readonly<Record<st
  * @throws ApiError for whatever is not 200
  */
 export function answer(request: ApiRequest, context: ApiContext): Json | Buffer {
-  const { method, path, client } = request
-  const { org, store } = context
-  if (method === 'POST' && path === '/api/v2/analytics/conversations/details/query')
-    return queryDetails(request, context)
-  if (method === 'POST' && path === '/api/v2/analytics/queues/observations/query') {
-    requirePermission(client, 'analytics:queueObservation:view')
-    return observeQueues(store, org, readJson(request))
-  }
-  if (method === 'POST' && path === '/api/v2/analytics/conversations/activity/query') {
-    requirePermission(client, 'analytics:queueObservation:view')
-    return queryActivity(store, readJson(request), request.query, visibleTo(client))
-  }
+  const { method, path } = request
+  const query = method === 'POST' && Object.hasOwn(QUERIES, path) ? QUERIES[path] : undefined
+  if (query) return query(request, context)
   if (method !== 'GET' && method !== 'HEAD')
     throw path.startsWith('/api/v2/')
       ? new ApiError(405, 'method.not.allowed', 'HTTP 405 Method Not Allowed')
       : notFound('The requested resource')
+  const resource = Object.hasOwn(RESOURCES, path) ? RESOURCES[path] : undefined
+  if (resource) return resource(request, context)
+  const found =
+    conversationById(request, context) ??
+    limitsOfNamespace(path, context) ??
+    listingPage(context.org, path, request.query, request.client)
+  if (!found) throw notFound('The requested resource')
+  return found
+}
 
-  if (path === '/api/v2/analytics/conversations/details') return multiGet(request, context)
-  const one = /^\/api\/v2\/analytics\/conversations\/([^/]+)\/details$/.exec(path)
-  if (one) {
-    const [bytes] = byIds(request, context, [decodeURIComponent(one[1] ?? '')])
-    if (!bytes) throw notFound('The conversation')
-    return bytes
-  }
-  if (path === '/api/v2/conversations') {
-    if (request.userId === undefined)
+type Endpoint = (request: ApiRequest, context: ApiContext) => Json | Buffer
+
+/** Endpoints of POST. */
+const QUERIES: Readonly<Record<string, Endpoint>> = {
+  '/api/v2/analytics/conversations/details/query': queryDetails,
+  '/api/v2/analytics/queues/observations/query': (request, { store, org }) => {
+    requirePermission(request.client, 'analytics:queueObservation:view')
+    return observeQueues(store, org, readJson(request))
+  },
+  '/api/v2/analytics/conversations/activity/query': (request, { store }) => {
+    requirePermission(request.client, 'analytics:queueObservation:view')
+    return queryActivity(store, readJson(request), request.query, visibleTo(request.client))
+  },
+}
+
+/** Endpoints of GET, except for lists and for paths with an id in them. */
+const RESOURCES: Readonly<Record<string, Endpoint>> = {
+  '/api/v2/analytics/conversations/details': multiGet,
+  '/api/v2/conversations': ({ userId }, { store }) => {
+    if (userId === undefined)
       throw new ApiError(
         400,
         'bad.request',
         'This request requires a user context. Client credentials cannot be used for requests to this resource.',
       )
     return userConversations(
-      store.open().map((stored) => store.clean(stored)),
-      request.userId,
+      store.open().map((stored) => store.wellFormed(stored)),
+      userId,
     )
-  }
-  if (path === '/api/v2/organizations/me')
-    return {
-      id: org.id,
-      name: org.name,
-      defaultLanguage: 'en-us',
-      defaultCountryCode: 'US',
-      state: 'active',
-      version: 7,
-    }
-  if (path === '/api/v2/tokens/me')
-    return {
-      organization: { id: org.id, name: org.name },
-      homeOrganization: { id: org.id, name: org.name },
-      authorizedScope: [],
-      OAuthClient: { id: client.id, name: client.name, organization: { id: org.id, name: org.name } },
-    }
-  if (path === '/api/v2/authorization/subjects/me') return subject(client, org)
+  },
+  '/api/v2/organizations/me': (_request, { org }) => ({
+    id: org.id,
+    name: org.name,
+    defaultLanguage: 'en-us',
+    defaultCountryCode: 'US',
+    state: 'active',
+    version: 7,
+  }),
+  '/api/v2/tokens/me': ({ client }, { org }) => ({
+    organization: { id: org.id, name: org.name },
+    homeOrganization: { id: org.id, name: org.name },
+    authorizedScope: [],
+    OAuthClient: { id: client.id, name: client.name, organization: { id: org.id, name: org.name } },
+  }),
+  '/api/v2/authorization/subjects/me': ({ client }, { org }) => subject(client, org),
+}
+
+function conversationById(request: ApiRequest, context: ApiContext): Buffer | undefined {
+  const id = /^\/api\/v2\/analytics\/conversations\/([^/]+)\/details$/.exec(request.path)?.[1]
+  if (id === undefined) return undefined
+  const [bytes] = byIds(request, context, [decodeURIComponent(id)])
+  if (!bytes) throw notFound('The conversation')
+  return bytes
+}
+
+function limitsOfNamespace(path: string, context: ApiContext): Json | undefined {
   const namespace = /^\/api\/v2\/organizations\/limits\/namespaces\/([^/]+)(\/defaults)?$/.exec(path)?.[1]
-  if (namespace !== undefined) {
-    const known = limits(context)
-    const keys = Object.hasOwn(known, namespace) ? (known[namespace] ?? {}) : {}
-    return { entities: Object.entries(keys).map(([key, value]) => ({ key, namespace, value })) }
-  }
-  const listing = listingPage(org, path, request.query, client)
-  if (!listing) throw notFound('The requested resource')
-  return listing
+  if (namespace === undefined) return undefined
+  const known = limits(context)
+  const keys = Object.hasOwn(known, namespace) ? (known[namespace] ?? {}) : {}
+  return { entities: Object.entries(keys).map(([key, value]) => ({ key, namespace, value })) }
 }
 
 /** The grants of an OAuth client: one role, in each division that it covers. */

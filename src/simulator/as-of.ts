@@ -1,8 +1,15 @@
-import { endOf, iso } from './story.ts'
-import type { Json, LateNews, Leg, Story } from './story.ts'
+import {
+  endOf,
+  iso,
+  type Json,
+  type LateRecord,
+  type Leg,
+  type ConversationPlan,
+  type Span,
+} from './conversation-plan.ts'
 import { writeConversation } from './write-conversation.ts'
 
-/** What the API shows of a story at an instant. */
+/** What the API shows of a conversation at an instant. */
 export interface View {
   /** Undefined as long as the conversation has not started. */
   readonly conversation: Json | undefined
@@ -13,25 +20,32 @@ export interface View {
 /** What can differ in how the API shows conversations. */
 export interface ViewSettings {
   /**
-   * How long after their time the wrap-up code and the metrics tAcw and tHandle appear, as closing fields do that the index of the API
-   * brings late. Less than a day.
+   * How long after their time the wrap-up code and the metrics tAcw and tHandle appear, since the index of the API can be
+   * late with them. Less than a day.
    */
   readonly closingDelayMs: number
 }
 
-const wrapUpFields = ['wrapUpCode', 'wrapUpNote', 'wrapUpTags'] as const
-const closingMetrics: ReadonlySet<unknown> = new Set(['tAcw', 'tHandle'])
+const WRAP_UP_FIELDS = ['wrapUpCode', 'wrapUpNote', 'wrapUpTags'] as const
+const CLOSING_METRICS: ReadonlySet<unknown> = new Set(['tAcw', 'tHandle'])
 
 /** Fields of a segment that are known only when it has ended. */
-const closing = [
-  'segmentEnd', 'disconnectType', 'errorCode', 'q850ResponseCodes', 'sipResponseCodes', ...wrapUpFields,
+const CLOSING_FIELDS = [
+  'segmentEnd', 'disconnectType', 'errorCode', 'q850ResponseCodes', 'sipResponseCodes', ...WRAP_UP_FIELDS,
   'destinationConversationId', 'destinationSessionId',
 ] // prettier-ignore
 /** Fields of a flow that are known only when it has ended. */
-const exit = [
+const FLOW_EXIT_FIELDS = [
   'endingLanguage', 'exitReason', 'issuedCallback', 'recognitionFailureReason', 'transferTargetAddress',
   'transferTargetName', 'transferType', 'outcomes',
 ] // prettier-ignore
+
+/** Fields of a conversation that are known only when it has ended. */
+const CONVERSATION_CLOSING_FIELDS = [
+  'conversationEnd', 'inactivityTimeout', 'selfServed', 'mediaStatsMinConversationMos', 'mediaStatsMinConversationRFactor',
+] // prettier-ignore
+/** Sorts after every instant. */
+const NEVER = '\uffff'
 
 function without(object: Json, fields: readonly string[]): Json {
   const copy = { ...object }
@@ -41,129 +55,161 @@ function without(object: Json, fields: readonly string[]): Json {
 
 const listOf = (value: unknown): Json[] => (value ?? []) as Json[]
 
-/** An instant after which nothing of a story changes any more: a day after its last activity, or its last news. */
-function settledAt(story: Story): number {
-  let last = story.start
-  for (const { legs } of story.participants)
-    for (const { spans } of legs) for (const span of spans) if (span.end > last) last = span.end
-  return Math.max(last + 86_400_000, story.late.at(-1)?.at ?? 0)
+/**
+ * What the API shows of a conversation at an instant: what has not begun is absent, an open segment has no end, metrics that
+ * are emitted later are missing, a conversation in progress has no conversationEnd. After-call work counts as progress; a
+ * thread that will be reopened has an end until then.
+ * @param now milliseconds since 1970
+ */
+export function asOf(
+  plan: ConversationPlan,
+  now: number,
+  { closingDelayMs }: ViewSettings = { closingDelayMs: 0 },
+): View {
+  if (plan.start > now) return { conversation: undefined, changesAt: plan.start }
+  const whole = writeConversation(plan)
+  if (now >= settledAt(plan)) return { conversation: settled(plan, whole), changesAt: Infinity }
+  const cut = new CutAt(now, closingDelayMs)
+  const view = cut.conversation(plan, whole)
+  return { conversation: view, changesAt: cut.changesAt() }
 }
 
-/** The news that a conversation has in the end, each in its last state. */
-function withNews(conversation: Json, news: readonly LateNews[]): Json {
-  const latest = new Map(news.map((item) => [item.id, item]))
+/** An instant after which nothing of a plan changes any more: a day after its last activity, or its last late record. */
+function settledAt(plan: ConversationPlan): number {
+  let last = plan.start
+  for (const { legs } of plan.participants)
+    for (const { spans } of legs) for (const span of spans) if (span.end > last) last = span.end
+  return Math.max(last + 86_400_000, plan.lateRecords.at(-1)?.at ?? 0)
+}
+
+/** The last state of a conversation: the short way for the bulk of the history. */
+function settled(plan: ConversationPlan, whole: Json): Json {
+  whole['divisionIds'] = [...new Set(plan.divisions.map((division) => division.id))]
+  return withLateRecords(whole, plan.lateRecords)
+}
+
+/** Adds evaluations, surveys and resolutions to a conversation, each in its last state. */
+function withLateRecords(conversation: Json, records: readonly LateRecord[]): Json {
+  const latest = new Map(records.map((record) => [record.id, record]))
   for (const { list, value } of latest.values()) conversation[list] = [...listOf(conversation[list]), value]
   return conversation
 }
 
-/** The last state of a story: the short way for the bulk of the history. */
-function settled(story: Story, whole: Json): Json {
-  whole['divisionIds'] = [...new Set(story.divisions.map((division) => division.id))]
-  return withNews(whole, story.late)
-}
+/** Cuts a whole conversation down to what is known at an instant, and notes the next instant at which that changes. */
+class CutAt {
+  readonly #now: string
+  readonly #closingDelayMs: number
+  #next = NEVER
 
-/**
- * Shows a story as it is at an instant: what has not begun is absent, an open segment has no end, metrics that are
- * emitted later are missing, a conversation in progress has no conversationEnd. After-call work is progress; a thread
- * that will be reopened has an end until it is.
- */
-export function asOf(story: Story, now: number, { closingDelayMs }: ViewSettings = { closingDelayMs: 0 }): View {
-  if (story.start > now) return { conversation: undefined, changesAt: story.start }
-  const whole = writeConversation(story)
-  if (now >= settledAt(story)) return { conversation: settled(story, whole), changesAt: Infinity }
+  constructor(now: number, closingDelayMs: number) {
+    this.#now = iso(now)
+    this.#closingDelayMs = closingDelayMs
+  }
 
-  const nowText = iso(now)
-  let next = '\uffff'
-  // Instants of one spelling compare as texts.
-  const reached = (instant: unknown): boolean => {
-    if (typeof instant !== 'string' || instant <= nowText) return true
-    if (instant < next) next = instant
+  changesAt(): number {
+    return this.#next === NEVER ? Infinity : Date.parse(this.#next)
+  }
+
+  conversation(plan: ConversationPlan, whole: Json): Json {
+    const view: Json = { ...whole }
+    view['participants'] = listOf(whole['participants']).flatMap((participant, position) =>
+      this.#participant(participant, plan.participants[position]?.legs ?? []),
+    )
+    view['divisionIds'] = [
+      ...new Set(plan.divisions.filter(({ at }) => this.#reached(iso(at))).map((division) => division.id)),
+    ]
+    if (!this.#reached(whole['conferenceStart'])) delete view['conferenceStart']
+    const end = endOf(plan)
+    if (end === Infinity || !this.#reached(iso(end))) this.#cutEnd(view, plan)
+    return withLateRecords(
+      view,
+      plan.lateRecords.filter((record) => this.#reached(iso(record.at))),
+    )
+  }
+
+  /** Whether an instant has come; remembers the next one that has not. Instants in one format compare as strings. */
+  #reached(instant: unknown): boolean {
+    if (typeof instant !== 'string' || instant <= this.#now) return true
+    if (instant < this.#next) this.#next = instant
     return false
   }
-  const reachedLate = (instant: unknown): boolean =>
-    closingDelayMs === 0 ? reached(instant) : reached(iso(Date.parse(String(instant)) + closingDelayMs))
-  const segmentAsOf = (segment: Json): Json => {
-    if (!reached(segment['segmentEnd'])) return without(segment, closing)
-    const isWrapUp = segment['segmentType'] === 'wrapup' && segment['segmentEnd'] !== undefined
-    return isWrapUp && !reachedLate(segment['segmentEnd']) ? without(segment, wrapUpFields) : segment
+
+  #reachedWithDelay(instant: unknown): boolean {
+    if (this.#closingDelayMs === 0) return this.#reached(instant)
+    return this.#reached(iso(Date.parse(String(instant)) + this.#closingDelayMs))
   }
 
-  const sessionAsOf = (session: Json, leg: Leg | undefined, purpose: unknown): Json => {
-    const spans = leg?.spans ?? []
-    const segments = listOf(session['segments']).filter((segment, index) =>
-      reached(spans[index]?.appearsAtEnd === true ? segment['segmentEnd'] : segment['segmentStart']),
+  #participant(participant: Json, legs: readonly Leg[]): Json[] {
+    const sessions = listOf(participant['sessions']).flatMap((session, index) =>
+      this.#reached(listOf(session['segments'])[0]?.['segmentStart'])
+        ? [this.#session(session, legs[index]?.spans ?? [], participant['purpose'])]
+        : [],
     )
+    return sessions.length === 0 ? [] : [{ ...participant, sessions }]
+  }
+
+  #session(session: Json, spans: readonly Span[], purpose: unknown): Json {
+    const all = listOf(session['segments'])
+    const segments = all.filter((segment, index) =>
+      this.#reached(spans[index]?.appearsAtEnd === true ? segment['segmentEnd'] : segment['segmentStart']),
+    )
+    const view: Json = { ...session, segments: segments.map((segment) => this.#segment(segment)) }
+    const hidden = this.#cutLists(session, spans, view)
+    if (!this.#reached(session['detectedSpeechStart'])) hidden.push('detectedSpeechStart')
+    if (!this.#reached(session['detectedSpeechEnd'])) hidden.push('detectedSpeechEnd')
+    if (!this.#reached(session['deliveryStatusChangeDate']))
+      hidden.push('deliveryStatus', 'deliveryStatusChangeDate', 'extendedDeliveryStatus')
+    const isOver = segments.length === all.length && this.#reached(segments.at(-1)?.['segmentEnd'])
+    if (!isOver) {
+      hidden.push('acwSkipped', 'errorCodeDescription', 'flowOutType')
+      // The agent who will answer is not known while the customer waits.
+      if (purpose === 'acd') hidden.push('selectedAgentId', 'usedRouting')
+      if (session['flow'] !== undefined) view['flow'] = without(session['flow'] as Json, FLOW_EXIT_FIELDS)
+    }
+    return hidden.length > 0 ? without(view, hidden) : view
+  }
+
+  #segment(segment: Json): Json {
+    if (!this.#reached(segment['segmentEnd'])) return without(segment, CLOSING_FIELDS)
+    const isWrapUp = segment['segmentType'] === 'wrapup' && segment['segmentEnd'] !== undefined
+    return isWrapUp && !this.#reachedWithDelay(segment['segmentEnd']) ? without(segment, WRAP_UP_FIELDS) : segment
+  }
+
+  /** Cuts metrics and audio figures of a session. Returns the lists that have no element yet. */
+  #cutLists(session: Json, spans: readonly Span[], view: Json): string[] {
     // Where after-call work appears at its end, so do its metrics.
     const hiddenAcw = spans.find(({ appearsAtEnd }) => appearsAtEnd === true)
-    const metricAsOf = ({ name, emitDate }: Json): boolean => {
-      if (!closingMetrics.has(name)) return reached(emitDate)
-      return reachedLate(emitDate) && (!hiddenAcw || reached(iso(hiddenAcw.end)))
+    const isMetricShown = ({ name, emitDate }: Json): boolean => {
+      if (!CLOSING_METRICS.has(name)) return this.#reached(emitDate)
+      return this.#reachedWithDelay(emitDate) && (!hiddenAcw || this.#reached(iso(hiddenAcw.end)))
     }
-    const view: Json = { ...session, segments: segments.map(segmentAsOf) }
+    const isStatShown = ({ eventTime }: Json): boolean => this.#reached(eventTime)
     const hidden: string[] = []
-    for (const [list, time] of [
-      ['metrics', 'emitDate'],
-      ['mediaEndpointStats', 'eventTime'],
+    for (const [list, isShown] of [
+      ['metrics', isMetricShown],
+      ['mediaEndpointStats', isStatShown],
     ] as const) {
       if (session[list] === undefined) continue
-      const isShown = list === 'metrics' ? metricAsOf : (entry: Json): boolean => reached(entry[time])
       const shown = listOf(session[list]).filter(isShown)
       if (shown.length > 0) view[list] = shown
       else hidden.push(list)
     }
-    if (!reached(session['detectedSpeechStart'])) hidden.push('detectedSpeechStart')
-    if (!reached(session['detectedSpeechEnd'])) hidden.push('detectedSpeechEnd')
-    if (!reached(session['deliveryStatusChangeDate']))
-      hidden.push('deliveryStatus', 'deliveryStatusChangeDate', 'extendedDeliveryStatus')
-    const over = segments.length === listOf(session['segments']).length && reached(segments.at(-1)?.['segmentEnd'])
-    if (!over) hidden.push('acwSkipped', 'errorCodeDescription', 'flowOutType')
-    // Who will answer is not known while the customer waits.
-    if (!over && purpose === 'acd') hidden.push('selectedAgentId', 'usedRouting')
-    if (!over && session['flow'] !== undefined) view['flow'] = without(session['flow'] as Json, exit)
-    return hidden.length > 0 ? without(view, hidden) : view
+    return hidden
   }
 
-  const view: Json = { ...whole }
-  view['participants'] = listOf(whole['participants']).flatMap((participant, position) => {
-    const legs = story.participants[position]?.legs ?? []
-    const sessions = listOf(participant['sessions']).flatMap((session, index) =>
-      reached(listOf(session['segments'])[0]?.['segmentStart'])
-        ? [sessionAsOf(session, legs[index], participant['purpose'])]
-        : [],
-    )
-    return sessions.length === 0 ? [] : [{ ...participant, sessions }]
-  })
-  view['divisionIds'] = [
-    ...new Set(story.divisions.filter((division) => reached(iso(division.at))).map((division) => division.id)),
-  ]
-  if (!reached(whole['conferenceStart'])) delete view['conferenceStart']
-
-  const end = endOf(story)
-  if (end === Infinity || !reached(iso(end))) {
-    let active = story.start
-    for (const field of [
-      'conversationEnd',
-      'inactivityTimeout',
-      'selfServed',
-      'mediaStatsMinConversationMos',
-      'mediaStatsMinConversationRFactor',
-    ])
-      delete view[field]
-    for (const [ended, again] of story.pauses) {
-      if (!reached(iso(ended))) break
+  /** Removes the end of a conversation in progress; between two rounds of a thread it has the end of the round before. */
+  #cutEnd(view: Json, plan: ConversationPlan): void {
+    let active = plan.start
+    for (const field of CONVERSATION_CLOSING_FIELDS) delete view[field]
+    for (const [ended, again] of plan.pauses) {
+      if (!this.#reached(iso(ended))) break
       active = ended
-      if (!reached(iso(again))) {
+      if (!this.#reached(iso(again))) {
         view['conversationEnd'] = iso(ended)
         break
       }
       active = again
     }
-    if (story.inactivityMs !== undefined) view['inactivityTimeout'] = iso(active + story.inactivityMs)
+    if (plan.inactivityMs !== undefined) view['inactivityTimeout'] = iso(active + plan.inactivityMs)
   }
-
-  withNews(
-    view,
-    story.late.filter((item) => reached(iso(item.at))),
-  )
-  return { conversation: view, changesAt: next === '\uffff' ? Infinity : Date.parse(next) }
 }

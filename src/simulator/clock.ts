@@ -1,4 +1,4 @@
-/** The time of the fake organization: fixed, or running at some speed. */
+/** The time of the simulated organization: fixed, or running at some speed. */
 export interface OrgClock {
   /** Now, in milliseconds since 1970. */
   readonly now: () => number
@@ -8,13 +8,13 @@ export interface OrgClock {
   advance(milliseconds: number): void
 }
 
-/** An instant in any of the usual spellings, or a function that tells it in milliseconds. */
+/** An instant in any of the usual formats, or a function that returns it in milliseconds. */
 export type ClockSetting = Date | string | number | (() => number) | undefined
 
 /**
  * Makes the clock of the organization.
- * @param setting an instant, a function that gives milliseconds, or nothing for the machine's own time
- * @param speed how many seconds of the organization pass in a real one; an instant stands still unless told otherwise
+ * @param setting an instant, a function that returns milliseconds, or undefined for the machine's own time
+ * @param speed seconds of the organization per real second; by default a given instant stands still
  * @throws RangeError when the setting is no instant
  */
 export function createClock(setting: ClockSetting, speed = setting === undefined ? 1 : 0): OrgClock {

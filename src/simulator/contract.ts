@@ -1,14 +1,14 @@
 import type { Changes } from './changes.ts'
 import type { ClockSetting, OrgClock } from './clock.ts'
 import type { createFaults, FaultRule } from './faults.ts'
-import type { NastyKind } from './nasty.ts'
+import type { MalformedKind } from './malformed-records.ts'
 import type { OAuthClient } from './oauth.ts'
 import type { Org } from './org.ts'
 import type { RateLimitOptions } from './rate-limit.ts'
 import type { IntervalReading, PagingNoise } from './selection.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
-/** Settings of the fake organization. All are optional and plain. */
+/** Options of the simulated organization; all are optional. */
 export interface SimulatorOptions {
   /** Port on `host`; 0 (default) takes a free one. */
   readonly port?: number
@@ -19,20 +19,20 @@ export interface SimulatorOptions {
   readonly days?: number
   /** Mean number of conversations on a working day. */
   readonly perDay?: number
-  /** Exactly perDay on every day, without weekends and chance. */
+  /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay?: boolean
-  /** The organization's time: an instant (stands still), a function, or nothing for the machine's own. */
+  /** The organization's time: an instant, which stands still, a function, or undefined for the machine's own. */
   readonly now?: ClockSetting
-  /** Seconds of the organization in a real second; for an instant 0, else 1. */
+  /** Seconds of the organization per real second; by default 0 for an instant, otherwise 1. */
   readonly clockSpeed?: number
   readonly intervalReading?: IntervalReading
-  /** How long every answer takes. */
+  /** How long every answer is delayed. */
   readonly latencyMs?: number
   readonly rateLimit?: RateLimitOptions
   readonly faults?: readonly FaultRule[]
-  /** Share of spoiled records, 0 to 1; 0.03 has each kind at least once a thousand. */
-  readonly nastyShare?: number
-  /** How many results paging can reach; 100 000 at Genesys. The API refuses what is deeper and names the number. */
+  /** Share of malformed records, 0 to 1; with the default of 0.03 every 1000 records contain each kind at least once. */
+  readonly malformedShare?: number
+  /** How many results paging can reach; 100 000 at Genesys. The API refuses deeper pages and names the limit. */
   readonly paginationLimit?: number
   /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0.1 unless given. */
   readonly reopenedShare?: number
@@ -41,7 +41,7 @@ export interface SimulatorOptions {
   /** Lifetime of the first client's tokens. */
   readonly tokenSeconds?: number
   readonly gzip?: boolean
-  /** Writes the pages of whole days at the start and keeps every page that is served: a request then costs next to nothing. */
+  /** Writes the pages of whole days at the start and keeps every page that is served, so that a request costs next to nothing. */
   readonly precompute?: boolean
 }
 
@@ -75,9 +75,9 @@ export interface SimulatorControl {
   readonly faults: ReturnType<typeof createFaults>
   readonly changes: Changes
   readonly clients: Map<string, OAuthClient>
-  /** Adds an OAuth client with all permissions and divisions; change it to narrow it. */
+  /** Adds an OAuth client with all permissions and divisions; change its fields to restrict it. */
   addClient(fields?: Partial<OAuthClient>): OAuthClient
-  /** A token of a person, for what client credentials can't ask. */
+  /** A token of a person, for endpoints that refuse client credentials. */
   userToken(userId: string): string
   revokeTokens(): void
   set(settings: Partial<PagingNoise & ControlSettings> & { latencyMs?: number; dateSkewMs?: number }): void
@@ -94,11 +94,11 @@ export interface Simulator extends AsyncDisposable {
   readonly requests: readonly LoggedRequest[]
   /** Requests refused by the rate limit. */
   violations(): number
-  /** Every conversation exactly as a complete details query gives it now, in order of start; unkeyable records included. */
+  /** Every conversation exactly as a complete details query returns it now, in order of start, including records without a usable id or start. */
   truth(day?: string): Json[]
-  /** The same as JSON texts. */
+  /** The same as JSON strings. */
   truthText(day?: string): string[]
-  /** The spoiled records among them: true id, what is wrong, and whether id and start are usable. */
-  nasty(day?: string): { readonly id: string; readonly kind: NastyKind; readonly keyable: boolean }[]
+  /** The malformed records among them: the true id, what is wrong, and whether id and start are usable. */
+  malformed(day?: string): { readonly id: string; readonly kind: MalformedKind; readonly keyable: boolean }[]
   close(): Promise<void>
 }

@@ -1,23 +1,22 @@
 import { ApiError } from './api-error.ts'
 import type { DriftRule } from './changes.ts'
 import type { FaultRule } from './faults.ts'
-import { dayMs } from './generate.ts'
-import type { ScenarioKind } from './generate.ts'
+import { DAY_MS, type ScenarioKind } from './generate.ts'
 import type { SimulatorControl } from './contract.ts'
-import type { NastyKind } from './nasty.ts'
-import type { Json } from './story.ts'
+import type { MalformedKind } from './malformed-records.ts'
+import type { Json } from './conversation-plan.ts'
 
-/** What the control API can read beside the controls. */
+/** The controls, and what the control API can read. */
 export interface ControlSources {
   readonly control: SimulatorControl
-  /** JSON of what a complete query gives, of one UTC day (days since 1970) or of all. */
+  /** The JSON of each conversation that a complete query returns, of one UTC day (days since 1970) or of all. */
   readonly truthLines: (day?: number) => Buffer[]
   readonly requests: () => readonly unknown[]
   readonly violations: () => number
 }
 
 /**
- * Answers `/_simulator/…`, by which another process drives the simulator:
+ * Answers `/_simulator/…`, with which another process controls the simulator:
  *
  * - `GET truth?day=YYYY-MM-DD`: JSON lines; `GET requests`, `GET violations`, `GET clock`
  * - `POST clock` `{ "now": instant }` or `{ "advanceMs": n }`
@@ -26,7 +25,7 @@ export interface ControlSources {
  *   optional
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
- *   "reopen" | "correctStart", "id", "kind", "at", "nasty", "conversation" }`
+ *   "reopen" | "correctStart", "id", "kind", "at", "malformed", "conversation" }`
  *
  * @throws ApiError 400 and 404
  */
@@ -45,7 +44,7 @@ export function answerControl(
     switch (name) {
       case 'GET truth': {
         const day = query.get('day')
-        const lines = sources.truthLines(day === null ? undefined : Date.parse(`${day}T00:00:00Z`) / dayMs)
+        const lines = sources.truthLines(day === null ? undefined : Date.parse(`${day}T00:00:00Z`) / DAY_MS)
         return Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]))
       }
       case 'GET requests':
@@ -106,7 +105,11 @@ function change(control: SimulatorControl, given: Json): Json {
   switch (given['do']) {
     case 'begin':
       return {
-        id: changes.begin(given['kind'] as ScenarioKind | undefined, at, given['nasty'] as NastyKind | undefined),
+        id: changes.begin(
+          given['kind'] as ScenarioKind | undefined,
+          at,
+          given['malformed'] as MalformedKind | undefined,
+        ),
       }
     case 'add':
       changes.add(conversation)

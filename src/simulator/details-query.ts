@@ -1,8 +1,7 @@
 import { ApiError } from './api-error.ts'
-import { dayMs } from './generate.ts'
-import { invalidValue, oneOf, onlyFields, readFilters } from './predicates.ts'
-import type { Test } from './predicates.ts'
-import type { Json } from './story.ts'
+import { DAY_MS } from './generate.ts'
+import { invalidValue, oneOf, onlyFields, readFilters, type Test } from './predicates.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** A valid details query. Instants in milliseconds. */
 export interface DetailsQuery {
@@ -18,18 +17,18 @@ export interface DetailsQuery {
   readonly key: string
 }
 
-const bodyFields = [
+const BODY_FIELDS = [
   'conversationFilters', 'segmentFilters', 'evaluationFilters', 'surveyFilters', 'resolutionFilters', 'order', 'orderBy',
   'interval', 'aggregations', 'paging',
 ] // prettier-ignore
-const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/
 
-/** Message of the API for reads beyond its limit; the limit is 100 000 there. */
+/** The API's message for reads beyond its limit; at Genesys the limit is 100 000. */
 function paginationMessage(limit: number): string {
   return `Pagination may not exceed ${limit} results. Tip: When extracting large chunks of data (multiple days/weeks), maximize pagination performance by querying in smaller intervals. For example, paging through 1am-2am, then 2am-3am, etc.`
 }
 
-/** Message of the API for intervals that are too long: 7 days without a filter, 31 with one. */
+/** The API's message for intervals that are too long: 7 days without a filter, 31 with one. */
 function intervalMessage(days: 7 | 31): string {
   return `You must specify a search interval as part of your query that does not exceed ${days} days.`
 }
@@ -38,7 +37,7 @@ function readInterval(text: unknown): { start: number; end: number } {
   if (text === undefined || text === null) throw new ApiError(400, 'bad.request', 'The interval is required.')
   const parts = typeof text === 'string' ? text.split('/') : []
   const [start = NaN, end = NaN] = parts.map((part) => {
-    if (!instant.test(part)) return NaN
+    if (!INSTANT.test(part)) return NaN
     return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(part) ? part : `${part}Z`)
   })
   if (parts.length !== 2 || Number.isNaN(start) || Number.isNaN(end))
@@ -85,7 +84,7 @@ function filters(body: Json): unknown[] {
  * @throws ApiError 400 with the API's message
  */
 export function readDetailsQuery(raw: unknown, paginationLimit: number): DetailsQuery {
-  const body = onlyFields(raw, 'ConversationQuery', bodyFields)
+  const body = onlyFields(raw, 'ConversationQuery', BODY_FIELDS)
   const { start, end } = readInterval(body['interval'])
   const order = oneOf(body['order'], 'order', ['asc', 'desc', 'unordered']) ?? 'asc'
   const orders = ['conversationStart', 'conversationEnd', 'segmentStart', 'segmentEnd']
@@ -94,7 +93,7 @@ export function readDetailsQuery(raw: unknown, paginationLimit: number): Details
   const tests = readFilters(body)
   const filtered = tests.length > 0
   const days = filtered ? 31 : 7
-  if (end - start > days * dayMs) throw new ApiError(400, 'bad.request', intervalMessage(days))
+  if (end - start > days * DAY_MS) throw new ApiError(400, 'bad.request', intervalMessage(days))
   if (Array.isArray(body['aggregations']) && body['aggregations'].length > 0)
     throw new ApiError(400, 'bad.request', 'The simulator has no aggregations.')
   return {

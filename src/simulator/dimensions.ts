@@ -1,6 +1,6 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
-/** Everything a segment predicate can look at: the segment with the session, participant and flow around it. */
+/** What a segment predicate applies to: the segment with its session, participant and flow. */
 export interface SegmentContext {
   readonly participant: Json
   readonly session: Json
@@ -19,7 +19,7 @@ function pluck(list: unknown, field: string): unknown[] {
 }
 
 /** Dimensions of conversationFilters; the enum of ConversationDetailQueryPredicate.dimension. */
-export const conversationDimensions: Readonly<Record<string, Getter<Json>>> = {
+export const CONVERSATION_DIMENSIONS: Readonly<Record<string, Getter<Json>>> = {
   ...fields<Json>(
     'conversationEnd conversationId conversationInitiator conversationStart customerParticipation externalTag mediaStatsMinConversationMos originatingDirection originatingSocialMediaPublic',
     (conversation) => conversation,
@@ -29,7 +29,7 @@ export const conversationDimensions: Readonly<Record<string, Getter<Json>>> = {
 }
 
 /** Metrics of conversationFilters; the enum of ConversationDetailQueryPredicate.metric. */
-export const conversationMetrics: ReadonlySet<string> = new Set(
+export const CONVERSATION_METRICS: ReadonlySet<string> = new Set(
   `nBlindTransferred nBotInteractions nCallbackAttempts nCallbackOverSla nCallbackScheduled nCobrowseSessions nConnected
    nConsult nConsultTransferred nConversations nError nFlow nFlowMilestone nFlowOutcome nFlowOutcomeFailed nOffered
    nOutbound nOutboundAbandoned nOutboundAttempted nOutboundConnected nOverSla nStateTransitionError nTakeover
@@ -45,7 +45,7 @@ export const conversationMetrics: ReadonlySet<string> = new Set(
 )
 
 /** Dimensions of segmentFilters; the enum of SegmentDetailQueryPredicate.dimension. */
-export const segmentDimensions: Readonly<Record<string, Getter<SegmentContext>>> = {
+export const SEGMENT_DIMENSIONS: Readonly<Record<string, Getter<SegmentContext>>> = {
   ...fields<SegmentContext>(
     'externalContactId externalOrganizationId flaggedReason participantName purpose screenRecording teamId userId',
     ({ participant }) => participant,
@@ -85,12 +85,12 @@ export const segmentDimensions: Readonly<Record<string, Getter<SegmentContext>>>
 const own = (names: string): Record<string, Getter<Json>> => fields<Json>(names, (item) => item)
 
 /** Dimensions of evaluationFilters. */
-export const evaluationDimensions = own(
+export const EVALUATION_DIMENSIONS = own(
   'assigneeApplicable assigneeId calibrationId contextId deleted evaluationId evaluationStatus evaluatorId eventTime formId formName queueId released rescored systemSubmitted userId',
 )
 /** Dimensions of surveyFilters. */
-export const surveyDimensions = own(
+export const SURVEY_DIMENSIONS = own(
   'eventTime queueId surveyCompletedDate surveyFormContextId surveyFormId surveyId surveyPartialResponse surveyPromoterScore surveyStatus surveyType userId',
 )
 /** Dimensions of resolutionFilters: none, only the metric. */
-export const resolutionDimensions: Readonly<Record<string, Getter<Json>>> = {}
+export const RESOLUTION_DIMENSIONS: Readonly<Record<string, Getter<Json>>> = {}

@@ -17,29 +17,29 @@ export type FaultKind =
   | 'html-200'
   | 'empty-200'
 
-export const faultKinds: readonly FaultKind[] = [
+export const FAULT_KINDS: readonly FaultKind[] = [
   '429', '429-no-header', '429-date', '429-long', '500-html', '502-html', '503', '504', 'reset-before', 'reset-in-body',
   'truncated', 'hang', '401', 'html-200', 'empty-200',
 ] // prettier-ignore
 
-/** A fault, and which requests meet it. With neither nth, every nor probability: all that match. */
+/** A fault and the requests that it applies to: with neither nth, every nor probability to all that match. */
 export interface FaultRule {
-  /** `details`: the details query; `token`: the login; `any`: all but the control API; else the beginning of a path. */
+  /** `details`: the details query; `token`: the login; `any`: all requests except for the control API; otherwise a path prefix. */
   readonly on: 'details' | 'token' | 'any' | (string & {})
   readonly kind: FaultKind
   /** The nth matching request, counted from when the rule was added, from 1. */
   readonly nth?: number
-  /** Every so manieth matching request. */
+  /** Every nth matching request. */
   readonly every?: number
-  /** By a hash of the request and its attempt, so that a request's fate does not depend on the order of others. */
+  /** Decided by a hash of the request and its attempt, so that it does not depend on the order of requests. */
   readonly probability?: number
-  /** How often at most; without: without end (an nth happens once anyway). */
+  /** The most times that it happens; unlimited by default (an nth happens once anyway). */
   readonly times?: number
-  /** What a 429 asks to wait (default 1; 429-long: 3600), and a 503 (default: it doesn't say). */
+  /** The Retry-After of a 429 (default 1; 429-long: 3600) and of a 503 (default: none). */
   readonly retryAfterSeconds?: number
 }
 
-/** A request, as far as rules look at it. */
+/** The properties of a request that rules use. */
 export interface FaultSubject {
   readonly endpoint: string
   readonly path: string
@@ -55,16 +55,16 @@ export function createFaults(seed: string) {
   return {
     add(...added: readonly FaultRule[]): void {
       for (const rule of added) {
-        if (!faultKinds.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${rule.kind}`)
+        if (!FAULT_KINDS.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${rule.kind}`)
         rules.push({ rule, seen: 0, done: 0 })
       }
     },
     clear(): void {
       rules = []
     },
-    /** How many faults have happened by the rules in force. */
+    /** How many faults the current rules have caused. */
     happened: () => rules.reduce((sum, { done }) => sum + done, 0),
-    /** The fault that a request meets, or none. The first rule that applies wins; all that match count the request. */
+    /** The rule whose fault a request gets, or undefined. The first rule that applies wins; all that match count the request. */
     decide(request: FaultSubject): FaultRule | undefined {
       if (rules.length === 0) return undefined
       const attempt = (attempts.get(request.fingerprint) ?? 0) + 1

@@ -1,22 +1,21 @@
-import { agentOwnedCallback, requestedCallback } from './callback.ts'
-import { chat, email, message } from './digital.ts'
-import { followUp, sprinkle } from './extras.ts'
-import { internalCall, internalMessage } from './inside.ts'
-import { nastySlots } from './nasty.ts'
-import type { NastyKind } from './nasty.ts'
+import { agentOwnedCallback, requestedCallback } from './scenarios/callback.ts'
+import { chat } from './scenarios/chat.ts'
+import { email } from './scenarios/email.ts'
+import { message } from './scenarios/message.ts'
+import { addFollowUps } from './scenarios/follow-ups.ts'
+import { addRareFields } from './scenarios/rare-fields.ts'
+import { internalCall, internalMessage } from './scenarios/internal.ts'
+import { malformedPositions, type MalformedKind } from './malformed-records.ts'
 import type { Org } from './org.ts'
-import { campaignCall, manualCall, previewCall } from './outbound.ts'
-import { createPen } from './pen.ts'
-import type { Pen } from './pen.ts'
-import { createRandom, hashFraction } from './random.ts'
-import type { Random } from './random.ts'
-import { endOf } from './story.ts'
-import type { Story } from './story.ts'
-import { inboundCall } from './voice.ts'
+import { campaignCall, manualCall, previewCall } from './scenarios/outbound.ts'
+import { createBuilder, type ConversationBuilder } from './scenarios/conversation-builder.ts'
+import { createRandom, hashFraction, type Random } from './random.ts'
+import { endOf, type ConversationPlan } from './conversation-plan.ts'
+import { inboundCall } from './scenarios/voice.ts'
 
-export const dayMs = 86_400_000
+export const DAY_MS = 86_400_000
 
-const scenarios = {
+const SCENARIOS = {
   inboundCall,
   campaignCall,
   previewCall,
@@ -28,11 +27,11 @@ const scenarios = {
   email,
   internalCall,
   internalMessage,
-} as const satisfies Record<string, (pen: Pen) => void>
+} as const satisfies Record<string, (builder: ConversationBuilder) => void>
 
-export type ScenarioKind = keyof typeof scenarios
+export type ScenarioKind = keyof typeof SCENARIOS
 
-const mix: Readonly<Record<ScenarioKind, number>> = {
+const WEIGHTS: Readonly<Record<ScenarioKind, number>> = {
   inboundCall: 52,
   campaignCall: 6,
   previewCall: 1.5,
@@ -47,43 +46,43 @@ const mix: Readonly<Record<ScenarioKind, number>> = {
 }
 
 /** Share of a day's conversations that start in each hour, UTC: business hours with a dip at noon. */
-const hours = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
-const hourTotal = hours.reduce((sum, weight) => sum + weight, 0)
+const HOUR_WEIGHTS = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
+const HOUR_WEIGHT_TOTAL = HOUR_WEIGHTS.reduce((sum, weight) => sum + weight, 0)
 
 export interface GeneratorOptions {
   readonly seed: string
   /** Mean number of conversations on a working day. */
   readonly perDay: number
-  /** Exactly perDay on every day, without weekends and chance. */
+  /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay: boolean
-  /** Share of records that are spoiled, 0 to 1. */
-  readonly nastyShare: number
+  /** Share of records that are malformed, 0 to 1. */
+  readonly malformedShare: number
   /** Share of message and e-mail threads that are reopened, 0 to 1. */
   readonly reopenedShare: number
 }
 
-/** A conversation of a day before anything is shown of it. */
-interface Told {
-  readonly story: Story
-  readonly nasty: NastyKind | undefined
+/** A generated conversation: its whole life, and how the API's record of it is malformed, if it is. */
+interface GeneratedConversation {
+  readonly plan: ConversationPlan
+  readonly malformed: MalformedKind | undefined
 }
 
 export interface Generator {
   /** All conversations that start on a UTC day (days since 1970), in no particular order. */
-  day(day: number): Iterable<Told>
-  /** One conversation of a day again. */
-  retell(day: number, ordinal: number): Told
-  /** A new conversation of a kind at an instant; the same key gives the same one. */
-  tell(key: string, start: number, kind?: ScenarioKind): Story
+  day(day: number): Iterable<GeneratedConversation>
+  /** Generates one conversation of a day again. */
+  regenerate(day: number, ordinal: number): GeneratedConversation
+  /** Plans a new conversation of a kind that starts at an instant; the same key gives the same one. */
+  create(key: string, start: number, kind?: ScenarioKind): ConversationPlan
 }
 
-/** The generator of an organization's conversations: any day, in any order, always the same. */
+/** Generates an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
-  const { seed, perDay, exactPerDay, nastyShare, reopenedShare } = options
-  const slots = nastySlots(nastyShare, createRandom(`${seed}/nasty`))
+  const { seed, perDay, exactPerDay, malformedShare, reopenedShare } = options
+  const malformedAt = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
-  const firstDay = Date.UTC(2020, 0, 1) / dayMs
+  const firstDay = Date.UTC(2020, 0, 1) / DAY_MS
 
   function count(day: number): number {
     if (exactPerDay) return perDay
@@ -91,7 +90,7 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
     return Math.round(perDay * (weekend ? 0.35 : 1) * (0.92 + 0.16 * hashFraction(`${seed}/count/${day}`)))
   }
 
-  /** How many conversations the organization had before a day: gives every record a number of its own. */
+  /** How many conversations the organization had before a day; gives every record its own number. */
   function countBefore(day: number): number {
     if (exactPerDay) return perDay * (day - firstDay)
     const known = before.get(day)
@@ -106,32 +105,32 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   }
 
   function startWithin(day: number, random: Random): number {
-    let left = random.next() * hourTotal
+    let left = random.next() * HOUR_WEIGHT_TOTAL
     let hour = 0
-    while (hour < 23 && left >= (hours[hour] ?? 0)) left -= hours[hour++] ?? 0
-    return day * dayMs + hour * 3_600_000 + random.int(0, 3_599_999)
+    while (hour < 23 && left >= (HOUR_WEIGHTS[hour] ?? 0)) left -= HOUR_WEIGHTS[hour++] ?? 0
+    return day * DAY_MS + hour * 3_600_000 + random.int(0, 3_599_999)
   }
 
-  function tell(random: Random, start: number, kind = random.weighted(mix)): Story {
-    const pen = createPen(org, random, start, { reopenedShare })
-    scenarios[kind](pen)
-    sprinkle(pen)
-    const end = endOf(pen.story)
-    if (end !== Infinity) followUp(pen, end)
-    return pen.story
+  function createPlan(random: Random, start: number, kind = random.weighted(WEIGHTS)): ConversationPlan {
+    const builder = createBuilder(org, random, start, { reopenedShare })
+    SCENARIOS[kind](builder)
+    addRareFields(builder)
+    const end = endOf(builder.plan)
+    if (end !== Infinity) addFollowUps(builder, end)
+    return builder.plan
   }
 
-  function retell(day: number, ordinal: number): Told {
+  function regenerate(day: number, ordinal: number): GeneratedConversation {
     const random = createRandom(`${seed}/${day}/${ordinal}`)
-    const story = tell(random, startWithin(day, random))
-    return { story, nasty: slots.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
+    const plan = createPlan(random, startWithin(day, random))
+    return { plan, malformed: malformedAt.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
   }
 
   return {
-    retell,
+    regenerate,
     *day(day) {
-      for (let ordinal = 0; ordinal < count(day); ordinal++) yield retell(day, ordinal)
+      for (let ordinal = 0; ordinal < count(day); ordinal++) yield regenerate(day, ordinal)
     },
-    tell: (key, start, kind) => tell(createRandom(`${seed}/told/${key}`), start, kind),
+    create: (key, start, kind) => createPlan(createRandom(`${seed}/told/${key}`), start, kind),
   }
 }

@@ -1,13 +1,13 @@
-import type { Leg, Span, StatedMetric } from './story.ts'
+import type { Leg, Span, StatedMetric } from './conversation-plan.ts'
 
-const flowPurposes = new Set(['ivr', 'botflow', 'voicesurveyflow', 'workflow'])
+const FLOW_PURPOSES = new Set(['ivr', 'botflow', 'voicesurveyflow', 'workflow'])
 
-/** What the metric of a stretch says: up to some seconds less than the segment lasts. */
+/** The value of a span's metric: up to some seconds less than the segment lasts. */
 function measured({ start, end, shortfall = 0 }: Span): number {
   return Math.max(0, end - start - shortfall)
 }
 
-/** When the metric of a stretch is counted. */
+/** When the metric of a span is emitted. */
 function counted({ start, end, shortfall = 0 }: Span): number {
   return Math.max(start, end - shortfall)
 }
@@ -32,7 +32,7 @@ export function metricsOf(leg: Leg): StatedMetric[] {
     leg.spans.filter((span) => types.includes(span.type) && span.end !== Infinity)
 
   if (leg.purpose === 'customer' || leg.purpose === 'external' || leg.purpose === 'outbound') customer(of, emit)
-  else if (flowPurposes.has(leg.purpose)) flow(leg, of, emit)
+  else if (FLOW_PURPOSES.has(leg.purpose)) flow(leg, of, emit)
   else if (leg.purpose === 'acd') queue(leg, of, emit)
   else agent(leg, of, emit)
   return metrics
@@ -87,7 +87,7 @@ function queue(leg: Leg, of: SpansOf, emit: Emit): void {
   }
 }
 
-const watching: Readonly<Record<string, readonly string[]>> = {
+const SUPERVISION_METRICS: Readonly<Record<string, readonly string[]>> = {
   monitoring: ['tMonitoring', 'tMonitoringComplete'],
   coaching: ['tCoaching', 'tCoachingComplete'],
   barging: ['tBarging'],
@@ -113,7 +113,7 @@ function agent(leg: Leg, of: SpansOf, emit: Emit): void {
   for (const span of talk) emit('tTalk', measured(span), span.end)
   for (const span of held) emit('tHeld', span.end - span.start, span.end)
   for (const span of parked) emit('tPark', span.end - span.start, span.end)
-  for (const [type, names] of Object.entries(watching))
+  for (const [type, names] of Object.entries(SUPERVISION_METRICS))
     for (const span of of(type)) for (const name of names) emit(name, span.end - span.start, span.end)
 
   const busy = [...talk, ...held, ...parked, ...of('dialing', 'contacting')]
@@ -125,7 +125,7 @@ function agent(leg: Leg, of: SpansOf, emit: Emit): void {
   if (parked.length > 0) emit('tParkComplete', total(parked), left)
   for (const span of acw) emit('tAcw', measured(span), counted(span))
   if (leg.partOfCallback) return
-  // Belongs wholly to the moment in which the agent is free again.
+  // Emitted as a whole at the moment at which the agent is free again.
   const handling = [...talk, ...held, ...of('dialing', 'contacting'), ...acw]
   emit('tHandle', total(handling), Math.max(left, ...acw.map(counted)))
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { ApiError } from './api-error.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** An OAuth client of the organization, changeable at run time. */
 export interface OAuthClient {
@@ -15,7 +15,7 @@ export interface OAuthClient {
   tokenSeconds: number
 }
 
-export const allPermissions: readonly string[] = [
+export const ALL_PERMISSIONS: readonly string[] = [
   'analytics:conversationDetail:view', 'analytics:conversationAggregate:view', 'analytics:queueObservation:view',
   'routing:queue:view', 'routing:wrapupCode:view', 'routing:skill:view', 'architect:flow:view', 'architect:flowOutcome:view',
   'groups:team:view', 'quality:evaluationForm:view', 'outbound:campaign:view', 'outbound:contactList:view',
@@ -25,11 +25,11 @@ export const allPermissions: readonly string[] = [
 interface Token {
   readonly client: OAuthClient
   readonly expiresAt: number
-  /** Set for a token of a person, as other grants give. */
+  /** Set for a token of a person, as other grants issue them. */
   readonly userId: string | undefined
 }
 
-/** The login host's own shape of errors, not that of the API. */
+/** An answer of the login host, whose errors differ in shape from those of the API. */
 export interface TokenAnswer {
   readonly status: number
   readonly body: Json
@@ -39,7 +39,7 @@ function refusal(error: string, description: string): TokenAnswer {
   return { status: 400, body: { error, description, error_description: description } }
 }
 
-/** Issues and checks tokens. Token lifetimes run by the machine's clock, as they do for the client. */
+/** Issues and checks tokens. Token lifetimes follow the machine's clock, as they do for the client. */
 export function createTokens(clients: Map<string, OAuthClient>) {
   const tokens = new Map<string, Token>()
 
@@ -74,7 +74,7 @@ export function createTokens(clients: Map<string, OAuthClient>) {
     },
 
     /**
-     * The owner of a request's token.
+     * Finds the token of a request.
      * @throws ApiError 401
      */
     check(authorization: string | undefined): Token {
@@ -93,7 +93,7 @@ export function createTokens(clients: Map<string, OAuthClient>) {
       return token
     },
 
-    /** Makes tokens worthless: one (with or without its scheme), or all. */
+    /** Revokes one token (given with or without its scheme), or all. */
     revoke(authorization?: string): void {
       if (authorization === undefined) tokens.clear()
       else tokens.delete(authorization.replace(/^bearer /i, ''))

@@ -3,15 +3,15 @@ import { ApiError } from './api-error.ts'
 import type { Org } from './org.ts'
 import { oneOf, onlyFields } from './predicates.ts'
 import { hashFraction } from './random.ts'
-import type { Store } from './store.ts'
-import type { Json } from './story.ts'
+import type { ConversationStore } from './store.ts'
+import type { Json } from './conversation-plan.ts'
 
-const metricNames = [
+const METRIC_NAMES = [
   'oActiveUsers', 'oAlerting', 'oInteracting', 'oMemberUsers', 'oOffQueueUsers', 'oOnQueueUsers', 'oUserPresences',
   'oUserRoutingStatuses', 'oWaiting',
 ] // prettier-ignore
 /** How many predicates one observation query may have. */
-const maxPredicates = 200
+const MAX_PREDICATES = 200
 
 function predicatesOf(filter: Json): Json[] {
   const list = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : [])
@@ -26,7 +26,7 @@ function predicatesOf(filter: Json): Json[] {
 }
 
 /** Counts waiting, alerting and interacting by queue and media type, from what is open. */
-function countOpen(store: Store): Map<string, number> {
+function countOpen(store: ConversationStore): Map<string, number> {
   const counts = new Map<string, number>()
   for (const { metric, session, segment } of activitiesOf(store)) {
     const key = `${String(segment['queueId'])}/${String(session['mediaType'])}/${metric}`
@@ -39,14 +39,14 @@ function countOpen(store: Store): Map<string, number> {
  * Answers POST /api/v2/analytics/queues/observations/query from the conversations in progress.
  * @throws ApiError 400 for what the API would refuse
  */
-export function observeQueues(store: Store, org: Org, raw: unknown): Json {
+export function observeQueues(store: ConversationStore, org: Org, raw: unknown): Json {
   const body = onlyFields(raw, 'QueueObservationQuery', ['filter', 'metrics', 'detailMetrics'])
   const metrics = Array.isArray(body['metrics']) ? (body['metrics'] as string[]) : []
   if (metrics.length === 0) throw new ApiError(400, 'bad.request', 'metrics are required.')
-  for (const metric of metrics) oneOf(metric, 'metric', metricNames)
+  for (const metric of metrics) oneOf(metric, 'metric', METRIC_NAMES)
   const predicates = predicatesOf(onlyFields(body['filter'], 'filter', ['type', 'clauses', 'predicates']))
-  if (predicates.length > maxPredicates)
-    throw new ApiError(400, 'bad.request', `The filter may not have more than ${maxPredicates} predicates.`)
+  if (predicates.length > MAX_PREDICATES)
+    throw new ApiError(400, 'bad.request', `The filter may not have more than ${MAX_PREDICATES} predicates.`)
   const valuesOf = (dimension: string): string[] =>
     predicates.filter((each) => each['dimension'] === dimension).map((each) => String(each['value']))
   const queueIds = valuesOf('queueId')

@@ -1,11 +1,11 @@
 import { createRandom } from './random.ts'
 
-/** A queue with what the scenarios need of it. */
+/** A queue, with what the scenarios need. */
 export interface Queue {
   readonly id: string
   readonly name: string
   readonly divisionId: string
-  /** Answer within so many milliseconds to be inside the service level, by media type. */
+  /** The longest wait that is within the service level, by media type. */
   readonly serviceLevelMs: Readonly<Record<'voice' | 'callback' | 'chat' | 'email' | 'message', number>>
   /** A caller who leaves earlier is a short abandon. */
   readonly shortAbandonMs: number
@@ -55,11 +55,11 @@ export interface Org {
   readonly scripts: readonly string[]
 }
 
-export const firstNames = [
+export const FIRST_NAMES = [
   'Ada', 'Bruno', 'Chiara', 'Dmitri', 'Elif', 'Femi', 'Greta', 'Hugo', 'Ines', 'Jonas', 'Kaori', 'Lamia', 'Mikkel',
   'Noor', 'Oskar', 'Priya', 'Quentin', 'Rosa', 'Søren', 'Tamar', 'Uwe', 'Vera', 'Wanjiru', 'Xenia', 'Yusuf', 'Zoë',
 ] // prettier-ignore
-export const lastNames = [
+export const LAST_NAMES = [
   'Abendroth', 'Bellweather', 'Cardamom', 'Dunlin', 'Everdale', 'Fennimore', 'Gallowglass', 'Hawkridge', 'Ivanhoe',
   'Juniper', 'Kestrelman', 'Larkspur', 'Merriweather', 'Nightingale', 'Oakhollow', 'Pennyfeather', 'Quillfeather',
   'Ravenscroft', 'Sandpiper', 'Thistlewood', 'Underhill', 'Vandermolen', 'Whistlecroft', 'Yarrowfield',
@@ -67,7 +67,7 @@ export const lastNames = [
 
 const plainNames = new Map<string, string>()
 
-/** A name as it stands in an address: small Latin letters only. */
+/** A name in the form used in e-mail addresses: lower-case Latin letters only. */
 export function plainName(name: string): string {
   let plain = plainNames.get(name)
   if (plain === undefined) {
@@ -80,16 +80,16 @@ export function plainName(name: string): string {
   return plain
 }
 
-const queueNames = [
+const QUEUE_NAMES = [
   'Billing', 'Orders', 'Returns', 'Technical Support', 'Claims', 'Sales', 'Retention', 'Premium Care', 'Dispatch',
   'Complaints', 'Collections', 'Back Office',
 ] // prettier-ignore
-const codeNames = [
+const WRAP_UP_CODE_NAMES = [
   'Resolved', 'Call back later', 'Escalated', 'Wrong department', 'Order placed', 'Order cancelled', 'Address changed',
   'Payment arranged', 'Complaint taken', 'No further contact', 'Appointment made', 'Information given', 'Sale',
   'Not interested', 'Test contact',
 ] // prettier-ignore
-const flowTypes: readonly (readonly [string, string])[] = [
+const FLOW_TYPES: readonly (readonly [string, string])[] = [
   ['Main Menu', 'INBOUNDCALL'],
   ['Night Menu', 'INBOUNDCALL'],
   ['Account Menu', 'INBOUNDCALL'],
@@ -105,7 +105,7 @@ const flowTypes: readonly (readonly [string, string])[] = [
 ]
 
 /**
- * The fake organization of a seed: the same seed, the same ids and names.
+ * Makes the organization of a seed: the same seed gives the same ids and names.
  */
 export function createOrg(seed: string): Org {
   const random = createRandom(`${seed}/org`)
@@ -114,7 +114,7 @@ export function createOrg(seed: string): Org {
   const divisionId = (index: number): string => divisions[index % divisions.length]?.id ?? ''
   const teams = named(['Early Birds', 'Night Owls', 'Seniors', 'Newcomers'])
   const users = Array.from({ length: 60 }, (_, index): User => {
-    const name = `${firstNames[index % firstNames.length]} ${lastNames[(index * 7 + Math.floor(index / 24)) % lastNames.length]}`
+    const name = `${FIRST_NAMES[index % FIRST_NAMES.length]} ${LAST_NAMES[(index * 7 + Math.floor(index / 24)) % LAST_NAMES.length]}`
     const email = `${name.split(' ').map(plainName).join('.')}.${index}@agents.example.com`
     const state = index % 20 === 19 ? 'deleted' : index % 15 === 14 ? 'inactive' : 'active'
     return { id: random.uuid(), name, email, divisionId: divisionId(index % 3), teamId: random.pick(teams).id, state }
@@ -125,7 +125,7 @@ export function createOrg(seed: string): Org {
     divisions,
     users,
     teams,
-    queues: queueNames.map((name, index) => ({
+    queues: QUEUE_NAMES.map((name, index) => ({
       id: random.uuid(),
       name,
       divisionId: divisionId(index % 4),
@@ -139,14 +139,14 @@ export function createOrg(seed: string): Org {
       shortAbandonMs: 10_000,
       users: random.sample(users.slice(0, 54), 14),
     })),
-    flows: flowTypes.map(([name, type], index) => ({
+    flows: FLOW_TYPES.map(([name, type], index) => ({
       id: random.uuid(),
       name,
       type,
       version: `${random.int(1, 48)}.0`,
       divisionId: divisionId(index % 2),
     })),
-    wrapUpCodes: named(codeNames),
+    wrapUpCodes: named(WRAP_UP_CODE_NAMES),
     skills: named(['English', 'German', 'French', 'Contracts', 'Hardware', 'VIP', 'Legal', 'Mainframe']),
     languages: named(['English - Written', 'English - Spoken', 'German - Spoken', 'French - Written']),
     groups: named(['First Line', 'Second Line', 'Supervisors']),
@@ -154,7 +154,7 @@ export function createOrg(seed: string): Org {
       ...campaign,
       contactListId: random.uuid(),
     })),
-    outcomes: named(['Identified caller', 'Balance told', 'Order status told']),
+    outcomes: named(['Identified caller', 'Balance given', 'Order status given']),
     evaluationForms: named(['Call Quality', 'Compliance']).map((form) => ({ ...form, contextId: random.uuid() })),
     surveyForms: named(['After Contact', 'Relationship']).map((form) => ({ ...form, contextId: random.uuid() })),
     edges: [random.uuid(), random.uuid(), random.uuid()],

@@ -1,9 +1,14 @@
 import { ApiError } from './api-error.ts'
 import {
-  conversationDimensions, conversationMetrics, evaluationDimensions, resolutionDimensions, segmentDimensions, surveyDimensions,
-} from './dimensions.ts' // prettier-ignore
-import type { SegmentContext } from './dimensions.ts'
-import type { Json } from './story.ts'
+  CONVERSATION_DIMENSIONS,
+  CONVERSATION_METRICS,
+  EVALUATION_DIMENSIONS,
+  RESOLUTION_DIMENSIONS,
+  SEGMENT_DIMENSIONS,
+  SURVEY_DIMENSIONS,
+  type SegmentContext,
+} from './dimensions.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** True where a conversation passes. */
 export type Test = (conversation: Json) => boolean
@@ -44,7 +49,7 @@ function listIn(value: unknown, what: string): unknown[] {
   return value
 }
 
-const timeDimensions = new Set([
+const TIME_DIMENSIONS = new Set([
   'conversationEnd', 'conversationStart', 'segmentEnd', 'eventTime', 'surveyCompletedDate', 'callbackScheduledTime',
   'detectedSpeechStart', 'detectedSpeechEnd',
 ]) // prettier-ignore
@@ -58,7 +63,7 @@ function matcher(predicate: Json, name: string): (found: unknown) => boolean {
       if (typeof bound !== 'number') throw invalidValue(bound, 'range', ['a number'])
     const { gt, gte, lt, lte } = bounds as Record<string, number | undefined>
     return (found) => {
-      const number = timeDimensions.has(name) ? Date.parse(String(found)) : Number(found)
+      const number = TIME_DIMENSIONS.has(name) ? Date.parse(String(found)) : Number(found)
       return (
         (gt === undefined || number > gt) &&
         (gte === undefined || number >= gte) &&
@@ -69,7 +74,7 @@ function matcher(predicate: Json, name: string): (found: unknown) => boolean {
   }
   if (typeof value !== 'string')
     throw new ApiError(400, 'bad.request', `Predicate on [${name}] needs a value or a range.`)
-  if (timeDimensions.has(name)) {
+  if (TIME_DIMENSIONS.has(name)) {
     const [from, to] = value.split('/').map((text) => Date.parse(text))
     if (from === undefined || Number.isNaN(from) || (to !== undefined && Number.isNaN(to)))
       throw new ApiError(400, 'invalid.date', `Dates must be specified as ISO-8601 strings: [${value}]`)
@@ -81,7 +86,7 @@ function matcher(predicate: Json, name: string): (found: unknown) => boolean {
   return (found) => String(found) === value
 }
 
-/** What the predicates of one of the five filter arrays look at. */
+/** What the predicates of one of the five filter arrays can use. */
 interface Subject<T> {
   readonly filter: string
   readonly dimensions: Readonly<Record<string, (from: T) => unknown>>
@@ -179,10 +184,10 @@ function span(start: unknown, end: unknown): number | undefined {
   return typeof start === 'string' && typeof end === 'string' ? Date.parse(end) - Date.parse(start) : undefined
 }
 
-const conversationSubject: Subject<Json> = {
+const CONVERSATION_SUBJECT: Subject<Json> = {
   filter: 'conversation',
-  dimensions: conversationDimensions,
-  metrics: conversationMetrics,
+  dimensions: CONVERSATION_DIMENSIONS,
+  metrics: CONVERSATION_METRICS,
   metric: (conversation, name) => {
     if (name !== 'tConversationDuration')
       return objectsOf(conversation['participants'])
@@ -195,9 +200,9 @@ const conversationSubject: Subject<Json> = {
   },
 }
 
-const segmentSubject: Subject<SegmentContext> = {
+const SEGMENT_SUBJECT: Subject<SegmentContext> = {
   filter: 'segment',
-  dimensions: segmentDimensions,
+  dimensions: SEGMENT_DIMENSIONS,
   metrics: new Set(['tSegmentDuration']),
   metric: ({ segment }) => span(segment['segmentStart'], segment['segmentEnd']),
   property: ({ segment }, name, type) =>
@@ -213,14 +218,14 @@ const listSubject = (
 ): Subject<Json> => ({ filter, dimensions, metrics: new Set(metrics), metric: (item, name) => item[name] })
 
 /** Filters over lists of a conversation: each must be passed by some element. */
-const listFilters = [
+const LIST_FILTERS = [
   [
     'evaluationFilters',
     'evaluations',
-    listSubject('evaluation', evaluationDimensions, ['oTotalCriticalScore', 'oTotalScore']),
+    listSubject('evaluation', EVALUATION_DIMENSIONS, ['oTotalCriticalScore', 'oTotalScore']),
   ],
-  ['surveyFilters', 'surveys', listSubject('survey', surveyDimensions, ['oSurveyTotalScore'])],
-  ['resolutionFilters', 'resolutions', listSubject('resolution', resolutionDimensions, ['nNextContactAvoided'])],
+  ['surveyFilters', 'surveys', listSubject('survey', SURVEY_DIMENSIONS, ['oSurveyTotalScore'])],
+  ['resolutionFilters', 'resolutions', listSubject('resolution', RESOLUTION_DIMENSIONS, ['nNextContactAvoided'])],
 ] as const
 
 /**
@@ -232,12 +237,12 @@ const listFilters = [
 export function readFilters(body: Json): Test[] {
   const tests: Test[] = []
   for (const raw of listIn(body['conversationFilters'], 'conversationFilters'))
-    tests.push(filterTest(raw, conversationSubject))
+    tests.push(filterTest(raw, CONVERSATION_SUBJECT))
   for (const raw of listIn(body['segmentFilters'], 'segmentFilters')) {
-    const test = filterTest(raw, segmentSubject)
+    const test = filterTest(raw, SEGMENT_SUBJECT)
     tests.push((conversation) => segmentContexts(conversation).some(test))
   }
-  for (const [name, list, subject] of listFilters)
+  for (const [name, list, subject] of LIST_FILTERS)
     for (const raw of listIn(body[name], name)) {
       const test = filterTest(raw, subject)
       tests.push((conversation) => objectsOf(conversation[list]).some(test))

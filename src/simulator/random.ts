@@ -34,14 +34,14 @@ export function hashFraction(text: string): number {
   return hash32(text) / 0x1_0000_0000
 }
 
-const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function hex16(word: number): string {
-  return `${hexOfByte[word >>> 8]}${hexOfByte[word & 255]}`
+  return `${HEX_OF_BYTE[word >>> 8]}${HEX_OF_BYTE[word & 255]}`
 }
 
 function hex32(word: number): string {
-  return `${hexOfByte[word >>> 24]}${hexOfByte[(word >>> 16) & 255]}${hexOfByte[(word >>> 8) & 255]}${hexOfByte[word & 255]}`
+  return `${HEX_OF_BYTE[word >>> 24]}${HEX_OF_BYTE[(word >>> 16) & 255]}${HEX_OF_BYTE[(word >>> 8) & 255]}${HEX_OF_BYTE[word & 255]}`
 }
 
 /**

@@ -2,13 +2,13 @@
 export interface RateLimitOptions {
   /** Requests of one OAuth client in a window; Infinity switches the limit off. */
   readonly requestsPerMinute?: number
-  /** Length of the window: a minute at Genesys, less for tests in a hurry. */
+  /** Length of the window: a minute at Genesys, less in fast tests. */
   readonly windowMs?: number
   /** Whether answers carry the inin-ratelimit headers. */
   readonly headers?: boolean
 }
 
-/** What became of one request. */
+/** Whether one request is admitted, with the headers of its answer. */
 export interface Admission {
   readonly admitted: boolean
   readonly headers: Record<string, string>
@@ -17,8 +17,8 @@ export interface Admission {
 
 /**
  * Fixed windows per OAuth client; a window begins with the first request after the last one has passed.
- * `inin-ratelimit-reset` is in whole seconds, as in the API; in windows shorter than a minute it has decimals, so that
- * a shortened minute is a faithful model of a real one.
+ * `inin-ratelimit-reset` is in whole seconds, as in the API; in windows shorter than a minute it has decimals, so that a
+ * shortened minute behaves like a real one.
  */
 export function createRateLimit(options: RateLimitOptions) {
   const { requestsPerMinute: allowed = 300, windowMs = 60_000, headers = true } = options
@@ -52,7 +52,7 @@ export function createRateLimit(options: RateLimitOptions) {
             : {},
       }
     },
-    /** How many requests were refused for being too many. */
+    /** How many requests exceeded the limit. */
     violations: () => violations,
   }
 }

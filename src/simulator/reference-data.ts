@@ -1,8 +1,7 @@
 import { ApiError } from './api-error.ts'
-import type { OAuthClient } from './oauth.ts'
-import { requirePermission } from './oauth.ts'
+import { requirePermission, type OAuthClient } from './oauth.ts'
 import type { Org } from './org.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 interface Listing {
   readonly permission?: string
@@ -15,7 +14,7 @@ function division(org: Org, id: string | undefined): Json {
   return { id: found?.id, name: found?.name, selfUri: `/api/v2/authorization/divisions/${found?.id}` }
 }
 
-const listings: Readonly<Record<string, Listing>> = {
+const LISTINGS: Readonly<Record<string, Listing>> = {
   '/api/v2/authorization/divisions': {
     maxPageSize: 100,
     entities: (org) =>
@@ -115,7 +114,7 @@ function pageNumberOf(query: URLSearchParams, name: string, fallback: number, ma
  * @throws ApiError 400, 403
  */
 export function listingPage(org: Org, path: string, query: URLSearchParams, client: OAuthClient): Json | undefined {
-  const listing = Object.hasOwn(listings, path) ? listings[path] : undefined
+  const listing = Object.hasOwn(LISTINGS, path) ? LISTINGS[path] : undefined
   if (!listing) return undefined
   if (listing.permission !== undefined) requirePermission(client, listing.permission)
   const pageSize = pageNumberOf(query, 'pageSize', 25, listing.maxPageSize)

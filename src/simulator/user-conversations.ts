@@ -1,7 +1,7 @@
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 const list = (value: unknown): Json[] => (Array.isArray(value) ? (value as Json[]) : [])
-const mediaLists: Readonly<Record<string, string>> = {
+const MEDIA_LISTS: Readonly<Record<string, string>> = {
   voice: 'calls',
   callback: 'callbacks',
   chat: 'chats',
@@ -12,7 +12,7 @@ const mediaLists: Readonly<Record<string, string>> = {
   video: 'videos',
   internalmessage: 'internalMessages',
 }
-const states: Readonly<Record<string, string>> = {
+const CALL_STATES: Readonly<Record<string, string>> = {
   alert: 'alerting',
   dialing: 'dialing',
   contacting: 'contacting',
@@ -25,7 +25,7 @@ function communication(session: Json): Json {
   const over = last?.['segmentEnd'] !== undefined
   return {
     id: session['sessionId'],
-    state: over ? 'disconnected' : (states[String(last?.['segmentType'])] ?? 'connected'),
+    state: over ? 'disconnected' : (CALL_STATES[String(last?.['segmentType'])] ?? 'connected'),
     direction: session['direction'],
     held: !over && last?.['segmentType'] === 'hold',
     startAlertingTime: segments.find((segment) => segment['segmentType'] === 'alert')?.['segmentStart'],
@@ -42,8 +42,8 @@ function communication(session: Json): Json {
 }
 
 /**
- * GET /api/v2/conversations: the conversations in progress that a person takes part in, in the model of the conversations
- * API, which is not that of analytics.
+ * Answers GET /api/v2/conversations: the conversations in progress in which a person takes part, in the model of the
+ * conversations API, which differs from that of analytics.
  */
 export function userConversations(open: readonly Json[], userId: string): Json {
   const mine = open.filter((conversation) =>
@@ -66,7 +66,7 @@ export function userConversations(open: readonly Json[], userId: string): Json {
         .find((segment) => segment['queueId'] !== undefined)?.['queueId']
       const media: Record<string, Json[]> = {}
       for (const session of sessions) {
-        const name = mediaLists[String(session['mediaType'])] ?? 'calls'
+        const name = MEDIA_LISTS[String(session['mediaType'])] ?? 'calls'
         ;(media[name] ??= []).push(communication(session))
       }
       return {

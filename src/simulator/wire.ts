@@ -14,7 +14,7 @@ export interface Answer {
 const compress = promisify(gzip)
 const compressed = new WeakMap<Buffer, Buffer>()
 
-/** Compresses a body, once for a body that is served again. */
+/** Compresses a body; a body that is served again is compressed once. */
 async function gzipped(body: Buffer): Promise<Buffer> {
   const known = compressed.get(body)
   if (known) return known
@@ -37,7 +37,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   return size > limit ? undefined : Buffer.concat(chunks).toString()
 }
 
-/** Writes an answer, compressed where the client takes it. */
+/** Writes an answer, compressed when the client accepts it. */
 export async function send(
   request: IncomingMessage,
   response: ServerResponse,
@@ -88,7 +88,7 @@ function replacement(rule: FaultRule, answer: Answer, contextId: string): Answer
       }
     }
     case '429-date':
-      // A date has whole seconds: the next one but one is at least as far away as was asked.
+      // A date has whole seconds: one more keeps it at least as far away as requested.
       return limited(seconds, new Date(Date.now() + (seconds + 1) * 1_000).toUTCString())
     case '429-long':
       return limited(rule.retryAfterSeconds ?? 3_600)
@@ -121,7 +121,7 @@ function replacement(rule: FaultRule, answer: Answer, contextId: string): Answer
   }
 }
 
-/** Does to a request what a fault demands. A hanging request stays open until the client or the server closes it. */
+/** Applies a fault to a request. A hanging request stays open until the client or the server closes it. */
 export async function sendFault(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,6 +1,5 @@
 import { metricsOf } from './metrics.ts'
-import { endOf, iso } from './story.ts'
-import type { Json, Leg, Story } from './story.ts'
+import { endOf, iso, type Json, type Leg, type ConversationPlan } from './conversation-plan.ts'
 
 /** Writes a leg as the session of the API, metrics included. */
 function writeSession(leg: Leg): Json {
@@ -23,9 +22,9 @@ function writeSession(leg: Leg): Json {
   }
 }
 
-function lowest(story: Story, field: string): number | undefined {
+function lowest(plan: ConversationPlan, field: string): number | undefined {
   let min: number | undefined
-  for (const { legs } of story.participants)
+  for (const { legs } of plan.participants)
     for (const { stats } of legs)
       for (const stat of stats) {
         const value = stat[field]
@@ -34,19 +33,19 @@ function lowest(story: Story, field: string): number | undefined {
   return min
 }
 
-/** Writes the whole life of a conversation as the API's JSON. Late news are not in it: `asOf` adds them. */
-export function writeConversation(story: Story): Json {
-  const end = endOf(story)
-  const mos = lowest(story, 'minMos')
-  const rFactor = lowest(story, 'minRFactor')
+/** Writes the whole life of a conversation as the API's JSON, without late records, which `asOf` adds. */
+export function writeConversation(plan: ConversationPlan): Json {
+  const end = endOf(plan)
+  const mos = lowest(plan, 'minMos')
+  const rFactor = lowest(plan, 'minRFactor')
   return {
     ...(end !== Infinity && { conversationEnd: iso(end) }),
-    conversationId: story.id,
-    conversationStart: iso(story.start),
+    conversationId: plan.id,
+    conversationStart: iso(plan.start),
     ...(mos !== undefined && { mediaStatsMinConversationMos: mos }),
     ...(rFactor !== undefined && { mediaStatsMinConversationRFactor: rFactor }),
-    ...(story.inactivityMs !== undefined && end !== Infinity && { inactivityTimeout: iso(end + story.inactivityMs) }),
-    ...story.head,
-    participants: story.participants.map(({ fields, legs }) => ({ ...fields, sessions: legs.map(writeSession) })),
+    ...(plan.inactivityMs !== undefined && end !== Infinity && { inactivityTimeout: iso(end + plan.inactivityMs) }),
+    ...plan.head,
+    participants: plan.participants.map(({ fields, legs }) => ({ ...fields, sessions: legs.map(writeSession) })),
   }
 }

@@ -1,25 +1,25 @@
 import { expect, test } from 'vitest'
 import { connectTestOrg } from '../support/simulated-org.ts'
-import { expectEqual, longPatience, startLivingOrg, startService } from './service.ts'
+import { expectEqual, longPatience, startActiveOrg, startService } from './service.ts'
 
 const permission = 'analytics:conversationDetail:view'
 
-test('a revoked token, a secret that is wrong for a while and a missing permission: told, and over when mended', async () => {
-  await using org = await startLivingOrg()
+test('a revoked token, a wrong secret and a missing permission are reported, and recovery follows once they are fixed', async () => {
+  await using org = await startActiveOrg()
   await using it = await connectTestOrg(org)
   await using service = await startService(org, it.databaseUrl)
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   const client = org.control.clients.get(org.clientId)!
 
-  // a token ends: nothing to see but a login
+  // a revoked token costs one login
   const logins = () => org.requests.filter(({ endpoint }) => endpoint === 'token').length
   const before = logins()
   org.control.revokeTokens()
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   expect(logins()).toBe(before + 1)
   expect(service.process.stderr()).not.toContain('run failed')
 
-  // somebody has made a new secret
+  // the client has a new secret
   client.secret = 'another'
   org.control.revokeTokens()
   await expect
@@ -33,10 +33,10 @@ test('a revoked token, a secret that is wrong for a while and a missing permissi
   await expect.poll(async () => (await service.status()).live?.failure?.error, longPatience).toContain('authentication')
   org.control.changes.begin('chat')
   client.secret = org.clientSecret
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   await expectEqual(it.warehouse, org)
 
-  // somebody has taken the permission away
+  // the client loses the permission
   client.permissions.delete(permission)
   await expect
     .poll(() => service.problems(), longPatience)
@@ -53,7 +53,7 @@ test('a revoked token, a secret that is wrong for a while and a missing permissi
   expect(service.process.stderr()).toContain(`Grant ${permission} to a role`)
   org.control.changes.begin('message')
   client.permissions.add(permission)
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   await expectEqual(it.warehouse, org)
 
   await service.stop()

@@ -3,13 +3,13 @@ import { connect } from '../../src/postgres/connect.ts'
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/server.ts'
 import { emptyFolder } from '../support/cli.ts'
 import { connectTestOrg } from '../support/simulated-org.ts'
-import { startGate } from './gate.ts'
-import { expectEqual, longPatience, startLivingOrg, startService, type Service } from './service.ts'
+import { startNetwork } from './network.ts'
+import { expectEqual, longPatience, startActiveOrg, startService, type Service } from './service.ts'
 
-/** Requires that it lives, knows that it can't work, and says why wherever somebody may look. */
+/** Requires that the process is alive, not ready, and gives the reason in every answer. */
 async function expectNotReady(service: Service, reason: RegExp): Promise<void> {
   await expect.poll(async () => (await service.get('/readyz')).status, longPatience).toBe(503)
-  // who looks within two seconds sees what was read before
+  // the status is cached for two seconds
   await expect.poll(async () => (await service.get('/status.json')).status, longPatience).toBe(503)
   const [ready, health, status, page, live, up] = await Promise.all([
     service.get('/readyz'),
@@ -31,17 +31,17 @@ async function expectNotReady(service: Service, reason: RegExp): Promise<void> {
 
 async function expectReady(service: Service): Promise<void> {
   await expect.poll(async () => (await service.get('/readyz')).status, longPatience).toBe(200)
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   expect(await service.metric('genesys_etl_database_up')).toBe(1)
 }
 
-test('Postgres is restarted under the service: it says so while that lasts, and goes on', async () => {
+test('a restart of Postgres is reported while it lasts, and the service recovers', async () => {
   const place = { dataDir: emptyFolder(), persistent: false }
   const server = await startEmbeddedPostgres(place)
   try {
-    await using org = await startLivingOrg()
+    await using org = await startActiveOrg()
     await using service = await startService(org, server.url)
-    await service.wellAgain()
+    await service.waitUntilHealthy()
 
     await server.stop()
     await expectNotReady(service, /ECONNREFUSED/)
@@ -61,21 +61,21 @@ test('Postgres is restarted under the service: it says so while that lasts, and 
   }
 })
 
-test('the network to Postgres is cut, then swallows everything: no difference for who looks, and it goes on', async () => {
-  await using org = await startLivingOrg()
+test('a connection to Postgres that is cut, and one that stalls, are reported alike, and the service recovers', async () => {
+  await using org = await startActiveOrg()
   await using it = await connectTestOrg(org)
-  await using gate = await startGate(it.databaseUrl)
-  await using service = await startService(org, gate.url)
-  await service.wellAgain()
+  await using network = await startNetwork(it.databaseUrl)
+  await using service = await startService(org, network.url)
+  await service.waitUntilHealthy()
 
-  await gate.shut()
+  await network.cut()
   await expectNotReady(service, /ECONNREFUSED/)
-  await gate.open()
+  await network.restore()
   await expectReady(service)
 
-  gate.hold()
+  network.stall()
   await expectNotReady(service, /has not answered within|timeout ex/)
-  await gate.open()
+  await network.restore()
   await expectReady(service)
   await expectEqual(it.warehouse, org)
   await service.stop()

@@ -1,18 +1,18 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { connectTestOrg } from '../support/simulated-org.ts'
-import { expectEqual, livePicture, longPatience, startLivingOrg, startService } from './service.ts'
+import { expectEqual, liveRows, longPatience, startActiveOrg, startService } from './service.ts'
 
-// connections that are refused are retried for half a minute: test/sim/outage.test.ts
-test('Genesys answers 503: the service lives, says so, keeps what it has, and catches up by itself', async () => {
-  await using org = await startLivingOrg()
+// refused connections are retried for half a minute, so they are in test/sim/outage.test.ts
+test('while Genesys answers 503 the service reports it and keeps its data; afterwards it catches up', async () => {
+  await using org = await startActiveOrg()
   await using it = await connectTestOrg(org)
   await using service = await startService(org, it.databaseUrl)
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   await expectEqual(it.warehouse, org)
-  const picture = await livePicture(it.warehouse)
+  const rowsBefore = await liveRows(it.warehouse)
 
-  // an hour in seconds: what Genesys asks to wait for between attempts is cut short
+  // an hour in seconds: Genesys asks for short waits between the attempts
   org.control.faults.add({ on: 'any', kind: '503', retryAfterSeconds: 0.05 })
   await expect
     .poll(() => service.problems(), longPatience)
@@ -37,13 +37,13 @@ test('Genesys answers 503: the service lives, says so, keeps what it has, and ca
 
   const conversation = org.control.changes.begin('chat')
   expect((await service.get('/live')).status).toBe(200)
-  expect(await livePicture(it.warehouse)).toEqual(picture)
+  expect(await liveRows(it.warehouse)).toEqual(rowsBefore)
 
   org.control.faults.clear()
-  await service.wellAgain()
+  await service.waitUntilHealthy()
   expect(await service.problems()).toBe('')
   await expectEqual(it.warehouse, org)
-  expect((await livePicture(it.warehouse)).join()).toContain(conversation)
+  expect((await liveRows(it.warehouse)).join()).toContain(conversation)
   const { rows } = await sql<{ status: string }>`
     select distinct status from etl.runs where status not in ('running') order by 1`.execute(it.warehouse.db)
   expect(rows.map(({ status }) => status)).toEqual(['done', 'failed'])

@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { startFakeServer } from '../support/fake-server.ts'
 import { connectTestOrg, type TestOrg } from '../support/simulated-org.ts'
-import { expectEqual, longPatience, startLivingOrg, startService, type Service } from './service.ts'
+import { expectEqual, longPatience, startActiveOrg, startService, type Service } from './service.ts'
 
-test('what breaks one job harms no other', async () => {
-  await using org = await startLivingOrg()
+test('a failure of one job does not affect the others', async () => {
+  await using org = await startActiveOrg()
   await using it = await connectTestOrg(org)
-  // takes every message and answers none
+  // accepts every message and never answers
   await using receiver = await startFakeServer(() => {})
   const client = org.control.clients.get(org.clientId)!
   client.permissions.delete('analytics:queueObservation:view')
@@ -17,8 +17,8 @@ test('what breaks one job harms no other', async () => {
     WEBHOOK_EVENTS: 'ivr,waiting,interacting,other,ended',
   })
 
-  // no users of queues without their permission, and all the rest
-  await service.wellAgain()
+  // without the permission for queue observations there are no counts of users, and everything else works
+  await service.waitUntilHealthy()
   expect(service.process.stderr()).toContain('Grant analytics:queueObservation:view')
   const { rows } = await sql`
     select 1 from genesys.live_queues where on_queue_users is not null or off_queue_users is not null`.execute(
@@ -31,19 +31,18 @@ test('what breaks one job harms no other', async () => {
   await receiver.received(1)
   await doneAgain(service, 'live')
 
-  // live can't write: history goes on
+  // live cannot write: history continues
   await failWrites(it, 'genesys.live_conversations')
   org.control.changes.begin('message')
   await expect.poll(async () => (await service.status()).live?.failure?.error ?? '', longPatience).toContain('writing')
   const broken = await service.status()
   expect(await service.problems()).toContain('The last snapshot failed')
-  await doneAgain(service, 'sync')
-  await doneAgain(service, 'intraday')
+  await Promise.all([doneAgain(service, 'sync'), doneAgain(service, 'intraday')])
   expect((await service.status()).live?.snapshotAt).toBe(broken.live?.snapshotAt)
-  await mend(it, 'genesys.live_conversations')
+  await allowWrites(it, 'genesys.live_conversations')
   await doneAgain(service, 'live')
 
-  // history can't write: live goes on
+  // history cannot write: live continues
   await failWrites(it, 'genesys.participants')
   const conversation = org.control.changes.begin('email')
   await expect.poll(() => service.problems(), longPatience).toContain('intraday has failed')
@@ -56,22 +55,22 @@ test('what breaks one job harms no other', async () => {
     ).rows.length
   await expect.poll(isShown, longPatience).toBe(1)
   await doneAgain(service, 'live')
-  await mend(it, 'genesys.participants')
-  await service.wellAgain()
+  await allowWrites(it, 'genesys.participants')
+  await service.waitUntilHealthy()
   await expectEqual(it.warehouse, org)
 
-  // what is under way to the receiver ends with its deadline of seconds
+  // a delivery in progress ends at its deadline of some seconds
   await service.stop()
 })
 
-/** Resolves when a job has ended well once more. */
+/** Resolves when a job has succeeded once more. */
 async function doneAgain(service: Service, name: string): Promise<void> {
   const last = async () => {
     const { jobs = [], live } = await service.status()
     return String(name === 'live' ? live?.snapshotAt : jobs.find(({ job }) => job === name)?.lastSuccessAt)
   }
   const before = await last()
-  await expect.poll(last, { ...longPatience, message: `${name} goes on` }).not.toBe(before)
+  await expect.poll(last, { ...longPatience, message: `${name} continues` }).not.toBe(before)
 }
 
 async function failWrites(it: TestOrg, table: string): Promise<void> {
@@ -84,6 +83,6 @@ async function failWrites(it: TestOrg, table: string): Promise<void> {
     .execute(it.warehouse.db)
 }
 
-async function mend(it: TestOrg, table: string): Promise<void> {
+async function allowWrites(it: TestOrg, table: string): Promise<void> {
   await sql.raw(`drop trigger fail on ${table}`).execute(it.warehouse.db)
 }

@@ -1,4 +1,4 @@
-/** `serve` as a process of its own between a simulated organization and a database, on a schedule of seconds. */
+/** Runs `serve` as a child process between a simulated organization and a database, on a schedule of seconds. */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { readAnalytics } from '../../src/live/from-analytics.ts'
@@ -12,7 +12,7 @@ import { patience } from '../support/patience.ts'
 import { startOrg } from '../support/simulated-org.ts'
 import { expectTablesEqualTruth, parseTruth, type Range } from '../support/truth.ts'
 
-/** How long something may take that should come by itself; a request is tried for half a minute before it has failed. */
+/** For conditions that should become true by themselves; a request is retried for half a minute before it fails. */
 export const longPatience = { timeout: 60_000, interval: 100 } as const
 
 type Status = Partial<StatusDocument> & {
@@ -20,36 +20,36 @@ type Status = Partial<StatusDocument> & {
   readonly reason?: string
 }
 
-/** Killed at the end of its block, where it was not stopped. */
+/** A running service; killed at the end of its block unless it was stopped. */
 export interface Service extends AsyncDisposable {
   readonly process: CliProcess
   readonly url: string
-  /** Status of an answer, and its text. */
+  /** The status and the body of an answer. */
   get(path: string): Promise<{ readonly status: number; readonly text: string }>
   status(): Promise<Status>
-  /** The title of each problem with its detail and hint, one text. */
+  /** The title, detail and hint of each problem, joined. */
   problems(): Promise<string>
   /** The value of a metric, its labels included in the name as Prometheus writes them; undefined where there is none. */
   metric(name: string): Promise<number | undefined>
-  /** Resolves when all is well, by a snapshot and a run of each job (but the excepted) that began after this call. */
-  wellAgain(options?: { readonly except?: readonly string[] }): Promise<void>
-  /** Stops it: its exit code must be 0, and its log without errors that nobody expected. */
+  /** Resolves when the status is ok and a snapshot and a run of each job, with the given exceptions, have begun after this call and succeeded. */
+  waitUntilHealthy(options?: { readonly except?: readonly string[] }): Promise<void>
+  /** Stops it: its exit code must be 0, and its log must have no unexpected errors. */
   stop(): Promise<void>
 }
 
 // Every test with a service is about today.
 stayClearOfMidnight()
 
-/** An organization whose time stands still now, with open conversations and two days of history. */
-export async function startLivingOrg(): Promise<Simulator> {
-  const org = await startOrg({ now: new Date(), days: 2, perDay: 40, nastyShare: 0 })
+/** Starts an organization whose clock is stopped now, with open conversations and two days of history. */
+export async function startActiveOrg(): Promise<Simulator> {
+  const org = await startOrg({ now: new Date(), days: 2, perDay: 40, malformedShare: 0 })
   for (const kind of ['inboundCall', 'chat', 'message', 'email'] as const) {
     for (const secondsAgo of [5, 25, 60]) org.control.changes.begin(kind, org.control.clock.now() - secondsAgo * 1000)
   }
   return org
 }
 
-/** Starts it, and waits until it listens. */
+/** Starts the service, and waits until it listens. */
 export async function startService(
   org: Simulator,
   databaseUrl: string,
@@ -60,8 +60,8 @@ export async function startService(
       ...environmentOf(org, databaseUrl),
       HTTP_PORT: '0',
       HISTORY_LOOKBACK_DAYS: '2',
-      HISTORY_CRON: '*/2 * * * * *',
-      INTRADAY_CRON: '1-59/2 * * * * *',
+      HISTORY_CRON: '* * * * * *',
+      INTRADAY_CRON: '* * * * * *',
       LIVE_CRON: '* * * * * *',
       ...env,
     },
@@ -88,7 +88,7 @@ export async function startService(
       const line = (await get('/metrics')).text.split('\n').find((each) => each.startsWith(`${name} `))
       return line === undefined ? undefined : Number(line.slice(name.length + 1))
     },
-    async wellAgain({ except = [] } = {}) {
+    async waitUntilHealthy({ except = [] } = {}) {
       const { at } = await status()
       const since = +new Date(at ?? Date.now())
       const seen = async () => {
@@ -104,7 +104,7 @@ export async function startService(
         }
       }
       await expect
-        .poll(seen, { ...longPatience, message: 'all is well again' })
+        .poll(seen, { ...longPatience, message: 'the service is healthy' })
         .toEqual({ state: 'ok', late: [], isLive: true })
     },
     async stop() {
@@ -120,7 +120,7 @@ export async function startService(
   }
 }
 
-/** Lines of a log that tell of a bug: what is no JSON, and errors that are none of ours. */
+/** Lines of a log that indicate a bug: lines that are not JSON, and errors without one of our codes. */
 export function unexpected(log: string): string[] {
   return log.split('\n').filter((line) => {
     if (line === '' || line.startsWith('SIGTERM: ')) return false
@@ -136,14 +136,14 @@ function loadedDays(): Range {
   return { start: addDays(today, -2), end: addDays(today, 1) }
 }
 
-/** Requires that history and live tables are what the organization has. */
+/** Requires that the history and live tables equal the organization. */
 export async function expectEqual(warehouse: Warehouse, org: Simulator): Promise<void> {
   await expectTablesEqualTruth(warehouse, org, loadedDays())
-  await expect.poll(() => livePicture(warehouse), patience).toEqual(openOf(org, new Date()))
+  await expect.poll(() => liveRows(warehouse), patience).toEqual(openOf(org, new Date()))
 }
 
 /** The rows of genesys.live_conversations, as `id state`. */
-export async function livePicture(warehouse: Warehouse): Promise<string[]> {
+export async function liveRows(warehouse: Warehouse): Promise<string[]> {
   const { rows } = await sql<{ row: string }>`
     select concat_ws(' ', conversation_id, state) as row from genesys.live_conversations order by 1`.execute(
     warehouse.db,
@@ -151,7 +151,7 @@ export async function livePicture(warehouse: Warehouse): Promise<string[]> {
   return rows.map(({ row }) => row)
 }
 
-/** What of the organization is open, or in after-call work, in the form of `livePicture`. */
+/** The conversations that are open or in after-call work, in the form of `liveRows`. */
 export function openOf(org: Simulator, now: Date): string[] {
   return org
     .truthText()

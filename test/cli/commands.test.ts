@@ -4,7 +4,7 @@ import { connect } from '../../src/postgres/connect.ts'
 import { environmentOf, runCli } from '../support/cli.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { connectTestOrg, startOrg, threeDays } from '../support/simulated-org.ts'
-import { expectTablesEqualTruth, insertTwin } from '../support/truth.ts'
+import { expectTablesEqualTruth, insertDuplicate } from '../support/truth.ts'
 
 const org = await startOrg({ perDay: 60 })
 afterAll(() => org.close())
@@ -102,7 +102,7 @@ test('verify: 0 where the tables equal Genesys, 1 with what differs where they d
   await sql`update genesys.conversations set conversation_start = conversation_start + interval '1 second' where conversation_id = ${twin}`.execute(
     db,
   )
-  await insertTwin(it.warehouse, twin, '-1 second')
+  await insertDuplicate(it.warehouse, twin, '-1 second')
 
   const text = await runCli(['verify', ...range], { env })
   expect(text.code).toBe(1)

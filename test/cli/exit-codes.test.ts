@@ -119,7 +119,7 @@ test('help and version: 0', async () => {
 test('days that are not known to be whole: 75, which and why, until they are', async () => {
   await using fresh = await createTestDatabase()
   const now = new Date()
-  await using own = await startOrg({ now, perDay: 20, nastyShare: 0, days: 4 })
+  await using own = await startOrg({ now, perDay: 20, malformedShare: 0, days: 4 })
   const dayOf = (age: number): string => addDays(now, -age).toISOString().slice(0, 10)
   const cli = { env: { ...environmentOf(own, fresh.url), HISTORY_LOOKBACK_DAYS: '3' } }
   const range = ['--from', dayOf(3), '--to', dayOf(1)]

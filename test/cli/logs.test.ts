@@ -1,4 +1,4 @@
-/** Whatever happens, and however much is logged, nothing of a customer and nothing secret reaches stdout or stderr. */
+/** No secret and no personal data reaches stdout or stderr, whatever happens and whatever the log level. */
 import { sql } from 'kysely'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import type { JsonObject, JsonValue } from '../../src/model/json.ts'
@@ -68,13 +68,15 @@ test('nothing secret and nothing personal is in any output at the finest level, 
   org.control.faults.add({ on: 'details', kind: '429-long' })
   await run(['sync'])
   org.control.faults.clear()
-  await run(['doctor'])
-  await run(['sync'], { GENESYS_CLIENT_SECRET: 'a-wrong-secret' })
   const wrong = new URL(url)
   wrong.password = 'a-wrong-password'
   wrong.username = 'nobody'
-  await run(['sync'], { DATABASE_URL: wrong.href })
-  await run(['status'])
+  await Promise.all([
+    run(['doctor']),
+    run(['sync'], { GENESYS_CLIENT_SECRET: 'a-wrong-secret' }),
+    run(['sync'], { DATABASE_URL: wrong.href }),
+    run(['status']),
+  ])
 
   // rows that Postgres refuses, with their values in its messages
   await sql`alter table genesys.participants add constraint refuse check (participant_name is null) not valid`.execute(
@@ -85,11 +87,10 @@ test('nothing secret and nothing personal is in any output at the finest level, 
   await run(['backfill', ...twoDays, '--reload'])
   await sql`alter table genesys.participants drop constraint refuse`.execute(it.warehouse.db)
 
-  // differences that verify tells
+  // differences that verify reports
   await sql`update genesys.participants set participant_name = null where _index = 0`.execute(it.warehouse.db)
   await sql`update genesys.sessions set ani = null, dnis = null, remote = null`.execute(it.warehouse.db)
-  await run(['verify', ...twoDays])
-  await run(['verify', ...twoDays, '--json'])
+  await Promise.all([run(['verify', ...twoDays]), run(['verify', ...twoDays, '--json'])])
 
   const service = startCli(['serve'], { env })
   org.control.faults.add({ on: 'any', kind: '503', every: 3, times: 6 })

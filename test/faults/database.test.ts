@@ -1,14 +1,23 @@
 import { sql } from 'kysely'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
-import { connect } from '../../src/postgres/connect.ts'
+import { connect as connectWarehouse } from '../../src/postgres/connect.ts'
 import { ensurePartitions } from '../../src/loader/partitions.ts'
-import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
+import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 
 const days = ['2025-06-10', '2025-06-11', '2025-06-12']
 
-test('ends complete when Postgres backends are terminated in the middle of transactions', async () => {
-  await using it = await startTestOrg()
+const org = await startOrg()
+afterAll(() => org.close())
+
+/** A new database for the organization of this file. */
+async function connect(latencyMs = 0): Promise<TestOrg> {
+  org.control.set({ latencyMs })
+  return await connectTestOrg(org)
+}
+
+test('completes although Postgres backends are terminated in the middle of transactions', async () => {
+  await using it = await connect()
   await ensurePartitions(it.warehouse, threeDays)
   const blocker = await it.warehouse.connectAlone('blocker')
   await blocker.query('begin; lock table genesys.segments in exclusive mode')
@@ -25,9 +34,9 @@ test('ends complete when Postgres backends are terminated in the middle of trans
   await it.expectEqual()
 })
 
-test('ends complete when every connection but that of the lock is terminated again and again', async () => {
-  await using it = await startTestOrg({ latencyMs: 20 })
-  await using other = connect(it.databaseUrl)
+test('completes although every connection but that of the lock is terminated repeatedly', async () => {
+  await using it = await connect(20)
+  await using other = connectWarehouse(it.databaseUrl)
   const progress = { isDone: false }
   const loading = it.backfill().finally(() => (progress.isDone = true))
   let killed = 0
@@ -44,12 +53,13 @@ test('ends complete when every connection but that of the lock is terminated aga
   await it.expectEqual()
 })
 
-test('stops for later when the connection that holds the lock is lost, and resumes', async () => {
-  await using it = await startTestOrg({ latencyMs: 50 })
-  await using other = connect(it.databaseUrl)
+test('stops with a retryable error when the connection that holds the lock is lost, and resumes', async () => {
+  await using it = await connect(50)
+  await using other = connectWarehouse(it.databaseUrl)
+  const before = org.requests.length
   const loading = it.backfill(threeDays, { settings: { concurrency: 1 } })
   const outcome = expect(loading).rejects.toMatchObject({ code: 'JOB_LOCK_LOST', kind: 'retryable' })
-  await expect.poll(() => it.org.requests.length, patience).toBeGreaterThan(3)
+  await expect.poll(() => org.requests.length - before, patience).toBeGreaterThan(3)
   await expect
     .poll(
       async () =>
@@ -67,8 +77,8 @@ test('stops for later when the connection that holds the lock is lost, and resum
   await it.expectEqual()
 })
 
-test('waits while the disk of the database is full, and ends complete', async () => {
-  await using it = await startTestOrg()
+test('waits while the disk of the database is full, and completes', async () => {
+  await using it = await connect()
   await failWrites(it, 'genesys.session_metrics', '53100')
   const loading = it.backfill()
   await expect.poll(() => failures(it), patience).toBeGreaterThan(2)
@@ -77,8 +87,8 @@ test('waits while the disk of the database is full, and ends complete', async ()
   await it.expectEqual()
 })
 
-test('says that the disk is full when it stays so, marks nothing done, and resumes', async () => {
-  await using it = await startTestOrg({ days: 1 })
+test('reports a disk that stays full, marks nothing done, and resumes', async () => {
+  await using it = await connect()
   const range = { start: new Date('2025-06-12'), end: new Date('2025-06-13') }
   await failWrites(it, 'genesys.session_metrics', '53100')
   await expect(it.backfill(range)).rejects.toMatchObject({ code: 'DATABASE_DISK_FULL', kind: 'retryable' })
@@ -90,8 +100,8 @@ test('says that the disk is full when it stays so, marks nothing done, and resum
   await it.expectEqual(range)
 })
 
-test('marks nothing when the batch cannot be written, and tells no data', async () => {
-  await using it = await startTestOrg()
+test('marks nothing done when a batch cannot be written', async () => {
+  await using it = await connect()
   await failWrites(it, 'genesys.participants', '42501')
   await expect(it.backfill()).rejects.toMatchObject({ code: 'DATABASE_FORBIDDEN', kind: 'fatal' })
   expect(await it.doneDays()).toEqual([])

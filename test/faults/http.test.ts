@@ -19,7 +19,7 @@ const passing: readonly [string, FaultRule[]][] = [
   ['HTML with status 200', [{ on: 'details', kind: 'html-200', every: 3 }]],
   ['empty bodies with status 200', [{ on: 'details', kind: 'empty-200', every: 3 }]],
   ['answers that never come', [{ on: 'details', kind: 'hang', nth: 5 }]],
-  // not every fourth: a request that is refused twice is refused for good, and its second attempt could be the next fourth
+  // not every fourth: a second 401 in a row is final, and the second attempt could be the next fourth
   [
     '401 in mid-range',
     [
@@ -57,7 +57,7 @@ test.each(passing)('loads everything through %s', async (_name, faults) => {
   await it.expectEqual()
 })
 
-test('ends with the due time when Retry-After is longer than a request waits, and resumes afterwards', async () => {
+test('fails with the time of the next attempt when Retry-After is longer than a request waits, and resumes afterwards', async () => {
   await using it = await connectTestOrg(org)
   const before = Date.now()
   org.control.faults.add({ on: 'details', kind: '429-long', nth: 7, retryAfterSeconds: 600 })
@@ -83,7 +83,7 @@ test.each<[FaultKind, string]>([
   ['429', 'GENESYS_RATE_LIMITED'],
   ['html-200', 'GENESYS_BAD_ANSWER'],
   ['504', 'GENESYS_TIMEOUT'],
-])('gives up on %s that goes on, asks to be run again, and then loads everything', async (kind, code) => {
+])('fails with a retryable error while %s continues, and loads everything afterwards', async (kind, code) => {
   await using it = await connectTestOrg(org)
   org.control.faults.add({ on: 'details', kind, retryAfterSeconds: 0.01 })
   await expect(it.backfill()).rejects.toMatchObject({ code, kind: 'retryable' })

@@ -1,4 +1,4 @@
-/** kill -9 of a real process at chosen and at seeded points; then the same command again must end as if nothing had been. */
+/** Kills a real process with kill -9 at chosen and at seeded points; running the same command again must complete the load. */
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { patience } from '../support/patience.ts'
@@ -7,20 +7,20 @@ import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/si
 import { connect } from '../../src/postgres/connect.ts'
 import { ensurePartitions } from '../../src/loader/partitions.ts'
 import { expectTablesEqualTruth } from '../support/truth.ts'
-import { expectResumed, kill, requests, startBackfill, surviveSeries } from './killed-backfill.ts'
+import { expectResumed, kill, requests, startBackfill, expectSurvivesKills } from './killed-backfill.ts'
 
 const org = await startOrg({ latencyMs: 15 })
 afterAll(() => org.close())
 
 // more and longer series: test/sim/kill.test.ts
 test.each([0, 1])('survives being killed three times at seeded points (series %i)', (series) =>
-  surviveSeries(org, series, 3),
+  expectSurvivesKills(org, series, 3),
 )
 
 test('survives being killed between the commit of a batch and the mark of its window', async () => {
   await using it = await connectTestOrg(org)
   const blocker = await it.warehouse.connectAlone('blocker')
-  // reading the ledger goes on, writing it waits
+  // reading the ledger continues, writing it waits
   await blocker.query('begin; lock table etl.windows in exclusive mode')
   const child = startBackfill(org, it.databaseUrl)
   await expect.poll(() => waitingFor(it, 'insert into etl.windows'), patience).toBeGreaterThan(0)
@@ -30,14 +30,14 @@ test('survives being killed between the commit of a batch and the mark of its wi
   await blocker.query('rollback')
   await blocker.end()
   await expect.poll(() => waitingFor(it, 'insert into etl.windows'), patience).toBe(0)
-  // the statement that was waiting may go through or not: its backend notices the loss of its client or it does not
+  // the waiting statement may commit or not: its backend notices the loss of its client or it does not
   await expectResumed(org, it)
 })
 
 test.each([
   ['deciding what has changed', 'etl.conversations', 'insert into etl.conversations'],
   ['a COPY', 'genesys.segments', 'copy genesys.segments'],
-  ['keeping what is rejected', 'etl.rejected_records', 'insert into etl.rejected_records'],
+  ['storing a rejected record', 'etl.rejected_records', 'insert into etl.rejected_records'],
 ])('survives being killed in a transaction, at %s', async (_name, table, statement) => {
   await using it = await connectTestOrg(org)
   await ensurePartitions(it.warehouse, threeDays)
@@ -51,7 +51,7 @@ test.each([
   await expectResumed(org, it)
 })
 
-test('survives being killed while it makes partitions', async () => {
+test('survives being killed while it creates partitions', async () => {
   await using it = await connectTestOrg(org)
   const blocker = await it.warehouse.connectAlone('blocker')
   await blocker.query('begin; lock table genesys.surveys in share mode')
@@ -67,7 +67,7 @@ test('survives being killed while it migrates an empty database', async () => {
   await using database = await createTestDatabase({ empty: true })
   await using warehouse = connect(database.url)
   const blocker = await warehouse.connectAlone('blocker')
-  // whoever creates the schema too has to wait for this transaction
+  // another transaction that creates the schema has to wait for this one
   await blocker.query('begin; create schema genesys')
   const child = startBackfill(org, database.url)
   const waiting = async () =>
@@ -109,7 +109,7 @@ test('finishes with 130 on SIGINT', async () => {
   await expectResumed(org, it)
 })
 
-test('stops at once on a second SIGTERM, whatever it waits for', async () => {
+test('exits at once on a second SIGTERM, even while it waits for a lock', async () => {
   await using it = await connectTestOrg(org)
   await ensurePartitions(it.warehouse, threeDays)
   const blocker = await it.warehouse.connectAlone('blocker')

@@ -1,4 +1,4 @@
-/** A backfill in a process of its own that is killed with kill -9, and the same command again. */
+/** Kills a backfill in a child process with kill -9, and runs the same command again. */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { hashFraction } from '../../src/simulator/random.ts'
@@ -15,7 +15,7 @@ export function startBackfill(org: Simulator, databaseUrl: string): CliProcess {
   return startCli(command, { env: environmentOf(org, databaseUrl) })
 }
 
-/** Resolves when the organization has been asked so many times more, or the process is over. */
+/** Resolves when the organization has received `count` more requests, or the process has ended. */
 export async function requests(org: Simulator, count: number, child: CliProcess): Promise<void> {
   const from = org.requests.length
   let isOver = false
@@ -29,7 +29,7 @@ export async function kill(child: CliProcess): Promise<void> {
   await child.result
 }
 
-/** The same command again, to its end: nothing that was done is read again, and everything is there. */
+/** Runs the same command again: no window that was done is read again, and the tables equal the organization. */
 export async function expectResumed(org: Simulator, it: TestOrg): Promise<void> {
   const done = await it.doneDays()
   const asked = org.requests.length
@@ -44,7 +44,7 @@ export async function expectResumed(org: Simulator, it: TestOrg): Promise<void> 
 const seed = 'kill/1'
 
 /** Kills the backfill at seeded points, one after the other, then requires that the same command completes. */
-export async function surviveSeries(org: Simulator, series: number, kills: number): Promise<void> {
+export async function expectSurvivesKills(org: Simulator, series: number, kills: number): Promise<void> {
   await using it = await connectTestOrg(org)
   for (let time = 0; time < kills; time++) {
     const done = await it.doneDays()
@@ -52,7 +52,7 @@ export async function surviveSeries(org: Simulator, series: number, kills: numbe
     const child = startBackfill(org, it.databaseUrl)
     const point = hashFraction(`${seed}/${series}/${time}`)
     await requests(org, 1 + Math.floor(point * 12), child)
-    // some way beyond the request, into the loading
+    // some time after the request, during the load
     if (point > 0.5) await progressOf(it, Math.floor(point * 6) - 2)
     await kill(child)
     expect(pagesAsked(org.requests.slice(asked)).filter((day) => done.includes(day))).toEqual([])
@@ -60,7 +60,7 @@ export async function surviveSeries(org: Simulator, series: number, kills: numbe
   await expectResumed(org, it)
 }
 
-/** Waits until so many batches more were committed, for a second at most. */
+/** Waits until `batches` more batches were committed, for a second at most. */
 async function progressOf(it: TestOrg, batches: number): Promise<void> {
   const until = performance.now() + 1000
   const count = async (): Promise<number> =>

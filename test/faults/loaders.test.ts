@@ -7,7 +7,7 @@ import { startTestOrg, threeDays } from '../support/simulated-org.ts'
 
 stayClearOfMidnight()
 
-test('a sync and a backfill of the same days at once end as one', async () => {
+test('a sync and a backfill of the same days at once both succeed, without deadlocks', async () => {
   const now = new Date()
   await using it = await startTestOrg({ now })
   const today = startOfDay(now)
@@ -26,7 +26,7 @@ test('a sync and a backfill of the same days at once end as one', async () => {
   }
 })
 
-test('the same job does not run twice at once, and the second says so', async () => {
+test('the same job does not run twice at once: the second fails as already running', async () => {
   await using it = await startTestOrg({ latencyMs: 30 })
   const first = it.backfill()
   await expect.poll(() => it.org.requests.length, patience).toBeGreaterThan(2)
@@ -64,7 +64,7 @@ test('loads of changing data by two loaders end with the newest of each conversa
   await it.expectEqual(range)
 })
 
-test('late wrap-ups, reopened e-mails and corrected starts arrive with the next read, without twins', async () => {
+test('late wrap-ups, reopened e-mails and corrected starts arrive with the next read, without duplicates', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const { changes } = it.org.control
@@ -77,10 +77,10 @@ test('late wrap-ups, reopened e-mails and corrected starts arrive with the next 
   const mails = usable.filter((each) => JSON.stringify(each).includes('"mediaType":"email"') && each['conversationEnd'])
   for (const { conversationId: id } of mails.slice(0, 3)) changes.reopen(String(id))
   for (const { conversationId: id } of usable.slice(20, 24)) changes.addEvaluation(String(id))
-  const nasty = new Set(it.org.nasty().map(({ id }) => id))
-  const clean = usable.map(({ conversationId: id }) => String(id)).filter((id) => !nasty.has(id))
-  // to the day before, to the day after, and far away, into another month's partitions
-  const [a = '', b = '', c = ''] = clean.slice(150)
+  const malformed = new Set(it.org.malformed().map(({ id }) => id))
+  const wellFormed = usable.map(({ conversationId: id }) => String(id)).filter((id) => !malformed.has(id))
+  // to the day before, to the day after, and into another month's partitions
+  const [a = '', b = '', c = ''] = wellFormed.slice(150)
   changes.correctStart(a, '2025-06-10T23:59:59.999Z')
   changes.correctStart(b, '2025-06-12T00:00:00.000Z')
   changes.correctStart(c, '2025-05-31T23:59:59.999Z')
@@ -88,6 +88,6 @@ test('late wrap-ups, reopened e-mails and corrected starts arrive with the next 
   const { counts } = await it.backfill(range, { reload: true })
   expect(counts.changed).toBeGreaterThanOrEqual(10)
   await it.expectEqual(range)
-  // and unchanged ones cost no write
+  // unchanged conversations cost no write
   expect((await it.backfill(range, { reload: true })).counts).toMatchObject({ changed: 0, inserted: 0 })
 })

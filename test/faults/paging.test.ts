@@ -9,25 +9,25 @@ import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.
 const day = '2025-06-11'
 const interval = `${day}T00:00:00.000Z/2025-06-12T00:00:00.000Z`
 const oneDay = { start: new Date(`${day}T00:00:00Z`), end: new Date('2025-06-12T00:00:00Z') }
-/** Pages one after the other, so that a drift after the n-th request has the same effect in every run. */
+/** Reads pages one after the other, so that a drift after the nth request has the same effect in every run. */
 const inOrder = { settings: { concurrency: 1 } }
 
-/** What the organization had of the day at any time. */
+/** The ids that the organization shows of the day now. */
 function idsOf(it: TestOrg): string[] {
   return it.org.truth(day).flatMap(({ conversationId: id }) => (typeof id === 'string' ? [id] : []))
 }
 
 // the first request is the estimate, the second page 1, and so on: 4 pages
-const slipping: readonly [string, DriftRule][] = [
-  ['a removal before our position after page 1, back later', { after: 2, removeBefore: 3, restoreAfter: 2 }],
-  ['a removal before our position after page 2, back later', { after: 3, removeBefore: 3, restoreAfter: 3 }],
+const drifts: readonly [string, DriftRule][] = [
+  ['a removal before our position after page 1, undone later', { after: 2, removeBefore: 3, restoreAfter: 2 }],
+  ['a removal before our position after page 2, undone later', { after: 3, removeBefore: 3, restoreAfter: 3 }],
   ['an insertion before our position after page 1', { after: 2, insertBefore: 5 }],
   ['an insertion before our position after page 3', { after: 4, insertBefore: 101 }],
   ['an insertion behind us after page 1', { after: 2, insertAfter: 120 }],
   ['an insertion between the estimate and page 1', { after: 1, insertBefore: 50 }],
 ]
 
-test.each(slipping)('is whole in the end after %s', async (_name, rule) => {
+test.each(drifts)('is complete after %s', async (_name, rule) => {
   await using it = await startTestOrg({ days: 2, perDay: 320 })
   const before = idsOf(it)
   it.org.control.changes.drift({ interval, ...rule })
@@ -42,8 +42,8 @@ test.each(slipping)('is whole in the end after %s', async (_name, rule) => {
   await it.expectEqual(oneDay)
 })
 
-test('keeps what is gone for good after it was seen, and has all that is there', async () => {
-  await using it = await startTestOrg({ days: 2, perDay: 320, nastyShare: 0 })
+test('keeps a conversation that was removed after it was read, and has all the others', async () => {
+  await using it = await startTestOrg({ days: 2, perDay: 320, malformedShare: 0 })
   const before = idsOf(it)
   it.org.control.changes.drift({ interval, after: 2, removeBefore: 4 })
   await it.backfill(oneDay, inOrder)
@@ -55,13 +55,10 @@ test('keeps what is gone for good after it was seen, and has all that is there',
 })
 
 test.each<[string, DriftRule]>([
-  ['seen ones vanish where new ones appear', { after: 3, insertBefore: 2, removeBefore: 2 }],
-  [
-    'the last ones that we have not seen yet slip onto a page that we have',
-    { after: 3, removeBefore: 3, insertAfter: 3 },
-  ],
-])('has with the next read what no read can tell, since changes cancel out: %s', async (_name, rule) => {
-  await using it = await startTestOrg({ days: 2, perDay: 320, nastyShare: 0 })
+  ['conversations that were read disappear while as many appear', { after: 3, insertBefore: 2, removeBefore: 2 }],
+  ['the last conversations move onto a page that was read before', { after: 3, removeBefore: 3, insertAfter: 3 }],
+])('gets with the next read what one read cannot notice because the changes cancel out: %s', async (_name, rule) => {
+  await using it = await startTestOrg({ days: 2, perDay: 320, malformedShare: 0 })
   const before = idsOf(it)
   it.org.control.changes.drift({ interval, ...rule })
   await it.backfill(oneDay, inOrder)
@@ -71,7 +68,7 @@ test.each<[string, DriftRule]>([
   await it.expectEqual(oneDay, { gone: before.filter((id) => !after.has(id)) })
 })
 
-test('is not marked done while every read brings new conversations, and is loaded all the same', async () => {
+test('a day whose every read brings new conversations is loaded, but not marked done', async () => {
   await using it = await startTestOrg({ days: 2, perDay: 320 })
   for (const after of [3, 6, 9, 12, 15, 18]) it.org.control.changes.drift({ interval, after, insertBefore: 7 })
   const { windows } = await it.backfill(oneDay, inOrder)
@@ -79,7 +76,7 @@ test('is not marked done while every read brings new conversations, and is loade
   expect(await it.windows()).toMatchObject([{ status: 'unstable', attempts: 1 }])
 
   it.org.control.changes.clearDrift()
-  // it rests: the same command again finds nothing that is owed yet
+  // it is not due yet: the same command again plans nothing
   expect((await it.backfill(oneDay, inOrder)).windows.planned).toBe(0)
   await it.backfill(oneDay, { ...inOrder, reload: true })
   expect(await it.doneDays()).toEqual([day])
@@ -87,13 +84,13 @@ test('is not marked done while every read brings new conversations, and is loade
 })
 
 test.each([
-  ['totalHits that is too high for good', { totalHitsOffset: 2 }],
-  ['totalHits that is too low for good', { totalHitsOffset: -3 }],
+  ['totalHits that is always too high', { totalHitsOffset: 2 }],
+  ['totalHits that is always too low', { totalHitsOffset: -3 }],
   ['totalHits that is off by more than a page', { totalHitsOffset: -130 }],
   ['totalHits that drifts from page to page', { totalHitsJitter: 4 }],
   ['records repeated across pages', { duplicateShare: 0.1 }],
   ['repeated records and drifting totals', { duplicateShare: 0.05, totalHitsJitter: 3 }],
-])('is whole and done with %s', async (_name, noise) => {
+])('is complete and done with %s', async (_name, noise) => {
   await using it = await startTestOrg()
   it.org.control.set(noise)
   const { windows } = await it.backfill()
@@ -101,8 +98,8 @@ test.each([
   await it.expectEqual()
 })
 
-test('leaves days unstable that lack what totalHits says there is, and says by how much wherever it is asked', async () => {
-  await using it = await startTestOrg({ nastyShare: 0 })
+test('leaves days unstable that lack conversations that totalHits reports, and reports the shortfall everywhere', async () => {
+  await using it = await startTestOrg({ malformedShare: 0 })
   it.org.control.set({ totalHitsOffset: 60 })
   const { windows, unsettled } = await it.backfill()
   expect(windows).toMatchObject({ planned: 3, done: 0, unstable: 3, failed: 0 })
@@ -115,7 +112,7 @@ test('leaves days unstable that lack what totalHits says there is, and says by h
   expect(document.history.unsettled).toMatchObject([{ error: reason }, { error: reason }, { error: reason }])
   expect(it.log.join('')).toContain(reason)
 
-  // they rest now, and are no less unsettled for it
+  // they are not due yet, and still unsettled
   const again = await it.backfill()
   expect(again.windows.planned).toBe(0)
   expect(again.unsettled).toHaveLength(3)

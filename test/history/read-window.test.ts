@@ -89,8 +89,8 @@ describe('a window that stands still', () => {
   })
 })
 
-describe('totalHits that is off for good', () => {
-  test.each([2, -2, -3, -40])('by %i: two reads that agree are enough', async (hitsOff) => {
+describe('totalHits that is always off', () => {
+  test.each([2, -2, -3, -40])('totalHits that is off by %i: two reads that agree are enough', async (hitsOff) => {
     await using org = await scriptedOrg(conversations(220), { hitsOff })
     const { outcome, brought } = await read(org)
     expect(outcome).toMatchObject({ status: 'done', distinct: 220, reads: 2 })
@@ -154,7 +154,7 @@ describe('a window that changes while it is read', () => {
       },
     ],
   ]
-  test.each(changes)('%s: what is there at the end is brought', async (_name, change) => {
+  test.each(changes)('a window that changes while it is read is complete in the end: %s', async (_name, change) => {
     await using org = await scriptedOrg(conversations(250), {
       before(org, _query, number) {
         if (number === 2) change(org)
@@ -390,7 +390,7 @@ describe('a query that takes too long', () => {
     expect(keys(brought)).toEqual(ids(org.held))
   })
 
-  test('only once', async () => {
+  test('a query that takes too long is split into smaller parts only once', async () => {
     await using org = await scriptedOrg(conversations(300), {
       before(_org, { pageSize }, _number, { response }) {
         if (pageSize === 1) return false
@@ -405,7 +405,7 @@ describe('a query that takes too long', () => {
 })
 
 describe('failures', () => {
-  test('of a page end the reading; nothing is in flight afterwards', async () => {
+  test('a page that fails ends the reading, and no request is in flight afterwards', async () => {
     await using org = await scriptedOrg(conversations(1000), {
       before(_org, { pageNumber }, _number, { response }) {
         if (pageNumber !== 3) return false
@@ -427,7 +427,7 @@ describe('failures', () => {
     expect(org.queries.length).toBeLessThan(10)
   })
 
-  test('of onPage are what is thrown', async () => {
+  test('an error of onPage is thrown as it is', async () => {
     await using org = await scriptedOrg(conversations(500))
     const full = new Error('disk full')
     await expect(read(org, { onPage: () => Promise.reject(full) })).rejects.toBe(full)

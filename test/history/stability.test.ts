@@ -39,7 +39,7 @@ describe('the verdict about a window', () => {
     ['three that agree and lack one too many', [read([4], ['a']), read([4], ['a']), read([4], ['a'])], 'unstable'],
     ['pages of which one says that no more are missing', [read([9, 3], ['a']), read([9, 9], ['a'])], 'done'],
   ]
-  test.each(cases)('%s', (_name, reads, verdict) => {
+  test.each(cases)('the verdict about a window: %s', (_name, reads, verdict) => {
     expect(judgeReads(reads, window)).toBe(verdict)
   })
 
@@ -87,7 +87,7 @@ describe('answers that cannot be right together', () => {
     ['a page that repeats another one, and records are missing', { ...read([250], ['a']), repeatedPages: 2 }, false],
     ['a page that repeats another one behind the end', { ...read([1], ['a']), repeatedPages: 1 }, true],
   ]
-  test.each(cases)('%s', (_name, given, isPlausible) => {
+  test.each(cases)('answers that can or cannot be right together: %s', (_name, given, isPlausible) => {
     expect(implausibility(given, window, false) === null).toBe(isPlausible)
   })
 

@@ -176,7 +176,7 @@ test('many days that fail for ever leave the others alone', async () => {
 })
 
 test('a day that had conversations and has none is a warning, and counted', async () => {
-  await using it = await startTestOrg({ perDay: 10, nastyShare: 0 })
+  await using it = await startTestOrg({ perDay: 10, malformedShare: 0 })
   await it.backfill()
   for (const day of ['2025-06-10', '2025-06-11'])
     for (const { conversationId } of it.org.truth(day)) it.org.control.changes.remove(String(conversationId))
@@ -464,7 +464,7 @@ test('a clock of the database that is set while a window is read: the window is 
 })
 
 test('a run of which every record was refused as stale is no success', async () => {
-  await using it = await startTestOrg({ perDay: 5, nastyShare: 0 })
+  await using it = await startTestOrg({ perDay: 5, malformedShare: 0 })
   await it.backfill()
   // as if another run had read them all at the end of this one
   await sql`create function later() returns trigger language plpgsql as $$

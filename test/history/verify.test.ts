@@ -5,7 +5,7 @@ import type { GenesysClient } from '../../src/genesys/client.ts'
 import { verifyRange, type Verification } from '../../src/history/verify.ts'
 import { stayClearOfMidnight } from '../support/midnight.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
-import { insertTwin, type Range } from '../support/truth.ts'
+import { insertDuplicate, type Range } from '../support/truth.ts'
 
 stayClearOfMidnight()
 
@@ -132,15 +132,15 @@ test('finds a twin under another start, in the same range or outside of it', asy
   await using it = await startTestOrg()
   await it.backfill()
   const [near, far] = [await anId(it, 0), await anId(it, 1)]
-  await insertTwin(it.warehouse, near, '1 second')
+  await insertDuplicate(it.warehouse, near, '1 second')
   // still within the month's partition
-  await insertTwin(it.warehouse, far, '-5 days')
+  await insertDuplicate(it.warehouse, far, '-5 days')
   const { misplaced } = await verify(it)
   expect([...misplaced.twins].sort()).toEqual([near, far].sort())
 })
 
 test('a difference that a later read of the same window no longer has is none, and nothing is to be loaded again', async () => {
-  await using it = await startTestOrg({ nastyShare: 0 })
+  await using it = await startTestOrg({ malformedShare: 0 })
   await it.backfill()
   await using given = it.dependencies({ settings: { concurrency: 1 } })
   const changed: string[] = []

@@ -7,7 +7,7 @@ import type { Credentials } from '../../src/genesys/auth.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import { createLiveJob, type LiveJob, type LiveSettings } from '../../src/live/snapshot-job.ts'
 import { createLogger } from '../../src/log.ts'
-import { nastyKinds, type NastyKind } from '../../src/simulator/nasty.ts'
+import { MALFORMED_KINDS, type MalformedKind } from '../../src/simulator/malformed-records.ts'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -25,7 +25,7 @@ const kinds = [
   'inboundCall', 'message', 'inboundCall', 'email', 'inboundCall', 'chat', 'inboundCall', 'requestedCallback', 'manualCall',
   'email', 'message', 'inboundCall', 'campaignCall', 'agentOwnedCallback', 'internalCall', 'previewCall',
 ] as const // prettier-ignore
-const spoilings = Object.keys(nastyKinds) as NastyKind[]
+const spoilings = Object.keys(MALFORMED_KINDS) as MalformedKind[]
 
 /**
  * A conversation every minute from three hours before now to one hour after it, each fifth one spoiled in some way. An organization's own

@@ -5,6 +5,7 @@ import { connect } from '../../src/postgres/connect.ts'
 import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
 import { withJobLock } from '../../src/postgres/lock.ts'
 import { json } from '../support/fake-server.ts'
+import { expectConsistentReads } from '../support/consistent-reads.ts'
 import { startLiveOrg, type LiveOrg } from '../support/live-org.ts'
 
 const never = new AbortController().signal
@@ -432,48 +433,8 @@ test('a partition that was dropped is made again; what is older than the retenti
   expect(rows).toHaveLength(4)
 })
 
-test('a thousand reads during two hundred snapshots see each whole', async () => {
-  await using org = await startLiveOrg()
-  for (let i = 0; i < 60; i++) org.begin(`c${i}`)
-  const job = org.job()
-  await job.tick(never)
-  const seen = new Map<string, number>()
-  let reads = 0
-  const done = new AbortController()
-  const reader = async (): Promise<void> => {
-    while (!done.signal.aborted || reads < 1000) {
-      const { rows } = await sql<{ rows: number; states: string[]; fresh: number }>`
-        select count(*)::int as rows, array_agg(distinct state) as states,
-          count(*) filter (where conversation_id like 'x%')::int as fresh
-        from genesys.live_conversations`.execute(org.warehouse.db)
-      const [found] = rows
-      const picture = `${found?.rows} ${found?.states.join()} ${found?.fresh}`
-      seen.set(picture, (seen.get(picture) ?? 0) + 1)
-      reads++
-    }
-  }
-  const reading = reader()
-  for (let snapshot = 1; snapshot <= 200; snapshot++) {
-    const isOdd = snapshot % 2 === 1
-    for (let i = 0; i < 60; i++) {
-      const each = org.held.get(`c${i}`)
-      if (i < 50) org.change(`c${i}`, isOdd ? 'hold' : 'waiting')
-      else if (each) each.phase = isOdd ? 'hidden' : 'open'
-    }
-    for (let i = 0; i < 15; i++) {
-      if (isOdd) org.begin(`x${i}`, { state: 'hold' })
-      else org.held.delete(`x${i}`)
-    }
-    const writes = isOdd ? { inserted: 15, updated: 50, deleted: 10 } : { inserted: 10, updated: 50, deleted: 15 }
-    expect(await job.tick(never)).toMatchObject({ writes })
-  }
-  done.abort()
-  await reading
-  expect(reads).toBeGreaterThanOrEqual(1000)
-  // 60 waiting; or 50 of them on hold, the others gone and 15 new.
-  expect([...seen.keys()].sort()).toEqual(['60 waiting 0', '65 hold 15'])
-  expect(Math.min(...seen.values())).toBeGreaterThan(100)
-}, 120_000)
+// many more of both: test/sim/live-reads.test.ts
+test('reads during forty snapshots each see one whole snapshot', () => expectConsistentReads(40, 200), 120_000)
 
 test('a snapshot from the future, by a clock that was ahead, is stale until the next one replaces it', async () => {
   await using org = await startLiveOrg()

@@ -107,13 +107,13 @@ describe('times spent in a state', () => {
     expect(between(['waiting>131s'], [ringing], [back], [], 180)).toEqual([])
   })
 
-  it('of an unknown length are not told', () => {
+  it('times of an unknown length cause no event', () => {
     expect(between(['waiting>1s'], [], [conversation({ stateSince: null, waitingSince: null })])).toEqual([])
   })
 })
 
 describe('the end', () => {
-  it('is told with when it was, and what went before', () => {
+  it('an ended event has the time of the end and the state before', () => {
     const [event] = between(['ended'], [interacting], [], [{ conversation: interacting, endedAt: iso(90) }])
     expect(event).toMatchObject({
       event: 'ended',

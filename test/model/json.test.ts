@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 
 import { decimalOf, parseJson, storableJson, storableText, textOfDeep } from '../../src/model/json.ts'
 import type { JsonValue } from '../../src/model/json.ts'
-import { nastyNumbers } from '../support/arbitrary-conversation.ts'
+import { DIFFICULT_NUMBERS } from '../support/arbitrary-conversation.ts'
 
 /** To the last digit, or as the same double where the source has no more digits than doubles have. */
 function expectKept(printed: string, source: string): void {
@@ -13,7 +13,7 @@ function expectKept(printed: string, source: string): void {
 }
 
 describe('parseJson', () => {
-  it.each(nastyNumbers)('keeps %s, wherever it stands', (source) => {
+  it.each(DIFFICULT_NUMBERS)('keeps %s, wherever it stands', (source) => {
     for (const [before, after] of [
       ['', ''],
       ['[', ']'],
@@ -85,7 +85,7 @@ describe('parseJson', () => {
   it('keeps exact numbers beside, above and below nesting of any depth', () => {
     const places = ['[D,N]', '[N,D]', '{"n":N,"d":D,"m":[N]}', 'D'] as const
     fc.assert(
-      fc.property(depth, fc.constantFrom(...nastyNumbers), fc.constantFrom(...places), (levels, source, place) => {
+      fc.property(depth, fc.constantFrom(...DIFFICULT_NUMBERS), fc.constantFrom(...places), (levels, source, place) => {
         const printed = JSON.stringify(parseJson(source))
         const at = (number: string) => place.replaceAll('N', number).replaceAll('D', nested(number, levels & ~1))
         expect(textOfDeep(parseJson(at(source))) === at(printed)).toBe(true)

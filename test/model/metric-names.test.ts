@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { metricNames } from '../../src/model/metric-names.ts'
-import { conversationMetrics } from '../../src/simulator/dimensions.ts'
+import { CONVERSATION_METRICS } from '../../src/simulator/dimensions.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 
 const known = new Map(metricNames.map((metric) => [metric.name, metric]))
@@ -16,7 +16,7 @@ test('each name is there once, with the unit that its first letter says', () => 
 })
 
 test('every metric that the API can filter by is in the dictionary', () => {
-  expect([...conversationMetrics].filter((name) => !known.has(name))).toEqual([])
+  expect([...CONVERSATION_METRICS].filter((name) => !known.has(name))).toEqual([])
 })
 
 test('every metric that the simulator emits is in it, on a participant that it names', async () => {
@@ -26,7 +26,7 @@ test('every metric that the simulator emits is in it, on a participant that it n
     perDay: 600,
     exactPerDay: true,
     days: 3,
-    nastyShare: 0,
+    malformedShare: 0,
   })
   const emitted = new Map<string, Set<string>>()
   for (const { participants } of org.truth() as unknown as Conversation[])

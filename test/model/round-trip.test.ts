@@ -12,12 +12,17 @@ import { reassemble } from '../../src/model/reassemble.ts'
 import { canonicalTime } from '../../src/model/timestamps.ts'
 import { appendRows, conversationKey } from '../../src/model/transform.ts'
 import { literalOf } from '../../src/model/copy-text.ts'
-import { arbitraryConversation, arbitraryJson, arbitraryTime, nastyTimes } from '../support/arbitrary-conversation.ts'
+import {
+  arbitraryConversation,
+  arbitraryJson,
+  arbitraryTime,
+  DIFFICULT_TIMES,
+} from '../support/arbitrary-conversation.ts'
 
 const conversations = arbitraryConversation({
   conversationStart: fc.oneof(
     arbitraryTime,
-    fc.constantFrom(...nastyTimes.filter((time) => canonicalTime(time) !== null)),
+    fc.constantFrom(...DIFFICULT_TIMES.filter((time) => canonicalTime(time) !== null)),
   ),
 })
 

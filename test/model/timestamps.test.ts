@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
 import { canonicalTime, fromPostgres, timeSpelling } from '../../src/model/timestamps.ts'
-import { arbitraryTime, nastyTexts } from '../support/arbitrary-conversation.ts'
+import { arbitraryTime, DIFFICULT_TEXTS } from '../support/arbitrary-conversation.ts'
 
 describe('canonicalTime', () => {
   it.each([
@@ -53,7 +53,7 @@ describe('canonicalTime', () => {
     'now',
     'infinity',
     'epoch',
-    ...nastyTexts,
+    ...DIFFICULT_TEXTS,
   ])('%j is no instant', (text) => {
     expect(canonicalTime(text)).toBeNull()
     expect(timeSpelling(text)).toBe('invalid')

@@ -1,6 +1,6 @@
 /** Many more kills at seeded points than `npm test` has time for. */
 import { afterAll, test } from 'vitest'
-import { surviveSeries } from '../faults/killed-backfill.ts'
+import { expectSurvivesKills } from '../faults/killed-backfill.ts'
 import { startOrg } from '../support/simulated-org.ts'
 
 const org = await startOrg({ latencyMs: 15 })
@@ -8,5 +8,5 @@ afterAll(() => org.close())
 
 test.each(Array.from({ length: 12 }, (_, series) => series))(
   'survives being killed five times at seeded points (series %i)',
-  (series) => surviveSeries(org, series, 5),
+  (series) => expectSurvivesKills(org, series, 5),
 )

@@ -1,6 +1,6 @@
 /**
- * A service's hard life, by a seed: processes of every command that loads are killed at random moments while the API fails in
- * every way and the organization goes on changing. Whenever all is quiet, the tables must equal the organization.
+ * A seeded simulation: processes of every command that loads are killed at random moments while the API fails in every way and
+ * the organization keeps changing. After each series of kills the tables must equal the organization.
  *
  *     npm run test:sim                      200 kills, a new seed
  *     SEED=… KILLS=20 npm run test:sim      that seed again, shorter
@@ -14,7 +14,7 @@ import { environmentOf, startCli, type CliProcess } from '../support/cli.ts'
 import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg, type TestOrg } from '../support/simulated-org.ts'
 
-/** Seeds that have failed once: each is run with every new one. */
+/** Seeds that have failed once: each runs with every new one. */
 const regressionSeeds: readonly string[] = []
 
 const given = process.env['SEED']
@@ -22,7 +22,7 @@ const kills = Number(process.env['KILLS'] ?? 200)
 const seeds = given === undefined ? [String(Date.now() % 1_000_000), ...regressionSeeds] : [given]
 
 const days = 5
-/** Between two moments of rest. */
+/** Kills between two comparisons. */
 const killsInARow = 20
 const acceptable = new Set([null, 0, 75, 143])
 
@@ -31,7 +31,7 @@ test.each(seeds)(
   async (seed) => {
     process.stderr.write(`SEED=${seed} KILLS=${kills}\n`)
     const random = createDice(seed)
-    // the organization lags behind the clock on the wall and catches up, so that days are over and conversations end
+    // the organization's clock is behind and catches up, so that days end and conversations end
     let now = Date.now() - 6 * 3_600_000
     await using org = await startOrg({ seed, now: () => now, days, perDay: 70, exactPerDay: false, latencyMs: 5 })
     await using it = await connectTestOrg(org)
@@ -47,7 +47,7 @@ test.each(seeds)(
       LOG_LEVEL: 'warn',
     }
     const day = (age: number): string => addDays(today, -age).toISOString().slice(0, 10)
-    /** What may be started; each with its weight. */
+    /** The commands, each with its weight. */
     const commands: readonly [number, () => string[]][] = [
       [4, () => ['sync']],
       [4, () => ['backfill', '--from', day(days), '--to', day(0)]],
@@ -122,7 +122,7 @@ test.each(seeds)(
       }
     }
 
-    /** No faults and no changes: what is owed is loaded, and then everything must be there, exactly. */
+    /** Without faults and changes: loads what is due, and requires that the tables equal the organization. */
     async function rest(): Promise<void> {
       org.control.faults.clear()
       org.control.changes.clearDrift()
@@ -143,7 +143,7 @@ test.each(seeds)(
   3 * 3_600_000,
 )
 
-/** A killed process' backends are gone once they notice. */
+/** Waits until the backends of killed processes have noticed and ended. */
 async function noConnections(it: TestOrg): Promise<void> {
   const others = async () =>
     (
@@ -173,7 +173,7 @@ function randomFaults(random: Dice): FaultRule[] {
   ] // prettier-ignore
   const chosen = new Set(Array.from({ length: random.below(5) }, () => kinds[random.below(kinds.length)]!))
   return Array.from(chosen, (kind): FaultRule => ({
-    // a login that is refused, and a second 401 to a request with a fresh token, rightly end a run for good
+    // a refused login, and a second 401 to a request with a fresh token, end a run permanently, as they should
     on: random.chance(0.8) || kind === '401' ? 'details' : 'any',
     kind,
     probability: 0.15,

@@ -1,7 +1,7 @@
 /**
- * A service at work for some minutes, by a seed: history, live and webhooks on a schedule of seconds, an organization whose
- * conversations go on and change, an API that fails in every way now and then, a database that loses connections, a receiver
- * that can't be relied on. When all that is over, everything must be as the organization has it.
+ * A seeded soak test of the service, some minutes long: history, live and webhooks on a schedule of seconds, an organization
+ * whose conversations continue and change, an API that fails in every way now and then, a database that loses connections, and
+ * an unreliable receiver. Afterwards the tables must equal the organization.
  *
  *     npm run test:sim -- soak                    three minutes, a new seed
  *     SEED=… SOAK_SECONDS=600 npm run test:sim -- soak
@@ -12,11 +12,11 @@ import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
 import { expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/model/interval.ts'
-import { faultKinds, type FaultRule } from '../../src/simulator/faults.ts'
+import { FAULT_KINDS, type FaultRule } from '../../src/simulator/faults.ts'
 import { createRandom, type Random } from '../../src/simulator/random.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import { connect } from '../../src/postgres/connect.ts'
-import { livePicture, openOf, startService, unexpected } from '../chaos/service.ts'
+import { liveRows, openOf, startService, unexpected } from '../chaos/service.ts'
 import { json, startFakeServer, type ReceivedRequest } from '../support/fake-server.ts'
 import { connectTestOrg, startOrg, type TestOrg } from '../support/simulated-org.ts'
 import { parseTruth } from '../support/truth.ts'
@@ -26,16 +26,16 @@ const seconds = Number(process.env['SOAK_SECONDS'] ?? 180)
 
 const HOUR = 3_600_000
 const days = 2
-/** The organization begins so far behind the clock on the wall, and has caught up at the end. */
+/** How far the organization's clock is behind at the beginning; it has caught up at the end. */
 const lagMs = 3 * HOUR
 const webhookSecret = Buffer.alloc(32, 5).toString('base64')
-/** Deliveries wait up to half an hour between attempts; what waits longer than this at the end may stay undelivered. */
+/** Deliveries wait up to half an hour between attempts; messages that wait longer than this at the end may stay undelivered. */
 const settleSeconds = 60
-/** What may be told to grow from one third of the run to the next, in MiB; a leak of a kilobyte a request shows in an hour's run. */
+/** The largest growth of memory from one third of the run to the next, in MiB; an hour's run shows a leak of a kilobyte per request. */
 const allowedGrowthMiB = 24
 
 test(
-  `SEED=${seed}: a service in a restless world ends with everything as it is`,
+  `SEED=${seed}: a service under continuous faults and changes ends equal to the organization`,
   async () => {
     process.stderr.write(`SEED=${seed} SOAK_SECONDS=${seconds}\n`)
     const random = createRandom(`soak/${seed}`)
@@ -47,9 +47,9 @@ test(
       days,
       perDay: 150,
       exactPerDay: false,
-      nastyShare: 0.05,
+      malformedShare: 0.05,
       latencyMs: 10,
-      // a minute of three seconds, since a 429 that says no more than that its minute is full is waited for
+      // a minute of three seconds, since the client waits for the end of the minute after a 429 without Retry-After
       rateLimit: { requestsPerMinute: 300, windowMs: 3000 },
     })
     await using it = await connectTestOrg(org)
@@ -74,7 +74,7 @@ test(
       for (let change = random.int(0, 3); change > 0; change--) changeSomething(org, random, hidden)
       if (random.chance(0.08)) await loseConnection(it)
       if (random.chance(0.02)) org.control.revokeTokens()
-      // throws when it is gone
+      // throws when the process has ended
       memory.push(residentMiB(service.process.pid))
       await sleep(1000)
     }
@@ -83,9 +83,9 @@ test(
     org.control.faults.clear()
     org.control.set({ duplicateShare: 0 })
     for (const id of hidden.splice(0)) org.control.changes.restore(id)
-    receiver.mend()
-    await service.wellAgain()
-    await service.wellAgain()
+    receiver.recover()
+    await service.waitUntilHealthy()
+    await service.waitUntilHealthy()
 
     await expectHistory(it)
     await expectLive(it, org)
@@ -104,8 +104,8 @@ test(
 
 const kinds = ['inboundCall', 'chat', 'message', 'email', 'requestedCallback'] as const
 
-/** Every way to fail, one request in a hundred each; those that cost a minute or an hour only a few times. */
-const everyFault: readonly FaultRule[] = faultKinds.map((kind) => ({
+/** Every kind of fault, each for one request in a hundred; those that cost a minute or an hour only a few times. */
+const everyFault: readonly FaultRule[] = FAULT_KINDS.map((kind) => ({
   on: 'any',
   kind,
   probability: 0.008,
@@ -113,7 +113,7 @@ const everyFault: readonly FaultRule[] = faultKinds.map((kind) => ({
   ...(kind === '429-long' && { times: 3 }),
 }))
 
-/** A change that the users of the organization cause. */
+/** Makes a random change, as people and customers of the organization do. */
 function changeSomething(org: Simulator, random: Random, hidden: string[]): void {
   const { changes, clock } = org.control
   const truth = org.truthText().map(parseTruth)
@@ -161,7 +161,7 @@ function changeSomething(org: Simulator, random: Random, hidden: string[]): void
   }
 }
 
-/** Ends one of the service's connections, whatever it is doing. */
+/** Terminates one of the service's connections at random. */
 async function loseConnection(it: TestOrg): Promise<void> {
   await using other = connect(it.databaseUrl, { applicationName: 'soak' })
   await sql`
@@ -179,19 +179,19 @@ async function expectHistory(it: TestOrg): Promise<void> {
   expect(windows.filter(({ status }) => status === 'failed' || status === 'unstable')).toEqual([])
 }
 
-/** What started more than a day ago is looked at every 15 minutes only, and of the spoiled the API itself does not know. */
+/** Leaves out conversations that started more than a day ago, which are read every 15 minutes only, and malformed ones. */
 async function expectLive(it: TestOrg, org: Simulator): Promise<void> {
-  const spoiled = new Set(org.nasty().map(({ id }) => id))
+  const malformed = new Set(org.malformed().map(({ id }) => id))
   const starts = new Map(
     org.truth().map(({ conversationId, conversationStart }) => [conversationId, Date.parse(String(conversationStart))]),
   )
   const isCompared = (line: string): boolean => {
     const id = line.split(' ')[0] ?? ''
-    return !spoiled.has(id) && !((starts.get(id) ?? Number.POSITIVE_INFINITY) < Date.now() - 23 * HOUR)
+    return !malformed.has(id) && !((starts.get(id) ?? Number.POSITIVE_INFINITY) < Date.now() - 23 * HOUR)
   }
   const wanted = openOf(org, new Date()).filter(isCompared)
   expect(wanted.length).toBeGreaterThan(5)
-  expect((await livePicture(it.warehouse)).filter(isCompared)).toEqual(wanted)
+  expect((await liveRows(it.warehouse)).filter(isCompared)).toEqual(wanted)
 }
 
 interface Message {
@@ -204,7 +204,7 @@ interface Message {
   readonly given_up: boolean
 }
 
-/** Requires that everything told is in the outbox as it was told, and nothing is lost, doubled by a new id or out of order. */
+/** Requires that every delivered message equals the outbox, and that none is lost, sent under a second id, or out of order. */
 async function expectDelivered(it: TestOrg, org: Simulator, receiver: Receiver): Promise<void> {
   const read = async () =>
     (
@@ -230,7 +230,7 @@ async function expectDelivered(it: TestOrg, org: Simulator, receiver: Receiver):
   for (const [id, body] of receiver.taken) expect(JSON.parse(body)).toEqual(byId.get(id)?.payload)
   expect(receiver.refused).toEqual([])
 
-  // in order: each conversation's messages were taken for the first time as they were written
+  // in order: each conversation's messages arrived for the first time in the order in which they were written
   const order = new Map([...receiver.taken.keys()].map((id, index) => [id, index]))
   const last = new Map<string, number>()
   for (const { message_id, conversation_id } of delivered) {
@@ -238,21 +238,21 @@ async function expectDelivered(it: TestOrg, org: Simulator, receiver: Receiver):
     expect(place).toBeGreaterThan(last.get(conversation_id) ?? -1)
     last.set(conversation_id, place)
   }
-  // the same stay in a state is not told twice: what is told once an event and instant has ids of its own
+  // no message is written twice: an event at an instant has one id
   expect(new Set(messages.map(({ message_id }) => message_id)).size).toBe(messages.length)
 }
 
 interface Receiver extends AsyncDisposable {
   readonly url: string
-  /** What was answered with 2xx, by its id, in the order of the first time. */
+  /** The bodies that were received, by message id, in the order of their first arrival. */
   readonly taken: Map<string, string>
   /** Ids whose signature was wrong. */
   readonly refused: string[]
-  /** From now on it takes everything. */
-  mend(): void
+  /** From now on it accepts everything. */
+  recover(): void
 }
 
-/** A receiver of webhooks that fails in every way until it is mended. */
+/** Starts a receiver of webhooks that fails in every way until it recovers. */
 async function startReceiver(random: Random): Promise<Receiver> {
   const taken = new Map<string, string>()
   const refused: string[] = []
@@ -275,7 +275,7 @@ async function startReceiver(random: Random): Promise<Receiver> {
     if (fate === 'reset') return request.socket.resetAndDestroy()
     if (fate === 'slow') await sleep(random.int(200, 2000))
     take(request)
-    // it has it, and the sender will never know
+    // received, though the sender never learns of it
     if (fate === 'late') request.socket.resetAndDestroy()
     else json(request, {})
   })
@@ -283,17 +283,17 @@ async function startReceiver(random: Random): Promise<Receiver> {
     url: server.url,
     taken,
     refused,
-    mend: () => (isFlaky = false),
+    recover: () => (isFlaky = false),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
 
-/** Memory of a process that is in RAM, in MiB. */
+/** Resident memory of a process in MiB. */
 function residentMiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1024
 }
 
-/** Requires that memory has found its level: the first third is the warm-up, the last may not be above the second by much. */
+/** Requires that memory is stable: the first third is the warm-up; the last may exceed the second only a little. */
 function expectFlat(memory: readonly number[]): void {
   const third = Math.floor(memory.length / 3)
   const median = (list: readonly number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN
@@ -302,7 +302,7 @@ function expectFlat(memory: readonly number[]): void {
   expect(levels[2]! - levels[1]!, 'growth of memory in MiB').toBeLessThan(allowedGrowthMiB)
 }
 
-/** Secrets, and names, addresses and notes of people, that are in a log. */
+/** The secrets and personal data that a log contains. */
 function secretsIn(log: string, org: Simulator, it: TestOrg): string[] {
   const found = new Set<string>([org.clientSecret, webhookSecret, new URL(it.databaseUrl).password])
   const personal =

@@ -1,11 +1,11 @@
 /** POST /api/v2/analytics/conversations/activity/query: what goes on in the queues now, of any age. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
-import type { Json } from '../../src/simulator/story.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
 import { connectClient, interval } from './http-client.ts'
 
 const path = '/api/v2/analytics/conversations/activity/query'
-const org = await startSimulator({ seed: 2, now: '2026-03-19T10:30:00Z', perDay: 700, days: 3, nastyShare: 0 })
+const org = await startSimulator({ seed: 2, now: '2026-03-19T10:30:00Z', perDay: 700, days: 3, malformedShare: 0 })
 const list = (value: unknown): Json[] => (value ?? []) as Json[]
 /** In the middle of an alert, which lasts seconds only. */
 const now = new Date(
@@ -47,7 +47,7 @@ const sum = (results: readonly Result[], metric: string): number =>
 const ids = (records: readonly Json[]): Set<unknown> => new Set(records.map(({ conversationId }) => conversationId))
 
 describe('the activity query', () => {
-  test('lists what waits, alerts and is worked on, as the details query has it', async () => {
+  test('lists the sessions that wait, alert and are handled, in agreement with the details query', async () => {
     const results = await ask(detailed)
     const entities = entitiesOf(results)
     for (const metric of metrics) {
@@ -84,7 +84,7 @@ describe('the activity query', () => {
       )
   })
 
-  test('knows no age: a thread of 200 days ago is in it, where a details query of 31 days has it not', async () => {
+  test('includes conversations of any age, such as a thread of 200 days ago that no details query of 31 days returns', async () => {
     const id = org.control.changes.begin('email', Date.parse(now) - 200 * 86_400_000)
     org.control.changes.end(id)
     org.control.changes.reopen(id)
@@ -146,7 +146,7 @@ describe('the activity query', () => {
     expect(await ask(detailed, '?pageSize=4&pageNumber=99')).toEqual([])
   })
 
-  test('leaves out after-call work and what is in no queue', async () => {
+  test('leaves out after-call work and conversations outside queues', async () => {
     const listed = ids(entitiesOf(await ask(detailed)))
     const internal = org.control.changes.begin('internalCall', Date.parse(now) - 1_000)
     expect(org.truth().some(({ conversationId }) => conversationId === internal)).toBe(true)

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Simulator } from '../../src/simulator/contract.ts'
-import type { Json } from '../../src/simulator/story.ts'
-import { connectClient, interval } from './http-client.ts'
-import type { HttpClient } from './http-client.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
+import { connectClient, interval, type HttpClient } from './http-client.ts'
 
 const now = '2026-03-20T10:30:00Z'
 const yesterday = interval('2026-03-19', '2026-03-20')
@@ -12,7 +11,7 @@ const ids = (records: readonly Json[]): unknown[] => records.map(({ conversation
 let org: Simulator
 let client: HttpClient
 beforeEach(async () => {
-  org = await startSimulator({ seed: 4, now, perDay: 250, exactPerDay: true, days: 2, nastyShare: 0 })
+  org = await startSimulator({ seed: 4, now, perDay: 250, exactPerDay: true, days: 2, malformedShare: 0 })
   client = await connectClient(org)
 })
 afterEach(() => org.close())
@@ -31,7 +30,7 @@ describe('the clock', () => {
     expect(instants.filter((instant) => Date.parse(instant) > Date.parse(now))).toEqual([])
   })
 
-  test('lets open conversations go on and end, and new ones begin', async () => {
+  test('lets open conversations continue and end, and new ones begin', async () => {
     const before = await client.readAll(today)
     const open = before.filter(isOpen)
     expect(open.length).toBeGreaterThan(2)
@@ -46,8 +45,15 @@ describe('the clock', () => {
     expect(org.truth('2026-03-20').length).toBe(250)
   })
 
-  test('going on step by step ends where one leap ends', async () => {
-    await using leap = await startSimulator({ seed: 4, now, perDay: 250, exactPerDay: true, days: 2, nastyShare: 0 })
+  test('many small steps lead to the same state as one large step', async () => {
+    await using leap = await startSimulator({
+      seed: 4,
+      now,
+      perDay: 250,
+      exactPerDay: true,
+      days: 2,
+      malformedShare: 0,
+    })
     for (let i = 0; i < 24; i++) {
       org.control.clock.advance(3_600_000)
       org.truthText()
@@ -74,7 +80,7 @@ describe('the clock', () => {
     expect(later).toMatchObject([{ evaluationStatus: 'Finished' }])
   })
 
-  test('reopens threads: their end goes away and comes back later', () => {
+  test('reopens threads: their end disappears and appears again later', () => {
     const ends = new Map<unknown, unknown[]>()
     for (let i = 0; i < 24; i++) {
       for (const conversation of org.truth('2026-03-19')) {
@@ -200,7 +206,7 @@ describe('paging that drifts', () => {
     expect(found).not.toEqual(ids(org.truth('2026-03-19')))
   })
 
-  test('can be wrong about its total, for good or by chance, and repeat records', async () => {
+  test('can report a wrong total, constant or random, and repeat records', async () => {
     org.control.set({ totalHitsOffset: 3 })
     const total = async (pageNumber: number): Promise<unknown> =>
       (await client.details({ interval: yesterday, paging: { pageSize: 100, pageNumber } })).json['totalHits']
@@ -217,7 +223,7 @@ describe('paging that drifts', () => {
 })
 
 describe('the control API', () => {
-  test('lets another process drive the organization', async () => {
+  test('lets another process control the organization', async () => {
     const control = (method: string, path: string, body?: unknown) => client.send(method, `/_simulator/${path}`, body)
     const truth = await control('GET', 'truth?day=2026-03-19')
     expect(truth.text.trimEnd().split('\n')).toEqual(org.truthText('2026-03-19'))

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Simulator } from '../../src/simulator/contract.ts'
-import type { Json } from '../../src/simulator/story.ts'
-import { connectClient, interval } from './http-client.ts'
-import type { HttpClient } from './http-client.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
+import { connectClient, interval, type HttpClient } from './http-client.ts'
 
 const now = '2026-03-20T12:00:00Z'
 const yesterday = interval('2026-03-19', '2026-03-20')
@@ -30,7 +29,7 @@ describe('a valid query', () => {
     expect(texts.join(',')).toBe(org.truthText('2026-03-19').join(','))
   })
 
-  test('has 25 records a page unless told otherwise', async () => {
+  test('returns 25 records per page by default', async () => {
     const { json } = await client.details({ interval: yesterday })
     expect((json['conversations'] as Json[]).length).toBe(25)
     expect(json['totalHits']).toBe(org.truth('2026-03-19').length)
@@ -60,7 +59,7 @@ describe('a valid query', () => {
   })
 
   test.each([0, 1, 99, 100, 101])('pages rightly over %i records', async (perDay) => {
-    await using small = await startSimulator({ now, perDay, exactPerDay: true, days: 1, nastyShare: 0 })
+    await using small = await startSimulator({ now, perDay, exactPerDay: true, days: 1, malformedShare: 0 })
     const reader = await connectClient(small)
     const first = await reader.details({ interval: yesterday, paging: { pageSize: 100, pageNumber: 1 } })
     expect(first.json['totalHits']).toBe(perDay)
@@ -113,7 +112,7 @@ describe('the interval', () => {
   test.each(['day', 'overlap', 'start'] as const)(
     'read as "%s" selects what that reading says',
     async (intervalReading) => {
-      await using small = await startSimulator({ now, perDay: 200, days: 2, nastyShare: 0, intervalReading })
+      await using small = await startSimulator({ now, perDay: 200, days: 2, malformedShare: 0, intervalReading })
       const reader = await connectClient(small)
       const [from, to] = ['2026-03-19T10:00:00.000Z', '2026-03-19T11:00:00.000Z']
       const found = await reader.readAll(`${from}/${to}`)
@@ -221,8 +220,8 @@ describe('filters', () => {
     expect(inbound.length + outbound.length + rest.length).toBe(org.truth('2026-03-19').length)
   })
 
-  test('by media type, queue, agent, wrap-up code and purpose look at segments', async () => {
-    const clean = await startSimulator({ seed: 1, now, perDay: 150, days: 2, nastyShare: 0 })
+  test('by media type, queue, agent, wrap-up code and purpose apply to segments', async () => {
+    const clean = await startSimulator({ seed: 1, now, perDay: 150, days: 2, malformedShare: 0 })
     const reader = await connectClient(clean)
     const day = clean.truth('2026-03-19')
     const mail = await reader.readAll(yesterday, {

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { model } from '../../src/model/model.ts'
-import { nastyKinds } from '../../src/simulator/nasty.ts'
+import { MALFORMED_KINDS } from '../../src/simulator/malformed-records.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
-import type { Json } from '../../src/simulator/story.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
 
 const byValue = (a: number, b: number): number => a - b
 const list = (value: unknown): Json[] => (value ?? []) as Json[]
@@ -17,7 +17,7 @@ const org = await startSimulator({
   perDay: 600,
   exactPerDay: true,
   days: 5,
-  nastyShare: 0,
+  malformedShare: 0,
 })
 const days = ['2026-03-15', '2026-03-16', '2026-03-17', '2026-03-18', '2026-03-19']
 const history = days.flatMap((day) => org.truth(day))
@@ -210,7 +210,7 @@ describe('a seed', () => {
   })
 })
 
-describe('nasty records', () => {
+describe('malformed records', () => {
   test('make up the given share, and each kind occurs in every thousand', async () => {
     await using org = await startSimulator({
       seed: 5,
@@ -220,10 +220,10 @@ describe('nasty records', () => {
       days: 2,
     })
     for (const day of ['2026-03-18', '2026-03-19']) {
-      const records = org.nasty(day)
+      const records = org.malformed(day)
       expect(records.length).toBe(30)
       expect(new Set(records.filter(({ keyable }) => !keyable).map(({ kind }) => kind)).size).toBe(3)
-      expect(new Set(records.map(({ kind }) => kind))).toEqual(new Set(Object.keys(nastyKinds)))
+      expect(new Set(records.map(({ kind }) => kind))).toEqual(new Set(Object.keys(MALFORMED_KINDS)))
     }
     const text = org.truthText('2026-03-19')
     for (const trace of ['\\u0000', '\\ud83d', '1e400', '9223372036854775808', '"__proto__"', '👩🏽‍💻', '"xBrandNew"'])
@@ -261,8 +261,8 @@ describe('nasty records', () => {
       now: '2026-03-20T00:00:00Z',
       perDay: 500,
       days: 1,
-      nastyShare: 0,
+      malformedShare: 0,
     })
-    expect(org.nasty()).toEqual([])
+    expect(org.malformed()).toEqual([])
   })
 })

@@ -1,7 +1,7 @@
 /** What genuine records of the API prove, held against what the simulator makes of it. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
-import type { Json } from '../../src/simulator/story.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
 import { connectClient } from './http-client.ts'
 
 const hour = 3_600_000
@@ -45,7 +45,7 @@ const org = await startSimulator({
   perDay: 700,
   exactPerDay: true,
   days: 3,
-  nastyShare: 0,
+  malformedShare: 0,
   rateLimit: { requestsPerMinute: Infinity },
 })
 org.control.clock.set(over)
@@ -163,7 +163,7 @@ describe('threads', () => {
   })
 
   test('can be switched off and be the rule', async () => {
-    const settings = { seed: 3, now: '2026-03-20T00:00:00Z', perDay: 120, days: 1, nastyShare: 0 }
+    const settings = { seed: 3, now: '2026-03-20T00:00:00Z', perDay: 120, days: 1, malformedShare: 0 }
     const reopened = async (reopenedShare: number): Promise<number> => {
       await using threads = await startSimulator({ ...settings, reopenedShare })
       threads.control.clock.advance(90 * day)
@@ -294,7 +294,7 @@ test('written contacts are on hold whenever another one interrupts', () => {
 })
 
 test('closing fields can arrive late', async () => {
-  const settings = { seed: 21, now: '2026-03-20T00:00:00Z', perDay: 100, days: 1, nastyShare: 0 } as const
+  const settings = { seed: 21, now: '2026-03-20T00:00:00Z', perDay: 100, days: 1, malformedShare: 0 } as const
   await using late = await startSimulator({ ...settings, closingDelayMs: 5 * 60_000 })
   const find = (id: unknown): Json => late.truth('2026-03-19').find(({ conversationId }) => conversationId === id) ?? {}
   const names = (conversation: Json): unknown[] =>

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Simulator } from '../../src/simulator/contract.ts'
-import type { Json } from '../../src/simulator/story.ts'
+import type { Json } from '../../src/simulator/conversation-plan.ts'
 import { interval } from './http-client.ts'
 
 /** The parts of the official SDK that are used here; it is CommonJS and its own types clash with a strict compiler. */
@@ -40,7 +40,7 @@ const sdk = require('purecloud-platform-client-v2') as Sdk
 const yesterday = interval('2026-03-19', '2026-03-20')
 let org: Simulator
 beforeAll(async () => {
-  org = await startSimulator({ seed: 9, now: '2026-03-20T12:00:00Z', perDay: 300, days: 2, nastyShare: 0 })
+  org = await startSimulator({ seed: 9, now: '2026-03-20T12:00:00Z', perDay: 300, days: 2, malformedShare: 0 })
   sdk.ApiClient.instance.setGateway({ host: '127.0.0.1', protocol: 'http', port: org.port })
 })
 afterAll(() => org.close())

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faultKinds } from '../../src/simulator/faults.ts'
+import { FAULT_KINDS } from '../../src/simulator/faults.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 import type { Simulator } from '../../src/simulator/contract.ts'
-import { connectClient, interval, login } from './http-client.ts'
-import type { HttpClient } from './http-client.ts'
+import { connectClient, interval, login, type HttpClient } from './http-client.ts'
 
 const now = '2026-03-20T12:00:00Z'
 const yesterday = interval('2026-03-19', '2026-03-20')
@@ -134,7 +133,7 @@ describe('permissions', () => {
       now: '2026-03-19T10:30:00Z',
       perDay: 700,
       days: 0,
-      nastyShare: 0,
+      malformedShare: 0,
     })
     const reader = await connectClient(busy)
     const open = busy.truth().filter((each) => !('conversationEnd' in each)) as {
@@ -218,7 +217,7 @@ describe('queue observations', () => {
       now: '2026-03-19T10:30:00Z',
       perDay: 700,
       days: 0,
-      nastyShare: 0,
+      malformedShare: 0,
     })
     const reader = await connectClient(busy)
     const body = {
@@ -246,7 +245,7 @@ describe('queue observations', () => {
 
 describe('faults', () => {
   const page = { interval: yesterday, paging: { pageSize: 100, pageNumber: 1 } }
-  const once = async (kind: (typeof faultKinds)[number]) => {
+  const once = async (kind: (typeof FAULT_KINDS)[number]) => {
     org.control.faults.add({ on: 'details', kind, times: 1 })
     const answer = await client.details(page).finally(() => org.control.faults.clear())
     return answer

@@ -6,8 +6,8 @@ import type { TableName } from '../../src/model/columns.ts'
 import { parseJson } from '../../src/model/json.ts'
 import type { JsonObject, JsonValue } from '../../src/model/json.ts'
 
-/** Texts that break encoders, escapers and databases, one of each kind. */
-export const nastyTexts: readonly string[] = [
+/** Strings that break encoders, escapers and databases, one of each kind. */
+export const DIFFICULT_TEXTS: readonly string[] = [
   '',
   ' ',
   '\0',
@@ -34,8 +34,8 @@ export const nastyTexts: readonly string[] = [
   'n'.repeat(70_000),
 ]
 
-/** Spellings of times: what the API sends, what it might send, and what is no time. */
-export const nastyTimes: readonly string[] = [
+/** Times in the API's format, in formats that it might send, and strings that are not times. */
+export const DIFFICULT_TIMES: readonly string[] = [
   '2021-04-01T12:27:53.386Z',
   '2021-04-01T12:27:53.386123Z',
   '2021-04-01T12:27:53.386000Z',
@@ -67,8 +67,8 @@ export const nastyTimes: readonly string[] = [
   '',
 ]
 
-/** JSON numbers as text: at and beyond the edges of doubles, of int64 and of Postgres' numeric. */
-export const nastyNumbers: readonly string[] = [
+/** JSON numbers as text: at and beyond the limits of doubles, of int64 and of Postgres' numeric. */
+export const DIFFICULT_NUMBERS: readonly string[] = [
   '0',
   '-0',
   '5.0',
@@ -98,8 +98,8 @@ export const nastyNumbers: readonly string[] = [
   '1E-2000',
 ]
 
-/** Keys that are special in JavaScript, look like ours, or can't be stored. */
-export const nastyKeys: readonly string[] = [
+/** Keys that are special in JavaScript, resemble ours, or cannot be stored. */
+export const DIFFICULT_KEYS: readonly string[] = [
   '__proto__',
   'constructor',
   'toString',
@@ -130,7 +130,7 @@ export function objectOf(members: Iterable<readonly [string, JsonValue]>): JsonO
 const text = fc.oneof(
   { weight: 6, arbitrary: fc.string({ maxLength: 20 }) },
   { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }) },
-  { weight: 2, arbitrary: fc.constantFrom(...nastyTexts) },
+  { weight: 2, arbitrary: fc.constantFrom(...DIFFICULT_TEXTS) },
   {
     weight: 1,
     arbitrary: fc
@@ -154,18 +154,18 @@ const number: fc.Arbitrary<JsonValue> = fc.oneof(
   fc.maxSafeInteger(),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }).map((integer) => parseJson(String(integer))),
-  fc.constantFrom(...nastyNumbers).map((source) => parseJson(source)),
+  fc.constantFrom(...DIFFICULT_NUMBERS).map((source) => parseJson(source)),
 )
 
 const key = fc.oneof(
   { weight: 3, arbitrary: fc.string({ maxLength: 10 }) },
-  { weight: 3, arbitrary: fc.constantFrom(...nastyKeys) },
+  { weight: 3, arbitrary: fc.constantFrom(...DIFFICULT_KEYS) },
   { weight: 1, arbitrary: fc.constantFrom(...Object.values(model).flatMap((entity) => Object.keys(entity.fields))) },
 )
 
 /** Any JSON value whatever, biased towards what breaks things. */
 export const arbitraryJson: fc.Arbitrary<JsonValue> = fc.letrec<{ any: JsonValue; leaf: JsonValue }>((tie) => ({
-  leaf: fc.oneof(fc.constant(null), fc.boolean(), number, text, fc.constantFrom(...nastyTimes)),
+  leaf: fc.oneof(fc.constant(null), fc.boolean(), number, text, fc.constantFrom(...DIFFICULT_TIMES)),
   any: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
     { weight: 5, arbitrary: tie('leaf') },
@@ -195,7 +195,7 @@ const fitting: Readonly<Record<FieldType, fc.Arbitrary<JsonValue>>> = {
   text,
   timestamptz: fc.oneof(
     { weight: 3, arbitrary: arbitraryTime },
-    { weight: 1, arbitrary: fc.constantFrom(...nastyTimes) },
+    { weight: 1, arbitrary: fc.constantFrom(...DIFFICULT_TIMES) },
   ),
   bigint: int64,
   'double precision': fc.double({ noNaN: true, noDefaultInfinity: true }),

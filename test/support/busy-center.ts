@@ -1,4 +1,4 @@
-/** Fills a database with what a contact centre looks like from the pages: history, runs, live tables. */
+/** Fills a database with the data of a busy contact centre: history, runs, live tables. */
 import { sql } from 'kysely'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
@@ -41,7 +41,7 @@ export interface LiveRow {
   readonly since: Date
 }
 
-/** Writes a snapshot as the live job does: the conversations replaced, a row of the snapshot, a row a queue. */
+/** Writes a snapshot as the live job does: the conversations replaced, one row for the snapshot, one row per queue. */
 export async function writeSnapshot(
   warehouse: Warehouse,
   at: Date,
@@ -72,7 +72,7 @@ export async function writeSnapshot(
   })
 }
 
-/** A snapshot that failed. */
+/** Writes a snapshot that failed. */
 export async function writeFailedSnapshot(warehouse: Warehouse, at: Date, error: string): Promise<void> {
   await ensureLivePartitions(warehouse, at)
   await sql`insert into genesys.live_snapshots (snapshot_at, source, duration_ms, requests, complete, error)
@@ -81,7 +81,7 @@ export async function writeFailedSnapshot(warehouse: Warehouse, at: Date, error:
 
 let written = 0
 
-/** Names as history knows them: a conversation with the queue's party and an agent. */
+/** Writes names where history has them: conversations with participants of queues and of agents. */
 export async function writeNames(
   warehouse: Warehouse,
   at: Date,
@@ -92,7 +92,7 @@ export async function writeNames(
 ): Promise<void> {
   const { db } = warehouse
   await ensurePartitions(warehouse, { start: at, end: new Date(+at + 1) })
-  // many calls may each write some
+  // every call writes a conversation of its own
   const conversation = `names-${++written}`
   let index = 0
   for (const [id, name] of names.queues ?? []) {
@@ -109,7 +109,7 @@ export async function writeNames(
   }
 }
 
-/** Conversations of a busy moment, the same for the same instant. */
+/** The open conversations of a busy moment; the same for the same instant. */
 export function busyRows(now: Date): LiveRow[] {
   const rows: LiveRow[] = []
   let number = 0
@@ -133,7 +133,7 @@ export function busyRows(now: Date): LiveRow[] {
   return rows
 }
 
-/** A year's coverage up to yesterday with some scars, a few runs, four hours of snapshots, names. */
+/** Writes a year of coverage up to yesterday, a few runs, four hours of snapshots, and names. */
 export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 330): Promise<void> {
   const { db } = warehouse
   await writeNames(warehouse, minutesAgo(now, 24 * 60), {
@@ -169,17 +169,17 @@ export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 33
   for (let minute = 239; minute >= 1; minute--) {
     const at = minutesAgo(now, minute)
     await ensureLivePartitions(warehouse, at)
-    const tide = 1 + Math.sin((240 - minute) / 38) * 0.6 + Math.sin(minute * 0.31) * 0.12
+    const wave = 1 + Math.sin((240 - minute) / 38) * 0.6 + Math.sin(minute * 0.31) * 0.12
     await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete)
       values (${at}, 'analytics', 30, 1200, 4, true)`.execute(db)
-    await sql`insert into genesys.live_queues values (${at}, 'queue-billing', 'voice', ${Math.max(0, Math.round(5 * tide - 2))}, 1, ${Math.round(11 * tide)}, 1, 1, 60, 9, 3)`.execute(
+    await sql`insert into genesys.live_queues values (${at}, 'queue-billing', 'voice', ${Math.max(0, Math.round(5 * wave - 2))}, 1, ${Math.round(11 * wave)}, 1, 1, 60, 9, 3)`.execute(
       db,
     )
   }
   await writeSnapshot(warehouse, minutesAgo(now, 0.2), busyRows(now), { users: [7, 2] })
 }
 
-/** A conversation at the end of each month from `from` to `to`: as much as the status looks for. */
+/** Writes a conversation at the end of each month from `from` to `to`, which is all that the status reads. */
 async function writeMonths(warehouse: Warehouse, from: Date, to: Date): Promise<void> {
   await ensurePartitions(warehouse, { start: from, end: to })
   const months = sql`select ${to}::timestamptz - make_interval(months => age) - interval '1 second' as start

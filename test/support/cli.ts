@@ -1,4 +1,4 @@
-/** Runs the command line as a process of its own, with nothing of this process' environment but what fakes its clock. */
+/** Runs the command line as a child process, without this process' environment except for what fakes its clock. */
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ export interface CliResult {
 export interface CliProcess {
   readonly pid: number
   kill(signal: NodeJS.Signals): void
-  /** What came so far. */
+  /** The output so far. */
   stdout(): string
   stderr(): string
   readonly result: Promise<CliResult>
@@ -30,7 +30,7 @@ export interface CliProcess {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Where a file .env is looked for; an empty folder unless told. */
+  /** The working directory, where a file .env may be; an empty folder by default. */
   readonly cwd?: string
 }
 
@@ -41,7 +41,7 @@ function fakedClock(): Record<string, string | undefined> {
   return settings.length > 0 ? { LD_PRELOAD, ...Object.fromEntries(settings) } : {}
 }
 
-/** Starts `genesys-etl ARGS`; what is still running when the test ends is killed. */
+/** Starts `genesys-etl ARGS`; kills it when the test ends. */
 export function startCli(args: readonly string[], { env = {}, cwd = emptyFolder() }: CliOptions = {}): CliProcess {
   const child = spawn(process.execPath, [program, ...args], {
     cwd,
@@ -80,7 +80,7 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   return await startCli(args, options).result
 }
 
-/** The variables that point the command line at an organization and a database. */
+/** The environment that points the command line at an organization and a database. */
 export function environmentOf(org: Simulator, databaseUrl: string): Record<string, string> {
   return {
     GENESYS_API_URL: org.url,
@@ -92,7 +92,7 @@ export function environmentOf(org: Simulator, databaseUrl: string): Record<strin
   }
 }
 
-/** A folder without anything in it, for this test. */
+/** Makes an empty folder, which is removed after the test. */
 export function emptyFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'genesys-etl-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))

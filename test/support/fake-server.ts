@@ -16,14 +16,14 @@ export interface ReceivedRequest {
 export interface FakeServer extends AsyncDisposable {
   readonly url: string
   readonly port: number
-  /** All that came, in order. */
+  /** All received requests, in order. */
   readonly requests: readonly ReceivedRequest[]
-  /** Resolves when at least so many requests have come. */
+  /** Resolves when at least `count` requests have arrived. */
   received(count: number): Promise<void>
   close(): Promise<void>
 }
 
-/** A scriptable HTTP server on a free port of the loopback: the handler answers, or misbehaves, as a test wants. */
+/** Starts an HTTP server on a free loopback port, whose handler answers, or misbehaves, as a test needs. */
 export async function startFakeServer(
   handler: (request: ReceivedRequest, requests: readonly ReceivedRequest[]) => unknown,
 ): Promise<FakeServer> {

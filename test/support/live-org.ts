@@ -31,22 +31,22 @@ export interface LiveOrg extends AsyncDisposable {
   readonly requests: string[]
   readonly log: readonly string[]
   latencyMs: number
-  /** By how much time has jumped ahead for the jobs. */
+  /** By how much the clock of the jobs is ahead. */
   aheadMs: number
-  /** Answers a request in the organization's place; true: it did. */
+  /** Answers a request instead of the organization; returns true when it did. */
   interfere: ((request: ReceivedRequest, what: string) => unknown) | null
-  /** A new conversation, now unless told. */
+  /** Adds a conversation that starts now by default. */
   begin(id: string, fields?: { readonly start?: number; readonly state?: State; readonly queueId?: string }): Held
   change(id: string, state: State): void
   end(id: string): void
   job(settings?: Partial<LiveSettings>, more?: Partial<LiveDependencies>): LiveJob
-  /** What is in genesys.live_conversations, id → state. */
+  /** The rows of genesys.live_conversations, id → state. */
   table(): Promise<Record<string, string>>
 }
 
 export type State = 'ivr' | 'waiting' | 'interacting' | 'hold' | 'parked'
 
-/** What the conversation activity lists of each state; the others are no work in a queue. */
+/** The metric under which the activity query lists each state; it leaves the others out. */
 const activityOf: Partial<Record<State, string>> = {
   waiting: 'oWaiting',
   interacting: 'oInteracting',
@@ -55,7 +55,7 @@ const activityOf: Partial<Record<State, string>> = {
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-/** Starts it, with a database of its own. */
+/** Starts the organization, with its own database. */
 export async function startLiveOrg(options: { readonly requestsPerMinute?: number } = {}): Promise<LiveOrg> {
   await using stack = new AsyncDisposableStack()
   const held = new Map<string, Held>()
@@ -128,7 +128,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
     return {}
   }
 
-  /** Groups of a queue each, ids within. */
+  /** One group per queue, with its conversations. */
   function activityPage(url: URL): unknown {
     const groups = new Map<string, Held[]>()
     for (const each of held.values()) {

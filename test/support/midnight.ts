@@ -1,11 +1,11 @@
-/** For tests of "today": their day must be the same from beginning to end, whenever they run. */
+/** For tests of "today": the day must not change while they run. */
 import { beforeEach } from 'vitest'
 import { SETTLE_MS } from '../../src/history/plan.ts'
 
 const DAY_MS = 86_400_000
-/** No test takes longer. */
+/** Longer than any test. */
 const LONGEST_TEST_MS = 120_000
-/** Before, yesterday is not settled and nothing of today is loaded. */
+/** Until then, yesterday is not settled and nothing of today is loaded. */
 const SETTLED_MS = SETTLE_MS + 10_000
 
 /** How long to wait at an instant, so that a test begins neither shortly before nor shortly after a midnight of UTC. Pure. */
@@ -15,7 +15,7 @@ export function waitForClearDay(now: number): number {
   return sinceMidnight > DAY_MS - LONGEST_TEST_MS ? DAY_MS - sinceMidnight + SETTLED_MS : 0
 }
 
-/** Lets each test of the file wait where a midnight of UTC is near: some four minutes at most, and only then. */
+/** Makes each test of the file wait when midnight UTC is near: four minutes at most, and only then. */
 export function stayClearOfMidnight(): void {
   beforeEach(async () => {
     const milliseconds = waitForClearDay(Date.now())

@@ -14,7 +14,7 @@ interface OlderVersion extends Disposable {
 
 const root = path.join(import.meta.dirname, '..', '..')
 
-/** This version as it was before its model had some fields: a copy of the sources without them. */
+/** Loads a copy of the sources whose model lacks some fields, as an older version did. */
 export async function versionWithout(fields: Readonly<Record<string, readonly string[]>>): Promise<OlderVersion> {
   const folder = mkdtempSync(path.join(tmpdir(), 'older-version-'))
   cpSync(path.join(root, 'src'), path.join(folder, 'src'), { recursive: true })

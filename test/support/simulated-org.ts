@@ -33,19 +33,19 @@ export interface TestOrg extends AsyncDisposable {
   readonly org: Simulator
   readonly databaseUrl: string
   readonly warehouse: Warehouse
-  /** What the job writes to its log, a line an element. */
+  /** The lines that the job writes to its log. */
   readonly log: readonly string[]
   dependencies(overrides?: RunOverrides): HistoryDependencies & AsyncDisposable
   run(request: HistoryRequest, overrides?: RunOverrides): Promise<HistorySummary>
-  /** Backfills the range, three days unless told. */
+  /** Backfills the range, by default three days. */
   backfill(range?: Range, overrides?: RunOverrides & { readonly reload?: boolean }): Promise<HistorySummary>
   expectEqual(range?: Range, options?: { readonly gone?: readonly string[] }): Promise<void>
   windows(): Promise<Pick<WindowRecord, 'start' | 'end' | 'status' | 'attempts' | 'errorCode'>[]>
-  /** The windows that are done, as `2025-06-10`, or with both ends where they are no whole days. */
+  /** The windows that are done, as `2025-06-10`, or with both ends where they are not whole days. */
   doneDays(): Promise<string[]>
 }
 
-/** Starts an organization with 3 days of 120 conversations, a fifth of them spoiled in some way, and a database for it. */
+/** Starts an organization with 3 days of 120 conversations, a fifth of them malformed in some way, and a database for it. */
 export async function startTestOrg(options: SimulatorOptions = {}): Promise<TestOrg> {
   await using stack = new AsyncDisposableStack()
   const org = stack.use(await startOrg(options))
@@ -54,7 +54,7 @@ export async function startTestOrg(options: SimulatorOptions = {}): Promise<Test
   return { ...test, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-/** The organization of these tests alone. */
+/** Starts the organization of these tests without a database. */
 export async function startOrg(options: SimulatorOptions = {}): Promise<Simulator> {
   return await startSimulator({
     seed: 11,
@@ -62,13 +62,13 @@ export async function startOrg(options: SimulatorOptions = {}): Promise<Simulato
     days: 3,
     perDay: 120,
     exactPerDay: true,
-    nastyShare: 0.2,
+    malformedShare: 0.2,
     rateLimit: { requestsPerMinute: Number.POSITIVE_INFINITY },
     ...options,
   })
 }
 
-/** A new database for an organization that outlives it. */
+/** Makes a new database for an organization that outlives it. */
 export async function connectTestOrg(org: Simulator): Promise<TestOrg> {
   await using stack = new AsyncDisposableStack()
   const database = stack.use(await createTestDatabase())
@@ -137,7 +137,7 @@ function label(start: Date, end: Date): string {
   return isWhole ? day : `${start.toISOString()}/${end.toISOString()}`
 }
 
-/** The days of details requests for whole pages, so without estimates. */
+/** The days of the details requests for whole pages, without estimates. */
 export function pagesAsked(requests: readonly LoggedRequest[]): string[] {
   return requests
     .filter(({ endpoint, pageSize }) => endpoint === 'details' && pageSize !== 1)

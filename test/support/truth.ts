@@ -1,4 +1,4 @@
-/** Compares the tables with what the simulated organization has, conversation by conversation and row by row. */
+/** Compares the tables with the simulated organization, conversation by conversation and row by row. */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { differences } from '../../src/model/canonical.ts'
@@ -13,7 +13,7 @@ export interface Range {
   readonly end: Date
 }
 
-/** What a comparison found; every list is empty and every number as expected when the tables equal the truth. */
+/** The result of a comparison; every list is empty when the tables equal the truth. */
 export interface Comparison {
   /** In the truth, not in the tables. */
   readonly missing: readonly string[]
@@ -29,7 +29,7 @@ export interface Comparison {
   readonly orphans: readonly string[]
   /** Ids on which etl.conversations and genesys.conversations do not agree. */
   readonly undecided: readonly string[]
-  /** Unkeyable records of the truth that etl.rejected_records has not, or the other way round. */
+  /** Records of the truth without a usable id or start that etl.rejected_records lacks, or the other way round. */
   readonly rejected: readonly string[]
 }
 
@@ -61,7 +61,7 @@ export async function expectTablesEqualTruth(
   expect(await compareWithTruth(warehouse, truth, range, options)).toEqual(equal)
 }
 
-/** The comparison itself, with records as the organization has them now. */
+/** Compares the tables with records of the organization. */
 export async function compareWithTruth(
   warehouse: Warehouse,
   truth: readonly JsonObject[],
@@ -152,7 +152,7 @@ function presentKeys(object: JsonObject): string[] {
   })
 }
 
-/** When a conversation started, in epoch milliseconds; null where that can't be told. Spelled out here on purpose. */
+/** When a conversation started, in epoch milliseconds; null where it has no usable start. Independent of src/model on purpose. */
 function startOf({ conversationStart }: JsonObject): number | null {
   if (typeof conversationStart !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(conversationStart)) return null
   const instant = Date.parse(conversationStart)
@@ -234,7 +234,7 @@ async function undecided(warehouse: Warehouse): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
-/** Unkeyable records have no start of their own, so only those are looked for whose segments began in the range. */
+/** Records without a usable start are expected when their first segment began in the range. */
 async function wronglyRejected(
   warehouse: Warehouse,
   unkeyable: readonly JsonObject[],
@@ -271,8 +271,8 @@ function firstSegmentStart(record: JsonObject): number | null {
   return starts.length > 0 ? Math.min(...starts) : null
 }
 
-/** Copies a conversation's own row to another start, as no correct load ever leaves it; `shift`: an interval of Postgres. */
-export async function insertTwin(warehouse: Warehouse, id: string, shift: string): Promise<void> {
+/** Copies a conversation's row to another start, which no correct load leaves behind; `shift` is an interval of Postgres. */
+export async function insertDuplicate(warehouse: Warehouse, id: string, shift: string): Promise<void> {
   const { rows } = await sql<{ columns: string }>`
     select string_agg(quote_ident(attname), ', ') as columns from pg_attribute
     where attrelid = 'genesys.conversations'::regclass and attnum > 0 and not attisdropped

@@ -1,12 +1,10 @@
-import { firstNames, lastNames, plainName } from './org.ts'
-import type { Flow, Org, Queue, User } from './org.ts'
-import type { Random } from './random.ts'
-import { iso } from './story.ts'
-import type { Json, Leg, Participant, Span, Story } from './story.ts'
+import { FIRST_NAMES, LAST_NAMES, plainName, type Flow, type Org, type Queue, type User } from '../org.ts'
+import type { Random } from '../random.ts'
+import { iso, type Json, type Leg, type Participant, type Span, type ConversationPlan } from '../conversation-plan.ts'
 
 export type QueueMedia = keyof Queue['serviceLevelMs']
 
-/** An invented person outside the organization. */
+/** An invented customer. */
 interface Contact {
   readonly name: string
   readonly phone: string
@@ -15,60 +13,60 @@ interface Contact {
   readonly organizationId: string
 }
 
-/** How conversations of an organization go on: what differs between organizations. */
-export interface Habits {
+/** How customers of an organization behave: what differs between organizations. */
+export interface OrgBehavior {
   /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0 to 1. */
   readonly reopenedShare: number
 }
 
-/** What a scenario writes with: the story, the organization, the randomness of this conversation. */
-export interface Pen {
-  readonly story: Story
+/** What a scenario builds a conversation with: its plan, the organization, and the randomness of this conversation. */
+export interface ConversationBuilder {
+  readonly plan: ConversationPlan
   readonly org: Org
   readonly random: Random
   readonly contact: Contact
-  readonly habits: Habits
+  readonly behavior: OrgBehavior
   /** Whether after-call work is visible while it lasts, as an open segment, or appears when it has ended. */
   readonly isAcwOpen: boolean
 }
 
-/** Starts a story at an instant; id, contact and all that follows come from the random source. */
-export function createPen(org: Org, random: Random, start: number, habits: Habits): Pen {
-  const firstName = random.pick(firstNames)
-  const lastName = random.pick(lastNames)
+/** Starts the plan of a conversation at an instant; id, contact and everything else come from the random source. */
+export function createBuilder(org: Org, random: Random, start: number, behavior: OrgBehavior): ConversationBuilder {
+  const firstName = random.pick(FIRST_NAMES)
+  const lastName = random.pick(LAST_NAMES)
   const name = `${firstName} ${lastName}`
-  // North American numbers 555-0100 to 555-0199 are set aside for fiction.
+  // North American numbers 555-0100 to 555-0199 are reserved for fiction.
   const phone = `+1${random.pick(['212', '312', '415', '503', '617', '702'])}55501${String(random.int(0, 99)).padStart(2, '0')}`
   const email = `${plainName(firstName)}.${plainName(lastName)}${random.int(1, 999)}@example.com`
   return {
     org,
     random,
-    habits,
+    behavior,
     isAcwOpen: random.chance(0.5),
     contact: { name, phone, email, id: random.uuid(), organizationId: random.uuid() },
-    story: {
+    plan: {
       id: random.uuid(),
       start,
       head: {},
       divisions: [{ id: org.divisions[0]?.id ?? '', at: start }],
       participants: [],
       pauses: [],
-      late: [],
+      lateRecords: [],
     },
   }
 }
 
 /** Adds a participant without sessions. */
-export function addParticipant(pen: Pen, purpose: string, fields: Json = {}): Participant {
-  const participant: Participant = { fields: { participantId: pen.random.uuid(), purpose, ...fields }, legs: [] }
-  pen.story.participants.push(participant)
+export function addParticipant(builder: ConversationBuilder, purpose: string, fields: Json = {}): Participant {
+  const participant: Participant = { fields: { participantId: builder.random.uuid(), purpose, ...fields }, legs: [] }
+  builder.plan.participants.push(participant)
   return participant
 }
 
-/** Adds the person outside as a participant. */
-export function addContact(pen: Pen, purpose = 'customer'): Participant {
-  const { contact, random } = pen
-  return addParticipant(pen, purpose, {
+/** Adds the customer as a participant. */
+export function addContact(builder: ConversationBuilder, purpose = 'customer'): Participant {
+  const { contact, random } = builder
+  return addParticipant(builder, purpose, {
     participantName: contact.name,
     ...(random.chance(0.7) && { externalContactId: contact.id }),
     ...(random.chance(0.1) && { externalOrganizationId: contact.organizationId }),
@@ -76,9 +74,9 @@ export function addContact(pen: Pen, purpose = 'customer'): Participant {
 }
 
 /** Adds an agent as a participant. */
-export function addAgent(pen: Pen, user: User, purpose = 'agent'): Participant {
-  const { random } = pen
-  return addParticipant(pen, purpose, {
+export function addAgent(builder: ConversationBuilder, user: User, purpose = 'agent'): Participant {
+  const { random } = builder
+  return addParticipant(builder, purpose, {
     ...(random.chance(0.5) && { participantName: user.name }),
     ...(random.chance(0.6) && { teamId: user.teamId }),
     ...(random.chance(0.05) && { screenRecording: random.chance(0.8) }),
@@ -89,14 +87,14 @@ export function addAgent(pen: Pen, user: User, purpose = 'agent'): Participant {
 
 /** Adds a session to a participant. */
 export function addLeg(
-  pen: Pen,
+  builder: ConversationBuilder,
   participant: Participant,
   session: Json,
   more: { flow?: Json; queue?: NonNullable<Leg['queue']> } = {},
 ): Leg {
   const leg: Leg = {
     purpose: participant.fields['purpose'] as string,
-    session: { sessionId: pen.random.uuid(), ...session },
+    session: { sessionId: builder.random.uuid(), ...session },
     spans: [],
     stated: [],
     stats: [],
@@ -110,26 +108,30 @@ export function addLeg(
   return leg
 }
 
-/** Adds a stretch to a session; the end is Infinity where it never ends by itself. */
+/** Adds a segment to a session; the end is Infinity where it never ends by itself. */
 export function addSpan(leg: Leg, type: string, start: number, end: number, fields: Json = {}): Span {
   const span: Span = { type, start, end, fields }
   leg.spans.push(span)
   return span
 }
 
-/** States a metric of a session at an instant. */
+/** Sets a metric of a session at an instant. */
 export function state(leg: Leg, name: string, value: number, at: number): void {
   leg.stated.push({ name, value, at })
 }
 
-/** A division joins the conversation, as queues, flows and users of it do. */
-export function joinDivision(pen: Pen, divisionId: string, at: number): void {
-  pen.story.divisions.push({ id: divisionId, at })
+/** Adds a division to the conversation, as every queue, flow and user of that division does. */
+export function joinDivision(builder: ConversationBuilder, divisionId: string, at: number): void {
+  builder.plan.divisions.push({ id: divisionId, at })
 }
 
 /** The fields that every voice session has. */
-export function voiceSession(pen: Pen, direction: 'inbound' | 'outbound', session: Json = {}): Json {
-  const { random, org, contact } = pen
+export function voiceSession(
+  builder: ConversationBuilder,
+  direction: 'inbound' | 'outbound',
+  session: Json = {},
+): Json {
+  const { random, org, contact } = builder
   return {
     ani: direction === 'inbound' ? `tel:${contact.phone}` : 'tel:+18005550100',
     direction,
@@ -145,11 +147,11 @@ export function voiceSession(pen: Pen, direction: 'inbound' | 'outbound', sessio
   }
 }
 
-/** Adds figures about a call's audio at the end of a session, and sometimes on the way. */
-export function addStats(pen: Pen, leg: Leg, at: number): void {
-  const { random } = pen
+/** Adds audio statistics at the end of a session, and sometimes before. */
+export function addStats(builder: ConversationBuilder, leg: Leg, at: number): void {
+  const { random } = builder
   // Some legs report more than one stream.
-  if (leg.stats.length === 0 && random.chance(0.45)) addStats(pen, leg, at - random.int(50, 1_000))
+  if (leg.stats.length === 0 && random.chance(0.45)) addStats(builder, leg, at - random.int(50, 1_000))
   const mos = 4.9 - random.next() * (random.chance(0.05) ? 2.4 : 0.5)
   leg.stats.push({
     codecs: [random.chance(0.6) ? 'audio/opus' : 'audio/PCMA'],
@@ -166,32 +168,32 @@ export function addStats(pen: Pen, leg: Leg, at: number): void {
   })
 }
 
-/** A queue that a conversation may enter; a few queues get most of the work. */
-export function pickQueue(pen: Pen): Queue {
-  const { queues } = pen.org
-  return queues[Math.min(Math.floor(pen.random.next() ** 2 * queues.length), queues.length - 1)] as Queue
+/** Picks the queue that a conversation enters; a few queues get most of the work. */
+export function pickQueue(builder: ConversationBuilder): Queue {
+  const { queues } = builder.org
+  return queues[Math.min(Math.floor(builder.random.next() ** 2 * queues.length), queues.length - 1)] as Queue
 }
 
-/** An agent who works on a queue. */
-export function pickAgent(pen: Pen, queue: Queue, not?: User): User {
-  const { random } = pen
+/** Picks an agent of a queue. */
+export function pickAgent(builder: ConversationBuilder, queue: Queue, not?: User): User {
+  const { random } = builder
   let user = random.pick(queue.users)
   while (user.id === not?.id) user = random.pick(queue.users)
   return user
 }
 
-/** One of the organization's flows of a type. */
-export function flowOf(pen: Pen, type: string): Flow {
-  return pen.random.pick(pen.org.flows.filter((flow) => flow.type === type))
+/** Picks one of the organization's flows of a type. */
+export function flowOf(builder: ConversationBuilder, type: string): Flow {
+  return builder.random.pick(builder.org.flows.filter((flow) => flow.type === type))
 }
 
-/** What a session says of the run of a flow. */
+/** The fields of a session that describe the run of a flow. */
 export function flowRun(
-  pen: Pen,
+  builder: ConversationBuilder,
   flow: Flow,
   run: { entry: string; entryType: string; exitReason: string; queue?: Queue | undefined; from: number; to: number },
 ): Json {
-  const { random, org } = pen
+  const { random, org } = builder
   const outcomes = org.outcomes
     .filter(() => random.chance(0.25))
     .map((outcome) => {
@@ -230,16 +232,16 @@ export function flowRun(
  * The in-queue flow that runs while a contact waits. It is listed on the session of the queue, without exit fields and
  * without metrics of its own, even after the end.
  */
-export function inQueueFlow(pen: Pen, media: QueueMedia): Json | undefined {
+export function inQueueFlow(builder: ConversationBuilder, media: QueueMedia): Json | undefined {
   const type = { voice: 'INQUEUECALL', message: 'INQUEUESHORTMESSAGE' }[media as string]
-  if (type === undefined || !pen.random.chance(0.4)) return undefined
-  const flow = flowOf(pen, type)
+  if (type === undefined || !builder.random.chance(0.4)) return undefined
+  const flow = flowOf(builder, type)
   return { flowId: flow.id, flowName: flow.name, flowType: flow.type, flowVersion: flow.version }
 }
 
-/** What a segment says of the routing that was asked for. */
-export function routing(pen: Pen, queue: Queue): Json {
-  const { random, org } = pen
+/** The fields of a segment that describe the requested routing. */
+export function routing(builder: ConversationBuilder, queue: Queue): Json {
+  const { random, org } = builder
   return {
     queueId: queue.id,
     ...(random.chance(0.2) && { requestedLanguageId: random.pick(org.languages).id }),

@@ -1,5 +1,5 @@
 import type { Random } from './random.ts'
-import type { Json } from './story.ts'
+import type { Json } from './conversation-plan.ts'
 
 /** JSON.rawJSON of ES2025-to-be, which Node 24 has and the compiler's library has not. */
 const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown }
@@ -15,7 +15,7 @@ interface Parts {
   readonly random: Random
 }
 
-/** A random element, mutated where there is one. */
+/** Changes one element of a list, or the conversation where the list is empty. */
 function some(parts: Parts, list: readonly Json[], change: (object: Json) => void): void {
   if (list.length > 0) change(list[Math.min(1, list.length - 1)] as Json)
   else change(parts.conversation)
@@ -26,10 +26,10 @@ function set(parts: Parts, list: readonly Json[], fields: Json): void {
 }
 
 /**
- * What a record can suffer from. Each takes a well-formed conversation and spoils it in one way; what a client has to
- * do with it differs: keep it in columns, keep it apart, or refuse the record.
+ * The kinds of unusual and malformed records. Each changes a well-formed conversation in one way; what a client has to do
+ * with it differs: keep the value in a column, keep it elsewhere, or reject the record.
  */
-export const nastyKinds = {
+export const MALFORMED_KINDS = {
   'unknown-fields': (parts: Parts) => {
     for (const object of [
       parts.conversation,
@@ -190,42 +190,42 @@ export const nastyKinds = {
   },
 } as const satisfies Record<string, (parts: Parts) => void>
 
-export type NastyKind = keyof typeof nastyKinds
+export type MalformedKind = keyof typeof MALFORMED_KINDS
 
-const unkeyable: readonly NastyKind[] = [
+const UNKEYABLE_KINDS: readonly MalformedKind[] = [
   'malformed-conversation-start',
   'missing-conversation-start',
   'missing-conversation-id',
 ]
 
 /** Whether a record keeps a usable id and start; else no client can store it under its key. */
-export function isKeyable(kind: NastyKind): boolean {
-  return !unkeyable.includes(kind)
+export function isKeyable(kind: MalformedKind): boolean {
+  return !UNKEYABLE_KINDS.includes(kind)
 }
 
-/** A copy of a conversation, spoiled in one way. */
-export function spoil(conversation: Json, kind: NastyKind, random: Random): Json {
-  // Fresh from the story, so plain JSON; five times as fast as structuredClone.
+/** A copy of a conversation, made malformed in one way. */
+export function makeMalformed(conversation: Json, kind: MalformedKind, random: Random): Json {
+  // Written from a plan, so plain JSON: this is five times as fast as structuredClone.
   const copy = JSON.parse(JSON.stringify(conversation)) as Json
   const participants = listOf(copy['participants'])
   const sessions = participants.flatMap((participant) => listOf(participant['sessions']))
   const segments = sessions.flatMap((session) => listOf(session['segments']))
   const metrics = sessions.flatMap((session) => listOf(session['metrics']))
-  nastyKinds[kind]({ conversation: copy, participants, sessions, segments, metrics, random })
+  MALFORMED_KINDS[kind]({ conversation: copy, participants, sessions, segments, metrics, random })
   return copy
 }
 
 /**
- * Which record of a thousand suffers from what: position by position, every kind the more often the larger the share,
- * and at least once as soon as the share has room for all kinds.
+ * Chooses which of a thousand records are malformed, and how. Each kind occurs at least once as soon as the share has room
+ * for all kinds.
  * @param share of all records, 0 to 1
  * @param random decides the positions
  */
-export function nastySlots(share: number, random: Random): ReadonlyMap<number, NastyKind> {
-  const kinds = Object.keys(nastyKinds) as NastyKind[]
+export function malformedPositions(share: number, random: Random): ReadonlyMap<number, MalformedKind> {
+  const kinds = Object.keys(MALFORMED_KINDS) as MalformedKind[]
   const positions = random.sample(
     Array.from({ length: 1_000 }, (_, index) => index),
     Math.round(share * 1_000),
   )
-  return new Map(positions.map((position, index) => [position, kinds[index % kinds.length] as NastyKind]))
+  return new Map(positions.map((position, index) => [position, kinds[index % kinds.length] as MalformedKind]))
 }

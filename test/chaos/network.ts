@@ -1,22 +1,22 @@
 import { once } from 'node:events'
 import net from 'node:net'
 
-export interface Gate extends AsyncDisposable {
-  /** The target's URL, with the gate's host and port in place of its own. */
+export interface Network extends AsyncDisposable {
+  /** The target's URL, with the proxy's host and port in place of its own. */
   readonly url: string
   /** Cuts every connection, and refuses new ones. */
-  shut(): Promise<void>
-  /** Lets nothing through any more, without a word: connections stay, and so do new ones. */
-  hold(): void
-  /** Lets everything through again, what was held back first. */
-  open(): Promise<void>
+  cut(): Promise<void>
+  /** Forwards nothing any more: connections stay open, new ones are accepted, and no data arrives. */
+  stall(): void
+  /** Forwards everything again, what was held back first. */
+  restore(): Promise<void>
 }
 
-/** A TCP proxy in front of a server: the network between it and the service, for a test to break. */
-export async function startGate(targetUrl: string): Promise<Gate> {
+/** Starts a TCP proxy in front of a server: the network between it and the service, which a test can break. */
+export async function startNetwork(targetUrl: string): Promise<Network> {
   const target = new URL(targetUrl)
   const sockets = new Set<net.Socket>()
-  let isHeld = false
+  let isStalled = false
   const server = net.createServer((client) => {
     const upstream = net.connect(Number(target.port), target.hostname)
     for (const [from, to] of [
@@ -31,14 +31,14 @@ export async function startGate(targetUrl: string): Promise<Gate> {
           to.destroy()
         })
       from.on('data', (chunk) => to.write(chunk))
-      if (isHeld) from.pause()
+      if (isStalled) from.pause()
     }
   })
   const listen = async (port: number): Promise<void> => {
     server.listen(port, '127.0.0.1')
     await once(server, 'listening')
   }
-  const shut = async (): Promise<void> => {
+  const cut = async (): Promise<void> => {
     const closed = server.listening ? once(server, 'close') : null
     server.close()
     for (const socket of sockets) socket.resetAndDestroy()
@@ -50,16 +50,16 @@ export async function startGate(targetUrl: string): Promise<Gate> {
   url.host = `127.0.0.1:${port}`
   return {
     url: url.href.replace(/\/$/, ''),
-    shut,
-    hold() {
-      isHeld = true
+    cut,
+    stall() {
+      isStalled = true
       for (const socket of sockets) socket.pause()
     },
-    async open() {
-      isHeld = false
+    async restore() {
+      isStalled = false
       for (const socket of sockets) socket.resume()
       if (!server.listening) await listen(port)
     },
-    [Symbol.asyncDispose]: shut,
+    [Symbol.asyncDispose]: cut,
   }
 }
