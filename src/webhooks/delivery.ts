@@ -2,13 +2,11 @@
  * Delivers the outbox of the webhooks: at least once, in order for each conversation, signed by Standard Webhooks
  * (https://www.standardwebhooks.com). It runs beside the snapshots and never in one: a dead receiver delays only itself.
  */
-import http from 'node:http'
-import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { create as createAxios, isAxiosError } from 'axios'
 import { Webhook } from 'standardwebhooks'
 import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { postJson } from '../post-json.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { giveUpMessages, markDelivered, markFailed, pruneMessages, takeMessages, type TakenMessage } from './outbox.ts'
 
@@ -113,37 +111,20 @@ export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
   return { wake: bell.ring, ended: run() }
 }
 
-/** Posts a message; gives how it failed, or null. */
+/** Makes the function that posts one message; it resolves with how that failed, or null. */
 function createSender(options: WebhookOptions, timeoutMs: number): (message: TakenMessage) => Promise<string | null> {
   const { url, secret, proxyEnv = process.env } = options
   const signer = signerOf(secret)
-  const agentOptions = { keepAlive: true, proxyEnv: isLoopback(url) ? {} : proxyEnv }
-  const client = createAxios({
-    httpAgent: new http.Agent(agentOptions),
-    httpsAgent: new https.Agent(agentOptions),
-    maxRedirects: 0,
-    maxContentLength: 65_536,
-    responseType: 'text',
-  })
   return async ({ messageId, payload }) => {
     const body = JSON.stringify(payload)
     const sentAt = new Date()
     const headers = {
-      'Content-Type': 'application/json',
-      'User-Agent': 'genesys-etl',
       'webhook-id': messageId,
       'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1000)),
       'webhook-signature': signer.sign(messageId, sentAt, body),
     }
-    try {
-      await client.post(url, body, { headers, signal: AbortSignal.timeout(timeoutMs) })
-      return null
-    } catch (error) {
-      if (!isAxiosError(error)) throw error
-      // Nothing of the answer's body: it may hold anything.
-      if (error.response) return `the receiver answered ${error.response.status}`
-      return error.code === 'ERR_CANCELED' ? 'no answer in time' : `no connection (${error.code ?? 'unknown'})`
-    }
+    const failure = await postJson(url, body, { headers, proxyEnv, timeoutMs })
+    return failure?.reason ?? null
   }
 }
 
@@ -190,8 +171,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   } catch {
     // awake early
   }
-}
-
-function isLoopback(url: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }
