@@ -1,7 +1,7 @@
 /** An open conversation as the details query gives it → its row in genesys.live_conversations. */
 import { isJsonObject, storableText } from '../model/json.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
-import { decide, LONGEST_AFTER_CALL_WORK_MS, sideOf } from './state.ts'
+import { stateOfConversation, MAX_AFTER_CALL_WORK_MS, sideOf } from './state.ts'
 import type { Activity, LiveReading, LiveState, Side } from './state.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey } from '../model/transform.ts'
@@ -28,14 +28,14 @@ export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
   if (!ended) activities.push(...inferAfterCallWork(participants, activities.length > 0, now))
   if (ended) {
     activities = activities.filter((each) => each.state === 'acw' && each.side === 'organization')
-    const tooOld = endedAt === null || now.getTime() - Date.parse(endedAt) > LONGEST_AFTER_CALL_WORK_MS
+    const tooOld = endedAt === null || now.getTime() - Date.parse(endedAt) > MAX_AFTER_CALL_WORK_MS
     if (activities.length === 0 || tooOld) return { kind: 'ended', conversationId, endedAt }
   }
   const sessions = byStart(
     participants.flatMap((each) => objects(each['sessions'])),
     earliestSegment,
   )
-  const decision = decide(activities)
+  const decision = stateOfConversation(activities)
   const first = (name: string): string | null => textOf(sessions.map((each) => each[name]).find(isText))
   return {
     kind: 'open',
@@ -117,7 +117,7 @@ function inferAfterCallWork(participants: readonly JsonObject[], isBusy: boolean
       const last = segments.toSorted((a, b) => instantOf(a['segmentEnd']) - instantOf(b['segmentEnd'])).at(-1)
       if (last === undefined || !awaitsAfterCallWork(session, segments)) return []
       const since = time(last['segmentEnd'])
-      if (since === null || now.getTime() - Date.parse(since) > LONGEST_AFTER_CALL_WORK_MS) return []
+      if (since === null || now.getTime() - Date.parse(since) > MAX_AFTER_CALL_WORK_MS) return []
       const facts = factsOf(participant, session, segments, last)
       return [{ ...facts, participant: position, state: 'acw', parked: false, since, conference: false }]
     })

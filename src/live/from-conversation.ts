@@ -5,7 +5,7 @@
 import { isJsonObject } from '../model/json.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
 import { byStart, earliest, objects, textOf, time } from './from-analytics.ts'
-import { decide, sideOf } from './state.ts'
+import { stateOfConversation, sideOf } from './state.ts'
 import type { Activity, LiveReading, LiveState, Side } from './state.ts'
 import { conversationKey } from '../model/transform.ts'
 
@@ -42,7 +42,7 @@ export function readConversation(raw: JsonValue): LiveReading {
     endedAt,
     conversation: {
       ...key,
-      ...decide(activities),
+      ...stateOfConversation(activities),
       direction: textOf(firstCommunication(participants)?.['direction']),
       divisionIds: divisions.length > 0 ? divisions : null,
       participants: participants.length,

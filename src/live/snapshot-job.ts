@@ -7,7 +7,7 @@ import { fullBudget, maySnapshot, olderIdsPerSnapshot, refill } from './request-
 import { reasonWithHint } from './failure.ts'
 import { countQueues } from './queue-counts.ts'
 import type { LiveConversation } from './state.ts'
-import { parseRules, transitions, type LiveEvent } from './transitions.ts'
+import { transitions, type EventRule, type LiveEvent } from './transitions.ts'
 import { EtlError, Interrupted } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import { intervalText, type DetailsFilter } from '../genesys/details-query.ts'
@@ -48,8 +48,8 @@ export interface LiveSettings {
   readonly retentionHours: number
   /** What the history is narrowed to: what has ended and is not of it is not loaded. */
   readonly historyFilter: DetailsFilter
-  /** Rules of the webhooks; none where nothing is to be told. */
-  readonly events: readonly string[]
+  /** Rules of the webhooks; empty without WEBHOOK_URL. */
+  readonly events: readonly EventRule[]
 }
 
 export interface LiveSummary {
@@ -87,7 +87,6 @@ const RETENTION_EVERY_MS = 3_600_000
 export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   const { warehouse, logger, live, elapsedMs = () => performance.now() } = dependencies
   const log = logger.child({ job: 'live' })
-  const rules = parseRules(live.events)
   const queueUsers = createQueueUsers(log)
   const activity = createActivityReader(log, elapsedMs)
   const memory = createLiveMemory(elapsedMs)
@@ -144,7 +143,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
       const { loaded, problem } = await history.loadEnded(picture.endedRecords, clock, signal)
       const conversations = [...picture.read.values(), ...picture.kept]
       const before = previous.at && { at: previous.at, conversations: previous.conversations }
-      const events = transitions(rules, before, { at, conversations }, picture.ended)
+      const events = transitions(live.events, before, { at, conversations }, picture.ended)
       signal.throwIfAborted()
       const written = {
         ...facts(problem),

@@ -5,7 +5,7 @@ import { connect } from '../../src/postgres/connect.ts'
 import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
 import { withJobLock } from '../../src/postgres/lock.ts'
 import { json } from '../support/fake-server.ts'
-import { startLiveOrg, type LiveOrg } from '../support/live-org.ts'
+import { eventRules, startLiveOrg, type LiveOrg } from '../support/live-org.ts'
 
 const never = new AbortController().signal
 const hour = 3_600_000
@@ -96,7 +96,7 @@ test('an unchanged snapshot writes no row of live_conversations, nor locks one',
 test('messages are counted as they are written: a threshold that stays exceeded makes one, and uses up one id', async () => {
   await using org = await startLiveOrg()
   org.begin('a', { start: Date.now() - 300_000 })
-  const job = org.job({ events: ['waiting>120s', 'interacting'] })
+  const job = org.job({ events: eventRules('waiting>120s', 'interacting') })
   const messages: unknown[] = []
   for (let tick = 0; tick < 4; tick++) messages.push((await job.tick(never))?.messages)
   // The first snapshot ever has none before it to compare with.

@@ -3,8 +3,10 @@ import { createGenesysClient } from '../../src/genesys/client.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import { createLiveJob, type LiveDependencies, type LiveJob, type LiveSettings } from '../../src/live/snapshot-job.ts'
+import { parseEventRule, type EventRule } from '../../src/live/transitions.ts'
 import { createLogger } from '../../src/log.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
+import { expect } from 'vitest'
 import { createTestDatabase } from './database.ts'
 import { json, startFakeServer, type ReceivedRequest } from './fake-server.ts'
 
@@ -52,6 +54,10 @@ const activityOf: Partial<Record<State, string>> = {
   interacting: 'oInteracting',
   hold: 'oInteracting',
 }
+
+/** Rules of WEBHOOK_EVENTS from their texts. */
+export const eventRules = (...texts: readonly string[]): EventRule[] =>
+  texts.map((text) => parseEventRule(text) ?? expect.fail(`no rule: ${text}`))
 
 const iso = (at: number): string => new Date(at).toISOString()
 

@@ -7,7 +7,7 @@ import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { insertMessages } from '../../src/webhooks/outbox.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeServer, type FakeServer, type ReceivedRequest } from '../support/fake-server.ts'
-import { startLiveOrg } from '../support/live-org.ts'
+import { eventRules, startLiveOrg } from '../support/live-org.ts'
 
 const never = new AbortController().signal
 const secret = Buffer.from('a secret of exactly 32 bytes, ok').toString('base64')
@@ -243,7 +243,7 @@ test('snapshots write what rules ask for, once, and a dead receiver delays none'
   await using org = await startLiveOrg()
   bench.answer = () => 0
   const delivery = bench.deliver({ warehouse: org.warehouse, waits: { ...quick, timeoutMs: 60_000 } })
-  const job = org.job({ events: ['waiting', 'interacting', 'ended', 'waiting>1s'] })
+  const job = org.job({ events: eventRules('waiting', 'interacting', 'ended', 'waiting>1s') })
   org.begin('a')
   await job.tick(never)
   org.begin('b', { start: Date.now() - 60_000 })
@@ -269,7 +269,7 @@ test('snapshots write what rules ask for, once, and a dead receiver delays none'
 
 test('a snapshot that can’t be written tells nothing', async () => {
   await using org = await startLiveOrg()
-  const job = org.job({ events: ['waiting'] })
+  const job = org.job({ events: eventRules('waiting') })
   await job.tick(never)
   org.begin('a')
   await sql`alter table genesys.live_queues add constraint broken check (waiting < 0) not valid`.execute(
