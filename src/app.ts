@@ -5,7 +5,7 @@ import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
 import type { HistoryDependencies } from './history/context.ts'
 import { limitInFlight } from './genesys/in-flight.ts'
 import type { LiveDependencies } from './live/snapshot-job.ts'
-import type { WebhookOptions } from './webhooks/delivery.ts'
+import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createProgress, silentProgress } from './progress.ts'
@@ -135,6 +135,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         url: config.webhook.url,
         secret: secrets.webhookSecret,
         retentionHours,
+        waits: DELIVERY_WAITS,
         proxyEnv: env,
       }
     },
