@@ -1,6 +1,5 @@
 /** An open conversation as the details query gives it → its row in genesys.live_conversations. */
-import { isJsonObject, storableText } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
+import { objects, storableText, type JsonObject, type JsonValue } from '../model/json.ts'
 import { stateOfConversation, MAX_AFTER_CALL_WORK_MS, sideOf } from './state.ts'
 import type { Activity, LiveReading, LiveState, Side } from './state.ts'
 import { canonicalTime } from '../model/timestamps.ts'
@@ -219,11 +218,6 @@ function inOrder(segments: readonly JsonObject[]): JsonObject[] {
 /** In milliseconds, for comparing; 0 for what is no instant. */
 function instantOf(value: JsonValue | undefined): number {
   return Date.parse(time(value) ?? '') || 0
-}
-
-/** The objects among the elements of a list; of anything else none. */
-export function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }
 
 /** A text that Postgres can hold, or null. */

@@ -2,9 +2,8 @@
  * An open conversation in the model of GET /api/v2/conversations → its row in genesys.live_conversations. The model differs
  * from that of analytics: `id` and `startTime`, one list of communications a medium, states instead of segments.
  */
-import { isJsonObject } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
-import { byStart, earliest, objects, textOf, time } from './from-analytics.ts'
+import { isJsonObject, objects, type JsonObject, type JsonValue } from '../model/json.ts'
+import { byStart, earliest, textOf, time } from './from-analytics.ts'
 import { stateOfConversation, sideOf } from './state.ts'
 import type { Activity, LiveReading, LiveState, Side } from './state.ts'
 import { conversationKey } from '../model/transform.ts'
