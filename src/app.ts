@@ -122,6 +122,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         warehouse,
         logger,
         live,
+        elapsedMs: () => performance.now(),
         onLoaded: metrics.countLoad,
         onEndedInAfterCallWork,
       }

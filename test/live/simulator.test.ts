@@ -79,7 +79,13 @@ async function start({ spoiled = true, ...options }: SimulatorOptions & { spoile
         historyFilter: {},
         events: [],
       } as const
-      return createLiveJob({ genesys, warehouse, logger, live: { ...live, ...settings } })
+      return createLiveJob({
+        genesys,
+        warehouse,
+        logger,
+        elapsedMs: () => performance.now(),
+        live: { ...live, ...settings },
+      })
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }

@@ -32,14 +32,14 @@ const snapshot = (second: number, read: LiveConversation, fields: Partial<NewSna
   source: 'analytics',
   durationMs: 1,
   requests: 1,
-  stretched: false,
+  throttled: false,
   error: null,
   read: [read],
   leaving: [],
-  conversations: 1,
   ended: 0,
   queues: [],
   messages: [],
+  rereads: [],
   ...fields,
 })
 
