@@ -23,7 +23,7 @@ export interface ReadSnapshot {
 }
 
 /** What reading the whole organization has shown beside the changes. */
-export interface OrganizationFindings {
+interface OrganizationFindings {
   /** When each older conversation was last read: to be remembered for the next snapshot. */
   readonly lastReads: ReadonlyMap<string, LastRead>
   /** Older windows that Genesys refused to read. */

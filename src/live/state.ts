@@ -31,7 +31,7 @@ export interface LiveAgent {
  * The longest id that is stored, in characters. The live tables, the outbox and the re-reads have ids in their keys, and an
  * index entry of Postgres takes at most 2704 bytes. Ids of Genesys have 36 characters.
  */
-export const MAX_ID_CHARACTERS = 255
+const MAX_ID_CHARACTERS = 255
 
 /** Whether a text can be an id in the tables of the live side. */
 export function isStorableId(id: string): boolean {
