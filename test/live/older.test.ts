@@ -24,7 +24,7 @@ describe('older conversations by id', () => {
   const lastReads = (entries: Record<string, LastRead>): ReadonlyMap<string, LastRead> =>
     new Map(Object.entries(entries))
 
-  it('are all read where they fit', () => {
+  it('are all read if they fit', () => {
     expect(chooseOlder(['a', 'b'], null, new Map(), 2)).toEqual(['a', 'b'])
   })
 
@@ -48,7 +48,7 @@ describe('older conversations by id', () => {
     expect(chosen(1)).toEqual(['new'])
   })
 
-  it('go by how long ago they were read where activity can’t be read', () => {
+  it('are chosen by how long ago they were read if activity cannot be read', () => {
     const known = lastReads({
       a: { readAt: 3, activity: 'x' },
       b: { readAt: 1, activity: '' },

@@ -72,7 +72,7 @@ test('a snapshot shows what is open, counts its queues, and records its cost', a
   expect(recorded).toEqual([])
 })
 
-test('an unchanged snapshot writes no row of live_conversations, nor locks one', async () => {
+test('an unchanged snapshot neither writes nor locks a row of live_conversations', async () => {
   await using org = await startLiveOrg()
   for (let i = 0; i < 150; i++) org.begin(`c${i}`, { state: i % 2 === 0 ? 'waiting' : 'interacting' })
   const job = org.job()
@@ -97,7 +97,7 @@ test('an unchanged snapshot writes no row of live_conversations, nor locks one',
   expect(await snapshots(org)).toHaveLength(5)
 })
 
-test('messages are counted as they are written: a threshold that stays exceeded makes one, and uses up one id', async () => {
+test('new messages are counted: a threshold that stays exceeded makes one message, and uses one id', async () => {
   await using org = await startLiveOrg()
   org.begin('a', { start: Date.now() - 300_000 })
   const job = org.job({ events: eventRules('waiting>120s', 'interacting') })
@@ -112,8 +112,8 @@ test('messages are counted as they are written: a threshold that stays exceeded 
     { id: 1, event: 'waiting>120s' },
     { id: 2, event: 'interacting' },
   ])
-  const told = org.log.map((line) => JSON.parse(line) as Record<string, unknown>)
-  expect(told.filter(({ msg }) => msg === 'snapshot taken').map((line) => line['messages'])).toEqual([0, 1, 0, 0, 1])
+  const lines = org.log.map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines.filter(({ msg }) => msg === 'snapshot taken').map((line) => line['messages'])).toEqual([0, 1, 0, 0, 1])
 })
 
 test('a conversation that has ended leaves, and is in the history in the same tick', async () => {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import * as totals from '../../migrations/20261126T1400Z-live-snapshot-totals.ts'
 import { sumCounts } from '../../src/live/queue-counts.ts'
 import { LIVE_STATES } from '../../src/live/state.ts'
 import { selectWallboard } from '../../src/live/wallboard.ts'
@@ -15,7 +16,7 @@ function agent(userId: string, segmentType: string, since: number, queueId: stri
   return { participantId: userId, purpose: 'agent', userId, sessions: [session] }
 }
 
-test('each agent of a conversation is shown with what they do themself, and since when', async () => {
+test('each agent of a conversation is shown with their own state, and since when', async () => {
   await using org = await startLiveOrg()
   const transferred = org.begin('transferred', { start, state: 'ivr' })
   const agents = [agent('u1', 'wrapup', 200, 'q1'), agent('u2', 'interact', 230, 'q2'), agent('u3', 'alert', 300, 'q2')]
@@ -30,13 +31,13 @@ test('each agent of a conversation is shown with what they do themself, and sinc
     { userId: 'u1', state: 'acw', since: at(200), queueId: 'q1', mediaType: 'voice', conversations: 1 },
     { userId: 'u3', state: 'alerting', since: at(300), queueId: 'q2', mediaType: 'voice', conversations: 1 },
   ])
-  // What each does is compared as well: it neither makes a row look changed, nor does a change of it pass unseen.
+  // The column is compared too: an unchanged value is no change, and a changed one is.
   expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 0, deleted: 0 } })
   transferred.record = { ...transferred.record, participants: agents.slice(1) }
   expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 1, deleted: 0 } })
 })
 
-test('agents of rows that were written before agents were kept have the state of the conversation', async () => {
+test('agents of rows that are older than the column have the state of the conversation', async () => {
   await using org = await startLiveOrg()
   org.begin('a', { state: 'hold' })
   const job = org.job()
@@ -110,4 +111,25 @@ test('the trend is read from the totals of each snapshot, not from the rows of i
   // A failed snapshot, and one that is older than the totals, are no points.
   await sql`update genesys.live_snapshots set waiting = null, interacting = null, hold = null`.execute(org.warehouse.db)
   expect((await selectWallboard(org.warehouse.db)).trend).toEqual([])
+})
+
+test('the migration gives the snapshots of the last hours their totals, from their queues', async () => {
+  await using org = await startLiveOrg()
+  for (const [id, state] of Object.entries({ a: 'waiting', b: 'interacting', c: 'hold' } as const))
+    org.begin(id, { state })
+  org.begin('d', { queueId: 'q2' })
+  const job = org.job()
+  await job.tick(never)
+  const failed = new Date(Date.now() + 1)
+  await sql`insert into genesys.live_snapshots (snapshot_at, source, duration_ms, requests, complete, error)
+    values (${failed}, 'analytics', 1, 1, false, 'no')`.execute(org.warehouse.db)
+  const { trend } = await selectWallboard(org.warehouse.db)
+  expect(trend).toMatchObject([{ waiting: 2, interacting: 2 }])
+  await totals.down(org.warehouse.db as never)
+  await totals.up(org.warehouse.db as never)
+  expect((await selectWallboard(org.warehouse.db)).trend).toEqual(trend)
+  const { rows } = await sql`select waiting, hold from genesys.live_snapshots where not complete`.execute(
+    org.warehouse.db,
+  )
+  expect(rows).toEqual([{ waiting: null, hold: null }])
 })

@@ -1,4 +1,4 @@
-/** An organization in memory, behind real HTTP, whose open conversations begin and end while it is being read. */
+/** An in-memory organization behind real HTTP, whose open conversations begin and end while they are being read. */
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
@@ -33,11 +33,11 @@ export interface LiveOrg extends AsyncDisposable {
   readonly requests: string[]
   readonly log: readonly string[]
   latencyMs: number
-  /** By how much time has jumped ahead for the jobs. */
+  /** How far the clock of the jobs is ahead, in milliseconds. */
   aheadMs: number
-  /** Answers a request in the organization's place; true: it did. */
+  /** Answers a request instead of the organization; true: it has. */
   interfere: ((request: ReceivedRequest, what: string) => unknown) | null
-  /** A new conversation, now unless told. */
+  /** A new conversation; it starts now by default. */
   begin(id: string, fields?: { readonly start?: number; readonly state?: State; readonly queueId?: string }): Held
   change(id: string, state: State): void
   end(id: string): void
@@ -48,8 +48,8 @@ export interface LiveOrg extends AsyncDisposable {
 
 export type State = 'ivr' | 'waiting' | 'interacting' | 'hold' | 'parked'
 
-/** What the conversation activity lists of each state; the others are no work in a queue. */
-const activityOf: Partial<Record<State, string>> = {
+/** The metric that the conversation activity lists for each state; the other states are no work in a queue. */
+const ACTIVITY_METRICS: Partial<Record<State, string>> = {
   waiting: 'oWaiting',
   interacting: 'oInteracting',
   hold: 'oInteracting',
@@ -61,7 +61,7 @@ export const eventRules = (...texts: readonly string[]): EventRule[] =>
 
 const iso = (at: number): string => new Date(at).toISOString()
 
-/** Starts it, with a database of its own. */
+/** Starts it with its own database. */
 export async function startLiveOrg(options: { readonly requestsPerMinute?: number } = {}): Promise<LiveOrg> {
   await using stack = new AsyncDisposableStack()
   const held = new Map<string, Held>()
@@ -138,7 +138,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
   function activityPage(url: URL): unknown {
     const groups = new Map<string, Held[]>()
     for (const each of held.values()) {
-      if (each.phase !== 'open' || activityOf[each.state] === undefined) continue
+      if (each.phase !== 'open' || ACTIVITY_METRICS[each.state] === undefined) continue
       groups.set(each.queueId, [...(groups.get(each.queueId) ?? []), each])
     }
     const [size, number] = ['pageSize', 'pageNumber'].map((name) => Number(url.searchParams.get(name)))
@@ -150,7 +150,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
         data: [],
         entities: members.map(({ id, state, start }) => ({
           activityDate: iso(start),
-          metric: activityOf[state],
+          metric: ACTIVITY_METRICS[state],
           conversationId: id,
           sessionId: `${id}-q`,
           mediaType: 'voice',
