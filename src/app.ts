@@ -4,7 +4,7 @@ import { createGenesysClient, type GenesysClient, type GenesysClientOptions } fr
 import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
 import type { HistoryDependencies } from './history/context.ts'
 import { limitInFlight } from './genesys/in-flight.ts'
-import type { LiveDependencies } from './live/snapshot-job.ts'
+import type { LiveDependencies } from './live/take-snapshot.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'

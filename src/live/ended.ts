@@ -45,58 +45,24 @@ export interface LiveHistory {
   runDueRereads(genesys: GenesysClient, clock: DatabaseClock, at: Date, signal: AbortSignal): Promise<void>
 }
 
-/** @param options.filter which conversations belong to the history */
-export function createLiveHistory(options: {
+interface HistoryOptions {
   readonly warehouse: Warehouse
   readonly logger: Logger
+  /** Which conversations belong to the history. */
   readonly filter: DetailsFilter
   readonly requestsPerMinute: number
   readonly onLoaded: ((counts: LoadCounts) => void) | undefined
-}): LiveHistory {
-  const { warehouse, logger, filter, onLoaded } = options
+}
 
-  async function load(records: readonly ReadRecord[], clock: DatabaseClock, signal: AbortSignal): Promise<LoadCounts> {
-    const fetched = records
-      .filter(({ record }) => belongsToHistory(record, filter))
-      .map(({ record, sentAt }) => ({ conversation: record, fetchedAt: clock.instantOf(sentAt) }))
-    if (fetched.length === 0) return emptyLoadCounts()
-    return await loadBatch(warehouse, fetched, {
-      source: 'query',
-      runId: null,
-      deliversAttributes: false,
-      signal,
-      onLoaded,
-    })
-  }
-
-  /** Reads and loads these ids again; returns how many have changed. */
-  async function reread(
-    genesys: GenesysClient,
-    ids: readonly string[],
-    clock: DatabaseClock,
-    at: Date,
-    signal: AbortSignal,
-  ): Promise<number> {
-    const records = await readByIds(genesys, ids, { priority: 'live', signal })
-    let changed = 0
-    try {
-      changed = (await load(records, clock, signal)).changed
-    } catch (error) {
-      signal.throwIfAborted()
-      logger.error({ err: error, conversations: ids.length }, 'ended conversations could not be loaded again yet')
-      await postponeRereads(warehouse.db, ids, at, new Date(at.getTime() + POSTPONE_MS))
-      return 0
-    }
-    await deleteRereads(warehouse.db, ids, at)
-    return changed
-  }
-
+/** Creates the way into the history for the snapshots of a process. */
+export function createLiveHistory(options: HistoryOptions): LiveHistory {
+  const { warehouse, logger, filter } = options
   return {
     async loadEnded(records, clock, signal) {
       let loaded = emptyLoadCounts()
       try {
         for (const batch of chunks(records, BATCH_SIZE))
-          loaded = addLoadCounts(loaded, await load(batch, clock, signal))
+          loaded = addLoadCounts(loaded, await load(options, batch, clock, signal))
         return { loaded, problem: null }
       } catch (error) {
         if (signal.aborted) throw error
@@ -116,7 +82,7 @@ export function createLiveHistory(options: {
         const due = await selectDueRereads(warehouse.db, at, rereadIdsPerSnapshot(options.requestsPerMinute))
         if (due.length === 0) return
         await forEachParallel(chunks(due, idsARequest), REREAD_CONCURRENCY, signal, async (ids, signal) => {
-          const changedNow = await reread(genesys, ids, clock, at, signal)
+          const changedNow = await reread(options, ids, { genesys, clock, at }, signal)
           changed += changedNow
         })
         logger.info({ reread: due.length, changed }, 'ended conversations read again')
@@ -126,6 +92,48 @@ export function createLiveHistory(options: {
       }
     },
   }
+}
+
+/** Loads the records that belong to the history. */
+async function load(
+  { warehouse, filter, onLoaded }: HistoryOptions,
+  records: readonly ReadRecord[],
+  clock: DatabaseClock,
+  signal: AbortSignal,
+): Promise<LoadCounts> {
+  const fetched = records
+    .filter(({ record }) => belongsToHistory(record, filter))
+    .map(({ record, sentAt }) => ({ conversation: record, fetchedAt: clock.instantOf(sentAt) }))
+  if (fetched.length === 0) return emptyLoadCounts()
+  return await loadBatch(warehouse, fetched, {
+    source: 'query',
+    runId: null,
+    deliversAttributes: false,
+    signal,
+    onLoaded,
+  })
+}
+
+/** Reads and loads these ids again; returns how many have changed. */
+async function reread(
+  options: HistoryOptions,
+  ids: readonly string[],
+  { genesys, clock, at }: { readonly genesys: GenesysClient; readonly clock: DatabaseClock; readonly at: Date },
+  signal: AbortSignal,
+): Promise<number> {
+  const { warehouse, logger } = options
+  const records = await readByIds(genesys, ids, { priority: 'live', signal })
+  let changed = 0
+  try {
+    changed = (await load(options, records, clock, signal)).changed
+  } catch (error) {
+    signal.throwIfAborted()
+    logger.error({ err: error, conversations: ids.length }, 'ended conversations could not be loaded again yet')
+    await postponeRereads(warehouse.db, ids, at, new Date(at.getTime() + POSTPONE_MS))
+    return 0
+  }
+  await deleteRereads(warehouse.db, ids, at)
+  return changed
 }
 
 /**

@@ -85,26 +85,16 @@ export function createNames(db: Kysely<Database>, elapsedMs: () => number): Name
     const [searched, rechecked] = partition(ids, (id) => needsSearch(kind, id))
     let missing: readonly string[] = searched
     for (const days of SEARCH_DAYS_BACK) {
-      const found = await query(kind, missing, days)
+      const found = await selectNames(db, kind, missing, days)
       for (const [id, name] of found) known.set(`${kind}:${id}`, { name, checkedAt: now, searchedAt: now })
       missing = missing.filter((id) => !found.has(id))
     }
-    const renamed = await query(kind, rechecked, RECHECK_DAYS_BACK)
+    const renamed = await selectNames(db, kind, rechecked, RECHECK_DAYS_BACK)
     for (const id of rechecked) {
       const { name, searchedAt = Number.NEGATIVE_INFINITY } = find(kind, id) ?? {}
       known.set(`${kind}:${id}`, { name: renamed.get(id) ?? name, checkedAt: now, searchedAt })
     }
     for (const id of missing) known.set(`${kind}:${id}`, { name: undefined, checkedAt: now, searchedAt: now })
-  }
-
-  async function query(kind: NamedKind, ids: readonly string[], daysBack: number): Promise<Map<string, string>> {
-    if (ids.length === 0) return new Map()
-    const since = new Date(Date.now() - daysBack * 86_400_000)
-    const rows = await db.transaction().execute(async (trx) => {
-      await sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`.execute(trx)
-      return (await NAME_QUERIES[kind](ids, since).execute(trx)).rows
-    })
-    return new Map(rows.map(({ id, name }) => [id, name]))
   }
 
   async function lookUpAll(wanted: readonly (readonly [NamedKind, readonly string[]])[]): Promise<void> {
@@ -137,6 +127,22 @@ export function createNames(db: Kysely<Database>, elapsedMs: () => number): Name
       return (kind, id) => find(kind, id)?.name
     },
   }
+}
+
+/** The latest names of these ids in the conversations of the last days, by id. */
+async function selectNames(
+  db: Kysely<Database>,
+  kind: NamedKind,
+  ids: readonly string[],
+  daysBack: number,
+): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map()
+  const since = new Date(Date.now() - daysBack * 86_400_000)
+  const rows = await db.transaction().execute(async (trx) => {
+    await sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`.execute(trx)
+    return (await NAME_QUERIES[kind](ids, since).execute(trx)).rows
+  })
+  return new Map(rows.map(({ id, name }) => [id, name]))
 }
 
 function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {

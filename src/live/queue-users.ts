@@ -9,14 +9,17 @@ import { isStorableId } from './state.ts'
 /** The list of queues is read again, and a refused request repeated, after this long. */
 const REFRESH_MS = 3_600_000
 
+/** Reads users by queue id; null: they could not be read. */
+export type QueueUsersReader = (
+  genesys: GenesysClient,
+  signal: AbortSignal,
+) => Promise<ReadonlyMap<string, QueueUsers> | null>
+
 /**
  * Makes the function that reads users by queue id; null: they could not be read, which is logged.
  * @param elapsedMs milliseconds since any instant; never goes back
  */
-export function createQueueUsersReader(
-  logger: Logger,
-  elapsedMs: () => number,
-): (genesys: GenesysClient, signal: AbortSignal) => Promise<ReadonlyMap<string, QueueUsers> | null> {
+export function createQueueUsersReader(logger: Logger, elapsedMs: () => number): QueueUsersReader {
   let queues: { readonly ids: readonly string[]; readonly readAt: number } | null = null
   let refusedAt = Number.NEGATIVE_INFINITY
 

@@ -117,21 +117,14 @@ export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
     await markAllPending(warehouse.db, reason)
   }
 
-  async function keepHouse(): Promise<void> {
-    if (performance.now() - housekeepingAt < HOUSEKEEPING_INTERVAL_MS) return
-    housekeepingAt = performance.now()
-    const givenUp = await giveUpMessages(warehouse.db, GIVE_UP_HOURS)
-    if (givenUp > 0) {
-      log.error({ messages: givenUp }, `webhooks given up after ${GIVE_UP_HOURS} hours: see etl.webhook_outbox`)
-    }
-    await pruneMessages(warehouse.db, options.retentionHours)
-  }
-
   async function run(): Promise<void> {
     while (!signal.aborted) {
       let isBusy = false
       try {
-        await keepHouse()
+        if (performance.now() - housekeepingAt >= HOUSEKEEPING_INTERVAL_MS) {
+          housekeepingAt = performance.now()
+          await keepHouse(warehouse, options.retentionHours, log)
+        }
         if (!isDisabled) isBusy = await runRound()
       } catch (error) {
         log.warn({ err: error }, 'the webhook outbox could not be read or written; it will be retried')
@@ -143,6 +136,14 @@ export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
   }
 
   return { wake: alarm.ring, ended: run() }
+}
+
+/** Gives up messages that are too old, and deletes those whose retention is over. */
+async function keepHouse(warehouse: Warehouse, retentionHours: number, log: Logger): Promise<void> {
+  const givenUp = await giveUpMessages(warehouse.db, GIVE_UP_HOURS)
+  if (givenUp > 0)
+    log.error({ messages: givenUp }, `webhooks given up after ${GIVE_UP_HOURS} hours: see etl.webhook_outbox`)
+  await pruneMessages(warehouse.db, retentionHours)
 }
 
 /** Makes the function that posts one message; it resolves with why that failed, or null. */
