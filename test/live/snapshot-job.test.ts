@@ -7,6 +7,7 @@ import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
 import { withJobLock } from '../../src/postgres/lock.ts'
 import { json } from '../support/fake-server.ts'
 import { eventRules, startLiveOrg, type LiveOrg } from '../support/live-org.ts'
+import { patience } from '../support/patience.ts'
 
 const never = new AbortController().signal
 const hour = 3_600_000
@@ -78,7 +79,7 @@ test('an unchanged snapshot neither writes nor locks a row of live_conversations
   const job = org.job()
   await job.tick(never)
   await settleStatistics(org)
-  await expect.poll(() => tuplesWritten(org, 'live_conversations')).toBe(150)
+  await expect.poll(() => tuplesWritten(org, 'live_conversations'), patience).toBe(150)
   const locks = async () =>
     (
       await sql<{
@@ -93,7 +94,7 @@ test('an unchanged snapshot neither writes nor locks a row of live_conversations
   org.change('c0', 'hold')
   expect(await job.tick(never)).toMatchObject({ writes: { inserted: 0, updated: 1, deleted: 0 } })
   await settleStatistics(org)
-  await expect.poll(() => tuplesWritten(org, 'live_conversations')).toBe(151)
+  await expect.poll(() => tuplesWritten(org, 'live_conversations'), patience).toBe(151)
   expect(await snapshots(org)).toHaveLength(5)
 })
 

@@ -9,6 +9,7 @@ import { insertMessages } from '../../src/webhooks/outbox.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeServer, type FakeServer, type ReceivedRequest } from '../support/fake-server.ts'
 import { eventRules, startLiveOrg } from '../support/live-org.ts'
+import { patience } from '../support/patience.ts'
 
 const never = new AbortController().signal
 const secret = Buffer.from('a secret of exactly 32 bytes, ok').toString('base64')
@@ -107,7 +108,7 @@ test('delivers each message once when nothing fails, in order for each conversat
   await using bench = await startBench()
   for (const id of ['a', 'b', 'c']) await bench.write(id, 1, 8)
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received).toHaveLength(24)
   for (const id of ['a', 'b', 'c']) {
     expect(bench.received.filter((what) => what.startsWith(id))).toEqual(
@@ -128,7 +129,7 @@ test('a failed attempt is made again with the same id, and holds back only its o
   let refusals = 0
   bench.answer = (_request, what) => (what === 'a1' && ++refusals < 4 ? 503 : 200)
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received.filter((what) => what.startsWith('a'))).toEqual(['a1', 'a1', 'a1', 'a1', 'a2', 'a3'])
   expect(bench.received.filter((what) => what.startsWith('b'))).toEqual(['b1', 'b2', 'b3'])
   const ids = bench.receiver.requests.map(({ headers }) => headers['webhook-id'])
@@ -144,7 +145,7 @@ test.each([
   await bench.write('a', 1, 1)
   bench.answer = () => status
   bench.deliver({ waits: { ...quick, timeoutMs: 100 } })
-  await expect.poll(async () => (await bench.outbox())[0]?.last_error).toBe(problem)
+  await expect.poll(async () => (await bench.outbox())[0]?.last_error, patience).toBe(problem)
   expect(bench.log.join('')).not.toContain('private words')
 })
 
@@ -170,11 +171,11 @@ test('a receiver that is down is probed with one message, not with all; once it 
     return isUp ? 200 : 0
   }
   bench.deliver()
-  await expect.poll(() => bench.received.length).toBeGreaterThan(12)
+  await expect.poll(() => bench.received.length, patience).toBeGreaterThan(12)
   expect((await bench.outbox()).filter((row) => row.attempts > 0).length).toBeLessThanOrEqual(4)
   isUp = true
   bench.received.length = 0
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   for (const id of ['a', 'b', 'c', 'd']) {
     expect(bench.received.filter((what) => what.startsWith(id))).toEqual([1, 2, 3, 4, 5].map((n) => `${id}${n}`))
   }
@@ -186,7 +187,7 @@ test('two services on one database share the work: nothing twice, each conversat
   for (let id = 0; id < 20; id++) await bench.write(`c${id}-`, 1, 5)
   bench.deliver()
   bench.deliver({ warehouse: other })
-  await expect.poll(() => undelivered(bench), { timeout: 20_000 }).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received).toHaveLength(100)
   for (let id = 0; id < 20; id++) {
     expect(bench.received.filter((what) => what.startsWith(`c${id}-`))).toEqual(
@@ -202,7 +203,7 @@ test('a message that a killed service had leased is delivered by the next one', 
     bench.warehouse.db,
   )
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received).toEqual(['a1', 'a2'])
 })
 
@@ -213,7 +214,7 @@ test('gives up after a day, visibly, and goes on with younger messages', async (
     bench.warehouse.db,
   )
   bench.deliver()
-  await expect.poll(() => bench.received).toEqual(['a2'])
+  await expect.poll(() => bench.received, patience).toEqual(['a2'])
   expect(await bench.outbox()).toMatchObject([
     { given_up: true, delivered: false, last_error: 'the receiver answered 500' },
     {},
@@ -231,7 +232,7 @@ test('delivered messages are pruned after a while, except those of conversations
     bench.warehouse.db,
   )
   bench.deliver()
-  await expect.poll(async () => (await bench.outbox()).map((row) => row.conversation_id)).toEqual(['b', 'c'])
+  await expect.poll(async () => (await bench.outbox()).map((row) => row.conversation_id), patience).toEqual(['b', 'c'])
 })
 
 test.each([
@@ -253,7 +254,7 @@ test.each([' ', ', ', ','])('two secrets, separated by %j, both sign each messag
   const old = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
   await bench.write('a', 1, 1)
   bench.deliver({ secret: `${secret}${separator}${old}` })
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   const [request] = bench.receiver.requests
   const headers = request?.headers as Record<string, string>
   for (const each of [secret, old]) expect(() => new Webhook(each).verify(request?.body ?? '', headers)).not.toThrow()
@@ -266,7 +267,9 @@ test('410 ends the deliveries until the service is restarted, and the status sho
   await sql`update etl.webhook_outbox set created_at = now() - interval '2 hours'`.execute(bench.warehouse.db)
   bench.answer = () => 410
   const delivery = bench.deliver()
-  await expect.poll(async () => (await bench.outbox()).filter((row) => row.last_error?.includes('410')).length).toBe(4)
+  await expect
+    .poll(async () => (await bench.outbox()).filter((row) => row.last_error?.includes('410')).length, patience)
+    .toBe(4)
   const attempts = bench.received.length
   expect(attempts).toBeLessThanOrEqual(2)
   bench.answer = () => 200
@@ -281,7 +284,7 @@ test('410 ends the deliveries until the service is restarted, and the status sho
   })
   expect(bench.log.filter((line) => line.includes('deliveries stop'))).toHaveLength(1)
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
 })
 
 test('snapshots write the events of the rules, once, and a dead receiver delays none', async () => {
@@ -296,7 +299,7 @@ test('snapshots write the events of the rules, once, and a dead receiver delays 
   org.change('a', 'interacting')
   expect(await job.tick(never)).toMatchObject({ messages: 3 })
   delivery.wake()
-  await expect.poll(() => bench.received.length).toBeGreaterThan(0)
+  await expect.poll(() => bench.received.length, patience).toBeGreaterThan(0)
   org.end('a')
   await job.tick(never)
   await job.tick(never)
