@@ -4,8 +4,8 @@ import { createGenesysClient, type GenesysClient, type GenesysClientOptions } fr
 import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
 import type { HistoryDependencies } from './history/context.ts'
 import { limitInFlight } from './genesys/in-flight.ts'
-import type { LiveDependencies } from './live/snapshot-job.ts'
-import type { WebhookOptions } from './webhooks/delivery.ts'
+import type { LiveDependencies } from './live/take-snapshot.ts'
+import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createProgress, silentProgress } from './progress.ts'
@@ -122,6 +122,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         warehouse,
         logger,
         live,
+        elapsedMs: () => performance.now(),
         onLoaded: metrics.countLoad,
         onEndedInAfterCallWork,
       }
@@ -135,6 +136,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         url: config.webhook.url,
         secret: secrets.webhookSecret,
         retentionHours,
+        waits: DELIVERY_WAITS,
         proxyEnv: env,
       }
     },

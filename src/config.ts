@@ -7,6 +7,7 @@ import { validate as validateCron } from 'node-cron'
 import { z } from 'zod'
 import { ConfigError } from './errors.ts'
 import { resolveHosts } from './genesys/regions.ts'
+import { EVENT_RULES_HINT, parseEventRule, type EventRule } from './live/transitions.ts'
 
 /** Media types of analytics sessions (Genesys' enum of AnalyticsSession.mediaType). */
 const MEDIA_TYPES = [
@@ -26,9 +27,6 @@ const MEDIA_TYPES = [
 /** What node-postgres knows of libpq's. */
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const
 
-/** A state of the live table or `ended`, or a time that a conversation may spend in a state. */
-const WEBHOOK_EVENT = /^(?:(?:ivr|waiting|alerting|dialing|interacting|hold|acw|scheduled|other)(?:>\d+s)?|ended)$/
-
 const cron = (name: string) =>
   z
     .string()
@@ -44,6 +42,12 @@ const wholeNumber = (from: number, to: number) =>
     .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
 const url = (protocols: RegExp, example: string) =>
   z.string().refine((text) => URL.canParse(text) && protocols.test(text), `must look like ${example}`)
+const eventRule = z.string().transform((text, context) => {
+  const rule = parseEventRule(text)
+  if (rule) return rule
+  context.addIssue({ code: 'custom', message: EVENT_RULES_HINT })
+  return z.NEVER
+})
 const timeZone = z
   .string()
   .refine(isTimeZone, 'must be an IANA time zone such as UTC, Europe/Berlin or America/Sao_Paulo')
@@ -98,18 +102,8 @@ export const environmentSchema = z.object({
   WEBHOOK_EVENTS: z
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(
-      z.array(
-        z
-          .string()
-          .regex(
-            WEBHOOK_EVENT,
-            'must be a comma-separated list such as waiting,interacting,ended,waiting>120s out of ended and the states ' +
-              'ivr, waiting, alerting, dialing, interacting, hold, acw, scheduled, other',
-          ),
-      ),
-    )
-    .default(['waiting', 'interacting', 'ended']),
+    .pipe(z.array(eventRule))
+    .prefault('waiting,interacting,ended'),
   ALERT_WEBHOOK_URL: url(/^https?:/, 'https://example.com/alerts').optional(),
   CRON_TIMEZONE: timeZone.default('UTC'),
   HTTP_HOST: z.string().default('127.0.0.1'),
@@ -156,7 +150,7 @@ export interface Config {
     readonly retentionHours: number
   }
   /** Null: nothing is to be told. */
-  readonly webhook: { readonly url: string; readonly events: readonly string[] } | null
+  readonly webhook: { readonly url: string; readonly events: readonly EventRule[] } | null
   readonly alertUrl: string | null
   readonly cronTimezone: string
   readonly http: { readonly host: string; readonly port: number }

@@ -58,3 +58,19 @@ export function exitCodeFor(error: unknown): number {
   if (!(error instanceof EtlError)) return 1
   return { config: 78, retryable: 75, fatal: 1 }[error.kind]
 }
+
+/** A proxy may answer with a whole page, which must not fill a table. */
+const MAX_REASON_CHARACTERS = 1000
+const MAX_HINT_CHARACTERS = 500
+
+/** The message of an error and, if it has one, its hint as a sentence of its own, both cut to a bounded length. */
+export function reasonWithHint(error: unknown): string {
+  const message = cut(error instanceof Error ? error.message : String(error), MAX_REASON_CHARACTERS).trimEnd()
+  const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? error.hint.trim() : ''
+  if (hint === '' || message.includes(hint)) return message
+  return `${/[.!?…]$/.test(message) ? message : `${message}.`} ${cut(hint, MAX_HINT_CHARACTERS)}`
+}
+
+function cut(text: string, maxCharacters: number): string {
+  return text.length <= maxCharacters ? text : `${text.slice(0, maxCharacters - 1).toWellFormed()}…`
+}

@@ -98,6 +98,10 @@ describe('the environment', () => {
   it('needs a secret to sign webhooks, and understands their events', () => {
     expect(problemsOf({ ...good, WEBHOOK_URL: 'https://example.com/hook' })).toContain('WEBHOOK_SECRET')
     expect(problemsOf({ ...good, WEBHOOK_EVENTS: 'waiting>120s,dancing' })).toContain('WEBHOOK_EVENTS')
+    const hook = { WEBHOOK_URL: 'https://example.com/hook', WEBHOOK_SECRET: 'a-secret' }
+    expect(
+      parseEnvironment({ ...good, ...hook, WEBHOOK_EVENTS: 'acw, waiting>120s,ended' }).config.webhook?.events,
+    ).toEqual([{ on: 'entered', state: 'acw' }, { on: 'exceeded', state: 'waiting', seconds: 120 }, { on: 'ended' }])
   })
 
   it('counts an empty variable as absent', () => {
@@ -188,6 +192,9 @@ describe('problems are told once, with what is allowed', () => {
     [{ GENESYS_ENVIRONMENT: 'nowhere' }, ['mypurecloud.ie', 'us-east-1']],
     [{ GENESYS_API_URL: 'foo' }, ['https://api.mypurecloud.com']],
     [{ WEBHOOK_EVENTS: 'waiting,hodl>5s' }, ['"hodl>5s" must', 'scheduled', 'ended']],
+    [{ WEBHOOK_EVENTS: 'constructor' }, ['"constructor" must', 'waiting>120s']],
+    [{ WEBHOOK_EVENTS: 'ended>5s' }, ['"ended>5s" must']],
+    [{ WEBHOOK_EVENTS: 'waiting>120' }, ['"waiting>120" must']],
     [{ DATABASE_URL: 'postgres://u@h/d?sslmode=bogus' }, ['verify-full', 'no-verify']],
   ])('%j', (env, allowed) => {
     const told = problemsOf({ ...good, ...env })

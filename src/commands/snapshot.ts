@@ -1,12 +1,18 @@
+/** `snapshot`: takes one live snapshot and prints its counts. */
 import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
-import type { LiveConversation, LiveState } from '../live/state.ts'
-import { createLiveJob, type LiveSummary } from '../live/snapshot-job.ts'
 import { createNames } from '../live/names.ts'
+import { countQueues, sumMediaTypes } from '../live/queue-counts.ts'
+import { createLiveJob } from '../live/snapshot-job.ts'
+import type { LiveSummary } from '../live/take-snapshot.ts'
+import type { LiveConversation } from '../live/state.ts'
 import type { CommandContext } from './context.ts'
 import { table, type Output } from './print.ts'
 
-/** `snapshot`: one live snapshot, and what it counts. */
+/**
+ * Runs the command.
+ * @throws ConfigError when LIVE_SOURCE is off; EtlError
+ */
 export async function snapshot(_options: object, { env, output, signal }: CommandContext): Promise<void> {
   await using app = await openApp(env, { genesys: true, database: true })
   const figures = await takeSnapshot(app, signal)
@@ -14,16 +20,16 @@ export async function snapshot(_options: object, { env, output, signal }: Comman
   printLiveFigures(output, figures)
 }
 
-/** What a snapshot found, counted. */
+/** The counts of a snapshot. */
 export interface LiveFigures {
   readonly snapshotAt: Date
   readonly conversations: number
   readonly byState: readonly { readonly state: string; readonly conversations: number }[]
   readonly byMedia: readonly { readonly mediaType: string | null; readonly conversations: number }[]
-  /** Counts by state as in genesys.live_queues, media types together; other states are only in `conversations`. */
+  /** Counts by state as in genesys.live_queues, media types together; other states are counted only in `conversations`. */
   readonly byQueue: readonly {
     readonly queueId: string | null
-    /** Null where the database knows none. */
+    /** Null: the database knows none. */
     readonly name: string | null
     readonly conversations: number
     readonly waiting: number
@@ -40,15 +46,15 @@ export interface LiveFigures {
 
 /**
  * Takes one snapshot of the app's source.
- * @throws ConfigError where LIVE_SOURCE is off; EtlError
+ * @throws ConfigError when LIVE_SOURCE is off; EtlError
  */
 export async function takeSnapshot(app: App, signal: AbortSignal): Promise<LiveFigures> {
   const dependencies = app.liveDependencies()
   if (!dependencies) throw new ConfigError('LIVE_SOURCE is off', 'Set LIVE_SOURCE to analytics or conversations.')
   await app.ensureSchema()
   const summary = await createLiveJob(dependencies).tick(signal)
-  // A job that has just been made has its whole budget.
-  if (!summary) throw new Error('the first snapshot was left out')
+  // A new job has its full budget.
+  if (!summary) throw new Error('the first snapshot was skipped')
   return await figuresOf(app, summary)
 }
 
@@ -56,19 +62,9 @@ async function figuresOf(
   app: App,
   { at, conversations, ended, requests, durationMs }: LiveSummary,
 ): Promise<LiveFigures> {
-  const byQueue = Map.groupBy(conversations, ({ queueId }) => queueId)
-  const nameOf = await createNames(app.warehouse.db).resolve({ queue: [...byQueue.keys()].filter((id) => id !== null) })
-  const queues = [...byQueue].map(([queueId, members]) => ({
-    queueId,
-    name: queueId === null ? null : (nameOf('queue', queueId) ?? null),
-    conversations: members.length,
-    waiting: inState(members, 'waiting'),
-    alerting: inState(members, 'alerting'),
-    interacting: inState(members, 'interacting'),
-    hold: inState(members, 'hold'),
-    acw: inState(members, 'acw'),
-    longestWaitSeconds: longestWait(members, at),
-  }))
+  const queues = sumMediaTypes(countQueues(conversations, null, at))
+  const queueIds = queues.map(({ queueId }) => queueId).filter((id) => id !== null)
+  const nameOf = await createNames(app.warehouse.db, () => performance.now()).resolve({ queue: queueIds })
   return {
     snapshotAt: at,
     conversations: conversations.length,
@@ -77,7 +73,19 @@ async function figuresOf(
       mediaType,
       conversations: count,
     })),
-    byQueue: queues.sort((a, b) => b.conversations - a.conversations),
+    byQueue: queues
+      .map(({ queueId, waiting, alerting, interacting, hold, acw, longestWaitSeconds, ...queue }) => ({
+        queueId,
+        name: queueId === null ? null : (nameOf('queue', queueId) ?? null),
+        conversations: queue.conversations,
+        waiting,
+        alerting,
+        interacting,
+        hold,
+        acw,
+        longestWaitSeconds: longestWaitSeconds === null ? null : Math.round(longestWaitSeconds),
+      }))
+      .sort((a, b) => b.conversations - a.conversations),
     ended,
     requests,
     durationMs,
@@ -92,18 +100,7 @@ function count<Key>(
   return [...groups].map(([name, members]): [Key, number] => [name, members.length]).sort((a, b) => b[1] - a[1])
 }
 
-function inState(conversations: readonly LiveConversation[], state: LiveState): number {
-  return conversations.filter((each) => each.state === state).length
-}
-
-function longestWait(conversations: readonly LiveConversation[], at: Date): number | null {
-  const waits = conversations.flatMap(({ waitingSince }) =>
-    waitingSince === null ? [] : (at.getTime() - Date.parse(waitingSince)) / 1000,
-  )
-  return waits.length === 0 ? null : Math.max(0, Math.round(waits.reduce((a, b) => Math.max(a, b))))
-}
-
-/** Prints the counts for people. */
+/** Prints the counts as tables. */
 export function printLiveFigures(output: Output, figures: LiveFigures): void {
   const { snapshotAt, conversations, byState, byMedia, byQueue, ended, requests, durationMs } = figures
   output.line()

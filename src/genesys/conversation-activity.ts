@@ -1,5 +1,5 @@
 /** Which conversations wait in a queue, ring at an agent or are being handled now, however long ago they started. */
-import { isJsonObject } from '../model/json.ts'
+import { isJsonObject, objects } from '../model/json.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
@@ -74,8 +74,4 @@ async function readPage(client: GenesysClient, pageNumber: number, sending: Send
 function fingerprint(entity: JsonObject): string {
   const names = ['conversationId', 'metric', 'sessionId', 'mediaType', 'queueId', 'userId', 'activityDate']
   return JSON.stringify(names.map((name) => entity[name] ?? null))
-}
-
-function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }

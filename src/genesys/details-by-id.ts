@@ -1,3 +1,4 @@
+import { chunks } from '../chunks.ts'
 import { isJsonObject } from '../model/json.ts'
 import type { JsonValue } from '../model/json.ts'
 import { fieldsOf, refusalWithoutList } from './answer-body.ts'
@@ -25,7 +26,7 @@ export async function readByIds(
   concurrency = LIVE_CONCURRENCY,
 ): Promise<ReadRecord[]> {
   const records: ReadRecord[] = []
-  await forEachParallel(chunks(ids), concurrency, sending.signal, async (chunk, signal) => {
+  await forEachParallel(chunks(ids, idsARequest), concurrency, sending.signal, async (chunk, signal) => {
     const { data, sentAt } = await client.request<{ conversations?: readonly JsonValue[] }>({
       method: 'GET',
       path,
@@ -53,8 +54,4 @@ function refusalOf(data: unknown, ids: readonly string[]): string | null {
   return given.length > 0 && !given.some((id) => asked.has(id))
     ? `not a list of the conversations asked for: none of the ${given.length} in it is one of the ${ids.length}`
     : null
-}
-
-function* chunks(ids: readonly string[]): Generator<readonly string[]> {
-  for (let start = 0; start < ids.length; start += idsARequest) yield ids.slice(start, start + idsARequest)
 }

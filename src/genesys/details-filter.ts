@@ -1,4 +1,4 @@
-import { isJsonObject } from '../model/json.ts'
+import { isJsonObject, objects } from '../model/json.ts'
 import type { JsonValue } from '../model/json.ts'
 
 /** The settings that narrow the history. */
@@ -19,10 +19,6 @@ export function belongsToHistory(record: JsonValue, filter: Filter): boolean {
   }
   const sessions = objects(record['participants']).flatMap((participant) => objects(participant['sessions']))
   return mediaTypes.length === 0 || sessions.some(({ mediaType }) => mediaTypes.includes(mediaType as string))
-}
-
-function objects(value: JsonValue | undefined): Readonly<Record<string, JsonValue>>[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }
 
 function instant(value: JsonValue | undefined): number {

@@ -1,5 +1,6 @@
-import { isJsonObject } from '../model/json.ts'
+import { isJsonObject, objects } from '../model/json.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
+import { chunks } from '../chunks.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
 import { refusalWithoutList } from './answer-body.ts'
 import type { GenesysClient } from './client.ts'
@@ -28,10 +29,7 @@ export async function readQueueUsers(
   sending: Sending,
 ): Promise<ReadonlyMap<string, QueueUsers>> {
   const users = new Map<string, QueueUsers>()
-  const chunks: string[][] = []
-  for (let start = 0; start < queueIds.length; start += queuesARequest)
-    chunks.push(queueIds.slice(start, start + queuesARequest))
-  await forEachParallel(chunks, LIVE_CONCURRENCY, sending.signal, async (chunk, signal) => {
+  await forEachParallel(chunks(queueIds, queuesARequest), LIVE_CONCURRENCY, sending.signal, async (chunk, signal) => {
     const { data } = await client.request<JsonValue>({
       method: 'POST',
       path,
@@ -65,8 +63,4 @@ function sum(entries: readonly JsonObject[], metric: string): number {
       return typeof count === 'number' && Number.isInteger(count) ? count : 0
     })
     .reduce((a, b) => a + b, 0)
-}
-
-function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }

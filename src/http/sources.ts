@@ -33,7 +33,7 @@ const ANSWER_WITHIN_MS = 6_000
 /** The dependencies of the routes. Readings are shared between viewers, and never wait for a database that hangs. */
 export function createSources(options: SourceOptions): RouteDependencies {
   const { logger, warehouse, metrics, isLiveOn, liveStaleSeconds, keepMs = 1_500 } = options
-  const names = options.names ?? createNames(warehouse.db)
+  const names = options.names ?? createNames(warehouse.db, () => performance.now())
   const readDocument = remember(() => told('reading the status', options.readStatus), keepMs)
   const readBoard = remember(() => told('reading the live tables', () => selectWallboard(warehouse.db)), keepMs)
   let wasReadable = true

@@ -1,16 +1,17 @@
-/** The activity of conversations: an extra of the snapshot, which it never fails for. */
-import { readConversationActivity, type ConversationActivity } from '../genesys/conversation-activity.ts'
+/** The activity of conversations: optional, so that a snapshot never fails because of it. */
 import type { GenesysClient } from '../genesys/client.ts'
+import { readConversationActivity, type ConversationActivity } from '../genesys/conversation-activity.ts'
 import { GenesysError } from '../genesys/errors.ts'
 import type { Logger } from '../log.ts'
+import { isStorableId } from './state.ts'
 
-/** A refusal is tried again after this long. */
-const AGAIN_MS = 3_600_000
+/** A refused request is repeated after this long. */
+const REFUSAL_RETRY_MS = 3_600_000
 
 /**
- * Reads which conversations are active in queues. Null where that can't be read, which the log says: a refusal once, since what
- * is missing is the same all the time.
- * @param elapsedMs milliseconds since any instant
+ * Makes the function that reads which conversations are active in queues; null: that could not be read. A refusal is logged
+ * once, because what is missing stays the same.
+ * @param elapsedMs milliseconds since any instant; never goes back
  */
 export function createActivityReader(
   logger: Logger,
@@ -20,11 +21,11 @@ export function createActivityReader(
   let wasRefused = false
 
   return async (genesys, signal) => {
-    if (elapsedMs() - refusedAt < AGAIN_MS) return null
+    if (elapsedMs() - refusedAt < REFUSAL_RETRY_MS) return null
     try {
       const activity = await readConversationActivity(genesys, { priority: 'live', signal })
       wasRefused = false
-      return activity
+      return new Map([...activity].filter(([id]) => isStorableId(id)))
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof GenesysError && [400, 403, 404].includes(error.status ?? 0)) {

@@ -1,20 +1,27 @@
-/** An open conversation as the details query gives it → its row in genesys.live_conversations. */
-import { isJsonObject, storableText } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
-import { decide, LONGEST_AFTER_CALL_WORK_MS, sideOf } from './state.ts'
-import type { Activity, LiveReading, LiveState, Side } from './state.ts'
+/** An open conversation in the model of the details query → its row in genesys.live_conversations. Pure. */
+import { objects, storableText, type JsonObject, type JsonValue } from '../model/json.ts'
+import {
+  isStorableId,
+  MAX_AFTER_CALL_WORK_MS,
+  sideOf,
+  stateOfConversation,
+  type Activity,
+  type LiveReading,
+  type LiveState,
+  type Side,
+} from './state.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey } from '../model/transform.ts'
 
-/** Segments of one session that follow each other more closely than this are one stretch of the same thing. */
-const SEAM_MS = 1000
+/** Segments of one session that mean the same count as one if the gap between them is not longer than this. */
+const MAX_GAP_MS = 1000
 
 /**
  * Reads a record of the details query or of its by-id form. Genesys sets `conversationEnd` when the last segment ends,
- * after-call work included, so a conversation in after-call work is open; whether it then has an open segment of type
- * `wrapup` or no open segment at all is not documented, and both are understood. A record with a `conversationEnd` and an
- * open segment of type `wrapup` counts as open as well, for an hour at most.
- * @param now decides whether after-call work that nothing has ended is still believed
+ * after-call work included, so a conversation in after-call work is open. Whether it then has an open segment of type
+ * `wrapup` or no open segment at all is not documented; both are handled. A record with a `conversationEnd` and an open
+ * segment of type `wrapup` counts as open as well, for an hour at most.
+ * @param now decides whether after-call work without an end is still going on
  */
 export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
   const key = conversationKey(raw)
@@ -28,14 +35,14 @@ export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
   if (!ended) activities.push(...inferAfterCallWork(participants, activities.length > 0, now))
   if (ended) {
     activities = activities.filter((each) => each.state === 'acw' && each.side === 'organization')
-    const tooOld = endedAt === null || now.getTime() - Date.parse(endedAt) > LONGEST_AFTER_CALL_WORK_MS
+    const tooOld = endedAt === null || now.getTime() - Date.parse(endedAt) > MAX_AFTER_CALL_WORK_MS
     if (activities.length === 0 || tooOld) return { kind: 'ended', conversationId, endedAt }
   }
   const sessions = byStart(
     participants.flatMap((each) => objects(each['sessions'])),
     earliestSegment,
   )
-  const decision = decide(activities)
+  const state = stateOfConversation(activities)
   const first = (name: string): string | null => textOf(sessions.map((each) => each[name]).find(isText))
   return {
     kind: 'open',
@@ -43,9 +50,9 @@ export function readAnalytics(raw: JsonValue, now: Date): LiveReading {
     conversation: {
       conversationId,
       conversationStart,
-      ...decision,
-      mediaType: decision.mediaType ?? first('mediaType'),
-      messageType: decision.messageType ?? first('messageType'),
+      ...state,
+      mediaType: state.mediaType ?? first('mediaType'),
+      messageType: state.messageType ?? first('messageType'),
       direction: textOf(record['originatingDirection']) ?? first('direction'),
       divisionIds: texts(record['divisionIds']),
       participants: participants.length,
@@ -60,14 +67,14 @@ function activitiesOf(participant: JsonObject, position: number): Activity[] {
     return segments.flatMap((segment, index): Activity[] => {
       if (!isMissing(segment['segmentEnd'])) return []
       const type = textOf(segment['segmentType'])
-      if (watching.has(type)) return []
+      if (MONITORING_SEGMENTS.has(type)) return []
       return [
         {
           ...factsOf(participant, session, segments, segment),
           participant: position,
           state: stateOf(side, type),
           parked: type === 'parked',
-          since: startOfStretch(segments, index, side),
+          since: startOfState(segments, index, side),
           conference: segment['conference'] === true,
         },
       ]
@@ -75,7 +82,7 @@ function activitiesOf(participant: JsonObject, position: number): Activity[] {
   })
 }
 
-/** What an activity takes from its session, and from the segment of it that shows the activity. */
+/** The fields that an activity takes from its session and from the segment that shows it. */
 function factsOf(
   participant: JsonObject,
   session: JsonObject,
@@ -98,16 +105,16 @@ function factsOf(
   }
 }
 
-/** Segments that make an agent's session one that was handled; handle time counts dialing too. An alert alone is none. */
-const handling: ReadonlySet<string | null> = new Set(['interact', 'hold', 'callback', 'dialing', 'contacting'])
-/** Genesys emits these when the after-call work of a session is done. */
-const completing: ReadonlySet<string | null> = new Set(['tHandle', 'tAcw'])
+/** Segments that make an agent's session a handled one (handle time includes dialing). An alert alone does not. */
+const HANDLING_SEGMENTS: ReadonlySet<string | null> = new Set(['interact', 'hold', 'callback', 'dialing', 'contacting'])
+/** Metrics that Genesys emits when the after-call work of a session is done. */
+const CLOSING_METRICS: ReadonlySet<string | null> = new Set(['tHandle', 'tAcw'])
 
 /**
- * After-call work that no open segment shows: of an agent's session that was handled, whose segments have all ended, and that
- * neither its metrics, nor a segment of type `wrapup`, nor `acwSkipped` call complete. Only work for a queue has after-call
- * work, so a colleague who was consulted directly has none; where nothing at all goes on in the open conversation, a session
- * without a queue is believed as well. What ended more than an hour ago has lost its metrics rather than still being worked on.
+ * After-call work that no open segment shows: an agent's session was handled, its segments have all ended, and neither its
+ * metrics, nor a segment of type `wrapup`, nor `acwSkipped` says that it is complete. Only work for a queue has after-call
+ * work, so a colleague who was consulted directly has none; if nothing else is going on in the open conversation, a session
+ * without a queue counts as well. A session that ended more than an hour ago has rather lost its metrics.
  */
 function inferAfterCallWork(participants: readonly JsonObject[], isBusy: boolean, now: Date): Activity[] {
   const pending = participants.flatMap((participant, position): Activity[] => {
@@ -117,7 +124,7 @@ function inferAfterCallWork(participants: readonly JsonObject[], isBusy: boolean
       const last = segments.toSorted((a, b) => instantOf(a['segmentEnd']) - instantOf(b['segmentEnd'])).at(-1)
       if (last === undefined || !awaitsAfterCallWork(session, segments)) return []
       const since = time(last['segmentEnd'])
-      if (since === null || now.getTime() - Date.parse(since) > LONGEST_AFTER_CALL_WORK_MS) return []
+      if (since === null || now.getTime() - Date.parse(since) > MAX_AFTER_CALL_WORK_MS) return []
       const facts = factsOf(participant, session, segments, last)
       return [{ ...facts, participant: position, state: 'acw', parked: false, since, conference: false }]
     })
@@ -130,18 +137,23 @@ function awaitsAfterCallWork(session: JsonObject, segments: readonly JsonObject[
   const types = segments.map((each) => textOf(each['segmentType']))
   return (
     session['acwSkipped'] !== true &&
-    types.some((type) => handling.has(type)) &&
+    types.some((type) => HANDLING_SEGMENTS.has(type)) &&
     !types.includes('wrapup') &&
     segments.every((each) => !isMissing(each['segmentEnd'])) &&
-    !objects(session['metrics']).some((metric) => completing.has(textOf(metric['name'])))
+    !objects(session['metrics']).some((metric) => CLOSING_METRICS.has(textOf(metric['name'])))
   )
 }
 
-/** What supervisors do beside a conversation without taking part in it. */
-const watching: ReadonlySet<string | null> = new Set(['monitoring', 'coaching', 'screenmonitoring', 'sharing'])
+/** Segments of supervisors, who do not take part in the conversation. */
+const MONITORING_SEGMENTS: ReadonlySet<string | null> = new Set([
+  'monitoring',
+  'coaching',
+  'screenmonitoring',
+  'sharing',
+])
 
-/** What the segments of each side mean; those not listed mean the side's `else`. */
-const meanings: Readonly<
+/** The states of the segments of each side; segments that are not listed have the state of `else`. */
+const STATES_BY_SEGMENT: Readonly<
   Record<Side, { readonly types: Readonly<Record<string, LiveState>>; readonly else: LiveState }>
 > = {
   queue: { types: { delay: 'waiting', interact: 'waiting', alert: 'waiting' }, else: 'other' },
@@ -162,7 +174,7 @@ const meanings: Readonly<
     },
     else: 'other',
   },
-  // That the other party is there says nothing about what happens to it.
+  // That the customer is connected does not say what is happening to them.
   customer: {
     types: { dialing: 'dialing', contacting: 'dialing', scheduled: 'scheduled', ivr: 'ivr', voicemail: 'ivr' },
     else: 'other',
@@ -170,26 +182,26 @@ const meanings: Readonly<
 }
 
 function stateOf(side: Side, type: string | null): LiveState {
-  const { types, else: otherwise } = meanings[side]
+  const { types, else: otherwise } = STATES_BY_SEGMENT[side]
   return (type !== null && Object.hasOwn(types, type) && types[type]) || otherwise
 }
 
-/** When what a segment does began: the start of the first of the segments before it that do the same without a pause. */
-function startOfStretch(segments: readonly JsonObject[], index: number, side: Side): string | null {
+/** When the state of a segment began: the start of the first of the adjacent segments before it that mean the same. */
+function startOfState(segments: readonly JsonObject[], index: number, side: Side): string | null {
   const state = stateOf(side, textOf(segments[index]?.['segmentType']))
   let since = time(segments[index]?.['segmentStart'])
   for (let before = index - 1; before >= 0 && since !== null; before--) {
     const segment = segments[before]
     const start = time(segment?.['segmentStart'])
     const end = time(segment?.['segmentEnd'])
-    if (start === null || end === null || Date.parse(since) - Date.parse(end) > SEAM_MS) break
+    if (start === null || end === null || Date.parse(since) - Date.parse(end) > MAX_GAP_MS) break
     if (stateOf(side, textOf(segment?.['segmentType'])) !== state) break
     since = start
   }
   return since
 }
 
-/** In the order of time, which that of the document is not; without a start last, equals in document order. */
+/** Sorts by start, which the document is not sorted by: items without a start last, equal ones in document order. */
 export function byStart<Item>(items: readonly Item[], startOf: (item: Item) => string | null): Item[] {
   return items
     .map((item) => ({ item, key: sortKey(startOf(item)) }))
@@ -197,17 +209,17 @@ export function byStart<Item>(items: readonly Item[], startOf: (item: Item) => s
     .map(({ item }) => item)
 }
 
-/** The start of the segment of a session that began first, or null. */
+/** The earliest start of a session's segments, or null. */
 function earliestSegment(session: JsonObject): string | null {
   return earliest(objects(session['segments']).map((segment) => time(segment['segmentStart'])))
 }
 
-/** The first of instants in canonical spelling, or null where there is none. */
+/** The earliest of canonical instants, or null. */
 export function earliest(instants: readonly (string | null)[]): string | null {
   return instants.reduce((first, each) => (sortKey(each) < sortKey(first) ? each : first), null)
 }
 
-/** Sorts instants in canonical spelling, null last. Without the Z, which comes after the digits of microseconds. */
+/** A key that sorts canonical instants, null last. It has no Z, because a Z sorts after the digits of microseconds. */
 function sortKey(instant: string | null): string {
   return instant === null ? '~' : instant.slice(0, -1)
 }
@@ -216,29 +228,24 @@ function inOrder(segments: readonly JsonObject[]): JsonObject[] {
   return segments.toSorted((a, b) => instantOf(a['segmentStart']) - instantOf(b['segmentStart']))
 }
 
-/** In milliseconds, for comparing; 0 for what is no instant. */
+/** Milliseconds since 1970, for comparing; 0 if the value is no instant. */
 function instantOf(value: JsonValue | undefined): number {
   return Date.parse(time(value) ?? '') || 0
 }
 
-/** The objects among the elements of a list; of anything else none. */
-export function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
-}
-
-/** A text that Postgres can hold, or null. */
+/** A text that the live tables can hold, or null: an id or name of a kind that is too long for an index is ignored. */
 export function textOf(value: JsonValue | undefined): string | null {
-  return isText(value) ? storableText(value) : null
+  return isText(value) && isStorableId(value) ? storableText(value) : null
 }
 
-/** An instant in canonical spelling, or null. */
+/** A canonical instant (see model/timestamps.ts), or null. */
 export function time(value: JsonValue | undefined): string | null {
   return typeof value === 'string' ? canonicalTime(value) : null
 }
 
-/** The texts of a list, or null where there are none. */
+/** The texts of an array, or null if there are none. */
 function texts(value: JsonValue | undefined): string[] | null {
-  const list = Array.isArray(value) ? value.filter(isText).map(storableText) : []
+  const list = Array.isArray(value) ? value.flatMap((each) => textOf(each) ?? []) : []
   return list.length > 0 ? list : null
 }
 

@@ -1,16 +1,14 @@
 /**
  * An open conversation in the model of GET /api/v2/conversations → its row in genesys.live_conversations. The model differs
- * from that of analytics: `id` and `startTime`, one list of communications a medium, states instead of segments.
+ * from that of analytics: `id` and `startTime`, a list of communications per medium, states instead of segments. Pure.
  */
-import { isJsonObject } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
-import { byStart, earliest, objects, textOf, time } from './from-analytics.ts'
-import { decide, sideOf } from './state.ts'
-import type { Activity, LiveReading, LiveState, Side } from './state.ts'
+import { isJsonObject, objects, type JsonObject, type JsonValue } from '../model/json.ts'
+import { byStart, earliest, textOf, time } from './from-analytics.ts'
+import { sideOf, stateOfConversation, type Activity, type LiveReading, type LiveState, type Side } from './state.ts'
 import { conversationKey } from '../model/transform.ts'
 
-/** The lists of communications of a participant, and the media type as analytics names it. */
-const media: Readonly<Record<string, string>> = {
+/** The media type, as analytics names it, of each list of communications of a participant. */
+const MEDIA_TYPE_BY_LIST: Readonly<Record<string, string>> = {
   calls: 'voice',
   callbacks: 'callback',
   chats: 'chat',
@@ -24,7 +22,7 @@ const media: Readonly<Record<string, string>> = {
   videos: 'video',
 }
 
-/** Reads an entity of the conversations API. It knows only what goes on: whatever has an end has ended. */
+/** Reads an entity of the conversations API. Its model has only current activities: a conversation with an end has ended. */
 export function readConversation(raw: JsonValue): LiveReading {
   const record = isJsonObject(raw) ? raw : {}
   const key = conversationKey({ conversationId: record['id'] ?? null, conversationStart: record['startTime'] ?? null })
@@ -42,7 +40,7 @@ export function readConversation(raw: JsonValue): LiveReading {
     endedAt,
     conversation: {
       ...key,
-      ...decide(activities),
+      ...stateOfConversation(activities),
       direction: textOf(firstCommunication(participants)?.['direction']),
       divisionIds: divisions.length > 0 ? divisions : null,
       participants: participants.length,
@@ -50,7 +48,7 @@ export function readConversation(raw: JsonValue): LiveReading {
   }
 }
 
-/** The communication that began first, of the participant that did. */
+/** The earliest communication of the earliest participant. */
 function firstCommunication(participants: readonly JsonObject[]): JsonObject | undefined {
   const began = (object: JsonObject, ...names: string[]) => earliest(names.map((name) => time(object[name])))
   return byStart(participants, (each) => began(each, 'startTime', 'connectedTime')).flatMap((participant) =>
@@ -62,7 +60,7 @@ function firstCommunication(participants: readonly JsonObject[]): JsonObject | u
 }
 
 function communicationsOf(participant: JsonObject): { mediaType: string; communication: JsonObject }[] {
-  return Object.entries(media).flatMap(([list, mediaType]) =>
+  return Object.entries(MEDIA_TYPE_BY_LIST).flatMap(([list, mediaType]) =>
     objects(participant[list]).map((communication) => ({ mediaType, communication })),
   )
 }
@@ -96,7 +94,7 @@ function activitiesOf(participant: JsonObject, position: number): Activity[] {
   })
 }
 
-/** What a communication does; null where it is over. */
+/** The state of a communication; null: it is over. */
 function stateOf(side: Side, communication: JsonObject, participant: JsonObject): LiveState | null {
   const state = textOf(communication['state'])
   if (state === 'disconnected' || state === 'terminated')
@@ -117,8 +115,8 @@ function inAfterCallWork(communication: JsonObject, participant: JsonObject): bo
   return time(participant['startAcwTime']) !== null && time(participant['endAcwTime']) === null
 }
 
-/** Where the model says since when a communication is in its state. */
-const sinceFields: Partial<Record<LiveState, string>> = {
+/** The field that has the start of each state. */
+const START_FIELDS: Partial<Record<LiveState, string>> = {
   alerting: 'startAlertingTime',
   hold: 'startHoldTime',
   acw: 'disconnectedTime',
@@ -128,6 +126,6 @@ const sinceFields: Partial<Record<LiveState, string>> = {
 }
 
 function sinceOf(state: LiveState, communication: JsonObject): string | null {
-  const field = communication['state'] === 'parked' ? 'parkTime' : sinceFields[state]
+  const field = communication['state'] === 'parked' ? 'parkTime' : START_FIELDS[state]
   return field === undefined ? null : time(communication[field])
 }

@@ -1,53 +1,84 @@
-/** What a snapshot counts by queue and media type. */
-import type { LiveConversation } from './state.ts'
+/** What a snapshot counts by queue and media type. Pure. */
+import { LIVE_STATES, type LiveConversation, type LiveState } from './state.ts'
 
-/** A queue and medium of one snapshot. */
-export interface QueueCounts {
-  readonly queueId: string
+/** Conversations by state, and all of them: the states add up to `conversations`. */
+export type StateCounts = Record<LiveState, number> & { conversations: number }
+
+/** The counts of one queue and media type. */
+export interface QueueCounts extends StateCounts {
+  /** null: conversations that are in no queue. */
+  readonly queueId: string | null
   readonly mediaType: string
-  waiting: number
-  alerting: number
-  interacting: number
-  hold: number
-  acw: number
+  /** The longest time since a conversation that is waiting or alerting entered the queue; null: none is. */
   longestWaitSeconds: number | null
   readonly onQueueUsers: number | null
   readonly offQueueUsers: number | null
 }
 
 /**
- * Counts conversations by the queue and medium that decide about their state. Users of a queue stand on each of its rows; a
- * queue that has users on queue but no conversation has one row of medium `none`.
- * @param users by queue id; null: they can't be read
+ * Counts conversations by the queue and medium of their state. The users of a queue are the same on each of its rows; a queue
+ * that has users on queue but no conversation has one row with the medium `none`.
+ * @param users users by queue id; null: they could not be read
+ * @param at the time of the snapshot
  */
 export function countQueues(
   conversations: Iterable<LiveConversation>,
   users: ReadonlyMap<string, { readonly onQueue: number; readonly offQueue: number }> | null,
   at: Date,
 ): QueueCounts[] {
-  const counts = new Map<string, QueueCounts>()
-  const rowOf = (queueId: string, mediaType: string): QueueCounts => {
-    const key = `${mediaType}/${queueId}`
-    const known = counts.get(key)
+  const rows = new Map<string, QueueCounts>()
+  const rowOf = (queueId: string | null, mediaType: string): QueueCounts => {
+    const key = JSON.stringify([queueId, mediaType])
+    const known = rows.get(key)
     if (known) return known
-    const { onQueue: onQueueUsers = null, offQueue: offQueueUsers = null } = users?.get(queueId) ?? {}
-    const none = { waiting: 0, alerting: 0, interacting: 0, hold: 0, acw: 0, longestWaitSeconds: null }
-    const row = { queueId, mediaType, ...none, onQueueUsers, offQueueUsers }
-    counts.set(key, row)
+    const { onQueue: onQueueUsers = null, offQueue: offQueueUsers = null } = users?.get(queueId ?? '') ?? {}
+    const row = { queueId, mediaType, ...noConversations(), longestWaitSeconds: null, onQueueUsers, offQueueUsers }
+    rows.set(key, row)
     return row
   }
-  const busy = new Set<string>()
+  const busy = new Set<string | null>()
   for (const { queueId, mediaType, state, waitingSince } of conversations) {
-    if (queueId === null) continue
     busy.add(queueId)
     const row = rowOf(queueId, mediaType ?? 'unknown')
-    if (state === 'waiting' || state === 'alerting' || state === 'interacting' || state === 'hold' || state === 'acw')
-      row[state]++
+    row[state]++
+    row.conversations++
     if (waitingSince !== null) {
       const waited = Math.max(0, at.getTime() - Date.parse(waitingSince)) / 1000
       row.longestWaitSeconds = Math.max(row.longestWaitSeconds ?? 0, waited)
     }
   }
   for (const [queueId, { onQueue }] of users ?? []) if (onQueue > 0 && !busy.has(queueId)) rowOf(queueId, 'none')
-  return [...counts.values()]
+  return [...rows.values()]
+}
+
+/** Adds the media types of each queue up: one row per queue, in the order of their first rows. */
+export function sumMediaTypes(
+  rows: readonly QueueCounts[],
+): (Omit<QueueCounts, 'mediaType'> & { readonly mediaTypes: readonly string[] })[] {
+  return [...Map.groupBy(rows, ({ queueId }) => queueId)].map(([queueId, group]) => {
+    const waits = group.map((row) => row.longestWaitSeconds).filter((seconds) => seconds !== null)
+    return {
+      queueId,
+      mediaTypes: group.map(({ mediaType }) => mediaType),
+      ...sumCounts(group),
+      longestWaitSeconds: waits.length === 0 ? null : Math.max(...waits),
+      onQueueUsers: group[0]?.onQueueUsers ?? null,
+      offQueueUsers: group[0]?.offQueueUsers ?? null,
+    }
+  })
+}
+
+/** The sum of counts. */
+export function sumCounts(rows: Iterable<StateCounts>): StateCounts {
+  const sum = noConversations()
+  for (const row of rows) {
+    for (const state of LIVE_STATES) sum[state] += row[state]
+    sum.conversations += row.conversations
+  }
+  return sum
+}
+
+function noConversations(): StateCounts {
+  const zeros = Object.fromEntries(LIVE_STATES.map((state) => [state, 0])) as Record<LiveState, number>
+  return { ...zeros, conversations: 0 }
 }

@@ -1,132 +1,126 @@
-/** What is open now, read from Genesys and compared with the snapshot before. */
-import type { JsonValue } from '../model/json.ts'
-import { readAnalytics } from './from-analytics.ts'
-import { readConversation } from './from-conversation.ts'
-import { chooseOlder, type LastLook } from './older.ts'
-import { judgeUnknown } from './plausibility.ts'
-import type { LiveConversation, LiveReading } from './state.ts'
+/** Reads what is open now from Genesys, and compares it with the snapshot before. */
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { ConversationActivity } from '../genesys/conversation-activity.ts'
-import type { Sending } from '../genesys/details-query.ts'
-import type { Interval } from '../model/interval.ts'
-import { GenesysError } from '../genesys/errors.ts'
 import { readByIds } from '../genesys/details-by-id.ts'
+import type { Sending } from '../genesys/details-query.ts'
+import { GenesysError } from '../genesys/errors.ts'
 import { readAfterCallWork, readOpen, type ReadRecord } from '../genesys/open-conversations.ts'
 import { readUserConversations } from '../genesys/user-conversations.ts'
+import type { Interval } from '../model/interval.ts'
+import { readAnalytics } from './from-analytics.ts'
+import { readConversation } from './from-conversation.ts'
 import type { ReadPlan } from './memory.ts'
+import { chooseOlder, type LastRead } from './older.ts'
+import { plausibilityOfUnknown, Readings, type Conversations, type SnapshotChanges } from './readings.ts'
+import type { LiveConversation } from './state.ts'
 
-/** The picture of an instant, as it differs from the one before. */
-export interface Picture {
-  /** What was read and is open. */
-  readonly read: ReadonlyMap<string, LiveConversation>
-  /** What stays as it was without having been read. */
-  readonly kept: readonly LiveConversation[]
-  /** What was in the snapshot before and has ended. */
-  readonly ended: readonly { readonly conversation: LiveConversation; readonly endedAt: string | null }[]
-  /** Ids that leave: the ended, and those that Genesys does not know any more. */
-  readonly leaving: readonly string[]
-  /** Records of what has ended, for the history. */
-  readonly endedRecords: readonly EndedRecord[]
-  /** Records without a usable id or start. */
-  readonly rejected: number
-  /** How many Genesys does not know any more, where they were so many that this was not believed at first; else null. */
-  readonly believedUnknown: number | null
+/** A snapshot that was read. */
+export interface ReadSnapshot {
+  readonly changes: SnapshotChanges
   /** Null for the conversations of one user. */
-  readonly beside: Beside | null
+  readonly organization: OrganizationFindings | null
 }
 
-/** A record of a conversation that has ended. */
-export interface EndedRecord extends ReadRecord {
-  readonly conversationId: string
-  readonly endedAt: string | null
-  /** False: an agent's after-call work on it goes on, so that it stays among the open ones. */
-  readonly isOver: boolean
-}
-
-/** What reading the organization has shown beside what is open. */
-export interface Beside {
+/** What reading the whole organization has shown beside the changes. */
+interface OrganizationFindings {
   /** When each older conversation was last read: to be remembered for the next snapshot. */
-  readonly looks: ReadonlyMap<string, LastLook>
+  readonly lastReads: ReadonlyMap<string, LastRead>
   /** Older windows that Genesys refused to read. */
   readonly refused: readonly Interval[]
-  /** Records of conversations that had ended with open after-call work; null: they were not asked for. */
+  /** How many conversations had ended with open after-call work; null: they were not queried. */
   readonly inAfterCallWork: number | null
+  /** How many conversations Genesys no longer knows, if so many that this was implausible at first; else null. */
+  readonly acceptedUnknown: number | null
 }
-
-type Conversations = ReadonlyMap<string, LiveConversation>
 
 interface ReadOptions {
   readonly previous: Conversations
-  /** The organization's time. */
+  /** The time of the snapshot, by the clock of the database. */
   readonly now: Date
   readonly signal: AbortSignal
 }
 
-interface OrganizationOptions extends ReadOptions {
+export interface OrganizationOptions extends ReadOptions {
   readonly plan: ReadPlan
   /** When each older conversation was last read. */
-  readonly looks: ReadonlyMap<string, LastLook>
+  readonly lastReads: ReadonlyMap<string, LastRead>
   /** How many older conversations to read by id. */
   readonly olderIds: number
-  /** Reads which conversations are active; null where that can't be read. */
+  /** Reads which conversations are active; null: that can't be read. */
   readonly activity: (genesys: GenesysClient, signal: AbortSignal) => Promise<ConversationActivity | null>
-  /** Since how long each snapshot has ended as LIVE_IMPLAUSIBLE; null: the one before did not. */
-  readonly disbelievedForMs: number | null
+  /** How long every snapshot has failed with LIVE_IMPLAUSIBLE; null: the one before did not. */
+  readonly implausibleForMs: number | null
 }
 
-const hourMs = 3_600_000
-const dayMs = 24 * hourMs
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 
 /**
- * Reads the open conversations of the whole organization, however old. What started within a day is read by pages at each
- * snapshot. Older ones come by three ways: by id, those that the snapshot before had, and those that are active in a queue; and
- * by pages now and then, which finds those that nobody is at work on. Offset paging over a shrinking set can miss one, so whatever
- * the snapshot before had and the pages lack is asked for by id before it leaves.
+ * Reads the open conversations of the whole organization, however old. Those that started within a day are read by pages in each
+ * snapshot. Older ones are found in three ways: by id, those of the snapshot before and those that are active in a queue; and
+ * by pages every now and then, which finds those that nobody works on. Offset paging over a shrinking set can miss some, so
+ * every conversation of the snapshot before that the pages lack is read by id before it leaves.
  * @throws GenesysError; EtlError LIVE_IMPLAUSIBLE when most of what was open is neither open nor ended, for five minutes
  */
-export async function readOrganization(genesys: GenesysClient, options: OrganizationOptions): Promise<Picture> {
-  const { previous, now, looks } = options
-  const dayAgo = now.getTime() - dayMs
-  const isOlder = (each: LiveConversation): boolean => Date.parse(each.conversationStart) < dayAgo
+export async function readOrganization(genesys: GenesysClient, options: OrganizationOptions): Promise<ReadSnapshot> {
+  const { previous, now, lastReads, signal } = options
   const { pages, activity, refused, inAfterCallWork } = await readQueries(genesys, options)
-  const found = new Readings((record) => readAnalytics(record, now))
-  for (const each of pages) found.add(each)
+  const readings = new Readings((record) => readAnalytics(record, now))
+  for (const record of pages) readings.add(record)
 
-  const missing = [...previous.values()].filter(({ conversationId }) => !found.has(conversationId))
+  const dayAgo = now.getTime() - DAY_MS
+  const isOlder = (each: LiveConversation): boolean => Date.parse(each.conversationStart) < dayAgo
+  const missing = [...previous.values()].filter(({ conversationId }) => !readings.has(conversationId))
   const recent = missing.filter((each) => !isOlder(each)).map(({ conversationId }) => conversationId)
   const older = missing.filter(isOlder).map(({ conversationId }) => conversationId)
-  const unseen = [...(activity?.keys() ?? [])].filter((id) => !found.has(id) && !previous.has(id))
-  const chosen = new Set(chooseOlder([...unseen, ...older], activity, looks, options.olderIds))
+  const unseen = [...(activity?.keys() ?? [])].filter((id) => !readings.has(id) && !previous.has(id))
+  const chosen = new Set(chooseOlder([...unseen, ...older], activity, lastReads, options.olderIds))
   const ids = [...recent, ...chosen]
-  const sending = { priority: 'live', signal: options.signal } as const
-  for (const record of await readByIds(genesys, ids, sending)) found.add(record)
+  for (const record of await readByIds(genesys, ids, { priority: 'live', signal })) readings.add(record)
 
   const kept = missing.filter((each) => isOlder(each) && !chosen.has(each.conversationId))
-  const unknown = ids.filter((id) => previous.has(id) && !found.has(id))
-  const looked = previous.size - kept.length
-  const verdict = judgeUnknown(unknown.length, looked, options.disbelievedForMs)
-  if (verdict === 'implausible') throw implausible(unknown.length, looked)
-  const picture = pictureOf(found, { previous, kept, unknown, asked: chosen })
-  const newLooks = new Map<string, LastLook>()
-  const olderRead = [...picture.read.values()].filter(isOlder).map(({ conversationId }) => conversationId)
-  for (const id of [...olderRead, ...unseen, ...older]) {
-    const look = looks.get(id)
-    if (found.has(id) || chosen.has(id))
-      newLooks.set(id, {
-        readAt: now.getTime(),
-        activity: activity ? (activity.get(id) ?? '') : (look?.activity ?? ''),
-      })
-    else if (look) newLooks.set(id, look)
-  }
+  const unknown = ids.filter((id) => previous.has(id) && !readings.has(id))
+  const compared = previous.size - kept.length
+  const plausibility = plausibilityOfUnknown(unknown.length, compared, options.implausibleForMs)
+  if (plausibility === 'implausible') throw implausible(unknown.length, compared)
+
+  const changes = readings.changesSince(previous, { kept, unknown, requested: chosen })
+  const olderRead = [...changes.read.values()].filter(isOlder).map(({ conversationId }) => conversationId)
+  const wasRead = (id: string): boolean => readings.has(id) || chosen.has(id)
   return {
-    ...picture,
-    believedUnknown: verdict === 'believed' ? unknown.length : null,
-    beside: { looks: newLooks, refused, inAfterCallWork },
+    changes,
+    organization: {
+      lastReads: nextLastReads([...olderRead, ...unseen, ...older], wasRead, { lastReads, activity, now }),
+      refused,
+      inAfterCallWork,
+      acceptedUnknown: plausibility === 'accepted' ? unknown.length : null,
+    },
   }
 }
 
-/** Asks for the last day, for the windows that are due, and for the activity, all at once. */
+/** When each of these older conversations was last read, this snapshot included. */
+function nextLastReads(
+  ids: readonly string[],
+  wasRead: (id: string) => boolean,
+  {
+    lastReads,
+    activity,
+    now,
+  }: Pick<OrganizationOptions, 'lastReads' | 'now'> & { readonly activity: ConversationActivity | null },
+): Map<string, LastRead> {
+  const next = new Map<string, LastRead>()
+  for (const id of ids) {
+    const last = lastReads.get(id)
+    // Where the activity can't be read, the last known one stays.
+    const activityNow = activity ? (activity.get(id) ?? '') : (last?.activity ?? '')
+    if (wasRead(id)) next.set(id, { readAt: now.getTime(), activity: activityNow })
+    else if (last) next.set(id, last)
+  }
+  return next
+}
+
+/** Reads the last day, the windows that are due, and the activity, all at once. */
 async function readQueries(
   genesys: GenesysClient,
   { now, plan, activity, signal }: OrganizationOptions,
@@ -136,8 +130,8 @@ async function readQueries(
   readonly refused: readonly Interval[]
   readonly inAfterCallWork: number | null
 }> {
-  // The end lies ahead, since their clock need not be ours.
-  const lastDay = { start: new Date(now.getTime() - dayMs), end: new Date(now.getTime() + hourMs) }
+  // The end lies ahead, because the clock of Genesys may differ from ours.
+  const lastDay = { start: new Date(now.getTime() - DAY_MS), end: new Date(now.getTime() + HOUR_MS) }
   const refused: Interval[] = []
   let active: ConversationActivity | null = null
   let inAfterCallWork: number | null = null
@@ -145,7 +139,7 @@ async function readQueries(
     try {
       return await readOpen(genesys, window, sending)
     } catch (error) {
-      // How far back the API can be asked is not documented: what it refuses is no reason to show nothing.
+      // How far back the API can be queried is not documented: a refused window is no reason to fail the snapshot.
       const isRefused = error instanceof GenesysError && error.status === 400
       if (!isRefused || position === 0) throw error
       refused.push(window)
@@ -174,85 +168,34 @@ async function readQueries(
 }
 
 /**
- * Reads the open conversations of the user whose token is used. What the snapshot before had and the answer lacks has left
- * the user; where the token may read analytics, it is told whether it has ended.
+ * Reads the open conversations of the user whose token is used. A conversation of the snapshot before that the answer lacks has
+ * left the user; if the token may read analytics, they say whether it has ended.
+ * @throws GenesysError; EtlError LIVE_NEEDS_USER
  */
-export async function readUser(genesys: GenesysClient, { previous, now, signal }: ReadOptions): Promise<Picture> {
+export async function readUser(genesys: GenesysClient, { previous, now, signal }: ReadOptions): Promise<ReadSnapshot> {
   const sending = { priority: 'live', signal } as const
   const answer = await readUserConversations(genesys, sending)
-  const found = new Readings(readConversation)
-  for (const record of answer.conversations) found.add({ record, sentAt: answer.sentAt })
-  const missing = [...previous.keys()].filter((id) => !found.has(id))
+  const open = new Readings(readConversation)
+  for (const record of answer.conversations) open.add({ record, sentAt: answer.sentAt })
+  const missing = [...previous.keys()].filter((id) => !open.has(id))
   const ended = new Readings((record) => readAnalytics(record, now))
-  for (const record of await unlessRefused(readByIds(genesys, missing, sending)))
-    if (ended.reading(record.record).kind === 'ended') ended.add(record)
-  const left = missing.filter((id) => !ended.has(id))
-  const asked = new Set<string>()
-  const picture = pictureOf(found, { previous, kept: [], unknown: left, asked })
-  const over = pictureOf(ended, { previous, kept: [], unknown: [], asked })
+  for (const record of await noneIfRefused(readByIds(genesys, missing, sending)))
+    if (readAnalytics(record.record, now).kind === 'ended') ended.add(record)
+  const unknown = missing.filter((id) => !ended.has(id))
+  const openChanges = open.changesSince(previous, { unknown })
+  const endedChanges = ended.changesSince(previous, {})
   return {
-    ...picture,
-    ended: over.ended,
-    endedRecords: over.endedRecords,
-    leaving: [...picture.leaving, ...over.leaving],
+    changes: {
+      ...openChanges,
+      ended: endedChanges.ended,
+      endedRecords: endedChanges.endedRecords,
+      leaving: [...openChanges.leaving, ...endedChanges.leaving],
+    },
+    organization: null,
   }
 }
 
-/** The newest reading of each conversation. */
-class Readings {
-  readonly reading: (record: JsonValue) => LiveReading
-  readonly byId = new Map<string, { reading: LiveReading; record: ReadRecord }>()
-  rejected = 0
-
-  constructor(reading: (record: JsonValue) => LiveReading) {
-    this.reading = reading
-  }
-
-  add(record: ReadRecord): void {
-    const reading = this.reading(record.record)
-    if (reading.kind === 'rejected') {
-      this.rejected++
-      return
-    }
-    const id = reading.kind === 'open' ? reading.conversation.conversationId : reading.conversationId
-    const known = this.byId.get(id)
-    if (!known || known.record.sentAt <= record.sentAt) this.byId.set(id, { reading, record })
-  }
-
-  has(id: string): boolean {
-    return this.byId.has(id)
-  }
-}
-
-interface Findings {
-  readonly previous: Conversations
-  readonly kept: readonly LiveConversation[]
-  readonly unknown: readonly string[]
-  /** Ids that were asked for although no snapshot had them: if they have ended, then just now. */
-  readonly asked: ReadonlySet<string>
-}
-
-function pictureOf(found: Readings, { previous, kept, unknown, asked }: Findings): Picture {
-  const read = new Map<string, LiveConversation>()
-  const ended: { conversation: LiveConversation; endedAt: string | null }[] = []
-  const endedRecords: EndedRecord[] = []
-  for (const [id, { reading, record }] of found.byId) {
-    const before = previous.get(id)
-    if (reading.kind === 'open') {
-      read.set(id, reading.conversation)
-      // It has ended, and after-call work keeps it here: the history gets it now, and once more when that is done.
-      if (reading.endedAt !== null && before?.state !== 'acw')
-        endedRecords.push({ ...record, conversationId: id, endedAt: reading.endedAt, isOver: false })
-    } else if (reading.kind === 'ended' && (before || asked.has(id))) {
-      if (before) ended.push({ conversation: before, endedAt: reading.endedAt })
-      endedRecords.push({ ...record, conversationId: id, endedAt: reading.endedAt, isOver: true })
-    }
-  }
-  const leaving = [...ended.map(({ conversation }) => conversation.conversationId), ...unknown]
-  return { read, kept, ended, leaving, endedRecords, rejected: found.rejected, believedUnknown: null, beside: null }
-}
-
-/** Waits for all; the first failure ends the others, and is thrown when they have ended. */
+/** Waits for all; the first failure aborts the others, and is thrown when they have ended. */
 async function allOrNone<T>(signal: AbortSignal, start: (signal: AbortSignal) => readonly Promise<T>[]): Promise<T[]> {
   const stop = new AbortController()
   const running = start(AbortSignal.any([signal, stop.signal]))
@@ -265,25 +208,25 @@ async function allOrNone<T>(signal: AbortSignal, start: (signal: AbortSignal) =>
   }
 }
 
-/** None where Genesys refuses to answer this token. */
-async function unlessRefused(asked: Promise<ReadRecord[]>): Promise<ReadRecord[]> {
+/** No records if Genesys refuses to answer this token. */
+async function noneIfRefused(request: Promise<ReadRecord[]>): Promise<ReadRecord[]> {
   try {
-    return await asked
+    return await request
   } catch (error) {
     if (error instanceof GenesysError && [400, 403, 404].includes(error.status ?? 0)) return []
     throw error
   }
 }
 
-function implausible(unknown: number, before: number): EtlError {
+function implausible(unknown: number, open: number): EtlError {
   return new EtlError(
-    `Genesys knows nothing any more of ${unknown} of the ${before} conversations that were open: the snapshot is not believed`,
+    `Genesys no longer knows ${unknown} of the ${open} conversations that were open, so the snapshot is implausible`,
     {
       code: 'LIVE_IMPLAUSIBLE',
       kind: 'retryable',
       hint:
-        'See that the roles of the OAuth client still cover all divisions (npm run etl -- doctor). ' +
-        'If the conversations are really gone, the running service believes it after five minutes.',
+        'Check that the roles of the OAuth client still cover all divisions (npm run etl -- doctor). ' +
+        'If the conversations are really gone, the running service accepts it after five minutes.',
     },
   )
 }

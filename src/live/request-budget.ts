@@ -1,16 +1,18 @@
-/** The share of the request limit that the live side may use at most, on average. */
+/** How many requests the live side may send. Pure. */
+
+/** The average share of the request limit that the live side may use. */
 const LIVE_SHARE = 0.4
-/** Of the live share, what a snapshot may spend on older conversations by id, and on those that are read again. */
+/** The parts of that share which a snapshot may spend on older conversations by id, and on re-reads. */
 const OLDER_SHARE = 0.5
 const REREAD_SHARE = 0.25
 /** As in a request for conversations by id. */
 const IDS_PER_REQUEST = 50
 
-/** What the live side may still spend: a bucket that fills with its share of the limit and holds a minute of it. */
+/** What the live side may still spend: a token bucket that fills with its share of the limit and holds a minute of it. */
 export interface LiveBudget {
-  /** Requests; below zero they have been spent ahead. */
+  /** Requests; negative after a snapshot that cost more than there was. */
   readonly balance: number
-  /** As of when, in milliseconds of any clock that only goes forward. */
+  /** The time of the balance, in milliseconds of any clock that never goes back. */
   readonly at: number
 }
 
@@ -20,8 +22,8 @@ export function fullBudget(requestsPerMinute: number, at: number): LiveBudget {
 }
 
 /**
- * The budget as of `at`. A single snapshot is never held back in the middle: it may overdraw, and the ticks after it are left
- * out until that is paid off.
+ * The budget at a later time. A snapshot is never interrupted for its budget: it may overdraw, and the ticks after it are
+ * skipped until the balance is positive again.
  */
 export function refill(budget: LiveBudget, requestsPerMinute: number, at: number): LiveBudget {
   const share = requestsPerMinute * LIVE_SHARE
@@ -36,15 +38,15 @@ export function maySnapshot(budget: LiveBudget): boolean {
 
 /** How many open conversations older than a day a snapshot may read by id: half of a minute's share. */
 export function olderIdsPerSnapshot(requestsPerMinute: number): number {
-  return idsOf(requestsPerMinute * LIVE_SHARE * OLDER_SHARE)
+  return idsFor(requestsPerMinute * LIVE_SHARE * OLDER_SHARE)
 }
 
 /** How many ended conversations a snapshot may read again: a quarter of a minute's share. */
 export function rereadIdsPerSnapshot(requestsPerMinute: number): number {
-  return idsOf(requestsPerMinute * LIVE_SHARE * REREAD_SHARE)
+  return idsFor(requestsPerMinute * LIVE_SHARE * REREAD_SHARE)
 }
 
-/** Never fewer than a request's worth. */
-function idsOf(requests: number): number {
+/** The ids of that many requests, at least of one. */
+function idsFor(requests: number): number {
   return Math.max(1, Math.floor(requests)) * IDS_PER_REQUEST
 }

@@ -1,4 +1,4 @@
-/** etl.rereads: conversations that have ended, and when each is due to be read once more. */
+/** etl.rereads: conversations that have ended, and when each is due to be read again. */
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 
@@ -8,7 +8,7 @@ export interface Reread {
   readonly dueAt: Date
 }
 
-/** Writes re-reads as part of the caller's transaction, each conversation at most once; one that ended again is due anew. */
+/** Inserts re-reads as part of the caller's transaction, each conversation at most once; one that ended again gets its new due time. */
 export async function insertRereads(db: Kysely<Database>, rereads: readonly Reread[]): Promise<void> {
   if (rereads.length === 0) return
   const rows = JSON.stringify(
@@ -24,7 +24,7 @@ export async function insertRereads(db: Kysely<Database>, rereads: readonly Rere
     on conflict (conversation_id) do update set ended_at = excluded.ended_at, due_at = excluded.due_at`.execute(db)
 }
 
-/** Ids of up to `limit` conversations that are due at an instant, the longest due first. */
+/** Ids of up to `limit` conversations that are due at an instant, those due the longest first. */
 export async function selectDueRereads(db: Kysely<Database>, at: Date, limit: number): Promise<string[]> {
   const rows = await db
     .selectFrom('etl.rereads')
@@ -36,12 +36,12 @@ export async function selectDueRereads(db: Kysely<Database>, at: Date, limit: nu
   return rows.map((row) => row.conversation_id)
 }
 
-/** Forgets conversations that were read again; those that have been given a later time since `at` stay. */
+/** Deletes conversations that were read again; those with a due time after `at` stay. */
 export async function deleteRereads(db: Kysely<Database>, ids: readonly string[], at: Date): Promise<void> {
   await sql`delete from etl.rereads where conversation_id = any(${ids}::text[]) and due_at <= ${at}`.execute(db)
 }
 
-/** Puts off conversations that could not be loaded, so that they do not keep others from their turn. */
+/** Postpones conversations that could not be loaded, so that they do not block others. */
 export async function postponeRereads(
   db: Kysely<Database>,
   ids: readonly string[],

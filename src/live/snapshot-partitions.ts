@@ -1,15 +1,15 @@
-/** genesys.live_snapshots and genesys.live_queues are cut by UTC day, so that what is old is dropped instead of deleted. */
-import { LockKey } from '../postgres/lock-keys.ts'
+/** genesys.live_snapshots and genesys.live_queues have a partition per UTC day, so that old rows are dropped, not deleted. */
 import { sql } from 'kysely'
 import { addDays, startOfDay } from '../model/interval.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { retryTransient } from '../postgres/errors.ts'
+import { LockKey } from '../postgres/lock-keys.ts'
 
-const tables = ['live_snapshots', 'live_queues'] as const
-/** Days that this process has seen partitions of. */
+const TABLES = ['live_snapshots', 'live_queues'] as const
+/** Days whose partitions this process has seen. */
 const knownDays = new WeakMap<Warehouse, Set<string>>()
 
-/** Makes sure that the UTC day of an instant and the next one have their partitions, in transactions of their own. */
+/** Creates the partitions of the UTC day of an instant and of the next day where they are missing, each in its own transaction. */
 export async function ensureLivePartitions(warehouse: Warehouse, at: Date): Promise<void> {
   const known = knownDays.get(warehouse) ?? new Set()
   knownDays.set(warehouse, known)
@@ -21,14 +21,14 @@ export async function ensureLivePartitions(warehouse: Warehouse, at: Date): Prom
   }
 }
 
-/** Looks again next time: someone has dropped a partition. */
+/** Makes the next ensureLivePartitions check again: someone has dropped a partition. */
 export function forgetLivePartitions(warehouse: Warehouse): void {
   knownDays.delete(warehouse)
 }
 
 /**
- * Drops the partitions all of whose rows are older than `before`; returns their names. One that a reader holds is left for the
- * next time, so that nobody queues behind us for long.
+ * Drops the partitions whose rows are all older than `before`; returns their names. A partition that a reader holds is skipped
+ * until the next call, so that other readers do not queue behind our lock.
  */
 export async function dropLivePartitions(warehouse: Warehouse, before: Date): Promise<string[]> {
   const dropped: string[] = []
@@ -51,7 +51,7 @@ export async function dropLivePartitions(warehouse: Warehouse, before: Date): Pr
 async function selectPartitions(warehouse: Warehouse): Promise<{ name: string; day: Date }[]> {
   const { rows } = await sql<{ name: string }>`
     select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
-    where p.relnamespace = 'genesys'::regnamespace and p.relname = any(${tables}::text[]) order by 1`.execute(
+    where p.relnamespace = 'genesys'::regnamespace and p.relname = any(${TABLES}::text[]) order by 1`.execute(
     warehouse.db,
   )
   return rows.flatMap(({ name }) => {
@@ -64,13 +64,13 @@ async function createDay(warehouse: Warehouse, day: Date): Promise<void> {
   await withTransaction(warehouse, async (trx) => {
     await sql`set local lock_timeout = '2s'`.execute(trx)
     await sql`select pg_advisory_xact_lock(${LockKey.livePartitions})`.execute(trx)
-    for (const table of tables) {
+    for (const table of TABLES) {
       const partition = `genesys.${table}_${dayText(day).replaceAll('-', '_')}`
       const { rows } = await sql<{ present: boolean }>`select to_regclass(${partition}) is not null as present`.execute(
         trx,
       )
       if (rows[0]?.present) continue
-      // LIKE + ATTACH waits for no reader; PARTITION OF would.
+      // LIKE + ATTACH does not wait for readers; PARTITION OF would.
       await sql
         .raw(
           `create table ${partition} (like genesys.${table} including all);

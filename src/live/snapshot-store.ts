@@ -1,7 +1,7 @@
-/** The live tables: read as the snapshot before, written as the next one in a single transaction. */
+/** The live tables: read as the previous snapshot, written as the next one in a single transaction. */
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { QueueCounts } from './queue-counts.ts'
+import { sumCounts, type QueueCounts } from './queue-counts.ts'
 import type { LiveConversation } from './state.ts'
 import { fromPostgres } from '../model/timestamps.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -11,9 +11,9 @@ import { ensureLivePartitions, forgetLivePartitions } from './snapshot-partition
 import { insertMessages, type OutboxMessage } from '../webhooks/outbox.ts'
 import { insertRereads, type Reread } from './rereads.ts'
 
-/** What the newest complete snapshot left behind. */
+/** The newest complete snapshot. */
 export interface StoredSnapshot {
-  /** null: there has been none. */
+  /** null: there is none. */
   readonly at: Date | null
   readonly conversations: ReadonlyMap<string, LiveConversation>
 }
@@ -23,24 +23,24 @@ export interface SnapshotFacts {
   readonly source: string
   readonly durationMs: number
   readonly requests: number
-  readonly stretched: boolean
-  /** Of a complete one: what went wrong beside it. */
+  /** Whether ticks before it were skipped for the request budget (column `stretched`). */
+  readonly throttled: boolean
+  /** Why it failed; of a complete one, what went wrong beside it. */
   readonly error: string | null
 }
 
 export interface NewSnapshot extends SnapshotFacts {
-  /** Conversations that were read, each once; those that stay without having been read are not among them. */
+  /** Conversations that were read, each once; those that stay without having been read are not included. */
   readonly read: readonly LiveConversation[]
-  /** Ids of those that leave. */
+  /** Ids of the conversations that leave. */
   readonly leaving: readonly string[]
-  /** How many conversations are in the table afterwards. */
-  readonly conversations: number
-  /** How many have ended and were loaded. */
+  /** How many conversations have ended since the snapshot before. */
   readonly ended: number
+  /** The counts of all conversations that are in the table afterwards, those in no queue included. */
   readonly queues: readonly QueueCounts[]
   readonly messages: readonly OutboxMessage[]
-  /** Which of the conversations that leave are to be read once more, and when; none where absent. */
-  readonly rereads?: readonly Reread[]
+  /** Which of the conversations that leave are read again, and when. */
+  readonly rereads: readonly Reread[]
 }
 
 /** Rows of genesys.live_conversations that a snapshot wrote. */
@@ -50,7 +50,7 @@ export interface SnapshotWrites {
   readonly deleted: number
 }
 
-/** What a snapshot wrote: rows, and messages that were not in the outbox before. */
+/** What a snapshot wrote: rows of the live table, and new messages of the outbox. */
 export interface WrittenSnapshot {
   readonly writes: SnapshotWrites
   readonly messages: number
@@ -58,8 +58,8 @@ export interface WrittenSnapshot {
 
 type Row = Readonly<Record<string, unknown>>
 
-/** Every column but the key and snapshot_at: what makes a row differ. */
-const columns = [
+/** Every column except the key and snapshot_at: a row is updated when one of them differs. */
+const COLUMNS = [
   ['conversation_start', 'timestamptz', 'conversationStart'],
   ['media_type', 'text', 'mediaType'],
   ['message_type', 'text', 'messageType'],
@@ -78,13 +78,13 @@ const columns = [
   ['agents', 'jsonb', 'agents'],
 ] as const satisfies readonly (readonly [name: string, type: string, field: keyof LiveConversation])[]
 
-const names = columns.map(([name]) => name)
-const of = (alias: string): string => names.map((name) => `${alias}.${name}`).join(', ')
+const COLUMN_NAMES = COLUMNS.map(([name]) => name)
+const columnsOf = (alias: string): string => COLUMN_NAMES.map((name) => `${alias}.${name}`).join(', ')
 
-/** The conversations of the newest complete snapshot, and when that was. */
+/** The conversations of the newest complete snapshot, and its time. @throws EtlError */
 export async function selectStoredSnapshot(db: Kysely<Database>): Promise<StoredSnapshot> {
-  const fields = columns.map(([name, type]) => (type === 'timestamptz' ? `${name}::text` : name)).join(', ')
-  return booked('reading the live tables', () =>
+  const fields = COLUMNS.map(([name, type]) => (type === 'timestamptz' ? `${name}::text` : name)).join(', ')
+  return describingErrors('reading the live tables', () =>
     db
       .transaction()
       .setIsolationLevel('repeatable read')
@@ -104,37 +104,40 @@ export async function selectStoredSnapshot(db: Kysely<Database>): Promise<Stored
 }
 
 /**
- * Makes a snapshot the current one: in one transaction, so that readers see the one before or this one. Rows that stand as
- * they did are neither written nor locked. Written twice, because the first commit got no answer, it counts once.
+ * Makes a snapshot the current one, in one transaction: readers see either the previous one or this one. Unchanged rows are
+ * neither written nor locked. If it is written twice, because the first commit got no answer, it counts once.
+ * @throws EtlError
  */
 export async function writeSnapshot(warehouse: Warehouse, snapshot: NewSnapshot): Promise<WrittenSnapshot> {
-  return booked('writing a snapshot', () =>
+  return describingErrors('writing a snapshot', () =>
     withPartitions(warehouse, snapshot.at, () =>
       warehouse.db.transaction().execute(async (trx) => {
         await removeFuture(trx, snapshot.at)
-        const isNew = await insertFacts(trx, { ...snapshot, complete: true })
+        const { conversations, waiting, interacting, hold } = sumCounts(snapshot.queues)
+        const counts = { conversations, waiting, interacting, hold, ended: snapshot.ended }
+        const isNew = await insertFacts(trx, snapshot, { ...counts, complete: true })
         if (!isNew) return { writes: { inserted: 0, updated: 0, deleted: 0 }, messages: 0 }
         const writes = await replaceRows(trx, snapshot)
         await insertQueues(trx, snapshot)
-        await insertRereads(trx, snapshot.rereads ?? [])
+        await insertRereads(trx, snapshot.rereads)
         return { writes, messages: await insertMessages(trx, snapshot.messages) }
       }),
     ),
   )
 }
 
-/** Books a snapshot that failed; the live tables stay as they are. */
+/** Records a snapshot that failed; the live tables stay unchanged. @throws EtlError */
 export async function recordFailedSnapshot(warehouse: Warehouse, snapshot: SnapshotFacts): Promise<void> {
-  await booked('booking a failed snapshot', () =>
+  await describingErrors('recording a failed snapshot', () =>
     withPartitions(warehouse, snapshot.at, async () => {
-      await insertFacts(warehouse.db, { ...snapshot, conversations: null, ended: null, complete: false })
+      await insertFacts(warehouse.db, snapshot, { ...NO_COUNTS, complete: false })
     }),
   )
 }
 
 /**
- * Removes snapshots that are dated in the future, by a clock of the database that was ahead: they would stay the newest ones
- * until then, and nobody could say how old they are. Rows that stand since one of them stand since this one.
+ * Removes snapshots that are dated in the future because the clock of the database was ahead: they would stay the newest ones
+ * until then, and their age is unknown. Rows that one of them changed last get the time of this one.
  */
 async function removeFuture(trx: Transaction<Database>, at: Date): Promise<void> {
   const tolerance = sql.raw(`interval '${CLOCK_TOLERANCE_MS} milliseconds'`)
@@ -145,22 +148,26 @@ async function removeFuture(trx: Transaction<Database>, at: Date): Promise<void>
   await sql`update genesys.live_conversations set snapshot_at = ${at} where ${isFuture}`.execute(trx)
 }
 
+/** The counts in genesys.live_snapshots. */
+type RecordedCounts = Readonly<Record<'conversations' | 'waiting' | 'interacting' | 'hold' | 'ended', number | null>>
+const NO_COUNTS: RecordedCounts = { conversations: null, waiting: null, interacting: null, hold: null, ended: null }
+
+/** @returns false: a snapshot of this time was recorded already */
 async function insertFacts(
   db: Kysely<Database>,
-  facts: SnapshotFacts & { conversations: number | null; ended: number | null; complete: boolean },
+  facts: SnapshotFacts,
+  counts: RecordedCounts & { readonly complete: boolean },
 ): Promise<boolean> {
   const inserted = await db
     .insertInto('genesys.live_snapshots')
     .values({
       snapshot_at: facts.at,
       source: facts.source,
-      conversations: facts.conversations,
-      ended: facts.ended,
       duration_ms: Math.round(facts.durationMs),
       requests: facts.requests,
-      complete: facts.complete,
-      stretched: facts.stretched,
+      stretched: facts.throttled,
       error: facts.error,
+      ...counts,
     })
     .onConflict((conflict) => conflict.column('snapshot_at').doNothing())
     .executeTakeFirst()
@@ -171,11 +178,11 @@ async function replaceRows(trx: Transaction<Database>, { at, read, leaving }: Ne
   const incoming = JSON.stringify(
     read.map((conversation) => ({
       conversation_id: conversation.conversationId,
-      ...Object.fromEntries(columns.map(([name, , field]) => [name, conversation[field]])),
+      ...Object.fromEntries(COLUMNS.map(([name, , field]) => [name, conversation[field]])),
     })),
   )
-  const shape = columns.map(([name, type]) => `${name} ${type}`).join(', ')
-  const assignments = names.map((name) => `${name} = i.${name}`).join(', ')
+  const shape = COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ')
+  const assignments = COLUMN_NAMES.map((name) => `${name} = i.${name}`).join(', ')
   // Not ON CONFLICT: it would lock, and so write to, every row that it leaves alone.
   const { rows } = await sql<SnapshotWrites>`
     with incoming as materialized (
@@ -184,11 +191,11 @@ async function replaceRows(trx: Transaction<Database>, { at, read, leaving }: Ne
       delete from genesys.live_conversations where conversation_id = any(${leaving}::text[]) returning 1),
     updated as (
       update genesys.live_conversations l set ${sql.raw(assignments)}, snapshot_at = ${at} from incoming i
-      where l.conversation_id = i.conversation_id and row(${sql.raw(of('l'))}) is distinct from row(${sql.raw(of('i'))})
+      where l.conversation_id = i.conversation_id and row(${sql.raw(columnsOf('l'))}) is distinct from row(${sql.raw(columnsOf('i'))})
       returning 1),
     inserted as (
-      insert into genesys.live_conversations (conversation_id, ${sql.raw(names.join(', '))}, snapshot_at)
-      select i.conversation_id, ${sql.raw(of('i'))}, ${at} from incoming i
+      insert into genesys.live_conversations (conversation_id, ${sql.raw(COLUMN_NAMES.join(', '))}, snapshot_at)
+      select i.conversation_id, ${sql.raw(columnsOf('i'))}, ${at} from incoming i
       where not exists (select from genesys.live_conversations l where l.conversation_id = i.conversation_id)
       returning 1)
     select (select count(*)::int from inserted) as inserted, (select count(*)::int from updated) as updated,
@@ -197,19 +204,21 @@ async function replaceRows(trx: Transaction<Database>, { at, read, leaving }: Ne
 }
 
 async function insertQueues(trx: Transaction<Database>, { at, queues }: NewSnapshot): Promise<void> {
-  if (queues.length === 0) return
-  const rows = queues.map((queue) => ({
-    queue_id: queue.queueId,
-    media_type: queue.mediaType,
-    waiting: queue.waiting,
-    alerting: queue.alerting,
-    interacting: queue.interacting,
-    hold: queue.hold,
-    acw: queue.acw,
-    longest_wait_seconds: queue.longestWaitSeconds,
-    on_queue_users: queue.onQueueUsers,
-    off_queue_users: queue.offQueueUsers,
-  }))
+  const rows = queues
+    .filter(({ queueId }) => queueId !== null)
+    .map((queue) => ({
+      queue_id: queue.queueId,
+      media_type: queue.mediaType,
+      waiting: queue.waiting,
+      alerting: queue.alerting,
+      interacting: queue.interacting,
+      hold: queue.hold,
+      acw: queue.acw,
+      longest_wait_seconds: queue.longestWaitSeconds,
+      on_queue_users: queue.onQueueUsers,
+      off_queue_users: queue.offQueueUsers,
+    }))
+  if (rows.length === 0) return
   await sql`
     insert into genesys.live_queues
     select ${at}::timestamptz, * from json_to_recordset(${JSON.stringify(rows)}::json) as r (queue_id text, media_type text,
@@ -217,7 +226,7 @@ async function insertQueues(trx: Transaction<Database>, { at, queues }: NewSnaps
       longest_wait_seconds double precision, on_queue_users integer, off_queue_users integer)`.execute(trx)
 }
 
-/** Runs `work` with the partitions of the day; makes them anew where someone has dropped them. */
+/** Runs `work` with the partitions of the day; creates them again if someone has dropped them. */
 async function withPartitions<Result>(warehouse: Warehouse, at: Date, work: () => Promise<Result>): Promise<Result> {
   await ensureLivePartitions(warehouse, at)
   try {
@@ -231,17 +240,17 @@ async function withPartitions<Result>(warehouse: Warehouse, at: Date, work: () =
 }
 
 function fromRow(row: Row): LiveConversation {
-  const values = columns.map(([name, type, field]) => {
+  const values = COLUMNS.map(([name, type, field]) => {
     const value = row[name] ?? null
     return [field, type === 'timestamptz' && typeof value === 'string' ? fromPostgres(value) : value] as const
   })
   return { conversationId: row['conversation_id'], ...Object.fromEntries(values) } as unknown as LiveConversation
 }
 
-async function booked<Result>(doing: string, work: () => Promise<Result>): Promise<Result> {
+async function describingErrors<Result>(action: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await retryTransient(work)
   } catch (error) {
-    throw toEtlError(error, doing)
+    throw toEtlError(error, action)
   }
 }

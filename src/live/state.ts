@@ -1,21 +1,25 @@
 /**
- * What an open conversation is doing. Either model of the API (analytics' sessions and segments, or the communications of
- * GET /conversations) is first read as activities: who is doing what at the moment, since when. Which of them is the
- * conversation's state is decided here, by what its customer experiences.
+ * The state of an open conversation. Both models of the API (sessions and segments of analytics, communications of
+ * GET /conversations) are first read as activities: which participant is doing what, and since when. This file decides which
+ * activity gives the conversation its state: the one that its customer experiences. Pure.
  */
 
-export type LiveState =
-  | 'ivr'
-  | 'waiting'
-  | 'alerting'
-  | 'dialing'
-  | 'interacting'
-  | 'hold'
-  | 'acw'
-  | 'scheduled'
-  | 'other'
+/** Every state of genesys.live_conversations, in the order of a conversation's life. */
+export const LIVE_STATES = [
+  'ivr',
+  'waiting',
+  'alerting',
+  'dialing',
+  'interacting',
+  'hold',
+  'acw',
+  'scheduled',
+  'other',
+] as const
 
-/** What an agent, or another user, does in a conversation; spelled as in genesys.live_conversations.agents. */
+export type LiveState = (typeof LIVE_STATES)[number]
+
+/** What an agent, or another user, is doing in a conversation; an element of genesys.live_conversations.agents. */
 export interface LiveAgent {
   readonly user_id: string
   readonly state: LiveState
@@ -23,23 +27,34 @@ export interface LiveAgent {
   readonly queue_id: string | null
 }
 
-/** A row of genesys.live_conversations without its snapshot_at. Times are in canonical spelling. */
+/**
+ * The longest id that is stored, in characters. The live tables, the outbox and the re-reads have ids in their keys, and an
+ * index entry of Postgres takes at most 2704 bytes. Ids of Genesys have 36 characters.
+ */
+const MAX_ID_CHARACTERS = 255
+
+/** Whether a text can be an id in the tables of the live side. */
+export function isStorableId(id: string): boolean {
+  return id.length <= MAX_ID_CHARACTERS
+}
+
+/** A row of genesys.live_conversations without its snapshot_at. Times are canonical texts (see model/timestamps.ts). */
 export interface LiveConversation {
   readonly conversationId: string
   readonly conversationStart: string
   readonly mediaType: string | null
   readonly messageType: string | null
-  /** In which it began. */
+  /** The direction in which it began. */
   readonly direction: string | null
   readonly state: LiveState
   readonly stateSince: string | null
   readonly queueId: string | null
   readonly userId: string | null
-  /** Everyone of the organization who takes part, after-call work included, supervisors who only watch excluded. */
+  /** Users who take part, after-call work included; supervisors who only monitor are excluded. */
   readonly userIds: readonly string[] | null
-  /** What each of them does themself, by user id. */
+  /** What each of these users is doing, sorted by user id. */
   readonly agents: readonly LiveAgent[] | null
-  /** When it entered its queue; only while waiting or alerting. */
+  /** When it entered its queue; set only while it is waiting or alerting. */
   readonly waitingSince: string | null
   readonly divisionIds: readonly string[] | null
   readonly participants: number
@@ -49,23 +64,23 @@ export interface LiveConversation {
   readonly scheduledAt: string | null
 }
 
-/** What a record says about its conversation. */
+/** The result of reading one record. */
 export type LiveReading =
   | { readonly kind: 'open'; readonly conversation: LiveConversation; readonly endedAt: string | null }
   | { readonly kind: 'ended'; readonly conversationId: string; readonly endedAt: string | null }
-  /** It has no usable id or start. */
+  /** The record has no usable id or start. */
   | { readonly kind: 'rejected'; readonly reason: string }
 
 /** Which side of the conversation a participant is on. */
 export type Side = 'customer' | 'queue' | 'machine' | 'organization'
 
-/** One thing that goes on in a conversation at the moment: an open segment, or a connected communication. */
+/** One thing that is going on in a conversation: an open segment, or a connected communication. */
 export interface Activity {
   readonly side: Side
-  /** The participant's position: a person can do several things at once. */
+  /** Index of the participant: one person can do several things at once. */
   readonly participant: number
   readonly state: LiveState
-  /** An agent has put the conversation aside: more than nothing, less than anything else. */
+  /** An agent has parked the conversation: any other activity ranks higher, except after-call work and `other`. */
   readonly parked: boolean
   readonly since: string | null
   readonly conference: boolean
@@ -79,11 +94,11 @@ export interface Activity {
 }
 
 /**
- * What wins where several things go on. A person who speaks with the customer before a person who has them on hold; a call
- * being placed before one ringing; ringing at an agent before waiting for one; waiting before the menu, since a flow can go on
- * beside the queue; after-call work only when the customer has nobody left.
+ * Which state wins when several activities are going on: a person talking with the customer over one who has them on hold; a
+ * call being dialed over one that rings; ringing at an agent over waiting for one; waiting over the menu, since a flow can run
+ * while the conversation is queued; after-call work only when no other participant is left with the customer.
  */
-const precedence: readonly LiveState[] = [
+const PRECEDENCE: readonly LiveState[] = [
   'interacting',
   'hold',
   'dialing',
@@ -94,15 +109,15 @@ const precedence: readonly LiveState[] = [
   'acw',
   'other',
 ]
-const parkedRank = precedence.indexOf('acw') - 0.5
+const PARKED_RANK = PRECEDENCE.indexOf('acw') - 0.5
 
-/** Media that run beside another one. */
-const sideMedia: ReadonlySet<string | null> = new Set(['cobrowse', 'screenshare', 'screenmonitoring'])
+/** Media that accompany another one. */
+const ACCOMPANYING_MEDIA: ReadonlySet<string | null> = new Set(['cobrowse', 'screenshare', 'screenmonitoring'])
 
-/** After-call work that nothing has ended for this long never will be: its record has lost the end. */
-export const LONGEST_AFTER_CALL_WORK_MS = 3_600_000
+/** After this long, after-call work without an end is taken for a record that lost its end. */
+export const MAX_AFTER_CALL_WORK_MS = 3_600_000
 
-const purposes: Readonly<Record<string, Side>> = {
+const SIDE_BY_PURPOSE: Readonly<Record<string, Side>> = {
   agent: 'organization',
   user: 'organization',
   station: 'organization',
@@ -115,14 +130,15 @@ const purposes: Readonly<Record<string, Side>> = {
   voicemail: 'machine',
 }
 
-/** The side of a participant by its purpose; who has a user's id is of the organization, everyone else is the other party. */
+/** The side of a participant by its purpose; of an unknown purpose, a participant with a user id belongs to the organization. */
 export function sideOf(purpose: unknown, userId: unknown): Side {
-  if (typeof purpose === 'string' && Object.hasOwn(purposes, purpose)) return purposes[purpose] ?? 'customer'
+  if (typeof purpose === 'string' && Object.hasOwn(SIDE_BY_PURPOSE, purpose))
+    return SIDE_BY_PURPOSE[purpose] ?? 'customer'
   return typeof userId === 'string' ? 'organization' : 'customer'
 }
 
-/** The part of a live conversation that follows from what goes on in it. */
-export type Decision = Pick<
+/** The part of a live conversation that follows from its activities. */
+export type StateOfConversation = Pick<
   LiveConversation,
   | 'mediaType'
   | 'messageType'
@@ -139,10 +155,10 @@ export type Decision = Pick<
 >
 
 /**
- * Decides about a conversation by its activities, in document order. Of equals the organization's side decides
- * before the customer's, and the one that began first, so that a colleague who joins changes nothing.
+ * Derives the state of a conversation from its activities. Among activities of equal rank those of the organization come
+ * before the customer's, and earlier ones first, so that a colleague who joins changes nothing.
  */
-export function decide(activities: readonly Activity[]): Decision {
+export function stateOfConversation(activities: readonly Activity[]): StateOfConversation {
   const deciding = ranked(withoutConsulted(withoutCarriers(activities)))[0]
   const people = activities.filter((each) => each.side === 'organization' && each.userId !== null)
   const userIds = [...new Set(people.flatMap((each) => each.userId ?? []))].sort()
@@ -169,8 +185,8 @@ export function decide(activities: readonly Activity[]): Decision {
 }
 
 /**
- * What one of them does. Who consults is not talking with the customer, whom they have on hold: as for the conversation, the
- * hold is what counts.
+ * What one user is doing; undefined if nothing. A user who consults a colleague has the customer on hold, so `hold` wins, as it
+ * does for the conversation.
  */
 function agentOf(userId: string, activities: readonly Activity[], queued: Activity | undefined): LiveAgent | undefined {
   const own = withoutCarriers(activities).filter((each) => each.side === 'organization' && each.userId === userId)
@@ -181,30 +197,30 @@ function agentOf(userId: string, activities: readonly Activity[], queued: Activi
   return { user_id: userId, state: deciding.state, state_since: deciding.since, queue_id: queueId }
 }
 
-/** The queue of the deciding activity; the leg that an agent dials on behalf of a callback has it on the callback's own. */
+/** The queue of the deciding activity. A call that an agent dials for a callback has its queue on the callback's session. */
 function queueOf(deciding: Activity, activities: readonly Activity[], queued: Activity | undefined): string | null {
   const own = ranked(activities).find((each) => each.participant === deciding.participant && each.queueId !== null)
   return deciding.queueId ?? own?.queueId ?? queued?.queueId ?? null
 }
 
 function ranked(activities: readonly Activity[]): Activity[] {
-  const rank = (each: Activity): number => (each.parked ? parkedRank : precedence.indexOf(each.state))
+  const rank = (each: Activity): number => (each.parked ? PARKED_RANK : PRECEDENCE.indexOf(each.state))
   const began = (each: Activity): number => (each.since === null ? Number.POSITIVE_INFINITY : Date.parse(each.since))
   return [...activities].sort(
     (a, b) =>
       rank(a) - rank(b) ||
-      Number(sideMedia.has(a.mediaType)) - Number(sideMedia.has(b.mediaType)) ||
+      Number(ACCOMPANYING_MEDIA.has(a.mediaType)) - Number(ACCOMPANYING_MEDIA.has(b.mediaType)) ||
       Number(a.side === 'customer') - Number(b.side === 'customer') ||
       compare(began(a), began(b)) ||
-      // Not by position: the same picture has to give the same row, in whatever order it comes.
+      // Not by position: the same activities must give the same row, in whatever order the API returns them.
       compare(a.userId ?? '', b.userId ?? '') ||
       compare(a.queueId ?? '', b.queueId ?? ''),
   )
 }
 
 /**
- * A callback or a preview lasts as long as the call that it led to: while that call goes on, the call tells what happens.
- * Before, the agent at work on it counts as interacting, as in Genesys' own oInteracting.
+ * A callback or a preview lasts as long as the call that it leads to. During the call, the call decides. Before it, the agent
+ * working on the callback counts as interacting, as in Genesys' own oInteracting.
  */
 function withoutCarriers(activities: readonly Activity[]): Activity[] {
   const calling = new Set(
@@ -218,8 +234,8 @@ function withoutCarriers(activities: readonly Activity[]): Activity[] {
 }
 
 /**
- * Who holds one party and speaks, or is about to, with another is consulting: the customer is on hold, and whoever is
- * consulted does not speak with them. In a conference everyone speaks with everyone.
+ * An agent who has one party on hold and talks with (or dials) another is consulting: the customer is on hold, and the
+ * consulted colleague does not talk with the customer. In a conference all parties talk with each other.
  */
 function withoutConsulted(activities: readonly Activity[]): Activity[] {
   const people = activities.filter((each) => each.side === 'organization')

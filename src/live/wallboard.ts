@@ -1,48 +1,48 @@
-/** What the wallboard shows, read as of one snapshot. */
+/** The data of the wallboard, read as of one snapshot. */
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../postgres/database.ts'
+import { sumCounts, type StateCounts } from './queue-counts.ts'
+import { LIVE_STATES } from './state.ts'
 
-/** A queue as of the newest complete snapshot, its media types together. Counts are conversations. */
-export interface QueueNow {
+/** A queue as of the newest complete snapshot, its media types together. Its states add up to `conversations`. */
+export interface QueueNow extends Readonly<StateCounts> {
   readonly queueId: string
   readonly mediaTypes: readonly string[]
-  readonly waiting: number
-  readonly alerting: number
-  readonly interacting: number
-  readonly hold: number
-  readonly acw: number
-  /** Since when the one who waits longest waits. */
+  /** When the conversation that has waited longest entered the queue, of those waiting or alerting; null: none is. */
   readonly waitingSince: Date | null
-  /** The same, but for e-mail, where nobody waits on the line. */
+  /** The same without e-mail, where no customer is on the line. */
   readonly urgentSince: Date | null
-  /** null: not known, since the permission for observations is missing. */
+  /** null: unknown, because the permission for observations is missing. */
   readonly onQueueUsers: number | null
   readonly offQueueUsers: number | null
 }
 
-/** An agent with what of theirs is open, and since when they are busy with it. */
+/** An agent with open conversations. */
 export interface BusyAgent {
   readonly userId: string
+  /** The state that has lasted longest, and since when. */
   readonly state: string
   readonly since: Date | null
   readonly queueId: string | null
   readonly mediaType: string | null
-  /** Open conversations of theirs. */
+  /** How many open conversations the agent takes part in. */
   readonly conversations: number
 }
 
-/** Conversations in queues over a stretch of a minute or more. */
+/** Conversations of the whole organization within a minute. */
 export interface TrendPoint {
   readonly at: Date
   /** The most that waited at once. */
   readonly waiting: number
-  /** Being handled, or on hold. */
+  /** The most that were interacting or on hold at once. */
   readonly interacting: number
 }
 
 export interface Wallboard {
   readonly now: Date
   readonly queues: readonly QueueNow[]
+  /** Conversations in no queue (menus, direct calls): with the queues, they add up to all open conversations. */
+  readonly outsideQueues: Readonly<StateCounts>
   readonly agents: readonly BusyAgent[]
   readonly agentsTotal: number
   readonly trend: readonly TrendPoint[]
@@ -50,13 +50,13 @@ export interface Wallboard {
 }
 
 const TREND_HOURS = 4
-/** 240 points over four hours: one a minute. */
+/** 240 points over four hours: one per minute. */
 const TREND_STEP = sql`interval '1 minute'`
-/** More than a screen of agents is no wallboard. */
-const AGENTS_SHOWN = 100
-const QUEUES_SHOWN = 500
+/** More than a screen of agents is of no use on a wallboard. */
+const MAX_AGENTS = 100
+const MAX_QUEUES = 500
 
-/** Reads all of it in one transaction, so that a snapshot that comes in between does not mix two pictures. */
+/** Reads everything in one transaction, so that all of it is as of the same snapshot. */
 export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> {
   return await db
     .transaction()
@@ -70,12 +70,21 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
       )
       const now = rows[0]?.now ?? new Date(0)
       const snapshotAt = rows[0]?.snapshot_at
-      if (!snapshotAt) return { now, queues: [], agents: [], agentsTotal: 0, trend: [], trendHours: TREND_HOURS }
+      if (!snapshotAt)
+        return {
+          now,
+          queues: [],
+          outsideQueues: sumCounts([]),
+          agents: [],
+          agentsTotal: 0,
+          trend: [],
+          trendHours: TREND_HOURS,
+        }
       const agents = await selectAgents(trx)
       return {
         now,
-        queues: await selectQueues(trx, snapshotAt),
-        agents: agents.slice(0, AGENTS_SHOWN),
+        ...(await selectQueues(trx, snapshotAt)),
+        agents: agents.slice(0, MAX_AGENTS),
         agentsTotal: agents.length,
         trend: await selectTrend(trx, now),
         trendHours: TREND_HOURS,
@@ -83,25 +92,46 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
     })
 }
 
-async function selectQueues(db: Kysely<Database>, snapshotAt: Date): Promise<QueueNow[]> {
-  const { rows } = await sql<QueueNow>`
-    select q.queue_id as "queueId", coalesce(array_agg(q.media_type order by q.media_type) filter (where q.media_type <> 'none'), '{}') as "mediaTypes",
-      sum(waiting)::int as waiting, sum(alerting)::int as alerting, sum(interacting)::int as interacting,
-      sum(hold)::int as hold, sum(acw)::int as acw,
-      min(snapshot_at - make_interval(secs => longest_wait_seconds)) filter (where waiting > 0) as "waitingSince",
-      min(snapshot_at - make_interval(secs => longest_wait_seconds))
-        filter (where waiting > 0 and media_type <> 'email') as "urgentSince",
-      max(on_queue_users) as "onQueueUsers", max(off_queue_users) as "offQueueUsers"
-    from genesys.live_queues q
-    where snapshot_at >= ${snapshotAt} and snapshot_at < ${snapshotAt}::timestamptz + interval '1 millisecond'
-    group by q.queue_id
-    order by "urgentSince" nulls last, sum(waiting) desc, sum(interacting) desc, q.queue_id
-    limit ${QUEUES_SHOWN}`.execute(db)
-  return rows
+/**
+ * The counts come from the conversations themselves, because genesys.live_queues lacks some states. A wait begins at the
+ * snapshot at the latest, even if the clock of Genesys is ahead.
+ */
+async function selectQueues(
+  db: Kysely<Database>,
+  snapshotAt: Date,
+): Promise<Pick<Wallboard, 'queues' | 'outsideQueues'>> {
+  const counts = LIVE_STATES.map((state) => `count(*) filter (where state = '${state}')::int as ${state}`).join(', ')
+  const states = LIVE_STATES.map((state) => `coalesce(c.${state}, 0) as ${state}`).join(', ')
+  const { rows } = await sql<Omit<QueueNow, 'queueId'> & { readonly queueId: string | null }>`
+    with counted as (
+      select queue_id, count(*)::int as conversations, ${sql.raw(counts)},
+        array_agg(distinct coalesce(media_type, 'unknown')) as media_types,
+        min(waiting_since) filter (where state in ('waiting', 'alerting')) as waiting_since,
+        min(waiting_since) filter (where state in ('waiting', 'alerting') and media_type is distinct from 'email')
+          as urgent_since
+      from genesys.live_conversations group by queue_id),
+    staffed as (
+      select queue_id, max(on_queue_users) as on_queue_users, max(off_queue_users) as off_queue_users
+      from genesys.live_queues
+      where snapshot_at >= ${snapshotAt} and snapshot_at < ${snapshotAt}::timestamptz + interval '1 millisecond'
+      group by queue_id)
+    select coalesce(c.queue_id, s.queue_id) as "queueId", coalesce(c.conversations, 0) as conversations, ${sql.raw(states)},
+      coalesce(c.media_types, '{}') as "mediaTypes",
+      case when c.waiting_since is not null then least(c.waiting_since, ${snapshotAt}) end as "waitingSince",
+      case when c.urgent_since is not null then least(c.urgent_since, ${snapshotAt}) end as "urgentSince",
+      s.on_queue_users as "onQueueUsers", s.off_queue_users as "offQueueUsers"
+    from counted c full join staffed s on s.queue_id = c.queue_id
+    order by c.queue_id is null and s.queue_id is null, "urgentSince" nulls last, waiting desc, interacting desc, 1
+    `.execute(db)
+  const isQueue = (row: (typeof rows)[number]): row is QueueNow => row.queueId !== null
+  return {
+    queues: rows.filter(isQueue).slice(0, MAX_QUEUES),
+    outsideQueues: sumCounts(rows.filter((row) => row.queueId === null)),
+  }
 }
 
 async function selectAgents(db: Kysely<Database>): Promise<BusyAgent[]> {
-  // Rows that were written before there were agents tell only what the conversation does.
+  // Rows that are older than the column `agents` have only the state of the conversation.
   const { rows } = await sql<BusyAgent>`
     select distinct on (agent.user_id) agent.user_id as "userId", agent.state, agent.state_since as since,
       agent.queue_id as "queueId", media_type as "mediaType",
@@ -118,17 +148,14 @@ async function selectAgents(db: Kysely<Database>): Promise<BusyAgent[]> {
   return rows.sort((a, b) => +(a.since ?? 0) - +(b.since ?? 0) || (a.userId < b.userId ? -1 : 1))
 }
 
+/** From the totals of each snapshot: adding up its queues would read 170 times as many rows. */
 async function selectTrend(db: Kysely<Database>, now: Date): Promise<TrendPoint[]> {
   const since = new Date(+now - TREND_HOURS * 3_600_000)
   const { rows } = await sql<TrendPoint>`
-    with totals as (
-      select s.snapshot_at, coalesce(sum(q.waiting), 0) as waiting, coalesce(sum(q.interacting + q.hold), 0) as interacting
-      from genesys.live_snapshots s left join genesys.live_queues q
-        on q.snapshot_at = s.snapshot_at and q.snapshot_at >= ${since}
-      where s.complete and s.snapshot_at >= ${since}
-      group by s.snapshot_at)
-    select date_bin(${TREND_STEP}, snapshot_at, 'epoch') as at, max(waiting)::int as waiting,
-      max(interacting)::int as interacting
-    from totals group by 1 order by 1`.execute(db)
+    select date_bin(${TREND_STEP}, snapshot_at, 'epoch') as at, max(waiting) as waiting,
+      max(interacting + hold) as interacting
+    from genesys.live_snapshots
+    where complete and waiting is not null and snapshot_at >= ${since}
+    group by 1 order by 1`.execute(db)
   return rows
 }

@@ -27,6 +27,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawJSON(value)
 }
 
+/** The objects among the elements of an array; none for any other value. */
+export function objects(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : []
+}
+
 /** Whether a member with this value counts as absent, as the API leaves members out: null or an empty array. */
 export function isAbsent(value: JsonValue): boolean {
   return value === null || (Array.isArray(value) && value.length === 0)

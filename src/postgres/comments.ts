@@ -86,18 +86,18 @@ export const etlDescriptions: Readonly<
   },
   webhook_outbox: {
     description:
-      'Messages for WEBHOOK_URL, written in the transaction of the snapshot that saw their cause. Delivered ones are pruned.',
+      'Messages for WEBHOOK_URL, written in the transaction of the snapshot that saw their event. Delivered ones are pruned.',
     columns: {
       id: 'Number of the message; those of one conversation are delivered in this order.',
-      message_id: 'Sent as webhook-id: the same for every attempt, so that a receiver can tell repetitions.',
+      message_id: 'Sent as webhook-id: the same for every attempt, so that a receiver can recognize repetitions.',
       conversation_id: 'The conversation it is about.',
       event: 'The rule of WEBHOOK_EVENTS that it comes from.',
       payload: 'What is sent: ids and states.',
       created_at: 'When the snapshot was written.',
       attempts: 'How often it was sent.',
-      next_attempt_at: 'Not to be sent again before; while it is being sent, until when its sender may take.',
+      next_attempt_at: 'Earliest time of the next attempt; during an attempt, the end of its lease.',
       delivered_at: 'When the receiver answered 2xx.',
-      given_up_at: 'When we stopped trying, a day after it was written.',
+      given_up_at: 'When delivery was given up, a day after it was written.',
       last_error: 'How the last attempt failed.',
     },
   },
@@ -136,13 +136,13 @@ export const liveDescriptions: typeof etlDescriptions = {
       skill_ids: 'Skills that are asked for.',
       language_id: 'Language that is asked for.',
       scheduled_at: 'When a callback is due.',
-      snapshot_at: 'The snapshot since which this row stands like this: unchanged rows are not rewritten.',
+      snapshot_at: 'Snapshot in which this row last changed: unchanged rows are not rewritten.',
       agents:
         'What each of user_ids does: a list of {user_id, state, state_since, queue_id} by user id; state as above, of that agent alone. Null: nobody takes part, or the row was written before this column was.',
     },
   },
   live_snapshots: {
-    description: 'One row a snapshot, failed ones included. Kept for LIVE_RETENTION_HOURS.',
+    description: 'One row per snapshot, failed ones included. Kept for LIVE_RETENTION_HOURS.',
     columns: {
       snapshot_at: 'When its reading began, by the clock of the database.',
       source: 'What was read: analytics (the whole organization) or conversations (those of one user).',
@@ -152,8 +152,13 @@ export const liveDescriptions: typeof etlDescriptions = {
       duration_ms: 'From the first request to the commit, in milliseconds.',
       requests: 'Requests it took.',
       complete: 'False: it failed, and live_conversations is still that of the snapshot before it.',
-      stretched: 'True: ticks before it were left out, since the live side had used up its share of the request limit.',
+      stretched:
+        'True: ticks before it were skipped, because the live side had used up its share of the request limit.',
       error: 'Why it failed; of a complete one, what went wrong beside it.',
+      waiting:
+        'Conversations in state waiting as of it, in a queue or not; null where it failed or is older than this column.',
+      interacting: 'Conversations in state interacting, as waiting.',
+      hold: 'Conversations in state hold, as waiting.',
     },
   },
   live_queues: {
@@ -162,13 +167,14 @@ export const liveDescriptions: typeof etlDescriptions = {
     columns: {
       snapshot_at: 'The snapshot: live_snapshots.snapshot_at.',
       queue_id: 'The queue.',
-      media_type: 'Media type; unknown where the conversation tells none; none where the queue has no conversation.',
+      media_type: 'Media type; unknown where the conversation has none; none where the queue has no conversation.',
       waiting: 'Conversations waiting for an agent, without those alerting.',
       alerting: 'Conversations ringing at an agent.',
       interacting: 'Conversations of a customer with an agent.',
       hold: 'Conversations whose customer is on hold.',
       acw: 'Conversations that nobody but an agent in after-call work is busy with.',
-      longest_wait_seconds: 'For how long the first of those waiting or alerting had been waiting; null: nobody was.',
+      longest_wait_seconds:
+        'Longest time since a conversation that was waiting or alerting had entered the queue; null: none was.',
       on_queue_users:
         'Users on queue, whatever the media type: the same on every row of the queue. Null: not readable (analytics:queueObservation:view).',
       off_queue_users: 'Users of the queue who are off queue, as on_queue_users.',

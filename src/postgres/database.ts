@@ -117,7 +117,7 @@ interface LiveConversationsTable {
   agents: OptionalJson<readonly LiveAgentJson[]>
 }
 
-/** genesys.live_snapshots: one row a snapshot, failed ones included. */
+/** genesys.live_snapshots: one row per snapshot, failed ones included. */
 interface LiveSnapshotsTable {
   snapshot_at: Instant
   source: string
@@ -128,6 +128,9 @@ interface LiveSnapshotsTable {
   complete: boolean
   stretched: Generated<boolean>
   error: string | null
+  waiting: number | null
+  interacting: number | null
+  hold: number | null
 }
 
 /** genesys.live_queues: what each snapshot counted, by queue and media type. */

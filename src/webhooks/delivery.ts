@@ -1,197 +1,218 @@
 /**
  * Delivers the outbox of the webhooks: at least once, in order for each conversation, signed by Standard Webhooks
- * (https://www.standardwebhooks.com). It runs beside the snapshots and never in one: a dead receiver delays only itself.
+ * (https://www.standardwebhooks.com). It runs beside the snapshots and never inside one: a dead receiver delays only its own
+ * messages.
  */
-import http from 'node:http'
-import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { create as createAxios, isAxiosError } from 'axios'
 import { Webhook } from 'standardwebhooks'
 import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { postJson, type PostFailure } from '../post-json.ts'
 import type { Warehouse } from '../postgres/connect.ts'
-import { giveUpMessages, markDelivered, markFailed, pruneMessages, takeMessages, type TakenMessage } from './outbox.ts'
+import {
+  giveUpMessages,
+  markAllPending,
+  markDelivered,
+  markFailed,
+  pruneMessages,
+  takeMessages,
+  type TakenMessage,
+} from './outbox.ts'
 
 export interface WebhookOptions {
   readonly warehouse: Warehouse
   readonly logger: Logger
   readonly url: string
-  /** Base64 of 24 to 64 bytes, with or without `whsec_`. */
+  /** Base64 of 24 to 64 bytes, with or without `whsec_`; two of them, separated by a blank or a comma, during a rotation. */
   readonly secret: string
-  /** Delivered messages are kept for so many hours. */
+  /** Delivered messages are kept for this long. */
   readonly retentionHours: number
   readonly signal: AbortSignal
-  /** Shorter waits, for tests. */
-  readonly waits?: Partial<Waits>
-  /** HTTPS_PROXY and so on are read from here. */
-  readonly proxyEnv?: NodeJS.ProcessEnv
+  readonly waits: DeliveryWaits
+  /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read from here. */
+  readonly proxyEnv: NodeJS.ProcessEnv
 }
 
-interface Waits {
-  /** Between looks into the outbox, when nothing wakes us. */
+/** All in milliseconds. */
+export interface DeliveryWaits {
+  /** Between two queries of the outbox when nothing wakes the delivery. */
   readonly idleMs: number
-  /** Before the first further attempt; doubles with each. */
+  /** Before the second attempt; doubles with each further one. */
   readonly firstRetryMs: number
-  readonly longestRetryMs: number
+  readonly maxRetryMs: number
+  /** Limit for one attempt. */
   readonly timeoutMs: number
 }
 
 export interface WebhookDelivery {
-  /** There is something new in the outbox. */
+  /** Call when the outbox may have new messages. */
   wake(): void
-  /** Resolves when what is under way has ended, after the signal. */
+  /** Resolves after the signal, when the attempts in flight have ended. */
   readonly ended: Promise<void>
 }
 
-const defaultWaits: Waits = { idleMs: 5_000, firstRetryMs: 5_000, longestRetryMs: 1_800_000, timeoutMs: 10_000 }
-/** Messages under way at once, each of another conversation. */
-const AT_ONCE = 10
+/** The waits of the service. */
+export const DELIVERY_WAITS: DeliveryWaits = {
+  idleMs: 5_000,
+  firstRetryMs: 5_000,
+  maxRetryMs: 1_800_000,
+  timeoutMs: 10_000,
+}
+
+/** Messages in flight at once, each of another conversation. */
+const CONCURRENCY = 10
 const GIVE_UP_HOURS = 24
-const HOUSEKEEPING_MS = 60_000
+const HOUSEKEEPING_INTERVAL_MS = 60_000
+/** The longest pause between two rounds while the receiver fails. */
+const MAX_ROUND_PAUSE_MS = 30_000
+/** 192 bits, the least that Standard Webhooks allows. */
+const MIN_SECRET_BYTES = 24
+const MAX_SECRETS = 2
+const GONE = 410
 
 /**
- * Starts delivering until the signal.
- * @throws ConfigError when the secret is none
+ * Starts delivering until the signal. An answer of 410 (Gone) ends the deliveries of this process: Standard Webhooks lets a
+ * receiver disable its endpoint this way. The messages stay in the outbox with that reason.
+ * @throws ConfigError when WEBHOOK_SECRET holds no usable secret, or more than two
  */
 export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
-  const { warehouse, signal } = options
-  const waits = { ...defaultWaits, ...options.waits }
+  const { warehouse, signal, waits } = options
   const log = options.logger.child({ job: 'webhooks' })
-  const post = createSender(options, waits.timeoutMs)
-  const bell = createBell()
-  let keptAt = Number.NEGATIVE_INFINITY
-  /** Rounds in a row in which nothing got through. */
+  const send = createSender(options)
+  const alarm = createAlarm()
+  let housekeepingAt = Number.NEGATIVE_INFINITY
+  /** Rounds in a row in which no message was delivered. */
   let failedRounds = 0
+  let isDisabled = false
 
-  /** Sends what is due; false: there was nothing. */
-  async function round(): Promise<boolean> {
-    // A receiver that does not answer is asked with one message, not with ten.
-    const messages = await takeMessages(warehouse.db, failedRounds > 0 ? 1 : AT_ONCE, (3 * waits.timeoutMs) / 1000 + 5)
+  /** Sends the due messages; false: there were none. */
+  async function runRound(): Promise<boolean> {
+    // A receiver that fails is probed with one message, not with ten.
+    const limit = failedRounds > 0 ? 1 : CONCURRENCY
+    const messages = await takeMessages(warehouse.db, limit, (3 * waits.timeoutMs) / 1000 + 5)
     const results = await Promise.all(messages.map(deliver))
     if (messages.length > 0) failedRounds = results.includes(true) ? 0 : failedRounds + 1
     return messages.length > 0
   }
 
   async function deliver(message: TakenMessage): Promise<boolean> {
-    const problem = await post(message)
-    if (problem === null) {
+    const failure = await send(message)
+    if (failure === null) {
       await markDelivered(warehouse.db, message.id)
       return true
     }
-    await markFailed(warehouse.db, message.id, problem, retryMs(message.attempts, waits))
-    log.warn(
-      { messageId: message.messageId, attempts: message.attempts, problem },
-      'webhook not delivered; tried again',
-    )
+    const { messageId, attempts } = message
+    const isGone = failure.status === GONE
+    const reason = isGone ? `${failure.reason} (Gone): deliveries stop until the service is restarted` : failure.reason
+    await markFailed(warehouse.db, message.id, reason, retryDelayMs(attempts, waits))
+    if (isGone) await disable(reason)
+    else log.warn({ messageId, attempts, reason }, 'a webhook was not delivered; it will be retried')
     return false
   }
 
-  async function housekeeping(): Promise<void> {
-    if (performance.now() - keptAt < HOUSEKEEPING_MS) return
-    keptAt = performance.now()
-    const givenUp = await giveUpMessages(warehouse.db, GIVE_UP_HOURS)
-    if (givenUp > 0) {
-      log.error({ messages: givenUp }, `webhooks given up after ${GIVE_UP_HOURS} hours: see etl.webhook_outbox`)
-    }
-    await pruneMessages(warehouse.db, options.retentionHours)
+  async function disable(reason: string): Promise<void> {
+    if (isDisabled) return
+    isDisabled = true
+    log.error({ reason }, 'webhook deliveries stop: fix the receiver or change WEBHOOK_URL, then restart the service')
+    await markAllPending(warehouse.db, reason)
   }
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
       let isBusy = false
       try {
-        await housekeeping()
-        isBusy = await round()
+        if (performance.now() - housekeepingAt >= HOUSEKEEPING_INTERVAL_MS) {
+          housekeepingAt = performance.now()
+          await keepHouse(warehouse, options.retentionHours, log)
+        }
+        if (!isDisabled) isBusy = await runRound()
       } catch (error) {
-        log.warn({ err: error }, 'the outbox of the webhooks could not be read; tried again')
+        log.warn({ err: error }, 'the webhook outbox could not be read or written; it will be retried')
       }
-      if (failedRounds > 0) await pause(Math.min(30_000, retryMs(failedRounds, waits)), signal)
-      else if (!isBusy) await bell.wait(waits.idleMs, signal)
+      if (isDisabled) await pause(HOUSEKEEPING_INTERVAL_MS, signal)
+      else if (failedRounds > 0) await pause(Math.min(MAX_ROUND_PAUSE_MS, retryDelayMs(failedRounds, waits)), signal)
+      else if (!isBusy) await alarm.wait(waits.idleMs, signal)
     }
   }
 
-  return { wake: bell.ring, ended: run() }
+  return { wake: alarm.ring, ended: run() }
 }
 
-/** Posts a message; gives how it failed, or null. */
-function createSender(options: WebhookOptions, timeoutMs: number): (message: TakenMessage) => Promise<string | null> {
-  const { url, secret, proxyEnv = process.env } = options
-  const signer = signerOf(secret)
-  const agentOptions = { keepAlive: true, proxyEnv: isLoopback(url) ? {} : proxyEnv }
-  const client = createAxios({
-    httpAgent: new http.Agent(agentOptions),
-    httpsAgent: new https.Agent(agentOptions),
-    maxRedirects: 0,
-    maxContentLength: 65_536,
-    responseType: 'text',
-  })
+/** Gives up messages that are too old, and deletes those whose retention is over. */
+async function keepHouse(warehouse: Warehouse, retentionHours: number, log: Logger): Promise<void> {
+  const givenUp = await giveUpMessages(warehouse.db, GIVE_UP_HOURS)
+  if (givenUp > 0)
+    log.error({ messages: givenUp }, `webhooks given up after ${GIVE_UP_HOURS} hours: see etl.webhook_outbox`)
+  await pruneMessages(warehouse.db, retentionHours)
+}
+
+/** Makes the function that posts one message; it resolves with why that failed, or null. */
+function createSender(options: WebhookOptions): (message: TakenMessage) => Promise<PostFailure | null> {
+  const { url, proxyEnv, waits } = options
+  const signers = parseSecrets(options.secret)
   return async ({ messageId, payload }) => {
     const body = JSON.stringify(payload)
     const sentAt = new Date()
     const headers = {
-      'Content-Type': 'application/json',
-      'User-Agent': 'genesys-etl',
       'webhook-id': messageId,
       'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1000)),
-      'webhook-signature': signer.sign(messageId, sentAt, body),
+      'webhook-signature': signers.map((signer) => signer.sign(messageId, sentAt, body)).join(' '),
     }
+    return await postJson(url, body, { headers, proxyEnv, timeoutMs: waits.timeoutMs })
+  }
+}
+
+/** One signer for each secret: during a rotation receivers accept either signature. */
+function parseSecrets(text: string): Webhook[] {
+  const secrets = text.split(/[\s,]+/).filter((secret) => secret !== '')
+  if (secrets.length === 0 || secrets.length > MAX_SECRETS)
+    throw badSecret('must hold one secret, or two during a rotation')
+  return secrets.map((secret) => {
+    const bytes = Buffer.from(secret.replace(/^whsec_/, ''), 'base64').length
+    if (bytes < MIN_SECRET_BYTES)
+      throw badSecret(`a secret must be base64 of ${MIN_SECRET_BYTES} to 64 random bytes, and one has ${bytes}`)
     try {
-      await client.post(url, body, { headers, signal: AbortSignal.timeout(timeoutMs) })
-      return null
-    } catch (error) {
-      if (!isAxiosError(error)) throw error
-      // Nothing of the answer's body: it may hold anything.
-      if (error.response) return `the receiver answered ${error.response.status}`
-      return error.code === 'ERR_CANCELED' ? 'no answer in time' : `no connection (${error.code ?? 'unknown'})`
+      return new Webhook(secret)
+    } catch {
+      throw badSecret(`a secret must be base64 of ${MIN_SECRET_BYTES} to 64 random bytes, and one is not base64`)
     }
-  }
+  })
 }
 
-function signerOf(secret: string): Webhook {
-  try {
-    return new Webhook(secret)
-  } catch {
-    throw new ConfigError(
-      'WEBHOOK_SECRET: must be base64 of 24 to 64 random bytes',
-      'Make one with: openssl rand -base64 32',
-    )
-  }
+function badSecret(problem: string): ConfigError {
+  return new ConfigError(`WEBHOOK_SECRET: ${problem}`, 'Generate one with: openssl rand -base64 32')
 }
 
-/** Doubles with each attempt, half of it by chance: receivers that come back are not run over. */
-function retryMs(attempts: number, waits: Waits): number {
-  const ceiling = Math.min(waits.longestRetryMs, waits.firstRetryMs * 2 ** Math.min(30, attempts - 1))
+/** Doubles with each attempt; half of it is random, so that a receiver that recovers is not overrun. */
+function retryDelayMs(attempts: number, waits: DeliveryWaits): number {
+  const ceiling = Math.min(waits.maxRetryMs, waits.firstRetryMs * 2 ** Math.min(30, attempts - 1))
   return ceiling * (0.5 + Math.random() / 2)
 }
 
-/** Waits until rung, or for a time. */
-function createBell(): { ring(this: void): void; wait(ms: number, signal: AbortSignal): Promise<void> } {
-  let rung = false
-  let answer: (() => void) | null = null
+/** A wait that `ring` ends early; a ring before the wait ends it at once. */
+function createAlarm(): { ring(this: void): void; wait(ms: number, signal: AbortSignal): Promise<void> } {
+  let hasRung = false
+  let endWait: (() => void) | null = null
   return {
     ring() {
-      rung = true
-      answer?.()
+      hasRung = true
+      endWait?.()
     },
     async wait(ms, signal) {
-      const bell = new AbortController()
-      answer = () => bell.abort()
-      if (!rung) await pause(ms, AbortSignal.any([signal, bell.signal]))
-      answer = null
-      rung = false
+      const rung = new AbortController()
+      endWait = () => rung.abort()
+      if (!hasRung) await pause(ms, AbortSignal.any([signal, rung.signal]))
+      endWait = null
+      hasRung = false
     },
   }
 }
 
-/** Sleeps; an abort only ends it. */
+/** Sleeps; an abort ends it early, without an error. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(ms, undefined, { signal })
   } catch {
-    // awake early
+    // Aborted: the caller checks the signal.
   }
-}
-
-function isLoopback(url: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }

@@ -1,28 +1,28 @@
 /**
- * The transactional outbox of the webhooks. Any number of senders may work at once: each takes what is due for a while, and no
- * one takes a message while an earlier one of the same conversation is undelivered.
+ * The transactional outbox of the webhooks. Several senders may work at once: each leases due messages, and none leases a
+ * message while an earlier one of the same conversation is undelivered.
  */
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 
 export interface OutboxMessage {
-  /** The same for the same cause: a second one is not written. */
+  /** The same for the same event: a second message with it is not written. */
   readonly messageId: string
   readonly conversationId: string
   readonly event: string
   readonly payload: Readonly<Record<string, unknown>>
 }
 
-/** A message taken for sending. */
+/** A message leased for sending. */
 export interface TakenMessage extends OutboxMessage {
   readonly id: number
-  /** This attempt included. */
+  /** Attempts so far, this one included. */
   readonly attempts: number
 }
 
 const pending = sql<boolean>`delivered_at is null and given_up_at is null`
 
-/** Writes messages, in their order, as part of the caller's transaction; returns how many were not there before. */
+/** Inserts messages, in their order, as part of the caller's transaction; returns how many of them are new. */
 export async function insertMessages(db: Kysely<Database>, messages: readonly OutboxMessage[]): Promise<number> {
   if (messages.length === 0) return 0
   const rows = JSON.stringify(
@@ -34,7 +34,7 @@ export async function insertMessages(db: Kysely<Database>, messages: readonly Ou
       payload: message.payload,
     })),
   )
-  // Those that are there are left out beforehand: a conflict uses up an id.
+  // Known messages are left out beforehand, because each conflict would use up an id.
   const { rows: written } = await sql<{ count: number }>`
     with written as (
       insert into etl.webhook_outbox (message_id, conversation_id, event, payload)
@@ -49,8 +49,8 @@ export async function insertMessages(db: Kysely<Database>, messages: readonly Ou
 }
 
 /**
- * Takes up to `limit` due messages, at most one a conversation and that its oldest, for `leaseSeconds`: who does not tell within
- * that time how it went has died, and the message is due again.
+ * Leases up to `limit` due messages, at most one per conversation and that its oldest. If the lease expires without a result,
+ * the message becomes due again.
  */
 export async function takeMessages(db: Kysely<Database>, limit: number, leaseSeconds: number): Promise<TakenMessage[]> {
   const { rows } = await sql<TakenMessage>`
@@ -66,13 +66,13 @@ export async function takeMessages(db: Kysely<Database>, limit: number, leaseSec
   return rows
 }
 
-/** Books a delivery. */
+/** Records a delivery. */
 export async function markDelivered(db: Kysely<Database>, id: number): Promise<void> {
   await sql`
     update etl.webhook_outbox set delivered_at = clock_timestamp(), last_error = null where id = ${id}`.execute(db)
 }
 
-/** Books an attempt that failed, and when the next one may be made. */
+/** Records a failed attempt; the next one is due after `retryMs` milliseconds. */
 export async function markFailed(db: Kysely<Database>, id: number, error: string, retryMs: number): Promise<void> {
   await sql`
     update etl.webhook_outbox
@@ -80,7 +80,12 @@ export async function markFailed(db: Kysely<Database>, id: number, error: string
     where id = ${id} and ${pending}`.execute(db)
 }
 
-/** Gives up what was written before so many hours; returns how many messages that were. They stay to be looked at. */
+/** Records the same error for every pending message. */
+export async function markAllPending(db: Kysely<Database>, error: string): Promise<void> {
+  await sql`update etl.webhook_outbox set last_error = ${error} where ${pending}`.execute(db)
+}
+
+/** Gives up messages that are older than `hours`; returns how many. They stay in the table until they are pruned. */
 export async function giveUpMessages(db: Kysely<Database>, hours: number): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     with given_up as (
@@ -91,8 +96,8 @@ export async function giveUpMessages(db: Kysely<Database>, hours: number): Promi
 }
 
 /**
- * Deletes what was delivered or given up more than so many hours ago. What is about a conversation that is still open stays,
- * so that nothing is told about it twice.
+ * Deletes messages that were delivered or given up more than `hours` ago. Those of conversations that are still open stay, so
+ * that no event is sent twice.
  */
 export async function pruneMessages(db: Kysely<Database>, hours: number): Promise<void> {
   await sql`

@@ -1,6 +1,7 @@
 import { startHttpServer, type HttpServer } from '../../src/http/server.ts'
 import type { LiveView } from '../../src/http/service-status.ts'
 import { createLogger } from '../../src/log.ts'
+import { sumCounts } from '../../src/live/queue-counts.ts'
 import type { BusyAgent, QueueNow } from '../../src/live/wallboard.ts'
 
 /** What makes a wallboard larger than usual. */
@@ -43,6 +44,8 @@ function crowdedView(crowd: Crowd): LiveView {
     return {
       queueId: `queue-${index}`,
       mediaTypes: ['voice', 'message'],
+      ...sumCounts([]),
+      conversations: 48 - index,
       waiting: 30 - index,
       alerting: 2,
       interacting: 12,
@@ -78,6 +81,7 @@ function crowdedView(crowd: Crowd): LiveView {
     board: {
       now,
       queues: Array.from({ length: queues }, (_, index) => queueAt(index)),
+      outsideQueues: sumCounts([]),
       agents: Array.from({ length: agents }, (_, index) => agentAt(index)),
       agentsTotal: agents,
       trend: Array.from({ length: 240 }, (_, index) => ({

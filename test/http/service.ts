@@ -8,6 +8,8 @@ import type { JobState } from '../../src/schedule.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 
 export const TOKEN = 'a-token-of-some-length'
+/** Of a clock that goes a day ahead with each reading, so that every page looks names up. */
+let days = 0
 const history = { filter: {}, lookbackDays: 7, start: null }
 
 export function jobState(name: string, state: Partial<JobState> = {}): JobState {
@@ -36,7 +38,7 @@ export function createTestSources(
     isLiveOn: options.isLiveOn ?? true,
     liveStaleSeconds: 180,
     keepMs: 0,
-    names: createNames(warehouse.db, { keepMs: 0 }),
+    names: createNames(warehouse.db, () => (days += 86_400_000)),
   })
 }
 

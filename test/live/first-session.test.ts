@@ -58,7 +58,7 @@ describe('what an open conversation began with', () => {
     expect(open(reading).direction).toBe('inbound')
   })
 
-  it('has no earliest instant where there is none', () => {
+  it('has no earliest instant if there are none', () => {
     expect(earliest([null, at(2), at(1), null])).toBe(at(1))
     expect(earliest([null])).toBeNull()
     expect(earliest(['2026-03-05T10:00:00.386123Z', '2026-03-05T10:00:00.386Z'])).toBe('2026-03-05T10:00:00.386Z')

@@ -1,4 +1,4 @@
-/** Open conversations that started more than a day ago: how they are found, followed and left. */
+/** Open conversations that started more than a day ago: how they are found, followed and removed. */
 import { expect, test } from 'vitest'
 import { json } from '../support/fake-server.ts'
 import { startLiveOrg, type LiveOrg } from '../support/live-org.ts'
@@ -16,32 +16,32 @@ const history = async ({ warehouse }: LiveOrg): Promise<(string | null)[]> =>
       .orderBy('conversation_id')
       .execute()
   ).map((row) => row.conversation_id)
-/** How many requests of a kind there were since the last look. */
+/** The number of requests of a kind since they were last cleared. */
 function requestsOf(org: LiveOrg, kind: string): number {
   return org.requests.filter((what) => what.startsWith(kind)).length
 }
 
-/** Refuses the activity, as for want of the permission. */
+/** Refuses the activity, as without the permission. */
 function refuseActivity(org: LiveOrg): void {
   org.interfere = (request, what) =>
     what.startsWith('activity') && (json(request, { message: 'missing permission' }, 403), true)
 }
 
-test('open conversations of any age are in the first snapshot, whether somebody is at work on them or not', async () => {
+test('open conversations of any age are in the first snapshot, active or not', async () => {
   await using org = await startLiveOrg()
   const ages = [0, 2, 29, 30, 31, 45, 60, 61, 89, 200, 364, 500, 557]
   for (const age of ages) {
     org.begin(`parked-${age}`, { start: daysAgo(age), state: 'parked' })
     org.begin(`waiting-${age}`, { start: daysAgo(age) })
   }
-  // Beyond what the windows reach.
+  // Older than the windows reach.
   org.begin('waiting-900', { start: daysAgo(900) })
   await org.job().tick(never)
   const expected = ages.flatMap((age) => [`parked-${age}`, `waiting-${age}`])
   expect(Object.keys(await org.table()).sort()).toEqual([...expected, 'waiting-900'].sort())
 })
 
-test('what an old one does now is in the next snapshot: another state, its end, and its reopening', async () => {
+test('the next snapshot shows what an old conversation is doing: another state, its end, and its reopening', async () => {
   await using org = await startLiveOrg()
   org.begin('two', { start: daysAgo(2) })
   org.begin('forty', { start: daysAgo(40), state: 'parked' })
@@ -63,7 +63,7 @@ test('what an old one does now is in the next snapshot: another state, its end, 
   expect(await org.table()).toEqual({ forty: 'waiting', new: 'waiting' })
 })
 
-test('an old one that reopens and ends again before it is read is loaded, though no snapshot has shown it', async () => {
+test('an old conversation that reopens and ends again before it is read is loaded, although no snapshot has shown it', async () => {
   await using org = await startLiveOrg()
   const job = org.job()
   await job.tick(never)
@@ -76,7 +76,7 @@ test('an old one that reopens and ends again before it is read is loaded, though
   expect(await history(org)).toEqual(['mail'])
 })
 
-test('old ones that nobody is at work on are looked for every quarter of an hour, or every hour beyond 30 days', async () => {
+test('inactive old conversations are searched for every quarter of an hour, or every hour beyond 30 days', async () => {
   await using org = await startLiveOrg()
   const job = org.job()
   await job.tick(never)
@@ -95,7 +95,7 @@ test('old ones that nobody is at work on are looked for every quarter of an hour
   expect(await after(44 * 60_000)).toEqual({ table: ['hundred', 'ten'], windows: 19 })
 })
 
-test('a snapshot that failed has seen nothing: the next one looks for old ones again', async () => {
+test('after a failed snapshot the next one searches for old conversations again', async () => {
   await using org = await startLiveOrg()
   org.begin('old', { start: daysAgo(3), state: 'parked' })
   org.begin('older', { start: daysAgo(300), state: 'parked' })
@@ -108,7 +108,7 @@ test('a snapshot that failed has seen nothing: the next one looks for old ones a
   expect(await org.table()).toEqual({ old: 'other', older: 'other', new: 'waiting' })
 })
 
-test('with more old ones than its share allows, the active ones are read at once, and each of the others has its turn', async () => {
+test('with more old conversations than its share allows, active ones are read at once, and each of the others gets its turn', async () => {
   await using org = await startLiveOrg()
   for (let i = 0; i < 240; i++) org.begin(`parked-${i}`, { start: daysAgo(5), state: 'parked' })
   for (let i = 0; i < 20; i++) org.begin(`busy-${i}`, { start: daysAgo(5), state: 'interacting' })
@@ -138,7 +138,7 @@ test('with more old ones than its share allows, the active ones are read at once
   expect(third).toMatchObject({ 'busy-7': 'hold', 'busy-8': 'other', 'busy-9': 'interacting' })
 })
 
-test('without the permission for activity it says so once, follows what it knows, and finds the rest by windows', async () => {
+test('without the permission for activity it logs that once, follows known conversations, and finds the rest by windows', async () => {
   await using org = await startLiveOrg()
   org.begin('old', { start: daysAgo(40) })
   refuseActivity(org)
@@ -159,7 +159,7 @@ test('without the permission for activity it says so once, follows what it knows
   expect(requestsOf(org, 'activity')).toBe(2)
 })
 
-test('an activity that can’t be read fails no snapshot', async () => {
+test('an activity that cannot be read fails no snapshot', async () => {
   await using org = await startLiveOrg()
   org.begin('a', { start: daysAgo(3) })
   const job = org.job()
@@ -174,7 +174,7 @@ test('an activity that can’t be read fails no snapshot', async () => {
   }
 })
 
-test('windows so old that Genesys refuses them are left out, with a warning; the newest one may not be refused', async () => {
+test('windows that Genesys refuses as too old are skipped, with a warning; the newest one must not be refused', async () => {
   await using org = await startLiveOrg()
   org.begin('old', { start: daysAgo(40), state: 'parked' })
   org.begin('ancient', { start: daysAgo(400), state: 'parked' })
@@ -196,7 +196,7 @@ test('windows so old that Genesys refuses them are left out, with a warning; the
   await expect(job.tick(never)).rejects.toMatchObject({ status: 400 })
 })
 
-test('a role that has lost its divisions is noticed although only some of the old ones are read at each tick', async () => {
+test('a role that has lost its divisions is detected although each tick reads only some of the old conversations', async () => {
   await using org = await startLiveOrg()
   for (let i = 0; i < 300; i++) org.begin(`c${i}`, { start: daysAgo(3), state: 'parked' })
   const job = org.job({ requestsPerMinute: 10 })
@@ -207,7 +207,7 @@ test('a role that has lost its divisions is noticed although only some of the ol
   expect(Object.keys(await org.table())).toHaveLength(300)
 })
 
-test('after-call work of what has ended is asked for every quarter of an hour, and what comes is counted', async () => {
+test('ended conversations in after-call work are queried every quarter of an hour, and counted', async () => {
   await using org = await startLiveOrg()
   const wrapup = org.begin('wrapup', { state: 'interacting' })
   const agent = (wrapup.record['participants'] as { purpose: string; sessions: { segments: object[] }[] }[]).at(-1)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { olderIdsPerSnapshot, rereadIdsPerSnapshot } from '../../src/live/request-budget.ts'
-import { chooseOlder, olderWindows, type LastLook } from '../../src/live/older.ts'
+import { chooseOlder, olderWindows, type LastRead } from '../../src/live/older.ts'
 import { rereadDueAt } from '../../src/live/ended.ts'
 
 const now = new Date('2026-11-26T06:30:00.000Z')
@@ -21,14 +21,15 @@ describe('the windows of older starts', () => {
 })
 
 describe('older conversations by id', () => {
-  const looks = (entries: Record<string, LastLook>): ReadonlyMap<string, LastLook> => new Map(Object.entries(entries))
+  const lastReads = (entries: Record<string, LastRead>): ReadonlyMap<string, LastRead> =>
+    new Map(Object.entries(entries))
 
-  it('are all read where they fit', () => {
+  it('are all read if they fit', () => {
     expect(chooseOlder(['a', 'b'], null, new Map(), 2)).toEqual(['a', 'b'])
   })
 
   it('are read when their activity has changed, appeared or vanished, then by how long ago they were read', () => {
-    const known = looks({
+    const known = lastReads({
       same: { readAt: 1, activity: 'x' },
       idle: { readAt: 2, activity: '' },
       changed: { readAt: 9, activity: 'x' },
@@ -47,8 +48,8 @@ describe('older conversations by id', () => {
     expect(chosen(1)).toEqual(['new'])
   })
 
-  it('go by how long ago they were read where activity can’t be read', () => {
-    const known = looks({
+  it('are chosen by how long ago they were read if activity cannot be read', () => {
+    const known = lastReads({
       a: { readAt: 3, activity: 'x' },
       b: { readAt: 1, activity: '' },
       c: { readAt: 2, activity: 'x' },

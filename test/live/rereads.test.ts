@@ -1,4 +1,4 @@
-/** Conversations that have ended are read once more some minutes later, whatever happens in between. */
+/** Conversations that have ended are read again some minutes later, whatever happens in between. */
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { json } from '../support/fake-server.ts'
@@ -10,7 +10,7 @@ const rereads = async ({ warehouse }: LiveOrg): Promise<string[]> =>
   (await warehouse.db.selectFrom('etl.rereads').select('conversation_id').orderBy('conversation_id').execute()).map(
     (row) => row.conversation_id,
   )
-/** Lets the re-reads become due that are due within so many minutes. */
+/** Moves all re-reads ahead by some minutes. */
 async function pass(org: LiveOrg, minutes: number): Promise<void> {
   await sql`update etl.rereads set due_at = due_at - make_interval(mins => ${minutes})`.execute(org.warehouse.db)
 }
@@ -77,7 +77,7 @@ test('fields that arrive after the end are in the history some minutes later, al
   expect(org.requests.filter((what) => what.startsWith('by-id'))).toHaveLength(1)
 })
 
-test('those of a snapshot that was not written are not due, and are when it is written after all', async () => {
+test('re-reads of a snapshot that was not written are not due until it is written', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'a')
   const stop = new AbortController()
@@ -88,7 +88,7 @@ test('those of a snapshot that was not written are not due, and are when it is w
   expect(await rereads(org)).toEqual(['a'])
 })
 
-test('stopped while it reads again, it reads again after the restart', async () => {
+test('a re-read that was interrupted is repeated after the restart', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'a')
   await org.job().tick(never)
@@ -106,7 +106,7 @@ test('stopped while it reads again, it reads again after the restart', async () 
   expect(await rereads(org)).toEqual([])
 })
 
-test('it is forgotten only after it was loaded: without the one, the other holds, and it is read once more', async () => {
+test('a re-read is deleted only after its conversation was loaded; if the deletion fails, it is repeated', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'a')
   const job = org.job()
@@ -122,7 +122,7 @@ test('it is forgotten only after it was loaded: without the one, the other holds
   expect(await rereads(org)).toEqual([])
 })
 
-test('a re-read that fails spoils no snapshot, and stays due', async () => {
+test('a re-read that fails does not fail the snapshot, and stays due', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'a')
   const job = org.job()
@@ -139,7 +139,7 @@ test('a re-read that fails spoils no snapshot, and stays due', async () => {
   expect(await wrapUpCodes(org, 'a')).toEqual(['done'])
 })
 
-test('what the database does not take is tried again later, without keeping others from their turn', async () => {
+test('a conversation that the database refuses is retried later, without blocking others', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'bad')
   const job = org.job()
@@ -159,7 +159,7 @@ test('what the database does not take is tried again later, without keeping othe
   expect(await wrapUpCodes(org, 'bad')).toEqual(['done'])
 })
 
-test('a narrowed history stores no re-reads of what it does not take', async () => {
+test('a narrowed history stores no re-reads of conversations outside it', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'a')
   await org.job({ historyFilter: { mediaTypes: ['email'] } }).tick(never)
@@ -167,7 +167,7 @@ test('a narrowed history stores no re-reads of what it does not take', async () 
   expect(await rereads(org)).toEqual([])
 })
 
-test('one that Genesys does not know any more, or that has reopened, is forgotten, and due anew when it ends again', async () => {
+test('the re-read of an unknown or reopened conversation is deleted, and due again when it ends again', async () => {
   await using org = await startLiveOrg()
   await ended(org, 'erased', 'reopened')
   const job = org.job()
@@ -184,7 +184,7 @@ test('one that Genesys does not know any more, or that has reopened, is forgotte
   expect(await rereads(org)).toEqual(['reopened'])
 })
 
-test('many are read in requests of fifty, as many per snapshot as its share allows', async () => {
+test('many re-reads are sent in requests of fifty, as many per snapshot as its share allows', async () => {
   await using org = await startLiveOrg()
   await ended(org, ...Array.from({ length: 120 }, (_, i) => `c${i}`))
   await org.job().tick(never)

@@ -1,11 +1,12 @@
-/** The live side against the simulated organization, whose stories are those of real conversations. */
+/** The live side against the simulated organization, whose conversations take the course of real ones. */
 import { expect, test } from 'vitest'
 import { readAnalytics } from '../../src/live/from-analytics.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import type { Credentials } from '../../src/genesys/auth.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
-import { createLiveJob, type LiveJob, type LiveSettings } from '../../src/live/snapshot-job.ts'
+import { createLiveJob, type LiveJob } from '../../src/live/snapshot-job.ts'
+import type { LiveSettings } from '../../src/live/take-snapshot.ts'
 import { createLogger } from '../../src/log.ts'
 import { MALFORMED_KINDS, type MalformedKind } from '../../src/simulator/malformed-records.ts'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.ts'
@@ -79,7 +80,13 @@ async function start({ spoiled = true, ...options }: SimulatorOptions & { spoile
         historyFilter: {},
         events: [],
       } as const
-      return createLiveJob({ genesys, warehouse, logger, live: { ...live, ...settings } })
+      return createLiveJob({
+        genesys,
+        warehouse,
+        logger,
+        elapsedMs: () => performance.now(),
+        live: { ...live, ...settings },
+      })
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   }
@@ -103,7 +110,7 @@ const table = async (warehouse: Warehouse): Promise<Map<string, string>> => {
   return new Map(rows.map((row) => [row.conversation_id, row.state]))
 }
 
-test('the live table is what is open, spoiled records among it, while calls begin and end', async () => {
+test('the live table has exactly the open conversations, spoiled records included, while calls begin and end', async () => {
   await using setup = await start()
   const { org, warehouse } = setup
   const job = setup.job()
@@ -116,11 +123,11 @@ test('the live table is what is open, spoiled records among it, while calls begi
     expect(summary?.conversations).toHaveLength(open.size)
     for (const state of open.values()) states.add(state)
     for (const id of open.keys()) if (!began.has(id)) began.set(id, tick)
-    // Eight steps stay within the hour that a query looks ahead.
+    // Eight steps stay within the hour that a query reaches ahead.
     org.control.clock.advance(420_000)
   }
   expect([...states]).toEqual(expect.arrayContaining(['waiting', 'interacting', 'other', 'scheduled']))
-  // Whoever was there and is gone has been loaded.
+  // Every conversation that has left the table has been loaded.
   const open = await table(warehouse)
   const gone = [...began].filter(([id, tick]) => tick < 6 && !open.has(id)).map(([id]) => id)
   expect(gone.length).toBeGreaterThan(3)
@@ -199,7 +206,7 @@ test('the conversations of one user, with their token', async () => {
   expect(sources.map(({ source }) => source)).toEqual(['analytics', 'conversations'])
 })
 
-test('those of one user, asked for as an OAuth client: says which setting to change, and keeps what is there', async () => {
+test('conversations of one user with an OAuth client: the error names the setting to change, and the table stays', async () => {
   await using setup = await start()
   await setup.job().tick(never)
   const before = await table(setup.warehouse)

@@ -32,18 +32,18 @@ const snapshot = (second: number, read: LiveConversation, fields: Partial<NewSna
   source: 'analytics',
   durationMs: 1,
   requests: 1,
-  stretched: false,
+  throttled: false,
   error: null,
   read: [read],
   leaving: [],
-  conversations: 1,
   ended: 0,
   queues: [],
   messages: [],
+  rereads: [],
   ...fields,
 })
 
-test('a value in place of null, and null in place of a value, are changes, also in a row that has other nulls', async () => {
+test('null replaced by a value, and a value replaced by null, are changes, even in a row with other nulls', async () => {
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   const rows = [conversation(), conversation({ queueId: 'q1' }), conversation({ queueId: 'q1' }), conversation()]
@@ -55,7 +55,7 @@ test('a value in place of null, and null in place of a value, are changes, also 
   expect((await selectStoredSnapshot(warehouse.db)).conversations.get('c')).toEqual(conversation())
 })
 
-test('re-reads are written with the snapshot or not at all; one that ended again is due anew', async () => {
+test('re-reads are written with the snapshot or not at all; a conversation that ended again gets its new due time', async () => {
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   const reread = (endedAt: string | null, dueAt: string): Reread[] => [

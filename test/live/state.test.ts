@@ -126,7 +126,7 @@ const cases: readonly [name: string, participants: JsonObject[], expected: Parti
     { state: 'interacting', stateSince: t('03:00'), queueId: 'q1' },
   ],
   [
-    'talking in two stretches without a pause: since the first',
+    'talking in two segments without a gap: since the first',
     [caller, answered, talking(['interact', '01:10', '02:00'], ['interact', '02:00', null, { audioMuted: true }])],
     { state: 'interacting', stateSince: t('01:10') },
   ],
@@ -315,7 +315,7 @@ const cases: readonly [name: string, participants: JsonObject[], expected: Parti
     { state: 'alerting', userId: 'u1', queueId: 'q1', waitingSince: null },
   ],
   [
-    'a preview that its agent looks at counts as interacting, as for Genesys',
+    'a preview that its agent has opened counts as interacting, as for Genesys',
     [agent('u1', session([['alert', '10:00', '10:02', onQueue('q1')], ['interact', '10:02', null, onQueue('q1')]], { mediaType: 'callback', skipEnabled: true }))], // prettier-ignore
     { state: 'interacting', stateSince: t('10:02'), mediaType: 'callback' },
   ],
@@ -371,7 +371,7 @@ const cases: readonly [name: string, participants: JsonObject[], expected: Parti
     { state: 'waiting', skillIds: ['s1', 's2'], languageId: 'l1' },
   ],
   [
-    'a callback that an agent is at, in spite of after-call work of an earlier call of theirs',
+    'a callback that an agent is working on, in spite of after-call work of an earlier call',
     [
       agent(
         'u1',
@@ -459,7 +459,7 @@ const inferred: readonly [name: string, participants: JsonObject[], expected: Pa
     { state: 'waiting', queueId: 'q2', userId: null, agents: [agentOf('u1', 'acw', '05:00', 'q1')] },
   ],
   [
-    'an agent at work on a new session of theirs is at work, whatever an earlier one still lacks',
+    'an agent working on a new session is working, whatever metrics an earlier session still lacks',
     [caller, agent('u1', handled(), session([['interact', '06:00', null, onQueue('q1')]]))],
     { state: 'interacting', stateSince: t('06:00'), agents: [agentOf('u1', 'interacting', '06:00', 'q1')] },
   ],
@@ -537,7 +537,7 @@ describe('after-call work without an open segment', () => {
     )
   })
 
-  it('is believed for an hour after the session ended', () => {
+  it('lasts for at most an hour after the session ended', () => {
     const participants = [callerGone, agent('u1', handled())]
     const read = (time: string): LiveConversation => {
       const reading = readAnalytics(conversation(participants), new Date(time))
@@ -697,13 +697,13 @@ describe('a conversation of the details query', () => {
     })
   })
 
-  it('holds names, addresses and numbers of nobody', () => {
-    const told = session([['interact', '01:00', null, { subject: 'my illness', wrapUpNote: 'note' }]], {
+  it('has no names, addresses or numbers of people', () => {
+    const personal = session([['interact', '01:00', null, { subject: 'my illness', wrapUpNote: 'note' }]], {
       ani: 'tel:+15550100',
       remote: 'Jane Doe',
       addressFrom: 'jane@example.com',
     })
-    const text = JSON.stringify(open(conversation([party('customer', [told]), agent('u1', told)])))
+    const text = JSON.stringify(open(conversation([party('customer', [personal]), agent('u1', personal)])))
     expect(text).not.toMatch(/illness|note|555|Jane|jane|name of/)
   })
 
@@ -720,7 +720,7 @@ describe('a conversation of the details query', () => {
       expect(open(conversation(wrapping, end(t('40:00'))))).toMatchObject({ state: 'acw', userId: 'u1', queueId: 'q1' })
     })
 
-    it('but no longer than an hour: the end of that segment is lost', () => {
+    it('but for an hour at most: then the end of that segment was lost', () => {
       const longAgo = '2026-11-22T10:59:59.000Z'
       expect(readAnalytics(conversation(wrapping, end(longAgo)), now)).toEqual({
         kind: 'ended',
@@ -729,7 +729,7 @@ describe('a conversation of the details query', () => {
       })
     })
 
-    it('is over otherwise, whatever else was left open', () => {
+    it('is over without that, whatever other segment was left open', () => {
       const raw = conversation([caller, acd('q1', ['interact', '00:30'])], end(t('41:00')))
       expect(readAnalytics(raw, now)).toEqual({ kind: 'ended', conversationId: 'c1', endedAt: t('41:00') })
     })
@@ -778,7 +778,7 @@ describe('a conversation of the details query', () => {
     expect(open(raw)).toMatchObject({ state: 'other', stateSince: null })
   })
 
-  it('takes a start that is no time for none, and characters that Postgres refuses for U+FFFD', () => {
+  it('treats an invalid start as missing, and replaces characters that Postgres refuses by U+FFFD', () => {
     const raw = conversation([agent('u\0', session([['interact', 'xx']]))])
     expect(open(raw)).toMatchObject({ state: 'interacting', stateSince: null, userId: 'u\uFFFD' })
   })
@@ -836,7 +836,7 @@ describe('a conversation of GET /conversations', () => {
     })
   })
 
-  it('has ended when it says so', () => {
+  it('has ended when it has an end', () => {
     expect(readConversation(entity([caller], { endTime: t('09:00') }))).toEqual({
       kind: 'ended',
       conversationId: 'c1',

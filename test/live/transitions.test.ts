@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LiveConversation } from '../../src/live/state.ts'
-import { parseRules, transitions, type EndedConversation } from '../../src/live/transitions.ts'
+import { parseEventRule, transitions, type EndedConversation, type EventRule } from '../../src/live/transitions.ts'
 
 const at = (seconds: number): Date => new Date(Date.UTC(2026, 10, 22, 12, 0, seconds))
 const iso = (seconds: number): string => at(seconds).toISOString()
@@ -28,6 +28,8 @@ function conversation(fields: Partial<LiveConversation> = {}): LiveConversation 
   }
 }
 
+const rulesOf = (texts: readonly string[]): EventRule[] => texts.map(parseEventRule).filter((rule) => rule !== null)
+
 /** The events between snapshots a minute apart, at second 60 and second 120. */
 function between(
   rules: string[],
@@ -38,7 +40,7 @@ function between(
 ): ReturnType<typeof transitions> {
   const byId = new Map(before?.map((each) => [each.conversationId, each]))
   const previous = before && { at: at(now - 60), conversations: byId }
-  return transitions(parseRules(rules), previous, { at: at(now), conversations: after }, ended)
+  return transitions(rulesOf(rules), previous, { at: at(now), conversations: after }, ended)
 }
 const names = (events: ReturnType<typeof transitions>): string[] => events.map(({ event }) => event)
 
@@ -46,45 +48,45 @@ const waiting = conversation()
 const interacting = conversation({ state: 'interacting', stateSince: iso(70), userId: 'u1', waitingSince: null })
 
 describe('states', () => {
-  it('are told when they are entered, and only those that are asked for', () => {
+  it('are reported when they are entered, and only those of the rules', () => {
     expect(names(between(['waiting', 'interacting'], [waiting], [interacting]))).toEqual(['interacting'])
     expect(names(between(['waiting'], [waiting], [interacting]))).toEqual([])
     expect(names(between([], [waiting], [interacting]))).toEqual([])
   })
 
-  it('are told of a conversation that is new', () => {
+  it('are reported of a new conversation', () => {
     expect(names(between(['waiting'], [], [waiting]))).toEqual(['waiting'])
   })
 
-  it('are not told again while nothing changes', () => {
+  it('are not reported again while nothing changes', () => {
     expect(between(['waiting'], [waiting], [waiting])).toEqual([])
   })
 
-  it('are told again when they were left and entered between two looks', () => {
+  it('are reported again when they were left and entered between two snapshots', () => {
     const again = conversation({ stateSince: iso(100), waitingSince: iso(100), queueId: 'q2' })
     expect(names(between(['waiting'], [waiting], [again]))).toEqual(['waiting'])
   })
 
-  it('are not told again when the one who decides has changed, but had been there before', () => {
+  it('are not reported again when another agent decides who had been there before', () => {
     const both = conversation({ state: 'interacting', stateSince: iso(20), userId: 'u1' })
     const other = conversation({ state: 'interacting', stateSince: iso(50), userId: 'u2' })
     expect(between(['interacting'], [both], [other])).toEqual([])
   })
 
-  it('of the first snapshot ever are told to nobody: nothing is known to have changed', () => {
+  it('of the first snapshot ever are not reported: nothing is known to have changed', () => {
     expect(between(['waiting', 'waiting>1s', 'ended'], null, [waiting])).toEqual([])
   })
 })
 
 describe('times spent in a state', () => {
-  it('are told when they are exceeded, with the threshold', () => {
+  it('are reported when they are exceeded, with the threshold', () => {
     const [event] = between(['waiting>100s'], [waiting], [waiting])
     expect(event).toMatchObject({ event: 'waiting>100s', data: { state: 'waiting', thresholdSeconds: 100 } })
     expect(between(['waiting>110s'], [waiting], [waiting])).toEqual([])
     expect(between(['hold>10s'], [waiting], [waiting])).toEqual([])
   })
 
-  it('have one key for a stay: of the same wait an agent who did not respond makes no second one', () => {
+  it('have one key for each stay: an agent who does not respond does not start a second wait', () => {
     const [first] = between(['waiting>30s'], [waiting], [waiting])
     const ringing = conversation({ state: 'alerting', stateSince: iso(130) })
     const [second] = between(['waiting>30s'], [ringing], [waiting], [], 180)
@@ -99,7 +101,7 @@ describe('times spent in a state', () => {
     expect(other?.key).not.toBe(first?.key)
   })
 
-  it('are measured from when the queue was entered, although the customer came back from an agent who did not respond', () => {
+  it('are measured from when the queue was entered, even after an agent did not respond', () => {
     // Waiting for 130 seconds, ringing for most of them: back for 10 seconds.
     const back = conversation({ waitingSince: iso(50), stateSince: iso(170) })
     const ringing = conversation({ state: 'alerting', waitingSince: iso(50), stateSince: iso(60) })
@@ -122,13 +124,13 @@ describe('the end', () => {
     })
   })
 
-  it('is not told of what has only left, or when nobody asks', () => {
+  it('is not reported of a conversation that only left, or without a rule for it', () => {
     expect(between(['ended'], [interacting], [])).toEqual([])
     expect(between(['waiting'], [interacting], [], [{ conversation: interacting, endedAt: iso(90) }])).toEqual([])
   })
 })
 
-it('tells ids and states, and nothing else', () => {
+it('reports ids and states, and nothing else', () => {
   const [event] = between(['interacting'], [waiting], [interacting])
   expect(event?.data).toEqual({
     conversationId: 'c1',
@@ -145,10 +147,12 @@ it('tells ids and states, and nothing else', () => {
   })
 })
 
-it('reads rules as the configuration allows them', () => {
-  expect(parseRules(['waiting', 'waiting>120s', 'ended'])).toEqual([
+it('parses the rules of WEBHOOK_EVENTS, and no others', () => {
+  expect(['waiting', 'waiting>120s', 'ended'].map(parseEventRule)).toEqual([
     { on: 'entered', state: 'waiting' },
     { on: 'exceeded', state: 'waiting', seconds: 120 },
     { on: 'ended' },
   ])
+  for (const text of ['dancing', 'ended>5s', 'waiting>120', 'Waiting', 'toString', '', 'waiting>-1s'])
+    expect(parseEventRule(text), text).toBeNull()
 })

@@ -59,8 +59,11 @@ export async function writeSnapshot(
         trx,
       )
     }
-    await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete)
-      values (${at}, 'analytics', ${rows.length}, 1340, 4, true)`.execute(trx)
+    await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete,
+        waiting, interacting, hold)
+      select ${at}::timestamptz, 'analytics', count(*), 1340, 4, true, count(*) filter (where state = 'waiting'),
+        count(*) filter (where state = 'interacting'), count(*) filter (where state = 'hold')
+      from genesys.live_conversations`.execute(trx)
     const [on, off] = options.users ?? [null, null]
     await sql`insert into genesys.live_queues (snapshot_at, queue_id, media_type, waiting, alerting, interacting, hold, acw,
         longest_wait_seconds, on_queue_users, off_queue_users)
@@ -169,10 +172,10 @@ export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 33
   for (let minute = 239; minute >= 1; minute--) {
     const at = minutesAgo(now, minute)
     await ensureLivePartitions(warehouse, at)
-    const wave = 1 + Math.sin((240 - minute) / 38) * 0.6 + Math.sin(minute * 0.31) * 0.12
-    await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete)
-      values (${at}, 'analytics', 30, 1200, 4, true)`.execute(db)
-    await sql`insert into genesys.live_queues values (${at}, 'queue-billing', 'voice', ${Math.max(0, Math.round(5 * wave - 2))}, 1, ${Math.round(11 * wave)}, 1, 1, 60, 9, 3)`.execute(
+    const tide = 1 + Math.sin((240 - minute) / 38) * 0.6 + Math.sin(minute * 0.31) * 0.12
+    await sql`insert into genesys.live_snapshots (snapshot_at, source, conversations, duration_ms, requests, complete,
+        waiting, interacting, hold)
+      values (${at}, 'analytics', 30, 1200, 4, true, ${Math.max(0, Math.round(5 * tide - 2))}, ${Math.round(11 * tide)}, 1)`.execute(
       db,
     )
   }

@@ -1,10 +1,13 @@
-/** An organization in memory, behind real HTTP, whose open conversations begin and end while it is being read. */
+/** An in-memory organization behind real HTTP, whose open conversations begin and end while they are being read. */
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
-import { createLiveJob, type LiveDependencies, type LiveJob, type LiveSettings } from '../../src/live/snapshot-job.ts'
+import { createLiveJob, type LiveJob } from '../../src/live/snapshot-job.ts'
+import type { LiveDependencies, LiveSettings } from '../../src/live/take-snapshot.ts'
+import { parseEventRule, type EventRule } from '../../src/live/transitions.ts'
 import { createLogger } from '../../src/log.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
+import { expect } from 'vitest'
 import { createTestDatabase } from './database.ts'
 import { json, startFakeServer, type ReceivedRequest } from './fake-server.ts'
 
@@ -31,11 +34,11 @@ export interface LiveOrg extends AsyncDisposable {
   readonly requests: string[]
   readonly log: readonly string[]
   latencyMs: number
-  /** By how much the clock of the jobs is ahead. */
+  /** How far the clock of the jobs is ahead, in milliseconds. */
   aheadMs: number
-  /** Answers a request instead of the organization; returns true when it did. */
+  /** Answers a request instead of the organization; true: it has. */
   interfere: ((request: ReceivedRequest, what: string) => unknown) | null
-  /** Adds a conversation that starts now by default. */
+  /** A new conversation; it starts now by default. */
   begin(id: string, fields?: { readonly start?: number; readonly state?: State; readonly queueId?: string }): Held
   change(id: string, state: State): void
   end(id: string): void
@@ -46,16 +49,20 @@ export interface LiveOrg extends AsyncDisposable {
 
 export type State = 'ivr' | 'waiting' | 'interacting' | 'hold' | 'parked'
 
-/** The metric under which the activity query lists each state; it leaves the others out. */
-const activityOf: Partial<Record<State, string>> = {
+/** The metric that the conversation activity lists for each state; the other states are no work in a queue. */
+const ACTIVITY_METRICS: Partial<Record<State, string>> = {
   waiting: 'oWaiting',
   interacting: 'oInteracting',
   hold: 'oInteracting',
 }
 
+/** Rules of WEBHOOK_EVENTS from their texts. */
+export const eventRules = (...texts: readonly string[]): EventRule[] =>
+  texts.map((text) => parseEventRule(text) ?? expect.fail(`no rule: ${text}`))
+
 const iso = (at: number): string => new Date(at).toISOString()
 
-/** Starts the organization, with its own database. */
+/** Starts it with its own database. */
 export async function startLiveOrg(options: { readonly requestsPerMinute?: number } = {}): Promise<LiveOrg> {
   await using stack = new AsyncDisposableStack()
   const held = new Map<string, Held>()
@@ -132,7 +139,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
   function activityPage(url: URL): unknown {
     const groups = new Map<string, Held[]>()
     for (const each of held.values()) {
-      if (each.phase !== 'open' || activityOf[each.state] === undefined) continue
+      if (each.phase !== 'open' || ACTIVITY_METRICS[each.state] === undefined) continue
       groups.set(each.queueId, [...(groups.get(each.queueId) ?? []), each])
     }
     const [size, number] = ['pageSize', 'pageNumber'].map((name) => Number(url.searchParams.get(name)))
@@ -144,7 +151,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
         data: [],
         entities: members.map(({ id, state, start }) => ({
           activityDate: iso(start),
-          metric: activityOf[state],
+          metric: ACTIVITY_METRICS[state],
           conversationId: id,
           sessionId: `${id}-q`,
           mediaType: 'voice',

@@ -4,14 +4,16 @@ import { expect, test } from 'vitest'
 import { startWebhookDelivery, type WebhookDelivery, type WebhookOptions } from '../../src/webhooks/delivery.ts'
 import { createLogger } from '../../src/log.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
+import { selectDeliveries } from '../../src/monitoring/status-queries.ts'
 import { insertMessages } from '../../src/webhooks/outbox.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startFakeServer, type FakeServer, type ReceivedRequest } from '../support/fake-server.ts'
-import { startLiveOrg } from '../support/live-org.ts'
+import { eventRules, startLiveOrg } from '../support/live-org.ts'
+import { patience } from '../support/patience.ts'
 
 const never = new AbortController().signal
 const secret = Buffer.from('a secret of exactly 32 bytes, ok').toString('base64')
-const quick = { idleMs: 20, firstRetryMs: 20, longestRetryMs: 40, timeoutMs: 10_000 }
+const quick = { idleMs: 20, firstRetryMs: 20, maxRetryMs: 40, timeoutMs: 10_000 }
 
 interface Bench extends AsyncDisposable {
   readonly database: TestDatabase
@@ -102,11 +104,11 @@ async function startBench(): Promise<Bench> {
 const undelivered = async (bench: Bench): Promise<number> =>
   (await bench.outbox()).filter((row) => !row.delivered).length
 
-test('delivers each message once where all is well, in order for each conversation, signed', async () => {
+test('delivers each message once when nothing fails, in order for each conversation, signed', async () => {
   await using bench = await startBench()
   for (const id of ['a', 'b', 'c']) await bench.write(id, 1, 8)
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received).toHaveLength(24)
   for (const id of ['a', 'b', 'c']) {
     expect(bench.received.filter((what) => what.startsWith(id))).toEqual(
@@ -127,7 +129,7 @@ test('a failed attempt is made again with the same id, and holds back only its o
   let refusals = 0
   bench.answer = (_request, what) => (what === 'a1' && ++refusals < 4 ? 503 : 200)
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received.filter((what) => what.startsWith('a'))).toEqual(['a1', 'a1', 'a1', 'a1', 'a2', 'a3'])
   expect(bench.received.filter((what) => what.startsWith('b'))).toEqual(['b1', 'b2', 'b3'])
   const ids = bench.receiver.requests.map(({ headers }) => headers['webhook-id'])
@@ -138,12 +140,12 @@ test.each([
   ['does not answer in time', 0, 'no answer in time'],
   ['answers with an error', 500, 'the receiver answered 500'],
   ['sends us elsewhere', 302, 'the receiver answered 302'],
-])('a receiver that %s is told apart, and nothing of its answer is kept', async (_name, status, problem) => {
+])('a receiver that %s is a failure of its own, and nothing of its answer is kept', async (_name, status, problem) => {
   await using bench = await startBench()
   await bench.write('a', 1, 1)
   bench.answer = () => status
   bench.deliver({ waits: { ...quick, timeoutMs: 100 } })
-  await expect.poll(async () => (await bench.outbox())[0]?.last_error).toBe(problem)
+  await expect.poll(async () => (await bench.outbox())[0]?.last_error, patience).toBe(problem)
   expect(bench.log.join('')).not.toContain('private words')
 })
 
@@ -160,7 +162,7 @@ test.each([302, 307])('a redirect (%i) of the receiver is not followed and is no
   expect(await bench.outbox()).toMatchObject([{ delivered: false, last_error: `the receiver answered ${status}` }])
 })
 
-test('a receiver that is not there is asked with one message, not with all; back again, it gets everything in order', async () => {
+test('a receiver that is down is probed with one message, not with all; once it is back, it gets everything in order', async () => {
   await using bench = await startBench()
   for (const id of ['a', 'b', 'c', 'd']) await bench.write(id, 1, 5)
   let isUp = false
@@ -169,11 +171,11 @@ test('a receiver that is not there is asked with one message, not with all; back
     return isUp ? 200 : 0
   }
   bench.deliver()
-  await expect.poll(() => bench.received.length).toBeGreaterThan(12)
+  await expect.poll(() => bench.received.length, patience).toBeGreaterThan(12)
   expect((await bench.outbox()).filter((row) => row.attempts > 0).length).toBeLessThanOrEqual(4)
   isUp = true
   bench.received.length = 0
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   for (const id of ['a', 'b', 'c', 'd']) {
     expect(bench.received.filter((what) => what.startsWith(id))).toEqual([1, 2, 3, 4, 5].map((n) => `${id}${n}`))
   }
@@ -185,7 +187,7 @@ test('two services on one database share the work: nothing twice, each conversat
   for (let id = 0; id < 20; id++) await bench.write(`c${id}-`, 1, 5)
   bench.deliver()
   bench.deliver({ warehouse: other })
-  await expect.poll(() => undelivered(bench), { timeout: 20_000 }).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received).toHaveLength(100)
   for (let id = 0; id < 20; id++) {
     expect(bench.received.filter((what) => what.startsWith(`c${id}-`))).toEqual(
@@ -194,25 +196,25 @@ test('two services on one database share the work: nothing twice, each conversat
   }
 })
 
-test('what a killed service had taken is delivered by the next one', async () => {
+test('a message that a killed service had leased is delivered by the next one', async () => {
   await using bench = await startBench()
   await bench.write('a', 1, 2)
   await sql`update etl.webhook_outbox set attempts = 1, next_attempt_at = now() + interval '300 milliseconds' where message_id = 'msg_a1'`.execute(
     bench.warehouse.db,
   )
   bench.deliver()
-  await expect.poll(() => undelivered(bench)).toBe(0)
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
   expect(bench.received).toEqual(['a1', 'a2'])
 })
 
-test('gives up after a day, visibly, and goes on with what is younger', async () => {
+test('gives up after a day, visibly, and goes on with younger messages', async () => {
   await using bench = await startBench()
   await bench.write('a', 1, 2)
   await sql`update etl.webhook_outbox set created_at = now() - interval '25 hours', last_error = 'the receiver answered 500' where message_id = 'msg_a1'`.execute(
     bench.warehouse.db,
   )
   bench.deliver()
-  await expect.poll(() => bench.received).toEqual(['a2'])
+  await expect.poll(() => bench.received, patience).toEqual(['a2'])
   expect(await bench.outbox()).toMatchObject([
     { given_up: true, delivered: false, last_error: 'the receiver answered 500' },
     {},
@@ -220,7 +222,7 @@ test('gives up after a day, visibly, and goes on with what is younger', async ()
   expect(bench.log.join('')).toContain('webhooks given up after 24 hours')
 })
 
-test('delivered messages are pruned after a while, but for those of conversations that are still open', async () => {
+test('delivered messages are pruned after a while, except those of conversations that are still open', async () => {
   await using bench = await startBench()
   for (const id of ['a', 'b', 'c']) await bench.write(id, 1, 1)
   await sql`update etl.webhook_outbox set created_at = now() - interval '80 hours', delivered_at = now() - interval '79 hours' where conversation_id <> 'c'`.execute(
@@ -230,35 +232,82 @@ test('delivered messages are pruned after a while, but for those of conversation
     bench.warehouse.db,
   )
   bench.deliver()
-  await expect.poll(async () => (await bench.outbox()).map((row) => row.conversation_id)).toEqual(['b', 'c'])
+  await expect.poll(async () => (await bench.outbox()).map((row) => row.conversation_id), patience).toEqual(['b', 'c'])
 })
 
-test('refuses a secret that is none', async () => {
+test.each([
+  ['is not base64', `${secret}!`, 'not base64'],
+  ['is shorter than 24 bytes', Buffer.alloc(23, 7).toString('base64'), 'one has 23'],
+  ['is short and has a prefix', `whsec_${Buffer.alloc(16, 7).toString('base64')}`, 'one has 16'],
+  ['is a good one followed by a short one', `${secret},c2hvcnQ=`, 'one has 5'],
+  ['is one of three', `${secret} ${secret} ${secret}`, 'two during a rotation'],
+  ['is only a comma', ',', 'one secret'],
+])('a secret that %s is refused at the start, without showing it', async (_name, bad, problem) => {
   await using bench = await startBench()
-  expect(() => bench.deliver({ secret: 'not base64!' })).toThrow(/WEBHOOK_SECRET/)
+  expect(() => bench.deliver({ secret: bad })).toThrow(/^WEBHOOK_SECRET: /)
+  expect(() => bench.deliver({ secret: bad })).toThrow(problem)
+  expect(() => bench.deliver({ secret: bad })).not.toThrow(secret)
 })
 
-test('snapshots write what rules ask for, once, and a dead receiver delays none', async () => {
+test.each([' ', ', ', ','])('two secrets, separated by %j, both sign each message', async (separator) => {
+  await using bench = await startBench()
+  const old = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
+  await bench.write('a', 1, 1)
+  bench.deliver({ secret: `${secret}${separator}${old}` })
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
+  const [request] = bench.receiver.requests
+  const headers = request?.headers as Record<string, string>
+  for (const each of [secret, old]) expect(() => new Webhook(each).verify(request?.body ?? '', headers)).not.toThrow()
+  expect(headers['webhook-signature']?.split(' ')).toHaveLength(2)
+})
+
+test('410 ends the deliveries until the service is restarted, and the status shows why', async () => {
+  await using bench = await startBench()
+  for (const id of ['a', 'b']) await bench.write(id, 1, 2)
+  await sql`update etl.webhook_outbox set created_at = now() - interval '2 hours'`.execute(bench.warehouse.db)
+  bench.answer = () => 410
+  const delivery = bench.deliver()
+  await expect
+    .poll(async () => (await bench.outbox()).filter((row) => row.last_error?.includes('410')).length, patience)
+    .toBe(4)
+  const attempts = bench.received.length
+  expect(attempts).toBeLessThanOrEqual(2)
+  bench.answer = () => 200
+  await bench.write('c', 1, 1)
+  delivery.wake()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(bench.received).toHaveLength(attempts)
+  const { lastError, pending } = await selectDeliveries(bench.warehouse.db)
+  expect({ lastError, pending }).toEqual({
+    lastError: 'the receiver answered 410 (Gone): deliveries stop until the service is restarted',
+    pending: 5,
+  })
+  expect(bench.log.filter((line) => line.includes('deliveries stop'))).toHaveLength(1)
+  bench.deliver()
+  await expect.poll(() => undelivered(bench), patience).toBe(0)
+})
+
+test('snapshots write the events of the rules, once, and a dead receiver delays none', async () => {
   await using bench = await startBench()
   await using org = await startLiveOrg()
   bench.answer = () => 0
   const delivery = bench.deliver({ warehouse: org.warehouse, waits: { ...quick, timeoutMs: 60_000 } })
-  const job = org.job({ events: ['waiting', 'interacting', 'ended', 'waiting>1s'] })
+  const job = org.job({ events: eventRules('waiting', 'interacting', 'ended', 'waiting>1s') })
   org.begin('a')
   await job.tick(never)
   org.begin('b', { start: Date.now() - 60_000 })
   org.change('a', 'interacting')
   expect(await job.tick(never)).toMatchObject({ messages: 3 })
   delivery.wake()
-  await expect.poll(() => bench.received.length).toBeGreaterThan(0)
+  await expect.poll(() => bench.received.length, patience).toBeGreaterThan(0)
   org.end('a')
   await job.tick(never)
   await job.tick(never)
   const { rows } = await sql<{ what: string }>`
     select event || ' ' || conversation_id as what from etl.webhook_outbox order by id`.execute(org.warehouse.db)
-  // The first snapshot ever tells nothing; the wait that is too long is told once, however often it is seen.
+  // The first snapshot ever reports nothing; the wait that is too long is reported once, however often it is seen.
   expect(rows.map(({ what }) => what)).toEqual(['interacting a', 'waiting b', 'waiting>1s b', 'ended a'])
-  // All the while the receiver has owed its answer.
+  // The receiver has not answered any of them yet.
   const { rows: sent } =
     await sql`select from etl.webhook_outbox where delivered_at is not null or last_error is not null`.execute(
       org.warehouse.db,
@@ -267,9 +316,9 @@ test('snapshots write what rules ask for, once, and a dead receiver delays none'
   await bench.receiver.close()
 })
 
-test('a snapshot that can’t be written tells nothing', async () => {
+test('a snapshot that cannot be written sends nothing', async () => {
   await using org = await startLiveOrg()
-  const job = org.job({ events: ['waiting'] })
+  const job = org.job({ events: eventRules('waiting') })
   await job.tick(never)
   org.begin('a')
   await sql`alter table genesys.live_queues add constraint broken check (waiting < 0) not valid`.execute(
