@@ -1,6 +1,6 @@
 /** `/`: is all well, and if not, what is wrong and what to do. Data in, HTML out. */
 import type { Problem } from '../../monitoring/problems.ts'
-import type { RunRecord } from '../../monitoring/records.ts'
+import type { RunSummary } from '../../monitoring/records.ts'
 import type { StatusDocument } from '../../monitoring/status.ts'
 import type { JobState } from '../../schedule.ts'
 import type { View } from './layout.ts'
@@ -208,7 +208,7 @@ function budget(stats: ServiceStatus['process']['budget']): Html {
 <p><b>${words}</b>${rest.map((text) => markup`<br />${text}`)}</p>`
 }
 
-function runsTable(runs: readonly RunRecord[], now: Date): Html {
+function runsTable(runs: readonly RunSummary[], now: Date): Html {
   if (runs.length === 0) return markup`<p>No job has run yet.</p>`
   return scrolling(
     'Latest runs',
@@ -225,7 +225,7 @@ function runsTable(runs: readonly RunRecord[], now: Date): Html {
   )
 }
 
-function resultOf({ status, errorCode }: RunRecord): Html {
+function resultOf({ status, errorCode }: RunSummary): Html {
   const tags: Readonly<Record<string, string>> = { failed: 'bad', running: 'busy', interrupted: 'quiet' }
   return markup`<span class="tag ${tags[status] ?? ''}">${status}</span>${status === 'failed' && errorCode ? markup` <code>${errorCode}</code>` : ''}`
 }
