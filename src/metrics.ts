@@ -8,9 +8,15 @@ import { secondsBetween } from './model/interval.ts'
 import { type StatusDocument } from './monitoring/status.ts'
 import { type JobState } from './schedule.ts'
 
+/** A job as the scheduler sees it. */
+export interface ScheduledJobState extends JobState {
+  /** Since when a run has shown no progress, if that is longer than its job allows; null or absent: the job is not stuck. */
+  readonly stuckSince?: Date | null
+}
+
 /** What only the running process knows. */
 export interface ProcessState {
-  readonly jobs: readonly JobState[]
+  readonly jobs: readonly ScheduledJobState[]
   /** The counts of the rate limiter; null: no request has been sent yet. */
   readonly budget: ReturnType<RateLimiter['stats']> | null
 }
@@ -134,15 +140,17 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
     'job',
   ])
   const running = gauge(registry, 'job_running', '1 while the job is running in this process.', ['job'])
+  const stuck = gauge(registry, 'job_stuck', '1 if a run of the job has shown no progress for too long.', ['job'])
   const limit = gauge(registry, 'request_budget_limit', 'Requests per minute that this process allows itself.')
   const used = gauge(registry, 'request_budget_used', 'Requests sent during the last minute, by purpose.', ['for'])
   const waiting = gauge(registry, 'requests_waiting', 'Requests waiting for the rate limit.')
   return ({ jobs, budget }) => {
-    for (const metric of [skipped, oldSkipped, next, running]) metric.reset()
+    for (const metric of [skipped, oldSkipped, next, running, stuck]) metric.reset()
     for (const job of jobs) {
       skipped.inc({ job: job.name }, job.overlaps)
       oldSkipped.set({ job: job.name }, job.overlaps)
       running.set({ job: job.name }, Number(job.running))
+      stuck.set({ job: job.name }, Number(Boolean(job.stuckSince)))
       if (job.nextRun) next.set({ job: job.name }, +job.nextRun / 1000)
     }
     if (!budget) return

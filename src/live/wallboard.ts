@@ -45,6 +45,8 @@ export interface Wallboard {
   readonly queues: readonly QueueNow[]
   readonly agents: readonly BusyAgent[]
   readonly agentsTotal: number
+  /** All open conversations by state, those without a queue included. */
+  readonly byState: Readonly<Record<string, number>>
   readonly trend: readonly TrendPoint[]
   readonly trendHours: number
 }
@@ -70,13 +72,16 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
       )
       const now = rows[0]?.now ?? new Date(0)
       const snapshotAt = rows[0]?.snapshot_at
-      if (!snapshotAt) return { now, queues: [], agents: [], agentsTotal: 0, trend: [], trendHours: TREND_HOURS }
+      if (!snapshotAt) {
+        return { now, queues: [], agents: [], agentsTotal: 0, byState: {}, trend: [], trendHours: TREND_HOURS }
+      }
       const agents = await selectAgents(trx)
       return {
         now,
         queues: await selectQueues(trx, snapshotAt),
         agents: agents.slice(0, AGENTS_SHOWN),
         agentsTotal: agents.length,
+        byState: await selectStates(trx),
         trend: await selectTrend(trx, now),
         trendHours: TREND_HOURS,
       }
@@ -116,6 +121,12 @@ async function selectAgents(db: Kysely<Database>): Promise<BusyAgent[]> {
     where agent.user_id is not null and agent.state in ('alerting', 'dialing', 'interacting', 'hold', 'acw')
     order by agent.user_id, agent.state_since nulls last`.execute(db)
   return rows.sort((a, b) => +(a.since ?? 0) - +(b.since ?? 0) || (a.userId < b.userId ? -1 : 1))
+}
+
+async function selectStates(db: Kysely<Database>): Promise<Record<string, number>> {
+  const { rows } = await sql<{ state: string; conversations: number }>`
+    select state, count(*)::int as conversations from genesys.live_conversations group by state`.execute(db)
+  return Object.fromEntries(rows.map(({ state, conversations }) => [state, conversations]))
 }
 
 async function selectTrend(db: Kysely<Database>, now: Date): Promise<TrendPoint[]> {
