@@ -46,7 +46,7 @@ const mix: Readonly<Record<ScenarioKind, number>> = {
   internalMessage: 0.8,
 }
 
-/** Share of a day's conversations that start in each hour, UTC: business hours with a dip at noon. */
+/** Share of a day's conversations that start in each local hour: business hours with a dip at noon. */
 const hours = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
 const hourTotal = hours.reduce((sum, weight) => sum + weight, 0)
 
@@ -54,6 +54,8 @@ export interface GeneratorOptions {
   readonly seed: string
   /** Mean number of conversations on a working day. */
   readonly perDay: number
+  /** Hours that the organization's local time is ahead of UTC; its days remain UTC days. */
+  readonly utcOffsetHours?: number
   /** Exactly perDay on every day, without weekends and chance. */
   readonly exactPerDay: boolean
   /** Share of records that are spoiled, 0 to 1. */
@@ -79,7 +81,8 @@ export interface Generator {
 
 /** The generator of an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
-  const { seed, perDay, exactPerDay, nastyShare, reopenedShare } = options
+  const { seed, perDay, exactPerDay, nastyShare, reopenedShare, utcOffsetHours = 0 } = options
+  const utcHours = hours.map((_, hour) => hours[(hour + utcOffsetHours + 24) % 24] ?? 0)
   const slots = nastySlots(nastyShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
@@ -108,7 +111,7 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   function startWithin(day: number, random: Random): number {
     let left = random.next() * hourTotal
     let hour = 0
-    while (hour < 23 && left >= (hours[hour] ?? 0)) left -= hours[hour++] ?? 0
+    while (hour < 23 && left >= (utcHours[hour] ?? 0)) left -= utcHours[hour++] ?? 0
     return day * dayMs + hour * 3_600_000 + random.int(0, 3_599_999)
   }
 

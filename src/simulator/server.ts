@@ -41,6 +41,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     seed,
     perDay,
     exactPerDay: options.exactPerDay ?? false,
+    utcOffsetHours: options.utcOffsetHours ?? 0,
     nastyShare,
     reopenedShare: options.reopenedShare ?? 0.1,
   })

@@ -10,6 +10,8 @@ const HEIGHT = 150
 const GAP_MS = 10 * 60_000
 /** More columns would be too thin to read. */
 const DAYS_SHOWN = 92
+/** Up to this many columns, each has its own label. */
+const DAYS_LABELED = 14
 
 /** Waiting and interacting conversations over the last `hours`, interrupted where there were no snapshots. */
 export function trendChart(points: readonly TrendPoint[], now: Date, hours: number): Html {
@@ -31,7 +33,7 @@ export function trendChart(points: readonly TrendPoint[], now: Date, hours: numb
     markup`<path class="waiting-line" d="${line((point) => point.waiting, segment)}" />`
   const ticks = Array.from({ length: hours + 1 }, (_, index) => (index === hours ? 'now' : `−${hours - index} h`))
   return markup`<figure class="chart">
-${plot(max, trendInWords(points), markup`${segments.map(interacting)}${segments.map(waiting)}`, ticks)}
+${plot(max, trendInWords(points), markup`${segments.map(interacting)}${segments.map(waiting)}`, { labels: ticks })}
 <figcaption><span class="key waiting-key" aria-hidden="true"></span>waiting
 <span class="key interacting-key" aria-hidden="true"></span>interacting or on hold</figcaption>
 </figure>`
@@ -50,20 +52,32 @@ export function volumeChart(days: readonly CalendarDay[]): Html {
 <rect class="volume ${state}" x="${round(index * width + width * 0.12)}" y="${round(HEIGHT - height)}"
  width="${round(width * 0.76)}" height="${height}" /></g>`
   }
-  const [first, middle, last] = [shown[0], shown[Math.floor(shown.length / 2)], shown.at(-1)]
-  const ticks = (shown.length > 2 ? [first, middle, last] : [first, last]).map((each) =>
-    each ? day(new Date(`${each.day}T00:00:00Z`)) : '',
-  )
+  const isLabeled = shown.length <= DAYS_LABELED
+  const labels = isLabeled ? shown.map(dayLabel) : [shown[0], shown.at(-1)].flatMap((each) => (each ? dayOf(each) : []))
   const total = shown.reduce((sum, { conversations }) => sum + (conversations ?? 0), 0)
   const words = `${number(total)} conversations in ${number(shown.length)} days`
   return markup`<figure class="chart">
-${plot(max, words, markup`${shown.map(column)}`, ticks)}
+${plot(max, words, markup`${shown.map(column)}`, { labels, className: isLabeled ? 'per-day' : '' })}
 <figcaption>${words}. The current day is incomplete.</figcaption>
 </figure>`
 }
 
+function dayOf({ day: date }: CalendarDay): string {
+  return day(new Date(`${date}T00:00:00Z`))
+}
+
+/** The first day of the chart and of each month with its month, the others only by their number. */
+function dayLabel(each: CalendarDay, index: number): string {
+  return index === 0 || each.day.endsWith('-01') ? dayOf(each) : String(Number(each.day.slice(8)))
+}
+
 /** The axes and the grid of a chart. `content` is drawn in a box of WIDTH × HEIGHT. */
-function plot(max: number, words: string, content: Html, ticks: readonly string[]): Html {
+function plot(
+  max: number,
+  words: string,
+  content: Html,
+  { labels, className = '' }: { readonly labels: readonly string[]; readonly className?: string },
+): Html {
   const gridLine = (share: number): Html =>
     markup`<line class="grid" x1="0" x2="${WIDTH}" y1="${HEIGHT * share}" y2="${HEIGHT * share}" />`
   return markup`<div class="plot">
@@ -72,7 +86,7 @@ function plot(max: number, words: string, content: Html, ticks: readonly string[
 ${[0, 0.5, 1].map(gridLine)}
 ${content}
 </svg></div>
-<div class="x-axis" aria-hidden="true">${ticks.map((tick) => markup`<span>${tick}</span>`)}</div>
+<div class="x-axis ${className}" aria-hidden="true">${labels.map((label) => markup`<span>${label}</span>`)}</div>
 </div>`
 }
 
@@ -95,10 +109,11 @@ function splitAtGaps(points: readonly TrendPoint[]): TrendPoint[][] {
   return segments
 }
 
-/** The smallest even number of the form 2, 4, 6, 10 × 10ⁿ that is not below `value`, so that its half is an integer. */
+/** The smallest even round number that is not below `value`, so that its half is an integer. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)))
-  const step = [1, 2, 4, 6, 10].find((factor) => factor * power >= value && (factor * power) % 2 === 0) ?? 10
+  const step =
+    [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= value && (factor * power) % 2 === 0) ?? 10
   return step * power
 }
 

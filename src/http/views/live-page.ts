@@ -145,7 +145,7 @@ function queueTable(context: BoardContext): Html {
   const max = Math.max(1, ...queues.map(({ waiting }) => waiting))
   const rows = queues.map((queue) => queueRow(queue, max, context))
   const foot = markup`${isAnyOutside ? countsRow('Without a queue', subtractCounts(all, inQueues)) : ''}
-${countsRow('Total', all)}`
+${countsRow(isAnyOutside ? 'Total' : `All ${plural(queues.length, 'queue')}`, all)}`
   // Only the organization source reads agents on queue.
   const lacksAgents = view.live?.source === 'analytics' && queues.every(({ onQueueUsers }) => onQueueUsers === null)
   const hasMail = queues.some(({ waitingSince, urgentSince }) => isMailWait(waitingSince, urgentSince))

@@ -176,7 +176,7 @@ function coverage({ history, windows }: StatusDocument, now: Date): Html {
   const counts = others.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)
   return markup`${calendar(history.days)}
 <p class="quiet">${plural(windows.done, 'window')} done${counts.join('')}. The history starts at
-${time(history.firstDay, now)}. The darker a day, the more conversations it has.</p>`
+${time(history.firstDay, now)}. The stronger its color, the more conversations a day has.</p>`
 }
 
 const JOB_COLUMNS: readonly Column[] = [
