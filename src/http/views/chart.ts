@@ -42,6 +42,8 @@ ${plot(max, trendInWords(points), markup`${segments.map(interacting)}${segments.
 /** Conversations per day, the last three months at most, colored by the state of the day. */
 export function volumeChart(days: readonly CalendarDay[]): Html {
   const shown = days.slice(-DAYS_SHOWN)
+  if (!shown.some(({ conversations }) => conversations))
+    return markup`<p class="quiet">No conversations are loaded yet.</p>`
   const max = niceCeiling(Math.max(0, ...shown.map(({ conversations }) => conversations ?? 0)))
   const width = WIDTH / Math.max(1, shown.length)
   const column = ({ day: date, state, conversations }: CalendarDay, index: number): Html => {
@@ -53,9 +55,12 @@ export function volumeChart(days: readonly CalendarDay[]): Html {
  width="${round(width * 0.76)}" height="${height}" /></g>`
   }
   const isLabeled = shown.length <= DAYS_LABELED
-  const labels = isLabeled ? shown.map(dayLabel) : [shown[0], shown.at(-1)].flatMap((each) => (each ? dayOf(each) : []))
+  const labels = isLabeled
+    ? shown.map((each) => dayLabel(each))
+    : [shown[0], shown.at(-1)].flatMap((each) => (each ? dayOf(each) : []))
   const total = shown.reduce((sum, { conversations }) => sum + (conversations ?? 0), 0)
-  const words = `${number(total)} conversations in ${number(shown.length)} days`
+  const [first, last] = [shown[0], shown.at(-1)]
+  const words = `${number(total)} conversations from ${first ? dayOf(first) : ''} to ${last ? dayOf(last) : ''}`
   return markup`<figure class="chart">
 ${plot(max, words, markup`${shown.map(column)}`, { labels, className: isLabeled ? 'per-day' : '' })}
 <figcaption>${words}. The current day is incomplete.</figcaption>
@@ -66,9 +71,9 @@ function dayOf({ day: date }: CalendarDay): string {
   return day(new Date(`${date}T00:00:00Z`))
 }
 
-/** The first day of the chart and of each month with its month, the others only by their number. */
-function dayLabel(each: CalendarDay, index: number): string {
-  return index === 0 || each.day.endsWith('-01') ? dayOf(each) : String(Number(each.day.slice(8)))
+/** The first day of a month with its month, the others only by their number. */
+function dayLabel(each: CalendarDay): string {
+  return each.day.endsWith('-01') ? dayOf(each) : String(Number(each.day.slice(8)))
 }
 
 /** The axes and the grid of a chart. `content` is drawn in a box of WIDTH × HEIGHT. */

@@ -38,6 +38,14 @@ export function span(seconds: number): string {
   return twoUnits(Math.floor(hours / 24), 'd', hours % 24, 'h')
 }
 
+/** Seconds in one unit, rounded down: 42 s, 12 min, 18 h, 3 d. */
+export function shortSpan(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds))
+  if (whole < 90) return `${whole} s`
+  if (whole < 90 * 60) return `${Math.floor(whole / 60)} min`
+  return whole < 48 * 3600 ? `${Math.floor(whole / 3600)} h` : `${Math.floor(whole / 86_400)} d`
+}
+
 function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`
 }

@@ -6,7 +6,7 @@ import { type StatusDocument } from '../../monitoring/status.ts'
 import { type ServiceStatus } from '../service-status.ts'
 import { calendar } from './calendar-view.ts'
 import { volumeChart } from './chart.ts'
-import { counting, day, instant, markup, nothing, number, plural, span, time, type Html } from './format.ts'
+import { counting, day, instant, markup, nothing, number, plural, shortSpan, span, time, type Html } from './format.ts'
 import { mainOf, part, plainPart, table, type Column, type View } from './layout.ts'
 
 /** The status page. Without a document it says why, and shows what the process itself knows. */
@@ -182,15 +182,17 @@ ${time(history.firstDay, now)}. The stronger its color, the more conversations a
 const JOB_COLUMNS: readonly Column[] = [
   { heading: 'Job' },
   { heading: 'State' },
-  { heading: 'Next run', className: 'right' },
-  { heading: 'Last success', className: 'right' },
+  { heading: 'Next', className: 'right' },
+  { heading: markup`Last<span class="wide"> success</span>`, className: 'right' },
 ]
 
 function jobTable(jobs: readonly ScheduledJobState[], document: StatusDocument | null, now: Date): Html {
   if (jobs.length === 0) return markup`<p>No job is scheduled.</p>`
-  const row = (job: ScheduledJobState): Html => markup`<tr><th scope="row">${job.name}</th><td>${jobState(job)}</td>
+  const row = (
+    job: ScheduledJobState,
+  ): Html => markup`<tr><th scope="row">${job.name}${skippedTicks(job)}</th><td>${jobState(job)}</td>
 <td class="right">${nextRun(job, now)}</td>
-<td class="right">${time(lastSuccess(job.name, document), now)}</td></tr>`
+<td class="right">${ago(lastSuccess(job.name, document), now)}</td></tr>`
   return table('Jobs', JOB_COLUMNS, jobs.map(row))
 }
 
@@ -200,19 +202,28 @@ function lastSuccess(job: string, document: StatusDocument | null): Date | null 
   return document?.jobs.find((record) => record.job === job)?.lastSuccessAt ?? null
 }
 
-function jobState({ running, failure, overlaps, stuckSince }: ScheduledJobState): Html {
-  const skipped = overlaps > 0 ? markup` <span class="quiet">${plural(overlaps, 'tick')} skipped</span>` : ''
-  if (stuckSince) return markup`<span class="tag bad">stuck</span>${skipped}`
-  if (running) return markup`<span class="tag busy">running</span>${skipped}`
-  if (failure) return markup`<span class="tag bad">failed</span>${skipped}`
-  return markup`<span class="tag">idle</span>${skipped}`
+function jobState({ running, failure, stuckSince }: ScheduledJobState): Html {
+  if (stuckSince) return markup`<span class="tag bad">stuck</span>`
+  if (running) return markup`<span class="tag busy">running</span>`
+  return failure ? markup`<span class="tag bad">failed</span>` : markup`<span class="tag">idle</span>`
+}
+
+function skippedTicks({ overlaps }: ScheduledJobState): Html {
+  if (overlaps === 0) return markup``
+  return markup` <span class="quiet detail-line">${plural(overlaps, 'tick')} skipped</span>`
 }
 
 function nextRun({ nextRun: next, retryAt }: ScheduledJobState, now: Date): Html {
   if (!next) return nothing
   const seconds = (+next - +now) / 1000
   if (seconds < 1) return markup`now`
-  return markup`<span title="${next.toISOString()}">${retryAt ? 'retry in' : 'in'} ${span(seconds)}</span>`
+  return markup`<span title="${next.toISOString()}">${retryAt ? 'retry in' : 'in'} ${shortSpan(seconds)}</span>`
+}
+
+function ago(at: Date | null, now: Date): Html {
+  if (!at) return nothing
+  const iso = at.toISOString()
+  return markup`<time datetime="${iso}" title="${iso}">${shortSpan((+now - +at) / 1000)} ago</time>`
 }
 
 function budget(stats: ServiceStatus['process']['budget']): Html {
@@ -235,7 +246,7 @@ const RUN_COLUMNS: readonly Column[] = [
   { heading: 'Job' },
   { heading: 'Result' },
   { heading: 'Started', className: 'right' },
-  { heading: 'Duration', className: 'right' },
+  { heading: 'Took', className: 'right wide' },
   { heading: 'Read', className: 'right wide' },
   { heading: 'New', className: 'right' },
   { heading: 'Changed', className: 'right' },
@@ -256,7 +267,7 @@ function runRow(run: RunSummary, now: Date): Html {
   const duration = run.finishedAt ? span((+run.finishedAt - +run.startedAt) / 1000) : counting(run.startedAt, now)
   return markup`<tr><th scope="row">${run.job}</th><td>${runResult(run)}</td>
 <td class="right">${time(run.startedAt, now)}</td>
-<td class="right">${duration}</td>
+<td class="right wide">${duration}</td>
 <td class="right wide">${amount(received)}</td>
 <td class="right">${amount(inserted)}</td>
 <td class="right">${amount(changed)}</td>
