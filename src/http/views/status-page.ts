@@ -175,8 +175,8 @@ function coverage({ history, windows }: StatusDocument, now: Date): Html {
   ] as const
   const counts = others.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)
   return markup`${calendar(history.days)}
-<p class="quiet">${plural(windows.done, 'window')} done${counts.join('')}. The history starts at
-${time(history.firstDay, now)}. The stronger its color, the more conversations a day has.</p>`
+<p class="quiet">${plural(windows.done, 'window')} done${counts.join('')}. Due from
+${time(history.firstDay, now)} on. The stronger its color, the more conversations a day has.</p>`
 }
 
 const JOB_COLUMNS: readonly Column[] = [
@@ -249,7 +249,7 @@ const RUN_COLUMNS: readonly Column[] = [
   { heading: 'Took', className: 'right wide' },
   { heading: 'Read', className: 'right wide' },
   { heading: 'New', className: 'right' },
-  { heading: 'Changed', className: 'right' },
+  { heading: 'Changed', className: 'right wide' },
   { heading: 'Run', className: 'right wide' },
 ]
 
@@ -270,7 +270,7 @@ function runRow(run: RunSummary, now: Date): Html {
 <td class="right wide">${duration}</td>
 <td class="right wide">${amount(received)}</td>
 <td class="right">${amount(inserted)}</td>
-<td class="right">${amount(changed)}</td>
+<td class="right wide">${amount(changed)}</td>
 <td class="right wide quiet">${run.id}</td></tr>`
 }
 
