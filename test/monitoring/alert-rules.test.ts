@@ -80,7 +80,7 @@ const snapshot = (age: number) => ({
   stretched: false,
 })
 const live = (age: number): StatusInputs['live'] => ({ snapshot: snapshot(age), failure: null, byState: {} })
-const keys = (given: AlertFacts, told: SentAlerts = {}): string[] => alertConditions(given, told).map(({ key }) => key)
+const keys = (given: AlertFacts, sent: SentAlerts = {}): string[] => alertConditions(given, sent).map(({ key }) => key)
 const sentAlert = (key: string): SentAlerts => ({
   [key]: { key, title: key, detail: null, hint: null, since: now.toISOString(), clearSince: null },
 })
