@@ -1,45 +1,57 @@
-/** Everything that Prometheus is told, each metric by one typed function. Labels are few and never ids. */
+/** All Prometheus metrics. Labels have few values and are never ids. Names are a contract: a wrong one is deprecated, not removed. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { StatusDocument } from './monitoring/status.ts'
+import manifest from '../package.json' with { type: 'json' }
+import { type HttpHooks } from './genesys/http.ts'
+import { type RateLimiter } from './genesys/rate-limiter.ts'
+import { type LoadCounts } from './loader/load-counts.ts'
 import { secondsBetween } from './model/interval.ts'
-import type { HttpHooks } from './genesys/http.ts'
-import type { RateLimiter } from './genesys/rate-limiter.ts'
-import type { JobState } from './schedule.ts'
-import type { LoadCounts } from './loader/load-counts.ts'
+import { type StatusDocument } from './monitoring/status.ts'
+import { type JobState } from './schedule.ts'
+
+/** A job as the scheduler sees it. */
+export interface ScheduledJobState extends JobState {
+  /** Since when a run has shown no progress, if that is longer than its job allows; null or absent: the job is not stuck. */
+  readonly stuckSince?: Date | null
+}
 
 /** What only the running process knows. */
 export interface ProcessState {
-  readonly jobs: readonly JobState[]
-  /** What the rate limiter counts; null: no request has been sent yet. */
+  readonly jobs: readonly ScheduledJobState[]
+  /** The counts of the rate limiter; null: no request has been sent yet. */
   readonly budget: ReturnType<RateLimiter['stats']> | null
 }
 
 export interface Metrics {
   /** Count requests to Genesys: for createGenesysClient. */
   readonly genesysHooks: HttpHooks
-  /** Counts what became of a batch: for connect. */
+  /** Counts the outcomes of a batch: for the loader. */
   readonly countLoad: (counts: LoadCounts) => void
-  /** Counts a window that had conversations and has none any more. */
+  /** Counts a window that had conversations and was empty when it was read again. */
   readonly countEmptied: () => void
-  /** Sets what the scheduler and the rate limiter know. */
+  /** Sets the state of the scheduler and of the rate limiter. */
   setProcess(state: ProcessState): void
-  /** Sets what the books and the live tables say; null: they could not be read, so nothing is said of them. */
+  /** Sets the state of the history and of live; null: the database could not be read, so those metrics are absent. */
   setStatus(status: StatusDocument | null): void
   /** Counts conversations that had ended with open after-call work: for the live job. */
   readonly countEndedInAfterCallWork: (conversations: number) => void
-  /** Sets which alerts are being told. */
+  /** Sets which alerts are firing. */
   readonly setAlerts: (conditions: readonly string[]) => void
-  /** All of it in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   text(): Promise<string>
   readonly contentType: string
 }
 
-const prefix = 'genesys_etl_'
+const PREFIX = 'genesys_etl_'
 
-/** Metrics on a registry of their own, with Node's own (event-loop lag, memory, garbage collection) among them. */
+/** Creates the metrics in a new registry, together with the default metrics of Node.js (event-loop lag, memory, garbage collection). */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  const build = gauge(registry, 'build_info', 'Always 1; the labels name the version of genesys-etl and of Node.js.', [
+    'version',
+    'node_version',
+  ])
+  build.set({ version: manifest.version, node_version: process.version }, 1)
   const requests = requestMetrics(registry)
   const loads = loadMetrics(registry)
   const processes = processMetrics(registry)
@@ -47,16 +59,16 @@ export function createMetrics(): Metrics {
   const endedInAfterCallWork = counter(
     registry,
     'live_ended_in_acw_total',
-    'Conversations that had an end and an open segment of after-call work, counted every 15 minutes.',
+    'Conversations with an end time whose after-call work was still open, counted every 15 minutes.',
     [],
   )
   const emptied = counter(
     registry,
     'windows_emptied_total',
-    'Windows of the history that had conversations and had none when they were read again.',
+    'Windows that had conversations and were empty when they were read again.',
     [],
   )
-  const alerts = gauge(registry, 'alert_active', '1 while this alert is being told.', ['condition'])
+  const alerts = gauge(registry, 'alert_active', '1 while the alert is firing.', ['condition'])
   return {
     genesysHooks: requests,
     countLoad: loads,
@@ -74,22 +86,22 @@ export function createMetrics(): Metrics {
 }
 
 function requestMetrics(registry: Registry): Required<HttpHooks> {
-  const requests = counter(registry, 'requests_total', 'Attempts at requests to Genesys Cloud.', [
+  const requests = counter(registry, 'requests_total', 'Request attempts sent to Genesys Cloud.', [
     'endpoint',
     'status_class',
   ])
   const duration = new Histogram({
-    name: `${prefix}request_duration_seconds`,
-    help: 'Time from sending an attempt to its last byte.',
+    name: `${PREFIX}request_duration_seconds`,
+    help: 'Time from sending a request attempt to the last byte of its response.',
     labelNames: ['endpoint'],
     buckets: [0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60],
     registers: [registry],
   })
-  const retries = counter(registry, 'request_retries_total', 'Attempts that were made again, by why.', [
+  const retries = counter(registry, 'request_retries_total', 'Request attempts that were retried, by reason.', [
     'endpoint',
     'reason',
   ])
-  const limited = counter(registry, 'rate_limited_seconds_total', 'Time to wait that answers 429 imposed.', [
+  const limited = counter(registry, 'rate_limited_seconds_total', 'Waiting time imposed by 429 responses.', [
     'endpoint',
   ])
   return {
@@ -108,7 +120,7 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
   const rows = counter(
     registry,
     'rows_total',
-    'Records of conversations by what became of them; rows written to the tables below.',
+    'Conversation records by outcome, and rows written to the child tables.',
     ['table', 'outcome'],
   )
   return (counts) => {
@@ -122,19 +134,23 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
 }
 
 function processMetrics(registry: Registry): (state: ProcessState) => void {
-  const skipped = gauge(registry, 'ticks_skipped', 'Ticks skipped since the start, the job being still running.', [
+  const skipped = counter(registry, 'ticks_skipped_total', 'Ticks skipped because the job was still running.', ['job'])
+  const oldSkipped = gauge(registry, 'ticks_skipped', 'Deprecated: use genesys_etl_ticks_skipped_total.', ['job'])
+  const next = gauge(registry, 'next_run_timestamp_seconds', 'Time of the next start of the job, including retries.', [
     'job',
   ])
-  const next = gauge(registry, 'next_run_timestamp_seconds', 'When the job starts next, a retry included.', ['job'])
-  const running = gauge(registry, 'job_running', '1 while the job runs in this process.', ['job'])
-  const limit = gauge(registry, 'request_budget_limit', 'Requests a minute that we allow ourselves.')
-  const used = gauge(registry, 'request_budget_used', 'Requests of the last minute, by who asked.', ['for'])
-  const waiting = gauge(registry, 'requests_waiting', 'Requests that wait for the rate limit.')
+  const running = gauge(registry, 'job_running', '1 while the job is running in this process.', ['job'])
+  const stuck = gauge(registry, 'job_stuck', '1 if a run of the job has shown no progress for too long.', ['job'])
+  const limit = gauge(registry, 'request_budget_limit', 'Requests per minute that this process allows itself.')
+  const used = gauge(registry, 'request_budget_used', 'Requests sent during the last minute, by purpose.', ['for'])
+  const waiting = gauge(registry, 'requests_waiting', 'Requests waiting for the rate limit.')
   return ({ jobs, budget }) => {
-    for (const metric of [skipped, next, running]) metric.reset()
+    for (const metric of [skipped, oldSkipped, next, running, stuck]) metric.reset()
     for (const job of jobs) {
-      skipped.set({ job: job.name }, job.overlaps)
+      skipped.inc({ job: job.name }, job.overlaps)
+      oldSkipped.set({ job: job.name }, job.overlaps)
       running.set({ job: job.name }, Number(job.running))
+      stuck.set({ job: job.name }, Number(Boolean(job.stuckSince)))
       if (job.nextRun) next.set({ job: job.name }, +job.nextRun / 1000)
     }
     if (!budget) return
@@ -146,41 +162,77 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
 }
 
 function statusMetrics(registry: Registry): (status: StatusDocument | null) => void {
-  const up = gauge(registry, 'database_up', '1 when the books could be read for this answer.')
-  const windows = gauge(registry, 'windows', 'Windows of the history by state.', ['state'])
-  const owed = gauge(registry, 'history_owed_days', 'Closed days of the history that are not loaded whole.')
+  const up = gauge(registry, 'database_up', '1 if the database answered this scrape.')
+  const windows = gauge(registry, 'windows', 'Windows in the ledger by status.', ['state'])
+  const missing = gauge(
+    registry,
+    'history_missing_seconds',
+    'Time within the closed days of the history that is not loaded.',
+  )
+  const oldMissing = gauge(registry, 'history_owed_days', 'Deprecated: use genesys_etl_history_missing_seconds.')
   const lag = gauge(
     registry,
     'watermark_lag_seconds',
-    'Age of the instant up to which a stream is loaded without gap.',
+    'Age of the watermark: the instant up to which the stream is loaded without a gap.',
     ['stream'],
   )
-  const success = gauge(registry, 'last_success_timestamp_seconds', 'When the job last ended well.', ['job'])
+  const success = gauge(registry, 'last_success_timestamp_seconds', 'Time of the last successful run of the job.', [
+    'job',
+  ])
   const failures = gauge(
     registry,
     'failures_in_a_row',
-    'Failed runs, of live failed snapshots, since the job last ended well.',
+    'Failed runs (for live: failed snapshots) since the last success of the job.',
     ['job'],
   )
-  const rejected = gauge(registry, 'rejected_records', 'Records that could not be loaded and are not resolved.')
+  const rejected = gauge(registry, 'rejected_records', 'Unresolved rejected records.')
   const age = gauge(registry, 'live_snapshot_age_seconds', 'Age of the newest complete live snapshot.')
-  const duration = gauge(registry, 'live_snapshot_duration_seconds', 'How long that snapshot took.')
-  const snapshotRequests = gauge(registry, 'live_snapshot_requests', 'Requests that it took.')
-  const stretched = gauge(registry, 'live_stretched', '1 while live skips ticks to stay within its share of the limit.')
+  const duration = gauge(registry, 'live_snapshot_duration_seconds', 'Duration of the newest complete live snapshot.')
+  const snapshotRequests = gauge(
+    registry,
+    'live_snapshot_requests',
+    'Requests sent for the newest complete live snapshot.',
+  )
+  const throttled = gauge(
+    registry,
+    'live_stretched',
+    '1 while live snapshots are throttled to stay within their share of the request limit.',
+  )
   const open = gauge(registry, 'live_conversations', 'Open conversations by state.', ['state'])
   const pending = gauge(registry, 'webhook_messages_pending', 'Messages to WEBHOOK_URL that are not delivered yet.')
-  const oldest = gauge(registry, 'webhook_oldest_pending_seconds', 'Age of the oldest of them; 0: there is none.')
-  const givenUp = gauge(registry, 'webhook_messages_given_up', 'Messages given up during the last day.')
-  const labelled = [windows, lag, success, failures, open]
-  const plain = [owed, rejected, age, duration, snapshotRequests, stretched, pending, oldest, givenUp]
+  const oldest = gauge(
+    registry,
+    'webhook_oldest_pending_seconds',
+    'Age of the oldest pending message to WEBHOOK_URL; 0 if there is none.',
+  )
+  const givenUp = gauge(
+    registry,
+    'webhook_messages_given_up',
+    'Messages to WEBHOOK_URL whose delivery was abandoned during the last day.',
+  )
+  const labeled = [windows, lag, success, failures, open]
+  const unlabeled = [
+    missing,
+    oldMissing,
+    rejected,
+    age,
+    duration,
+    snapshotRequests,
+    throttled,
+    pending,
+    oldest,
+    givenUp,
+  ]
   return (status) => {
     up.set(status ? 1 : 0)
-    for (const metric of labelled) metric.reset()
-    // reset would set them to 0, which says something; nothing is known
-    for (const metric of plain) metric.remove()
+    for (const metric of labeled) metric.reset()
+    // Removed rather than reset: reset would publish 0, but the value is unknown.
+    for (const metric of unlabeled) metric.remove()
     if (!status) return
     for (const [state, count] of Object.entries(status.windows)) windows.set({ state }, count)
-    owed.set(status.history.owed.reduce((sum, { start, end }) => sum + (+end - +start) / 86_400_000, 0))
+    const missingSeconds = status.history.owed.reduce((sum, { start, end }) => sum + secondsBetween(start, end), 0)
+    missing.set(missingSeconds)
+    oldMissing.set(missingSeconds / 86_400)
     lag.set({ stream: 'conversations' }, status.history.lagSeconds)
     for (const { job, lastSuccessAt, failuresInARow } of status.jobs) {
       if (lastSuccessAt) success.set({ job }, +lastSuccessAt / 1000)
@@ -197,7 +249,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     if (live.ageSeconds !== null) age.set(live.ageSeconds)
     if (live.durationMs !== null) duration.set(live.durationMs / 1000)
     if (live.requests !== null) snapshotRequests.set(live.requests)
-    stretched.set(Number(live.stretched))
+    throttled.set(Number(live.stretched))
     for (const [state, count] of Object.entries(live.byState)) open.set({ state }, count)
   }
 }
@@ -208,7 +260,7 @@ function gauge<Label extends string = never>(
   help: string,
   labelNames: Label[] = [],
 ): Gauge<Label> {
-  return new Gauge({ name: `${prefix}${name}`, help, labelNames, registers: [registry] })
+  return new Gauge({ name: `${PREFIX}${name}`, help, labelNames, registers: [registry] })
 }
 
 function counter<Label extends string>(
@@ -217,5 +269,5 @@ function counter<Label extends string>(
   help: string,
   labelNames: Label[],
 ): Counter<Label> {
-  return new Counter({ name: `${prefix}${name}`, help, labelNames, registers: [registry] })
+  return new Counter({ name: `${PREFIX}${name}`, help, labelNames, registers: [registry] })
 }

@@ -81,7 +81,7 @@ function startAlerts(
         .filter(({ failure }) => failure && failure.kind !== 'retryable')
         .map(({ name }) => name),
     }),
-    onTold: metrics.setAlerts,
+    onNotified: metrics.setAlerts,
   })
   return startAlerting(alerts, { logger, signal })
 }

@@ -1,24 +1,32 @@
 import { openApp, type App } from '../app.ts'
-import type { CommandContext } from './context.ts'
-import { addDays, startOfDay } from '../model/interval.ts'
-import { runHistory } from '../history/sync.ts'
-import { startSimulator } from '../simulator/server.ts'
 import { startEmbeddedPostgres } from '../embedded-postgres/server.ts'
+import { runHistory } from '../history/sync.ts'
+import { addDays, startOfDay } from '../model/interval.ts'
+import { runService } from '../service.ts'
+import { startSimulator } from '../simulator/server.ts'
+import { type CommandContext } from './context.ts'
+import { fillTrend } from './demo-trend.ts'
 import { readFigures, type Figures } from './figures.ts'
 import { table, type Output } from './print.ts'
-import { runService } from '../service.ts'
 import { printLiveFigures, takeSnapshot } from './snapshot.ts'
 
 const DAYS = 7
-const CONVERSATIONS_A_DAY = 1000
+const CONVERSATIONS_PER_DAY = 1000
+/** Local time of the simulated organization when the demo starts: mid-morning, its busiest time. */
+const LOCAL_HOUR = 10
 
 /**
- * `demo`: a simulated org, a Postgres of its own, the history of a week, and then the service. It reads nothing from the
- * environment, so it can't touch a database or an org that the environment names.
+ * `demo`: a simulated organization, its own Postgres, a week of history, and then the service. It reads nothing from the
+ * environment, so it cannot touch a database or an organization that the environment names.
  */
 export async function demo({ once }: { readonly once: boolean }, { output, signal }: CommandContext): Promise<void> {
-  output.line('Starting a simulated Genesys Cloud organization and a Postgres of its own …')
-  await using org = await startSimulator({ seed: 7, days: DAYS, perDay: CONVERSATIONS_A_DAY })
+  output.line('Starting a simulated Genesys Cloud organization and an embedded Postgres …')
+  await using org = await startSimulator({
+    seed: 7,
+    days: DAYS,
+    perDay: CONVERSATIONS_PER_DAY,
+    utcOffsetHours: utcOffsetAt(new Date()),
+  })
   await using postgres = await startEmbeddedPostgres({ persistent: false })
   await using app = await openApp(
     {
@@ -35,23 +43,20 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
     { genesys: true, database: true },
   )
   await app.ensureSchema()
+  output.line(`Loading ${DAYS} days of conversations …`)
   const figures = await loadWeek(app, signal)
   const live = await takeSnapshot(app, signal)
   output.data({ ...figures, live })
   printFigures(output, figures)
   printLiveFigures(output, live)
-  output.line()
   if (once) return
+  await fillTrend(app.warehouse, live.snapshotAt)
+  await runService(app, signal, (url) => printNextSteps(output, postgres, url))
+}
 
-  output.line('Look around in the database:')
-  output.line()
-  output.line(`  ${postgres.psql}`)
-  output.line(`  ${postgres.url}`)
-  output.line()
-  output.line(
-    'Each minute the service reads the current day again, and every ten seconds what is open. Ctrl-C ends everything and removes it.',
-  )
-  await runService(app, signal, (url) => output.line(`Status page: ${url}/   Wallboard: ${url}/live`))
+/** The whole-hour UTC offset, -12 to 11, of a time zone in which it is mid-morning at `now`. */
+export function utcOffsetAt(now: Date): number {
+  return ((LOCAL_HOUR - now.getUTCHours() + 36) % 24) - 12
 }
 
 async function loadWeek(app: App, signal: AbortSignal): Promise<Figures> {
@@ -86,5 +91,29 @@ function printFigures(output: Output, { byDay, byMedia, rows }: Figures): void {
       Object.entries(rows).map(([name, count]) => [`genesys.${name}`, count]),
     ),
   )
-  output.line()
+}
+
+/** The last thing on the screen: what to look at, and how to stop. */
+function printNextSteps(output: Output, postgres: { readonly psql: string; readonly url: string }, url: string): void {
+  const steps = [
+    '',
+    'What to do next',
+    '',
+    `  Status page      ${url}/`,
+    `  Wallboard        ${url}/live`,
+    `  SQL              ${postgres.psql}`,
+    `  Connection URL   ${postgres.url}`,
+    '',
+    '  A first query: conversations and average handle time per day, media type and direction',
+    '',
+    '    select * from reporting.conversations_daily order by day desc limit 10;',
+    '',
+    '  Tables and columns   docs/data-dictionary.md',
+    '  Your own org         README.md, then .env.example',
+    '',
+    `It is mid-morning in the simulated organization. The service reads the current day every minute and open conversations`,
+    `every ten seconds. The wallboard's trend before the start of the demo is computed from the loaded history.`,
+    'Ctrl-C stops everything and deletes the data.',
+  ]
+  for (const step of steps) output.line(step)
 }

@@ -1,4 +1,4 @@
-/** A first look at what is loaded, as the demo shows it. */
+/** The figures of the loaded data that the demo prints. */
 import { sql, type Kysely } from 'kysely'
 import { tables } from '../model/columns.ts'
 import type { Database } from '../postgres/database.ts'
@@ -20,7 +20,7 @@ export interface Figures {
   readonly rows: Readonly<Record<string, number>>
 }
 
-/** Counts over all that is loaded: meant for small warehouses, since it reads every table. */
+/** Counts all loaded rows: for small warehouses, since it reads every table. */
 export async function readFigures(db: Kysely<Database>): Promise<Figures> {
   const average = sql`round(sum(average_handle_seconds * handled) / nullif(sum(handled), 0), 1)::float8`
   const byDay = await sql<Figures['byDay'][number]>`

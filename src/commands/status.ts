@@ -1,7 +1,8 @@
 import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import type { StatusDocument } from '../monitoring/status.ts'
-import { formatWindow, type Interval } from '../model/interval.ts'
+import { formatWindow } from '../model/interval.ts'
+import { formatInterval } from '../monitoring/problems.ts'
 import { readStatus } from '../monitoring/read-status.ts'
 import { formatDuration } from '../progress.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
@@ -30,9 +31,9 @@ function printStatus(output: Output, { state, history, runs, rejectedRecords, pr
     `Complete until     ${history.coveredUntil ? formatInstant(history.coveredUntil) : '–'} (${formatDuration(history.lagSeconds)} ago)`,
   )
   output.line(`Today read until   ${history.provisionalUntil ? formatInstant(history.provisionalUntil) : '–'}`)
-  output.line(`Loaded             ${history.covered.map(formatStretch).join(', ') || '–'}`)
-  output.line(`Owed               ${history.owed.map(formatStretch).join(', ') || '–'}`)
-  if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatStretch).join(', ')}`)
+  output.line(`Loaded             ${history.covered.map(formatInterval).join(', ') || '–'}`)
+  output.line(`Owed               ${history.owed.map(formatInterval).join(', ') || '–'}`)
+  if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
   output.line(`Rejected records   ${rejectedRecords}${rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''}`)
   for (const window of history.unsettled) {
     output.line(
@@ -64,12 +65,4 @@ function printStatus(output: Output, { state, history, runs, rejectedRecords, pr
 
 function formatInstant(instant: Date): string {
   return `${instant.toISOString().slice(0, 16)}Z`
-}
-
-/** A stretch of whole days by its first and last day, anything else by its instants. */
-function formatStretch({ start, end }: Interval): string {
-  const days = (+end - +start) / 86_400_000
-  if (!Number.isInteger(days) || +start % 86_400_000 !== 0) return formatWindow({ start, end })
-  const last = new Date(+end - 1).toISOString().slice(0, 10)
-  return days === 1 ? last : `${start.toISOString().slice(0, 10)} to ${last}`
 }

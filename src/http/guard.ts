@@ -1,34 +1,38 @@
-/** Who may see the pages, and what a browser may do with them. */
+/** Who may read the pages, and what a browser may do with them. */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { MiddlewareHandler } from 'hono'
+import { type MiddlewareHandler } from 'hono'
+import { secureHeaders } from 'hono/secure-headers'
 
-/** Nothing but our own files, no inline script or style, no framing: text that slipped through could still do nothing. */
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** Only our own files, no inline script or style, no framing: injected text could still do nothing. */
+const CONTENT_SECURITY_POLICY = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'"],
+  connectSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+}
 
-/** Sets the headers that every answer carries. */
-export const secureHeaders: MiddlewareHandler = async (context, next) => {
+/** Security headers of every response. No Strict-Transport-Security: TLS, if any, belongs to the proxy in front. */
+export const pageHeaders: MiddlewareHandler = secureHeaders({
+  contentSecurityPolicy: CONTENT_SECURITY_POLICY,
+  strictTransportSecurity: false,
+  xFrameOptions: 'DENY',
+})
+
+/** Nothing is stored by a cache unless the route says otherwise. */
+export const noStore: MiddlewareHandler = async (context, next) => {
   await next()
-  const { headers } = context.res
-  headers.set('Content-Security-Policy', CONTENT_SECURITY_POLICY)
-  headers.set('X-Content-Type-Options', 'nosniff')
-  headers.set('Referrer-Policy', 'no-referrer')
-  headers.set('Cross-Origin-Opener-Policy', 'same-origin')
-  headers.set('Cross-Origin-Resource-Policy', 'same-origin')
-  if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store')
+  if (!context.res.headers.has('Cache-Control')) context.res.headers.set('Cache-Control', 'no-store')
 }
 
 /**
- * Lets pass who knows the token, as the password of Basic (any user) or as Bearer. Without a token the server is on loopback,
- * where only loopback names are answered: a foreign page whose name is made to lead here would otherwise read everything.
+ * Admits requests with the token, as the password of Basic (any user) or as Bearer. Without a token the server listens on
+ * loopback and answers only to loopback names: otherwise a foreign page whose name resolves to this address (DNS rebinding)
+ * could read everything. Not hono's bearerAuth and basicAuth: those answer a malformed header with 400, which shows no password
+ * prompt, and restrict the characters of a token.
  */
 export function guard(token: string | null): MiddlewareHandler {
   if (token === null) {
@@ -42,7 +46,7 @@ export function guard(token: string | null): MiddlewareHandler {
     const given = credentialOf(context.req.header('Authorization'))
     if (given !== null && timingSafeEqual(digest(given), expected)) return await next()
     context.header('WWW-Authenticate', 'Basic realm="genesys-etl", charset="UTF-8"')
-    return context.text('HTTP_TOKEN is needed: as the password (any user name), or as a Bearer token.\n', 401)
+    return context.text('HTTP_TOKEN is required: as the password (any user name), or as a Bearer token.\n', 401)
   }
 }
 
@@ -56,7 +60,7 @@ function credentialOf(header: string | undefined): string | null {
   return colon === -1 ? null : pair.slice(colon + 1)
 }
 
-/** Of equal length whatever goes in, so that the comparison tells nothing of the token's. */
+/** Of equal length for every input, so that the time of the comparison reveals nothing about the token. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -1,96 +1,104 @@
-/** The routes of the service: requests in, answers out, no socket. */
+/** The routes of the service: requests in, responses out, no socket. */
 import { Hono, type Context } from 'hono'
-import type { Logger } from '../log.ts'
+import { etag } from 'hono/etag'
+import { methodNotAllowed } from 'hono/method-not-allowed'
+import { type Logger } from '../log.ts'
 import { assets } from './assets.ts'
-import { guard, secureHeaders } from './guard.ts'
-import type { LiveView, ServiceStatus } from './service-status.ts'
+import { describePublicly, withDatabaseTimeout } from './database-reads.ts'
+import { guard, noStore, pageHeaders } from './guard.ts'
+import { type LiveView, type ServiceStatus } from './service-status.ts'
 import { page, type View } from './views/layout.ts'
 import { livePage } from './views/live-page.ts'
 import { statusPage } from './views/status-page.ts'
-import { reasonOf, within } from './within.ts'
 
 export interface RouteDependencies {
   readonly logger: Logger
-  /** Guards all but the health checks; null: only loopback names are answered. */
+  /** Guards everything but the health checks; null: only loopback names are answered. */
   readonly token: string | null
-  /** Resolves when the database answers and the schema is the one this code expects; rejects with the reason. */
+  /** Resolves if the service can work: database, schema and jobs; rejects with the reason otherwise. */
   readonly ready: () => Promise<void>
-  /** Never rejects: where the books can't be read it says so. */
+  /** Never rejects: if the database cannot be read, the result says so. */
   readonly status: () => Promise<ServiceStatus>
-  /** Never rejects either. */
+  /** Never rejects, as `status`. */
   readonly live: () => Promise<LiveView>
   readonly metrics: () => Promise<{ readonly text: string; readonly contentType: string }>
 }
 
-/** A database that does not answer within this is not ready. Below the timeout of a Kubernetes probe as deploy/ sets it. */
+/** A database that does not answer within this time is not ready. Below the timeout of the Kubernetes probe in deploy/. */
 const READY_TIMEOUT_MS = 4_000
 
 /**
- * `/healthz`: the process lives. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status) and `/live` (wallboard) are
- * guarded by the token. A page asked for with `?fragment` comes without its frame, for its own script.
+ * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status) and `/live` (wallboard)
+ * are guarded by the token. With `?fragment`, a page comes without its frame, for its own script.
  */
 export function createRoutes(dependencies: RouteDependencies): Hono {
-  const { logger, ready, status, live, metrics } = dependencies
+  const { logger, token } = dependencies
   const routes = new Hono()
-  routes.use(secureHeaders)
+  routes.use(pageHeaders, noStore)
+  routes.use(
+    methodNotAllowed({
+      app: routes,
+      onMethodNotAllowed: (context, methods) =>
+        context.text('Method not allowed.\n', 405, { Allow: methods.join(', ') }),
+    }),
+  )
   routes.onError((error, context) => {
-    logger.error({ err: error, path: context.req.path }, 'a request could not be answered')
-    return context.text('This went wrong; the log says why.\n', 500)
+    logger.error({ err: error, path: context.req.path }, 'request failed')
+    return context.text('Internal error; see the log.\n', 500)
   })
+  routes.notFound((context) => context.text('Not found. Try / or /live.\n', 404))
+  addHealthChecks(routes, dependencies)
+  routes.use(guard(token))
+  addMachineRoutes(routes, dependencies)
+  routes.get('/', async (context) => respond(context, statusPage(await dependencies.status())))
+  routes.get('/live', async (context) => respond(context, livePage(await dependencies.live())))
+  for (const { name, contentType, body } of assets) {
+    routes.get(`/assets/${name}`, etag(), (context) =>
+      context.body(body, 200, { 'Cache-Control': 'no-cache', 'Content-Type': contentType }),
+    )
+  }
+  return routes
+}
+
+function addHealthChecks(routes: Hono, { logger, ready }: RouteDependencies): void {
+  let wasReady = true
   routes.get('/healthz', (context) => context.text('ok\n'))
   routes.get('/readyz', async (context) => {
     try {
-      await within(READY_TIMEOUT_MS, ready())
+      await withDatabaseTimeout(READY_TIMEOUT_MS, ready())
+      wasReady = true
       return context.text('ready\n')
     } catch (error) {
-      return context.text(`not ready: ${reasonOf(error)}\n`, 503)
+      // Once, not for each probe every few seconds.
+      if (wasReady) logger.warn({ err: error }, 'the service is not ready')
+      wasReady = false
+      return context.text(`not ready: ${describePublicly(error)}\n`, 503)
     }
   })
-  for (const path of ['/healthz', '/readyz']) routes.all(path, onlyRead)
+}
 
-  routes.use(guard(dependencies.token))
+function addMachineRoutes(routes: Hono, { status, metrics }: RouteDependencies): void {
   routes.get('/metrics', async (context) => {
     const { text, contentType } = await metrics()
     return context.body(text, 200, { 'Content-Type': contentType })
   })
   routes.get('/status.json', async (context) => {
     const { document, reason, process } = await status()
-    const nextRuns = Object.fromEntries(process.jobs.map(({ name, nextRun }) => [name, nextRun]))
     const body = {
       ...(document ?? { state: 'failing', reason }),
-      nextRuns,
+      nextRuns: Object.fromEntries(process.jobs.map(({ name, nextRun }) => [name, nextRun])),
       schedule: process.jobs,
       budget: process.budget,
     }
     return context.json(body, document ? 200 : 503)
   })
-  routes.get('/', async (context) => answer(context, statusPage(await status())))
-  routes.get('/live', async (context) => answer(context, livePage(await live())))
-  routes.get('/assets/:name', (context) => {
-    const asset = assets.get(context.req.param('name'))
-    if (!asset) return context.notFound()
-    const headers = { 'Cache-Control': 'no-cache', ETag: asset.etag }
-    if (context.req.header('If-None-Match') === asset.etag) return context.body(null, 304, headers)
-    return context.body(asset.body, 200, { ...headers, 'Content-Type': asset.contentType })
-  })
-  for (const path of ['/metrics', '/status.json', '/', '/live']) routes.all(path, onlyRead)
-  routes.all('/assets/:name', (context) =>
-    assets.has(context.req.param('name')) ? onlyRead(context) : context.notFound(),
-  )
-  routes.notFound((context) => context.text('There is no such page; there are / and /live.\n', 404))
-  return routes
 }
 
-/** To a method other than GET and HEAD on a path that has these. */
-function onlyRead(context: Context): Response {
-  return context.text('This can only be read.\n', 405, { Allow: 'GET, HEAD' })
-}
-
-function answer(context: Context, view: View): Response | Promise<Response> {
+function respond(context: Context, view: View): Response | Promise<Response> {
   const theme = context.req.query('theme')
   const body =
     context.req.query('fragment') === undefined
       ? page(view, theme === 'dark' || theme === 'light' ? theme : null)
       : view.main
-  return context.html(body, view.isWhole ? 200 : 503)
+  return context.html(body, view.isComplete ? 200 : 503)
 }

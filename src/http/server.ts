@@ -6,13 +6,13 @@ import { createRoutes, type RouteDependencies } from './routes.ts'
 
 export interface HttpServer {
   readonly url: string
-  /** Stops listening; answers in flight end first. */
+  /** Stops listening; responses in flight finish first. */
   close(): Promise<void>
 }
 
 /**
- * Listens on host:port (0: any free one).
- * @throws EtlError HTTP_PORT_TAKEN, or what the system says of the address
+ * Listens on host:port (0: any free port).
+ * @throws EtlError HTTP_PORT_TAKEN, or HTTP_ADDRESS if the address cannot be used
  */
 export async function startHttpServer(
   options: RouteDependencies & { readonly host: string; readonly port: number },
@@ -23,7 +23,7 @@ export async function startHttpServer(
     if (!server.listening) await once(server, 'listening')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new EtlError(`HTTP can't listen on ${host}:${port} (${code ?? 'unknown error'})`, {
+    throw new EtlError(`HTTP cannot listen on ${host}:${port} (${code ?? 'unknown error'})`, {
       code: code === 'EADDRINUSE' ? 'HTTP_PORT_TAKEN' : 'HTTP_ADDRESS',
       kind: 'config',
       hint: 'Set HTTP_HOST and HTTP_PORT to an address that is free.',

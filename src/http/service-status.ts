@@ -1,20 +1,21 @@
-/** What the pages show: the books, and what only the running process knows. */
-import type { LiveStatus } from '../monitoring/live-status.ts'
-import type { StatusDocument } from '../monitoring/status.ts'
-import type { ProcessState } from '../metrics.ts'
-import type { Wallboard } from '../live/wallboard.ts'
-import type { NameOf } from '../live/names.ts'
+/** What the pages show: the state of the database, and what only the running process knows. */
+import { type NameOf } from '../live/names.ts'
+import { type Wallboard } from '../live/wallboard.ts'
+import { type ProcessState } from '../metrics.ts'
+import { type LiveStatus } from '../monitoring/live-status.ts'
+import { type StatusDocument } from '../monitoring/status.ts'
 
-/** null instead of the document: the books could not be read, for this reason. */
 export interface ServiceStatus {
   readonly at: Date
+  /** null: the database could not be read. */
   readonly document: StatusDocument | null
+  /** Why there is no document. */
   readonly reason: string | null
   readonly process: ProcessState
   readonly isLiveOn: boolean
 }
 
-/** The wallboard with what it needs to show names and its own age. */
+/** The wallboard, the names of its ids, and the age of its data. */
 export interface LiveView {
   readonly at: Date
   readonly board: Wallboard | null

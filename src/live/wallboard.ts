@@ -45,6 +45,8 @@ export interface Wallboard {
   readonly outsideQueues: Readonly<StateCounts>
   readonly agents: readonly BusyAgent[]
   readonly agentsTotal: number
+  /** All open conversations by state, those without a queue included. */
+  readonly byState: Readonly<Record<string, number>>
   readonly trend: readonly TrendPoint[]
   readonly trendHours: number
 }
@@ -77,6 +79,7 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
           outsideQueues: sumCounts([]),
           agents: [],
           agentsTotal: 0,
+          byState: {},
           trend: [],
           trendHours: TREND_HOURS,
         }
@@ -86,6 +89,7 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
         ...(await selectQueues(trx, snapshotAt)),
         agents: agents.slice(0, MAX_AGENTS),
         agentsTotal: agents.length,
+        byState: await selectStates(trx),
         trend: await selectTrend(trx, now),
         trendHours: TREND_HOURS,
       }
@@ -146,6 +150,12 @@ async function selectAgents(db: Kysely<Database>): Promise<BusyAgent[]> {
     where agent.user_id is not null and agent.state in ('alerting', 'dialing', 'interacting', 'hold', 'acw')
     order by agent.user_id, agent.state_since nulls last`.execute(db)
   return rows.sort((a, b) => +(a.since ?? 0) - +(b.since ?? 0) || (a.userId < b.userId ? -1 : 1))
+}
+
+async function selectStates(db: Kysely<Database>): Promise<Record<string, number>> {
+  const { rows } = await sql<{ state: string; conversations: number }>`
+    select state, count(*)::int as conversations from genesys.live_conversations group by state`.execute(db)
+  return Object.fromEntries(rows.map(({ state, conversations }) => [state, conversations]))
 }
 
 /** From the totals of each snapshot: adding up its queues would read 170 times as many rows. */

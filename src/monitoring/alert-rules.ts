@@ -1,25 +1,25 @@
-/** What is worth waking somebody for, and what of it is to be told. Pure. */
-import type { StatusDocument } from './status.ts'
+/** Decides which conditions raise an alert and which notifications are due. Pure. */
 import { secondsBetween } from '../model/interval.ts'
+import { type StatusDocument } from './status.ts'
 
-/** Beyond this the history is late: a nightly sync leaves it a bit more than a day behind just before the next one. */
+/** A larger lag means that the history is late. Just before a nightly sync the lag is a little more than a day. */
 export const HISTORY_LATE_SECONDS = 36 * 3600
-/** While a run of the history younger than this is under way, it is at work rather than late. */
+/** A history run in progress that is younger than this counts as progress: the history is not late. */
 const HISTORY_RUN_SECONDS = 24 * 3600
-/** A job that failed for a reason that passes is told of after so many failures in a row, one that needs a human at once. */
-const FAILURES_TOLD = 2
-/** Without a complete snapshot for so long, live has failed; a slower schedule gets three ticks. */
+/** Consecutive failures before a transient failure raises an alert. A failure that needs somebody to act raises one at once. */
+const FAILURES_BEFORE_ALERT = 2
+/** Without a complete snapshot for this long, live is late. A slower schedule is allowed three ticks. */
 export const LIVE_LATE_SECONDS = 600
-/** A database that has not answered for so long is told of. */
+/** A database that has not answered for this long raises an alert. */
 export const DATABASE_AWAY_SECONDS = 300
-/** A message to WEBHOOK_URL that waits for so long is told of. */
+/** A message to WEBHOOK_URL that has been pending for this long raises an alert. */
 const DELIVERY_LATE_SECONDS = 3600
-/** A condition must be gone for so long before its end is told, lest one that comes and goes makes a storm. */
+/** A condition must be absent for this long before it counts as resolved, so that a flapping one does not flood the receiver. */
 export const CLEAR_SECONDS = 300
 
 /** Something that is wrong. */
 export interface Condition {
-  /** The same for as long as it lasts: `job-failed:sync`, `history-late` … */
+  /** Stable for as long as the condition lasts: `job-failed:sync`, `history-late` … */
   readonly key: string
   readonly title: string
   readonly detail: string | null
@@ -27,28 +27,28 @@ export interface Condition {
   readonly hint: string | null
 }
 
-/** What was told, by the condition's key. Kept across restarts. */
-export type Told = Readonly<Record<string, ToldCondition>>
+/** The alerts that were sent and not resolved, by the condition's key. Kept in etl.meta across restarts. */
+export type SentAlerts = Readonly<Record<string, SentAlert>>
 
-interface ToldCondition extends Condition {
-  /** ISO text. */
+interface SentAlert extends Condition {
+  /** When the condition was first seen, ISO 8601. */
   readonly since: string
-  /** Since when it is gone; null: it is not. */
+  /** Since when the condition has been absent, ISO 8601; null: it is present. */
   readonly clearSince: string | null
 }
 
 export interface AlertFacts {
   readonly now: Date
-  /** null: the books can't be read. */
+  /** null: the database cannot be read. */
   readonly document: StatusDocument | null
-  /** Since when they can't; null: they can. */
+  /** Since when the database has not answered; null: it answers. */
   readonly databaseAwaySince: Date | null
   readonly databaseReason: string | null
   readonly serviceStartedAt: Date
   readonly isLiveOn: boolean
   /** LIVE_LATE_SECONDS, or three ticks of a slower schedule. */
   readonly liveLateSeconds: number
-  /** Jobs whose latest run in this process failed for a reason that does not pass. */
+  /** Jobs whose latest run in this process failed for a reason that is not transient. */
   readonly fatalJobs: readonly string[]
 }
 
@@ -58,8 +58,8 @@ export interface AlertMessage {
   readonly since: Date
 }
 
-/** What is wrong enough to be told. What was told stays wrong until it has ended well, not merely until a restart. */
-export function alertConditions(facts: AlertFacts, told: Told): Condition[] {
+/** The conditions that deserve an alert. One that was sent lasts until it has recovered; a restart does not end it. */
+export function alertConditions(facts: AlertFacts, sent: SentAlerts): Condition[] {
   const { document, databaseAwaySince, databaseReason, now } = facts
   if (!document) {
     if (!databaseAwaySince || secondsBetween(databaseAwaySince, now) < DATABASE_AWAY_SECONDS) return []
@@ -67,9 +67,9 @@ export function alertConditions(facts: AlertFacts, told: Told): Condition[] {
     return [{ key: 'database-away', title, detail: databaseReason, hint: null }]
   }
   return [
-    ...document.jobs.flatMap((job) => failedJob(job, facts.fatalJobs, told)),
+    ...document.jobs.flatMap((job) => failedJob(job, facts.fatalJobs, sent)),
     ...lateHistory(document, now),
-    ...lateLive(document, facts, told),
+    ...lateLive(document, facts, sent),
     ...lateDeliveries(document, now),
   ]
 }
@@ -77,11 +77,11 @@ export function alertConditions(facts: AlertFacts, told: Told): Condition[] {
 function failedJob(
   { job, lastRun, failuresInARow, lastFailure }: StatusDocument['jobs'][number],
   fatalJobs: readonly string[],
-  told: Told,
+  sent: SentAlerts,
 ): Condition[] {
   const key = `job-failed:${job}`
   if (lastRun.trigger === 'manual' || failuresInARow === 0) return []
-  if (failuresInARow < FAILURES_TOLD && !fatalJobs.includes(job) && !told[key]) return []
+  if (failuresInARow < FAILURES_BEFORE_ALERT && !fatalJobs.includes(job) && !sent[key]) return []
   const times = failuresInARow === 1 ? '' : ` ${failuresInARow} times in a row`
   return [
     { key, title: `${job} has failed${times}`, detail: lastFailure?.error ?? null, hint: lastFailure?.hint ?? null },
@@ -89,41 +89,41 @@ function failedJob(
 }
 
 function lateHistory({ history, runs }: StatusDocument, now: Date): Condition[] {
-  const isAtWork = runs.some(
+  const isRunning = runs.some(
     ({ job, status, startedAt }) =>
       status === 'running' &&
       ['sync', 'backfill'].includes(job) &&
       secondsBetween(startedAt, now) < HISTORY_RUN_SECONDS,
   )
-  if (isAtWork || history.owed.length === 0 || history.lagSeconds <= HISTORY_LATE_SECONDS) return []
+  if (isRunning || history.owed.length === 0 || history.lagSeconds <= HISTORY_LATE_SECONDS) return []
   const until = history.coveredUntil ?? history.firstDay
   return [
     {
       key: 'history-late',
       title: `The history is complete only until ${until.toISOString().slice(0, 16)}Z`,
       detail: history.unsettled[0]?.error ?? null,
-      hint: 'See the status page for what failed; npm run etl -- sync loads what is owed.',
+      hint: 'The status page shows what failed. To load what is due now: npm run etl -- sync',
     },
   ]
 }
 
-function lateLive({ live }: StatusDocument, facts: AlertFacts, told: Told): Condition[] {
+function lateLive({ live }: StatusDocument, facts: AlertFacts, sent: SentAlerts): Condition[] {
   if (!facts.isLiveOn) return []
   const key = 'live-late'
-  // a service that was away for a while gets the time to catch up, unless it was told already
+  // A service that was down gets time to catch up, unless the alert was sent already.
   const snapshotAt = live?.ageSeconds === null ? null : live?.snapshotAt
-  const since = told[key] || (snapshotAt && snapshotAt > facts.serviceStartedAt) ? snapshotAt : facts.serviceStartedAt
+  const since = sent[key] || (snapshotAt && snapshotAt > facts.serviceStartedAt) ? snapshotAt : facts.serviceStartedAt
   const ageSeconds = since ? secondsBetween(since, facts.now) : Number.POSITIVE_INFINITY
   if (ageSeconds <= facts.liveLateSeconds) return []
   const last = live?.snapshotAt
-    ? `the last is of ${live.snapshotAt.toISOString().slice(0, 16)}Z`
-    : 'there has been none'
+    ? `the last complete snapshot is from ${live.snapshotAt.toISOString().slice(0, 16)}Z`
+    : 'no snapshot has ever completed'
   return [
     {
       key,
-      title: `No live snapshot is complete: ${last}`,
+      title: `Live data is late: ${last}`,
       detail: live?.failure?.error ?? null,
-      hint: 'See the log of the service for the job live.',
+      hint: 'Check the log of the service for the job "live".',
     },
   ]
 }
@@ -131,47 +131,55 @@ function lateLive({ live }: StatusDocument, facts: AlertFacts, told: Told): Cond
 function lateDeliveries({ deliveries }: StatusDocument, now: Date): Condition[] {
   const { oldestPendingAt, pending, lastError } = deliveries
   if (!oldestPendingAt || secondsBetween(oldestPendingAt, now) <= DELIVERY_LATE_SECONDS) return []
-  const title = `${pending} messages to WEBHOOK_URL wait, the oldest since ${oldestPendingAt.toISOString().slice(0, 16)}Z`
-  return [{ key: 'delivery-late', title, detail: lastError, hint: 'See that its receiver runs and answers with 2xx.' }]
+  const messages = pending === 1 ? '1 message is' : `${pending} messages are`
+  const title = `${messages} pending for WEBHOOK_URL, the oldest since ${oldestPendingAt.toISOString().slice(0, 16)}Z`
+  return [
+    {
+      key: 'delivery-late',
+      title,
+      detail: lastError,
+      hint: 'Check that the receiver is running and answers with 2xx.',
+    },
+  ]
 }
 
 /**
- * What to tell now, and what is noted without telling. `canSee` false: the books can't be read, so that nothing but the
- * database itself can be said to have ended.
+ * The notifications that are due, and the sent alerts updated with which conditions are present.
+ * @param canReadDatabase false: nothing is known but that the database is away, so no alert counts as resolved
  */
-export function alertSteps(
-  told: Told,
+export function planNotifications(
+  sent: SentAlerts,
   conditions: readonly Condition[],
   now: Date,
-  canSee: boolean,
-): { readonly messages: readonly AlertMessage[]; readonly noted: Told } {
-  const current = new Map(conditions.map((condition) => [condition.key, condition]))
+  canReadDatabase: boolean,
+): { readonly messages: readonly AlertMessage[]; readonly sent: SentAlerts } {
+  const current = new Set(conditions.map(({ key }) => key))
   const messages: AlertMessage[] = []
-  const noted: Record<string, ToldCondition> = {}
-  for (const [key, entry] of Object.entries(told)) {
-    if (current.has(key) || !canSee) {
-      noted[key] = { ...entry, clearSince: null }
+  const updated: Record<string, SentAlert> = {}
+  for (const [key, alert] of Object.entries(sent)) {
+    if (current.has(key) || !canReadDatabase) {
+      updated[key] = { ...alert, clearSince: null }
       continue
     }
-    const clearSince = entry.clearSince ?? now.toISOString()
-    noted[key] = { ...entry, clearSince }
+    const clearSince = alert.clearSince ?? now.toISOString()
+    updated[key] = { ...alert, clearSince }
     if (secondsBetween(new Date(clearSince), now) >= CLEAR_SECONDS) {
-      messages.push({ status: 'resolved', condition: conditionOf(entry), since: new Date(entry.since) })
+      messages.push({ status: 'resolved', condition: conditionOf(alert), since: new Date(alert.since) })
     }
   }
   for (const condition of conditions) {
-    if (!told[condition.key]) messages.push({ status: 'raised', condition, since: now })
+    if (!sent[condition.key]) messages.push({ status: 'raised', condition, since: now })
   }
-  return { messages, noted }
+  return { messages, sent: updated }
 }
 
-/** What has been told once a message was delivered. */
-export function afterTelling(told: Told, { status, condition, since }: AlertMessage): Told {
-  const { [condition.key]: _, ...others } = told
+/** The sent alerts after a message was delivered. */
+export function afterNotification(sent: SentAlerts, { status, condition, since }: AlertMessage): SentAlerts {
+  const { [condition.key]: _, ...others } = sent
   if (status === 'resolved') return others
   return { ...others, [condition.key]: { ...condition, since: since.toISOString(), clearSince: null } }
 }
 
-function conditionOf({ key, title, detail, hint }: ToldCondition): Condition {
+function conditionOf({ key, title, detail, hint }: SentAlert): Condition {
   return { key, title, detail, hint }
 }

@@ -1,160 +1,172 @@
-/** Tells ALERT_WEBHOOK_URL when a job has failed or been late for long, once, and once more when that has ended. */
-import {
-  afterTelling,
-  alertConditions,
-  alertSteps,
-  type AlertFacts,
-  type AlertMessage,
-  type Told,
-} from './alert-rules.ts'
-import type { StatusDocument } from './status.ts'
+/** Sends one alert to ALERT_WEBHOOK_URL when a job keeps failing or falls behind, and one when it recovers. */
 import { EtlError } from '../errors.ts'
-import type { Logger } from '../log.ts'
-import type { Warehouse } from '../postgres/connect.ts'
+import { type Logger } from '../log.ts'
+import { postJson } from '../post-json.ts'
+import { type Warehouse } from '../postgres/connect.ts'
 import { withJobLock } from '../postgres/lock.ts'
 import { selectMeta, upsertMeta } from '../postgres/meta.ts'
+import {
+  afterNotification,
+  alertConditions,
+  planNotifications,
+  type AlertFacts,
+  type AlertMessage,
+  type SentAlerts,
+} from './alert-rules.ts'
+import { type StatusDocument } from './status.ts'
 
 export interface AlertOptions {
   readonly warehouse: Warehouse
   readonly logger: Logger
   readonly url: string
   readonly readStatus: () => Promise<StatusDocument>
-  /** What the process knows: see AlertFacts. */
+  /** What only the process knows: see AlertFacts. */
   readonly facts: () => Pick<AlertFacts, 'isLiveOn' | 'liveLateSeconds' | 'fatalJobs'>
-  /** Told which alerts are being told: for metrics. */
-  readonly onTold?: (conditions: readonly string[]) => void
+  /** Called after each check with the keys of the alerts that are firing: for metrics. */
+  readonly onNotified?: (conditions: readonly string[]) => void
+  /** HTTPS_PROXY, HTTP_PROXY and NO_PROXY are read from here; default: the environment of the process. */
+  readonly proxyEnv?: NodeJS.ProcessEnv
   readonly now?: () => Date
-  readonly timeoutMs?: number
 }
 
 export interface Alerts {
-  /** Looks once, and tells what is to be told. What can't be delivered is tried again at the next look. Never throws but the signal's reason. */
+  /**
+   * Checks the conditions once and sends the notifications that are due. A failed delivery is retried by a later check.
+   * @throws the signal's reason, nothing else
+   */
   check(signal: AbortSignal): Promise<void>
 }
 
 const META_KEY = 'alerts'
+const CHECK_INTERVAL_MS = 60_000
+const DELIVERY_TIMEOUT_MS = 10_000
+const FIRST_RETRY_MS = 60_000
+const MAX_RETRY_MS = 3_600_000
+/** Checks come every minute, some a little early: a retry that is due within this time is made now. */
+const RETRY_TOLERANCE_MS = 5_000
 
 /**
- * Keeps what was told in etl.meta, under a lock, so that neither a restart nor a second process repeats it. While the database
- * is away, the memory of this process has to do.
+ * Keeps the sent alerts in etl.meta, under a lock, so that neither a restart nor a second process repeats one. While the
+ * database is away, this process remembers them.
  */
 export function createAlerts(options: AlertOptions): Alerts {
-  const { warehouse, logger, url, readStatus, facts, onTold, now = () => new Date(), timeoutMs = 10_000 } = options
+  const { warehouse, readStatus, facts, onNotified, now = () => new Date() } = options
   const createdAt = now()
-  let remembered: Told = {}
-  let awaySince: Date | null = null
-  let failedDeliveries = 0
-  let waitUntil = 0
+  const deliver = createDelivery({ ...options, now })
+  let sent: SentAlerts = {}
+  let databaseAwaySince: Date | null = null
 
   async function check(signal: AbortSignal): Promise<void> {
     try {
       const document = await readStatus()
-      awaySince = null
+      databaseAwaySince = null
       await withJobLock(warehouse, 'alerts', signal, async () => {
-        remembered = { ...(await selectMeta<Told>(warehouse.db, META_KEY)), ...onlyHere(remembered) }
-        await tell({ document, reason: null }, signal, (told) => upsertMeta(warehouse.db, META_KEY, told))
+        sent = { ...(await selectMeta<SentAlerts>(warehouse.db, META_KEY)), ...databaseAlertOf(sent) }
+        await notify({ document, reason: null }, signal, () => upsertMeta(warehouse.db, META_KEY, sent))
       })
     } catch (error) {
       signal.throwIfAborted()
-      // another process of this database tells
+      // Another process of this database is sending the alerts.
       if (error instanceof EtlError && error.code === 'JOB_ALREADY_RUNNING') return
-      awaySince ??= now()
+      databaseAwaySince ??= now()
       const reason = error instanceof EtlError ? error.message : null
-      await tell({ document: null, reason }, signal, async () => {})
+      await notify({ document: null, reason }, signal, async () => {})
     }
   }
 
-  async function tell(
-    seen: { readonly document: StatusDocument | null; readonly reason: string | null },
+  async function notify(
+    { document, reason }: { readonly document: StatusDocument | null; readonly reason: string | null },
     signal: AbortSignal,
-    keep: (told: Told) => Promise<void>,
+    save: () => Promise<void>,
   ): Promise<void> {
-    // what the books say is told by the database's clock, which need not be ours
-    const at = seen.document?.at ?? now()
+    // The document is dated by the database's clock, which may differ from ours.
+    const at = document?.at ?? now()
     const serviceStartedAt = new Date(+at - (+now() - +createdAt))
-    const known = { ...facts(), serviceStartedAt, databaseAwaySince: awaySince, databaseReason: seen.reason }
-    const conditions = alertConditions({ ...known, document: seen.document, now: at }, remembered)
-    const { messages, noted } = alertSteps(remembered, conditions, at, seen.document !== null)
-    if (JSON.stringify(noted) !== JSON.stringify(remembered)) await keep((remembered = noted))
-    for (const message of messages) {
-      if (+now() < waitUntil || !(await deliver(message, at, signal))) break
-      // kept after each one: a crash in between repeats one message at most
-      await keep((remembered = afterTelling(remembered, message)))
+    const state = { document, databaseAwaySince, databaseReason: reason, serviceStartedAt, now: at }
+    const conditions = alertConditions({ ...facts(), ...state }, sent)
+    const plan = planNotifications(sent, conditions, at, document !== null)
+    if (JSON.stringify(plan.sent) !== JSON.stringify(sent)) {
+      sent = plan.sent
+      await save()
     }
-    onTold?.(Object.keys(remembered))
-  }
-
-  async function deliver(message: AlertMessage, at: Date, signal: AbortSignal): Promise<boolean> {
-    const about = { condition: message.condition.key, status: message.status }
-    try {
-      const answer = await fetch(url, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify(alertBody(message, at)),
-        redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      })
-      await answer.body?.cancel()
-      if (!answer.ok) throw new Error(`answered ${answer.status}`)
-      failedDeliveries = 0
-      logger.info(about, 'alert told')
-      return true
-    } catch (error) {
-      signal.throwIfAborted()
-      failedDeliveries += 1
-      // a minute, doubling to an hour; the URL is a secret of its own (Slack), so it is in no log
-      const waitMs = Math.min(3_600_000, 30_000 * 2 ** failedDeliveries)
-      waitUntil = +now() + waitMs - 5_000
-      logger.warn(
-        { ...about, attempts: failedDeliveries, reason: reasonOf(error) },
-        'an alert could not be delivered; it is tried again',
-      )
-      return false
+    for (const message of plan.messages) {
+      if (!(await deliver(message, at, signal))) break
+      sent = afterNotification(sent, message)
+      // Saved after each message: a crash in between repeats at most one.
+      await save()
     }
+    onNotified?.(Object.keys(sent))
   }
 
   return { check }
 }
 
-/** Looks every minute until the signal or `stop`, which resolves when the look in progress has ended. */
+/** Delivers a message; false: not delivered, or still waiting after an earlier failure. Waits one minute, doubling to an hour. */
+function createDelivery({
+  logger,
+  url,
+  proxyEnv = process.env,
+  now,
+}: Pick<AlertOptions, 'logger' | 'url' | 'proxyEnv'> & { readonly now: () => Date }): (
+  message: AlertMessage,
+  at: Date,
+  signal: AbortSignal,
+) => Promise<boolean> {
+  let failures = 0
+  let retryAt = 0
+  return async (message, at, signal) => {
+    if (+now() + RETRY_TOLERANCE_MS < retryAt) return false
+    const about = { condition: message.condition.key, status: message.status }
+    const body = JSON.stringify(alertBody(message, at))
+    const failure = await postJson(url, body, { proxyEnv, timeoutMs: DELIVERY_TIMEOUT_MS, signal })
+    if (failure) {
+      failures += 1
+      retryAt = +now() + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1))
+      // The URL may be a secret (Slack): it appears in no log.
+      logger.warn({ ...about, attempts: failures, reason: failure.reason }, 'alert not delivered; it will be retried')
+      return false
+    }
+    failures = 0
+    logger.info(about, 'alert sent')
+    return true
+  }
+}
+
+/** Checks every minute until the signal, or until `stop`, which resolves when the check in progress has ended. */
 export function startAlerting(
   alerts: Alerts,
-  {
-    logger,
-    signal,
-    everyMs = 60_000,
-  }: { readonly logger: Logger; readonly signal: AbortSignal; readonly everyMs?: number },
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): { stop(): Promise<void> } {
-  let looking: Promise<void> | null = null
+  let checking: Promise<void> | null = null
   const timer = setInterval(() => {
-    looking ??= alerts
+    checking ??= alerts
       .check(signal)
       .catch((error: unknown) => {
-        if (!signal.aborted) logger.error({ err: error }, 'looking for alerts failed')
+        if (!signal.aborted) logger.error({ err: error }, 'checking the alert conditions failed')
       })
       .finally(() => {
-        looking = null
+        checking = null
       })
-  }, everyMs)
+  }, CHECK_INTERVAL_MS)
   signal.addEventListener('abort', () => clearInterval(timer), { once: true })
   return {
     async stop() {
       clearInterval(timer)
-      await looking
+      await checking
     },
   }
 }
 
-/** What was told while the database was away, of which it can't know. */
-function onlyHere(told: Told): Told {
-  const { 'database-away': away } = told
-  return away ? { 'database-away': away } : {}
+/** The alert that was sent while the database was away, which etl.meta cannot contain. */
+function databaseAlertOf(sent: SentAlerts): SentAlerts {
+  const { 'database-away': alert } = sent
+  return alert ? { 'database-away': alert } : {}
 }
 
-/** The body: `text` as Slack and its likes show it, and the same as fields. No personal data. */
+/** The body: `text` as Slack and similar services show it, and the same as separate fields. No personal data. */
 function alertBody({ status, condition, since }: AlertMessage, at: Date): Record<string, string | null> {
   const { key, title, detail, hint } = condition
-  const sentences = status === 'raised' ? [title, detail, hint && `To do: ${hint}`] : [`Over: ${title}`]
+  const sentences = status === 'raised' ? [title, detail, hint && `To do: ${hint}`] : [`Resolved: ${title}`]
   return {
     text: `genesys-etl: ${sentences.filter(Boolean).join('\n').replaceAll('<', '‹').replaceAll('>', '›')}`,
     service: 'genesys-etl',
@@ -166,11 +178,4 @@ function alertBody({ status, condition, since }: AlertMessage, at: Date): Record
     since: since.toISOString(),
     at: at.toISOString(),
   }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  const { code } = (error.cause ?? {}) as { code?: unknown }
-  if (error.name === 'TimeoutError') return 'no answer in time'
-  return typeof code === 'string' ? code : error.message.startsWith('answered ') ? error.message : 'no connection'
 }

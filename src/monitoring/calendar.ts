@@ -1,12 +1,17 @@
-/** The history day by day: what is loaded, owed, failed or being loaded. Pure. */
-import type { LedgerWindow } from '../history/plan.ts'
+/** The history day by day: which days are loaded, due, failed or being loaded. Pure. */
+import { type LedgerWindow } from '../history/plan.ts'
 import { addDays, ageInDays, splitByDay, startOfDay, subtract, type Interval } from '../model/interval.ts'
 
 /**
- * `loaded`: whole. `due`: loaded whole, but not read again when it should have been, so that late changes may be missing.
- * `loading`: a run under way is going to read it. `failed`: the last reading failed and it is not loaded.
- * `unstable`: loaded, but it kept changing; it is read again. `provisional`: loaded as far as it had gone. `owed`: not
- * loaded whole. `open`: today, of which nothing is loaded yet.
+ * State of a day:
+ * - `loaded`: completely loaded.
+ * - `due`: completely loaded, but its re-read was missed, so late changes may be missing.
+ * - `loading`: a running job is going to read it.
+ * - `failed`: the last read failed, and the day is not loaded.
+ * - `unstable`: loaded, but it kept changing while it was read; it is read again.
+ * - `provisional`: loaded up to the instant of the last read.
+ * - `owed`: not completely loaded.
+ * - `open`: today, and nothing of it is loaded yet.
  */
 export type DayState = 'loaded' | 'due' | 'loading' | 'failed' | 'unstable' | 'provisional' | 'owed' | 'open'
 
@@ -14,7 +19,7 @@ export interface CalendarDay {
   /** YYYY-MM-DD, UTC. */
   readonly day: string
   readonly state: DayState
-  /** Conversations that its latest reading found; null: none has. */
+  /** Conversations that the latest read found; null: the day has never been read. */
   readonly conversations: number | null
 }
 
@@ -22,21 +27,21 @@ export interface CalendarInputs {
   readonly now: Date
   readonly firstDay: Date
   readonly windows: readonly LedgerWindow[]
-  /** Loaded stretches whose last re-read was missed. */
+  /** Loaded intervals whose last re-read was missed. */
   readonly due: readonly Interval[]
-  /** Those under way count; their plan is read as it was booked, and ignored where it is anything else. */
+  /** Only running ones count. Their recorded plan is ignored if it has an unexpected shape. */
   readonly runs: readonly { readonly status: string; readonly startedAt: Date; readonly plan?: unknown }[]
 }
 
-const MOST_DAYS = 366
+const DAYS_SHOWN = 366
 
-/** The days from the first that is owed or loaded (a year at most) to today, oldest first. */
+/** The days from the first that is due or loaded (at most a year) to today, oldest first. */
 export function calendarDays({ now, firstDay, windows, due, runs }: CalendarInputs): CalendarDay[] {
   const today = startOfDay(now)
   const earliest = windows.reduce((first, { start }) => (start < first ? start : first), firstDay)
-  const start = startOfDay(ageInDays(earliest, now) < MOST_DAYS ? earliest : addDays(today, 1 - MOST_DAYS))
+  const start = startOfDay(ageInDays(earliest, now) < DAYS_SHOWN ? earliest : addDays(today, 1 - DAYS_SHOWN))
   const relevant = windows.filter(({ end }) => end > start)
-  const expected = runs.filter(({ status }) => status === 'running').flatMap((run) => stillToRead(run, relevant))
+  const expected = runs.filter(({ status }) => status === 'running').flatMap((run) => unreadWindows(run, relevant))
   return splitByDay({ start, end: addDays(today, 1) }).map((day) => {
     const touching = relevant.filter((window) => overlaps(window, day))
     return {
@@ -54,17 +59,18 @@ function stateOf(
   windows: readonly LedgerWindow[],
   { expected, due, today }: { expected: readonly Interval[]; due: readonly Interval[]; today: Date },
 ): DayState {
-  const having = (status: string) => windows.filter((window) => window.status === status)
+  const withStatus = (status: string) => windows.filter((window) => window.status === status)
   if (expected.some((window) => overlaps(window, day))) return 'loading'
-  if (subtract(day, having('done')).length === 0) return due.some((window) => overlaps(window, day)) ? 'due' : 'loaded'
-  if (having('failed').length > 0) return 'failed'
-  if (having('unstable').length > 0) return 'unstable'
-  if (having('provisional').length > 0) return 'provisional'
+  if (subtract(day, withStatus('done')).length === 0)
+    return due.some((window) => overlaps(window, day)) ? 'due' : 'loaded'
+  if (withStatus('failed').length > 0) return 'failed'
+  if (withStatus('unstable').length > 0) return 'unstable'
+  if (withStatus('provisional').length > 0) return 'provisional'
   return day.start >= today ? 'open' : 'owed'
 }
 
-/** The windows of a run's plan that have not been read since it started. */
-function stillToRead(
+/** The windows of a run's plan that have not been read since the run started. */
+function unreadWindows(
   { plan, startedAt }: CalendarInputs['runs'][number],
   windows: readonly LedgerWindow[],
 ): Interval[] {
@@ -78,7 +84,7 @@ function plannedWindows(plan: unknown): Interval[] {
   return windows.flatMap((entry) => parseWindow((entry as { window?: unknown } | null)?.window))
 }
 
-/** The inverse of formatWindow; nothing for any other text. */
+/** The inverse of formatWindow; empty for any other text. */
 function parseWindow(text: unknown): Interval[] {
   if (typeof text !== 'string') return []
   const [from = '', to] = text.split('/')

@@ -1,11 +1,11 @@
-/** How fresh the live side is. Pure. */
-import type { LiveRecord } from './records.ts'
+/** How fresh the live data is. Pure. */
 import { CLOCK_TOLERANCE_MS, secondsBetween } from '../model/interval.ts'
+import { type LiveRecord } from './records.ts'
 
-/** Live data older than this is called stale, unless the schedule is slower. */
+/** Live data older than this is stale, unless the schedule is slower. */
 export const LIVE_STALE_SECONDS = 180
 
-/** The live side at an instant. */
+/** The live data as of an instant. */
 export interface LiveStatus {
   readonly snapshotAt: Date | null
   readonly ageSeconds: number | null
@@ -14,14 +14,18 @@ export interface LiveStatus {
   readonly conversations: number | null
   readonly durationMs: number | null
   readonly requests: number | null
+  /** Snapshots are throttled to stay within live's share of the request limit. */
   readonly stretched: boolean
   readonly failure: LiveRecord['failure']
   readonly byState: LiveRecord['byState']
 }
 
-/** The live side as of `now`. `staleSeconds`: from what age on it is stale. */
+/**
+ * Judges the live data as of `now`.
+ * @param staleSeconds the age from which on it is stale
+ */
 export function liveStatus({ snapshot, failure, byState }: LiveRecord, now: Date, staleSeconds: number): LiveStatus {
-  // one that is dated in the future was taken at an unknown time, while the database's clock was ahead
+  // A snapshot dated in the future was taken while the database's clock was ahead: its true age is unknown.
   const isFromFuture = snapshot !== null && +snapshot.at > +now + CLOCK_TOLERANCE_MS
   const ageSeconds = snapshot && !isFromFuture ? secondsBetween(snapshot.at, now) : null
   return {

@@ -1,11 +1,11 @@
-/** What is wrong, since when, and what to do now. Pure. */
-import type { EmptyMonth } from '../history/missing-rows.ts'
-import type { DeliveryRecord, FutureDates, JobRecord, WindowRecord } from './records.ts'
-import type { LiveStatus } from './live-status.ts'
-import { formatWindow, type Interval } from '../model/interval.ts'
+/** What is wrong, since when, and what to do about it. Pure. */
+import { type EmptyMonth } from '../history/missing-rows.ts'
+import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
+import { type LiveStatus } from './live-status.ts'
+import { type DeliveryRecord, type FutureDates, type JobRecord, type UnsettledWindow } from './records.ts'
 
 export interface Problem {
-  /** `trouble`: a human should look. `notice`: it heals by itself, or can wait. */
+  /** `trouble`: somebody has to act. `notice`: it resolves itself, or can wait. */
   readonly severity: 'trouble' | 'notice'
   readonly title: string
   readonly detail: string | null
@@ -17,7 +17,7 @@ export interface Problem {
 export interface ProblemInputs {
   readonly now: Date
   readonly jobs: readonly JobRecord[]
-  readonly unsettled: readonly Pick<WindowRecord, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>[]
+  readonly unsettled: readonly UnsettledWindow[]
   readonly owed: readonly Interval[]
   readonly due: readonly Interval[]
   readonly emptyMonths: readonly EmptyMonth[]
@@ -27,12 +27,12 @@ export interface ProblemInputs {
   readonly deliveries: DeliveryRecord
 }
 
-/** Names at most so many windows; more would hide the rest of the page. */
-const WINDOWS_NAMED = 3
-/** A message that waits longer than this is no hiccup of its receiver any more. */
+/** More names would hide the rest of the page. */
+const MAX_NAMES = 3
+/** A message pending for longer than this is more than a hiccup of the receiver. */
 const DELIVERY_LATE_MS = 15 * 60_000
 
-/** The problems, worst first. */
+/** Lists the problems, those that need action first. */
 export function findProblems(inputs: ProblemInputs): Problem[] {
   return [
     ...inputs.jobs.flatMap(jobProblem),
@@ -41,8 +41,8 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
     ...clockProblem(inputs.future),
     ...windowProblems(inputs.unsettled),
     ...deliveryProblems(inputs.deliveries, inputs.now),
-    ...owedProblem(inputs.owed),
-    ...dueProblem(inputs.due),
+    ...missingProblem(inputs.owed),
+    ...missedRereadProblem(inputs.due),
     ...rejectedProblem(inputs.rejectedRecords),
   ].sort((a, b) => Number(b.severity === 'trouble') - Number(a.severity === 'trouble'))
 }
@@ -68,7 +68,7 @@ function liveProblems(live: LiveStatus | null): Problem[] {
       severity: 'trouble',
       title: live.snapshotAt ? 'Live data is stale' : 'There is no live data yet',
       detail: live.failure?.error ?? null,
-      hint: live.failure ? null : 'See that the service runs, and its log.',
+      hint: live.failure ? null : 'Check that the service is running, and read its log.',
       since: live.snapshotAt,
     })
   } else if (live.failure) {
@@ -78,8 +78,8 @@ function liveProblems(live: LiveStatus | null): Problem[] {
   if (live.stretched) {
     problems.push({
       severity: 'notice',
-      title: 'Live snapshots come less often than scheduled',
-      detail: 'One takes more requests than live may use of the limit, so ticks are left out.',
+      title: 'Live snapshots are throttled',
+      detail: 'A snapshot takes more requests than live may use of the limit, so some ticks are skipped.',
       hint: 'Set LIVE_CRON to a longer interval, or ask Genesys for a higher limit.',
       since: null,
     })
@@ -94,18 +94,18 @@ function windowProblems(unsettled: ProblemInputs['unsettled']): Problem[] {
   if (failed.length > 0) {
     problems.push({
       severity: 'trouble',
-      title: `Could not be read: ${nameWindows(failed)}`,
+      title: `Failed to load: ${nameIntervals(failed)}`,
       detail: failed[0]?.error ?? null,
-      hint: 'The next sync tries again; a day that keeps failing needs its reason mended first.',
+      hint: 'The next sync tries again. If a day keeps failing, fix the cause first.',
       since: null,
     })
   }
   if (unstable.length > 0) {
     problems.push({
       severity: 'notice',
-      title: `Not known to be whole: ${nameWindows(unstable)}`,
+      title: `Possibly incomplete: ${nameIntervals(unstable)}`,
       detail: unstable[0]?.error ?? null,
-      hint: 'What was read is loaded, and it will be read again.',
+      hint: 'Everything that was read is loaded. It is read again automatically.',
       since: null,
     })
   }
@@ -119,36 +119,36 @@ function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: Deli
     {
       severity: isLate ? 'trouble' : 'notice',
       title: isLate
-        ? `${count(pending, 'message')} to WEBHOOK_URL can't be delivered`
-        : `${count(givenUp, 'message')} to WEBHOOK_URL ${givenUp === 1 ? 'was' : 'were'} given up`,
+        ? `${count(pending, 'message')} to WEBHOOK_URL cannot be delivered`
+        : `Delivery of ${count(givenUp, 'message')} to WEBHOOK_URL was abandoned`,
       detail: lastError,
-      hint: 'See that its receiver runs and answers with 2xx.',
+      hint: 'Check that the receiver is running and answers with 2xx.',
       since: oldestPendingAt,
     },
   ]
 }
 
-function owedProblem(owed: readonly Interval[]): Problem[] {
+function missingProblem(owed: readonly Interval[]): Problem[] {
   if (owed.length === 0) return []
   return [
     {
       severity: 'notice',
-      title: `Owed: ${nameWindows(owed)}`,
+      title: `Not loaded yet: ${nameIntervals(owed)}`,
       detail: null,
-      hint: 'The next sync loads it; for now: npm run etl -- sync',
+      hint: 'The next sync loads it. To load it now: npm run etl -- sync',
       since: null,
     },
   ]
 }
 
-function dueProblem(due: readonly Interval[]): Problem[] {
+function missedRereadProblem(due: readonly Interval[]): Problem[] {
   if (due.length === 0) return []
   return [
     {
       severity: 'notice',
-      title: `Not read again in time: ${nameWindows(due)}`,
-      detail: 'It is loaded, but what Genesys changed in it later may be missing, because syncs were missed.',
-      hint: 'The next sync reads it again, or as much of it as its requests allow; for now: npm run etl -- sync',
+      title: `Re-read overdue: ${nameIntervals(due)}`,
+      detail: 'The data is loaded, but later corrections by Genesys may be missing because syncs were missed.',
+      hint: 'The next sync reads it again, as far as its request budget allows. To do it now: npm run etl -- sync',
       since: null,
     },
   ]
@@ -157,18 +157,18 @@ function dueProblem(due: readonly Interval[]): Problem[] {
 function emptyMonthsProblem(months: readonly EmptyMonth[]): Problem[] {
   const [first] = months
   if (!first) return []
-  const named = months.slice(0, WINDOWS_NAMED).map(({ month }) => month)
+  const named = months.slice(0, MAX_NAMES).map(({ month }) => month)
   const rest = months.length - named.length
   return [
     {
       severity: 'trouble',
-      title: `Loaded by the ledger, but not in the tables: ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`,
+      title: `Loaded according to the ledger, but missing from the tables: ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`,
       detail:
         `The ledger says that ${count(first.conversations, 'conversation')} of ${first.month} were loaded, ` +
         `but there is no row of that month in ${first.tables.map((table) => `genesys.${table}`).join(', ')}.`,
       hint:
         'Load the month again: backfill --from … --to … --reload (after verify over the same range, if only some tables are empty). ' +
-        'If it was dropped on purpose, remove it from the ledger, too: see "Dropping a month" in docs/operations.md.',
+        'If it was dropped on purpose, remove it from the ledger too: see "Dropping a month" in docs/operations.md.',
       since: null,
     },
   ]
@@ -176,7 +176,7 @@ function emptyMonthsProblem(months: readonly EmptyMonth[]): Problem[] {
 
 function clockProblem({ windows, snapshotAt, loadedAt }: ProblemInputs['future']): Problem[] {
   const parts = [
-    ...(windows.length > 0 ? [`the ledger's ${nameWindows(windows)}`] : []),
+    ...(windows.length > 0 ? [`the ledger's ${nameIntervals(windows)}`] : []),
     ...(snapshotAt ? [`the live snapshot of ${snapshotAt.toISOString().slice(0, 16)}Z`] : []),
     ...(loadedAt ? [`conversations loaded until ${loadedAt.toISOString().slice(0, 16)}Z`] : []),
   ]
@@ -185,9 +185,9 @@ function clockProblem({ windows, snapshotAt, loadedAt }: ProblemInputs['future']
     {
       severity: 'trouble',
       title: "Dated in the future: the database's clock was ahead, or is behind now",
-      detail: `${parts.join('; ')}. Windows with such dates count as not loaded, such a snapshot as stale.`,
+      detail: `${parts.join('; ')}. Such windows count as not loaded, and such a snapshot as stale.`,
       hint:
-        'Check the clock of the database server (doctor compares it with Genesys). Once it is right, the next sync reads again what it owes; ' +
+        'Check the clock of the database server (doctor compares it with Genesys). Once it is correct, the next sync reads what is due; ' +
         'for older days: backfill --reload.',
       since: null,
     },
@@ -199,27 +199,26 @@ function rejectedProblem(records: number): Problem[] {
   return [
     {
       severity: 'notice',
-      title: `${count(records, 'record')} could not be loaded and ${records === 1 ? 'is' : 'are'} kept`,
+      title: `${count(records, 'record')} could not be loaded`,
       detail: null,
-      hint: 'See etl.rejected_records: the raw record and the reason are there; one that Genesys mends later is loaded by itself.',
+      hint: 'Each is kept in etl.rejected_records with its raw JSON and the reason. A record that Genesys corrects later is loaded automatically.',
       since: null,
     },
   ]
 }
 
-function nameWindows(windows: readonly Interval[]): string {
-  const named = windows.slice(0, WINDOWS_NAMED).map(nameStretch).join(', ')
-  const rest = windows.length - WINDOWS_NAMED
+function nameIntervals(intervals: readonly Interval[]): string {
+  const named = intervals.slice(0, MAX_NAMES).map(formatInterval).join(', ')
+  const rest = intervals.length - MAX_NAMES
   return rest > 0 ? `${named} and ${rest} more` : named
 }
 
-/** A stretch of whole days by its first and last day, anything else as it is. */
-function nameStretch(window: Interval): string {
-  const last = new Date(+window.end - 86_400_000)
-  const isDays = +window.start % 86_400_000 === 0 && +window.end % 86_400_000 === 0 && last > window.start
-  return isDays
-    ? `${window.start.toISOString().slice(0, 10)} to ${last.toISOString().slice(0, 10)}`
-    : formatWindow(window)
+/** An interval for people: `2026-11-20 to 2026-11-21` for whole UTC days, anything else as formatWindow writes it. */
+export function formatInterval({ start, end }: Interval): string {
+  const lastDay = addDays(end, -1)
+  const isWholeDays = +start === +startOfDay(start) && +end === +startOfDay(end) && lastDay > start
+  if (!isWholeDays) return formatWindow({ start, end })
+  return `${start.toISOString().slice(0, 10)} to ${lastDay.toISOString().slice(0, 10)}`
 }
 
 function count(number: number, noun: string): string {

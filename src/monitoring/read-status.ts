@@ -1,12 +1,11 @@
-/** Reads the books and tells what state the pipeline is in. */
-import { selectFirstSync } from '../runs/run-history.ts'
-import { statusDocument, type StatusDocument } from './status.ts'
-import type { Warehouse } from '../postgres/connect.ts'
-import { readDatabaseClock } from '../postgres/clock.ts'
-import { selectEmptyMonths } from '../history/missing-rows.ts'
+/** Reads schema etl and the live tables, and computes the status from them. */
+import { windowKey, type HistorySettings } from '../history/context.ts'
 import { selectWindows } from '../history/ledger.ts'
-import { selectRuns } from '../runs/run-history.ts'
+import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
+import { readDatabaseClock } from '../postgres/clock.ts'
+import { type Warehouse } from '../postgres/connect.ts'
+import { selectFirstSync, selectRuns } from '../runs/run-history.ts'
 import {
   selectDeliveries,
   selectFutureDates,
@@ -14,14 +13,14 @@ import {
   selectLiveRecord,
   selectRejectedReasons,
 } from './status-queries.ts'
-import { windowKey, type HistorySettings } from '../history/context.ts'
+import { statusDocument, type StatusDocument } from './status.ts'
 
 const RUNS_SHOWN = 20
 
 /**
  * The state as of the database's clock, for the history that these settings describe.
- * @param options.live false where live is off: what its tables still have says nothing then
- * @param options.liveStaleSeconds from when live data is stale, where the schedule asks for another age than the usual one
+ * @param options.live false if live is off: the rows that its tables still hold mean nothing then
+ * @param options.liveStaleSeconds the age from which on live data is stale; default: LIVE_STALE_SECONDS
  */
 export async function readStatus(
   warehouse: Warehouse,

@@ -1,46 +1,42 @@
-/** What the books in schema etl and the live tables say, as the status is computed from it. */
-import type { LedgerWindow } from '../history/plan.ts'
+/** The rows of schema etl and of the live tables from which the status is computed. */
+import { type WindowRecord } from '../history/ledger.ts'
+import { type RunRecord } from '../runs/run-history.ts'
 
-/** A run as the books have it. */
-export interface RunRecord {
-  readonly id: number
-  readonly job: string
-  readonly trigger: string
-  readonly status: string
-  readonly startedAt: Date
-  readonly finishedAt: Date | null
-  readonly counts: unknown
-  readonly errorCode: string | null
-  readonly error: string | null
-  readonly hint: string | null
-}
+/** A window of the ledger, as far as the status needs it. */
+export type StatusWindow = Pick<
+  WindowRecord,
+  'start' | 'end' | 'status' | 'attempts' | 'hits' | 'readAt' | 'nextAttemptAt' | 'error'
+>
 
-/** A job as its runs tell of it. */
+/** A window whose last read failed or was unstable, and whose time no other window covers. */
+export type UnsettledWindow = Pick<StatusWindow, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>
+
+/** A run, as far as the status shows it. */
+export type RunSummary = Pick<
+  RunRecord,
+  'id' | 'job' | 'trigger' | 'status' | 'startedAt' | 'finishedAt' | 'counts' | 'errorCode' | 'error' | 'hint'
+>
+
+/** A job, summarized from its runs. */
 export interface JobRecord {
   readonly job: string
-  readonly lastRun: RunRecord
-  /** When its latest run that ended well ended. */
+  readonly lastRun: RunSummary
+  /** When its latest successful run finished. */
   readonly lastSuccessAt: Date | null
   /** Failed runs since then. */
   readonly failuresInARow: number
-  /** The latest of them: what is wrong until a run has ended well, also while one tries again. null: there is none. */
-  readonly lastFailure: RunRecord | null
+  /** The latest failed run since the last success, also while a new attempt is running. null: none failed. */
+  readonly lastFailure: RunSummary | null
 }
 
-/** A window as the books have it, with why it failed. */
-export interface WindowRecord extends LedgerWindow {
-  readonly attempts: number
-  readonly error: string | null
-}
-
-/** What could not be loaded, by why. */
+/** How many records were rejected for one reason. */
 export interface RejectedReason {
   readonly reason: string
   readonly records: number
   readonly lastAt: Date
 }
 
-/** The live side as its tables have it. */
+/** The state of the live tables. */
 export interface LiveRecord {
   /** The newest complete snapshot; null: there is none. */
   readonly snapshot: {
@@ -49,6 +45,7 @@ export interface LiveRecord {
     readonly conversations: number
     readonly durationMs: number
     readonly requests: number
+    /** Column `stretched`: the snapshot was throttled to stay within live's share of the request limit. */
     readonly stretched: boolean
   } | null
   /** Why the newest attempt failed, if it did, and how many have failed since the newest complete one; absent: one. */
@@ -57,19 +54,19 @@ export interface LiveRecord {
   readonly byState: Readonly<Record<string, number>>
 }
 
-/** What waits to be told to WEBHOOK_URL. */
+/** The state of the webhook outbox. */
 export interface DeliveryRecord {
   readonly pending: number
   readonly oldestPendingAt: Date | null
-  /** Given up during the last day. */
+  /** Messages whose delivery was abandoned during the last day. */
   readonly givenUp: number
   readonly lastError: string | null
 }
 
-/** What is dated later than the database's clock: it was written while that clock was ahead. */
+/** Data dated later than the database's clock: written while that clock was ahead. */
 export interface FutureDates {
-  /** The latest complete snapshot that is; null: none is. */
+  /** The latest complete snapshot that is dated in the future; null: none. */
   readonly snapshotAt: Date | null
-  /** The latest _loaded_at of genesys.conversations that is; null: none is. */
+  /** The latest _loaded_at of genesys.conversations that is dated in the future; null: none. */
   readonly loadedAt: Date | null
 }

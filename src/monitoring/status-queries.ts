@@ -1,10 +1,17 @@
-/** What the books say of jobs, rejected records, live data and deliveries, for the status. */
-import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
+/** Queries for the status: jobs, rejected records, live data and webhook deliveries. */
 import { sql, type Kysely } from 'kysely'
-import type { DeliveryRecord, FutureDates, JobRecord, LiveRecord, RejectedReason, RunRecord } from './records.ts'
-import type { Database, JsonRecord, RunStatus } from '../postgres/database.ts'
+import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
+import { type Database, type JsonRecord, type RunStatus } from '../postgres/database.ts'
+import {
+  type DeliveryRecord,
+  type FutureDates,
+  type JobRecord,
+  type LiveRecord,
+  type RejectedReason,
+  type RunSummary,
+} from './records.ts'
 
-/** A job that has not run for so long is none any more: a backfill of last month says nothing about today. */
+/** A job that last ran before this is left out: a backfill of last month says nothing about today. */
 const JOB_MEMORY = sql`interval '7 days'`
 const REASONS_SHOWN = 5
 const CLOCK_TOLERANCE = sql.raw(`interval '${CLOCK_TOLERANCE_MS} milliseconds'`)
@@ -46,17 +53,17 @@ export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[
     order by last.job`.execute(db)
   return rows.map((row) => ({
     job: row.job,
-    lastRun: toRunRecord(row),
+    lastRun: toRunSummary(row),
     lastSuccessAt: row.last_success_at,
     failuresInARow: row.failures,
-    lastFailure: row.last_failure && toRunRecord(withDates(row.last_failure)),
+    lastFailure: row.last_failure && toRunSummary(withDates(row.last_failure)),
   }))
 }
 
 /**
- * When the last run of the job that ended well started; null when none has. What was cut short by a restart is made up by
- * the next start of the service, and so is what failed before somebody mended it. One that is dated in the future, by a clock
- * that was ahead, does not count: a tick that was missed would seem to have come.
+ * When the last successful run of the job started; null if there is none. Runs that failed or were interrupted by a restart
+ * do not count, so that the next start of the service catches up. Neither does a run dated in the future by a clock that was
+ * ahead: it would hide a missed tick.
  */
 export async function selectLastSettledStart(db: Kysely<Database>, job: string): Promise<Date | null> {
   const { rows } = await sql<{ started_at: Date }>`
@@ -66,7 +73,7 @@ export async function selectLastSettledStart(db: Kysely<Database>, job: string):
   return rows[0]?.started_at ?? null
 }
 
-/** Why records were rejected that are not resolved, the most frequent reasons first. */
+/** The reasons of unresolved rejected records, the most frequent first. */
 export async function selectRejectedReasons(db: Kysely<Database>): Promise<RejectedReason[]> {
   const { rows } = await sql<{ reason: string; records: number; last_at: Date }>`
     select reason, count(*)::int as records, max(last_rejected_at) as last_at from etl.rejected_records
@@ -84,7 +91,7 @@ interface SnapshotRow {
   error: string | null
 }
 
-/** The newest complete snapshot, why and how often attempts have failed since, and what is open; null when there never was a snapshot. */
+/** The newest complete snapshot, the failures since, and the open conversations; null if no snapshot was ever attempted. */
 export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord | null> {
   const newest = async (condition: ReturnType<typeof sql>): Promise<SnapshotRow | undefined> => {
     const { rows } = await sql<SnapshotRow>`
@@ -93,7 +100,7 @@ export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord
     return rows[0]
   }
   const complete = await newest(sql`complete`)
-  // One that is dated in the future would hide every failure until then.
+  // A snapshot dated in the future would hide every failure until then.
   const base = await newest(sql`complete and snapshot_at <= clock_timestamp()`)
   const isFailed = sql`not complete and snapshot_at > ${base?.snapshot_at ?? new Date(0)}`
   const failed = await newest(isFailed)
@@ -114,15 +121,15 @@ export async function selectLiveRecord(db: Kysely<Database>): Promise<LiveRecord
         }
       : null,
     failure: failed
-      ? { at: failed.snapshot_at, error: failed.error ?? 'no reason was given', inARow: failures[0]?.count ?? 0 }
+      ? { at: failed.snapshot_at, error: failed.error ?? 'no reason was recorded', inARow: failures[0]?.count ?? 0 }
       : null,
     byState: Object.fromEntries(states.map(({ state, conversations }) => [state, conversations])),
   }
 }
 
 /**
- * What is dated later than the database's clock, by more than clocks may differ: it was written while that clock was ahead.
- * The dates of the ledger's windows are judged with the windows.
+ * Data dated later than the database's clock, beyond the tolerance: it was written while that clock was ahead. The windows of
+ * the ledger are checked by statusDocument.
  */
 export async function selectFutureDates(db: Kysely<Database>): Promise<FutureDates> {
   const { rows } = await sql<{ snapshot_at: Date | null; loaded_at: Date | null }>`
@@ -144,7 +151,7 @@ export async function countFetchedInFuture(db: Kysely<Database>): Promise<number
   return rows[0]?.count ?? 0
 }
 
-/** What waits to be told to WEBHOOK_URL, and what was given up during the last day. */
+/** Messages pending for WEBHOOK_URL, and those abandoned during the last day. */
 export async function selectDeliveries(db: Kysely<Database>): Promise<DeliveryRecord> {
   const { rows } = await sql<{ pending: number; oldest: Date | null; given_up: number; last_error: string | null }>`
     select count(*) filter (where given_up_at is null)::int as pending,
@@ -162,13 +169,13 @@ export async function selectDeliveries(db: Kysely<Database>): Promise<DeliveryRe
   }
 }
 
-/** A run that came as JSON, where instants are texts. */
+/** A run read as JSON, in which instants are strings. */
 function withDates(row: NonNullable<JobRow['last_failure']>): RunRow {
   const { started_at, finished_at } = row
   return { ...row, started_at: new Date(started_at), finished_at: finished_at === null ? null : new Date(finished_at) }
 }
 
-function toRunRecord(row: RunRow): RunRecord {
+function toRunSummary(row: RunRow): RunSummary {
   return {
     id: row.id,
     job: row.job,

@@ -1,16 +1,5 @@
-/** What state the pipeline is in, computed from its books. Pure: rows and an instant in, a document out. */
-import type { EmptyMonth } from '../history/missing-rows.ts'
-import type {
-  DeliveryRecord,
-  FutureDates,
-  JobRecord,
-  LiveRecord,
-  RejectedReason,
-  RunRecord,
-  WindowRecord,
-} from './records.ts'
-import { calendarDays, type CalendarDay } from './calendar.ts'
-import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
+/** Computes the state of the pipeline. Pure: rows and an instant in, a document out. */
+import { type EmptyMonth } from '../history/missing-rows.ts'
 import {
   believedWindows,
   dueWindows,
@@ -19,18 +8,30 @@ import {
   owedWindows,
   type WindowStatus,
 } from '../history/plan.ts'
-import { findProblems, type Problem } from './problems.ts'
 import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
+import { calendarDays, type CalendarDay } from './calendar.ts'
+import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
+import { findProblems, type Problem } from './problems.ts'
+import {
+  type DeliveryRecord,
+  type FutureDates,
+  type JobRecord,
+  type LiveRecord,
+  type RejectedReason,
+  type RunSummary,
+  type StatusWindow,
+  type UnsettledWindow,
+} from './records.ts'
 
 export interface StatusInputs {
   readonly now: Date
   readonly lookbackDays: number
   readonly historyStart: Date | null
-  /** When the first sync ran; null or absent: none has. */
+  /** When the first sync ran; null or absent: never. */
   readonly firstSyncAt?: Date | null
-  readonly windows: readonly WindowRecord[]
-  /** The newest runs, newest first; `plan` of those that are running tells what is being loaded. */
-  readonly runs: readonly (RunRecord & { readonly plan?: unknown })[]
+  readonly windows: readonly StatusWindow[]
+  /** The newest runs, newest first. The `plan` of a running one says what is being loaded. */
+  readonly runs: readonly (RunSummary & { readonly plan?: unknown })[]
   readonly jobs: readonly JobRecord[]
   readonly rejectedRecords: number
   readonly rejectedReasons: readonly RejectedReason[]
@@ -41,72 +42,59 @@ export interface StatusInputs {
   readonly deliveries: DeliveryRecord
   /** Default: none. */
   readonly emptyMonths?: readonly EmptyMonth[]
-  /** Default: nothing is. */
+  /** Default: none. */
   readonly futureDates?: FutureDates
 }
 
 export interface StatusDocument {
   readonly at: Date
-  /** `ok`; `behind`: something is owed, or due to be read again; `failing`: a human should look. */
+  /** `behind`: some days are due, or due for a re-read; `failing`: somebody has to act. */
   readonly state: 'ok' | 'behind' | 'failing'
-  /** What is wrong and what to do, worst first. */
+  /** What is wrong and what to do, those that need action first. */
   readonly problems: readonly Problem[]
   readonly history: {
-    /** First day that is owed at all. */
+    /** The earliest day to load. */
     readonly firstDay: Date
-    /** Everything from firstDay up to here is loaded; null: not even the first instant. */
+    /** The watermark: everything from firstDay up to here is loaded; null: firstDay itself is missing. */
     readonly coveredUntil: Date | null
     /** Seconds from coveredUntil (or firstDay) to now. */
     readonly lagSeconds: number
-    /** Loaded stretches, merged. */
+    /** Loaded intervals, merged. */
     readonly covered: readonly Interval[]
-    /** Closed stretches that are not loaded whole. */
+    /** Intervals of closed days that are not completely loaded. */
     readonly owed: readonly Interval[]
-    /** Loaded stretches that were not read again when they should have been: late changes of them may be missing. */
+    /** Loaded intervals whose re-read was missed: late changes may be missing. */
     readonly due: readonly Interval[]
-    /** Months that the ledger has and the tables lack. */
+    /** Months that are loaded according to the ledger but have no rows in the tables. */
     readonly emptyMonths: readonly EmptyMonth[]
-    /** The newest instant that was read provisionally, within the current UTC day. */
+    /** The latest instant of the current UTC day up to which a provisional window was read. */
     readonly provisionalUntil: Date | null
-    readonly unsettled: readonly Pick<
-      WindowRecord,
-      'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'
-    >[]
-    /** Each UTC day of the last year that is loaded or owed, oldest first. */
+    readonly unsettled: readonly UnsettledWindow[]
+    /** Each UTC day of the last year that is loaded or due, oldest first. */
     readonly days: readonly CalendarDay[]
   }
-  /** Windows of the history by state. */
+  /** Windows of the history by status. */
   readonly windows: Readonly<Record<WindowStatus, number>>
   readonly jobs: readonly JobRecord[]
-  readonly runs: readonly RunRecord[]
+  readonly runs: readonly RunSummary[]
   readonly rejectedRecords: number
   readonly rejectedReasons: readonly RejectedReason[]
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
 }
 
-/** Computes the document. A failed last run of any job, a failed window, or stale live data makes it `failing`. */
+/** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
-  const today = startOfDay(now)
-  const firstDay = firstDayOwed(inputs)
   const windows = believedWindows(inputs.windows, now)
-  const done = windows.filter(({ status }) => status === 'done')
-  const closed = { start: firstDay, end: today }
-  const covered = union(done)
-  const owed = union(owedWindows(closed, now, done))
-  const due = union(dueWindows({ ...inputs, ledger: windows }))
-  const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
-  const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)
-  const unsettled = windows.filter(
-    (window) => (window.status === 'failed' || window.status === 'unstable') && subtract(window, done).length > 0,
-  )
+  const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
   const future = {
     windows: inputs.windows.filter((window) => isFromFuture(window, now)),
     snapshotAt: inputs.futureDates?.snapshotAt ?? null,
     loadedAt: inputs.futureDates?.loadedAt ?? null,
   }
+  const { unsettled, owed, due } = history
   const problems = findProblems({
     now,
     jobs,
@@ -124,28 +112,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     at: now,
     state: problems.some(({ severity }) => severity === 'trouble') ? 'failing' : isBehind ? 'behind' : 'ok',
     problems,
-    history: {
-      firstDay,
-      coveredUntil,
-      lagSeconds: secondsBetween(coveredUntil ?? firstDay, now),
-      covered: covered.map(({ start, end }) => ({ start, end })),
-      owed: owed.map(({ start, end }) => ({ start, end })),
-      due,
-      emptyMonths,
-      provisionalUntil: provisional.reduce<Date | null>(
-        (latest, { end }) => (!latest || end > latest ? end : latest),
-        null,
-      ),
-      unsettled: unsettled.map(({ start, end, status, attempts, error, nextAttemptAt }) => ({
-        start,
-        end,
-        status,
-        attempts,
-        error,
-        nextAttemptAt,
-      })),
-      days: calendarDays({ now, firstDay, windows, due, runs }),
-    },
+    history,
     windows: countByStatus(windows),
     jobs,
     runs: runs.map(withoutPlan),
@@ -156,13 +123,51 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
   }
 }
 
-function countByStatus(windows: readonly WindowRecord[]): Record<WindowStatus, number> {
+/** The coverage of the history by `windows`, which are not dated in the future. */
+function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): StatusDocument['history'] {
+  const { now, runs, emptyMonths = [] } = inputs
+  const today = startOfDay(now)
+  const firstDay = firstDayOwed(inputs)
+  const done = windows.filter(({ status }) => status === 'done')
+  const covered = union(done)
+  const owed = union(owedWindows({ start: firstDay, end: today }, now, done))
+  const due = union(dueWindows({ ...inputs, ledger: windows }))
+  const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
+  const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)
+  const unsettled = windows.filter(
+    (window) => (window.status === 'failed' || window.status === 'unstable') && subtract(window, done).length > 0,
+  )
+  return {
+    firstDay,
+    coveredUntil,
+    lagSeconds: secondsBetween(coveredUntil ?? firstDay, now),
+    covered: covered.map(({ start, end }) => ({ start, end })),
+    owed: owed.map(({ start, end }) => ({ start, end })),
+    due,
+    emptyMonths,
+    provisionalUntil: provisional.reduce<Date | null>(
+      (latest, { end }) => (!latest || end > latest ? end : latest),
+      null,
+    ),
+    unsettled: unsettled.map(({ start, end, status, attempts, error, nextAttemptAt }) => ({
+      start,
+      end,
+      status,
+      attempts,
+      error,
+      nextAttemptAt,
+    })),
+    days: calendarDays({ now, firstDay, windows, due, runs }),
+  }
+}
+
+function countByStatus(windows: readonly StatusWindow[]): Record<WindowStatus, number> {
   const counts: Record<WindowStatus, number> = { done: 0, provisional: 0, unstable: 0, failed: 0 }
   for (const { status } of windows) counts[status] += 1
   return counts
 }
 
-function withoutPlan(run: RunRecord): RunRecord {
+function withoutPlan(run: RunSummary): RunSummary {
   const { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint } = run
   return { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint }
 }

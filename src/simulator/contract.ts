@@ -19,6 +19,8 @@ export interface SimulatorOptions {
   readonly days?: number
   /** Mean number of conversations on a working day. */
   readonly perDay?: number
+  /** Hours that the organization's local time is ahead of UTC, -12 to 14: when its business hours are. Default: 0. */
+  readonly utcOffsetHours?: number
   /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay?: boolean
   /** The organization's time: an instant, which stands still, a function, or undefined for the machine's own. */

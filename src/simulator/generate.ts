@@ -45,7 +45,7 @@ const WEIGHTS: Readonly<Record<ScenarioKind, number>> = {
   internalMessage: 0.8,
 }
 
-/** Share of a day's conversations that start in each hour, UTC: business hours with a dip at noon. */
+/** Share of a day's conversations that start in each local hour: business hours with a dip at noon. */
 const HOUR_WEIGHTS = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
 const HOUR_WEIGHT_TOTAL = HOUR_WEIGHTS.reduce((sum, weight) => sum + weight, 0)
 
@@ -53,6 +53,8 @@ export interface GeneratorOptions {
   readonly seed: string
   /** Mean number of conversations on a working day. */
   readonly perDay: number
+  /** Hours that the organization's local time is ahead of UTC; its days remain UTC days. */
+  readonly utcOffsetHours?: number
   /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay: boolean
   /** Share of records that are malformed, 0 to 1. */
@@ -78,7 +80,8 @@ export interface Generator {
 
 /** Generates an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
-  const { seed, perDay, exactPerDay, malformedShare, reopenedShare } = options
+  const { seed, perDay, exactPerDay, malformedShare, reopenedShare, utcOffsetHours = 0 } = options
+  const utcHourWeights = HOUR_WEIGHTS.map((_, hour) => HOUR_WEIGHTS[(hour + utcOffsetHours + 24) % 24] ?? 0)
   const malformedAt = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
@@ -107,7 +110,7 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   function startWithin(day: number, random: Random): number {
     let left = random.next() * HOUR_WEIGHT_TOTAL
     let hour = 0
-    while (hour < 23 && left >= (HOUR_WEIGHTS[hour] ?? 0)) left -= HOUR_WEIGHTS[hour++] ?? 0
+    while (hour < 23 && left >= (utcHourWeights[hour] ?? 0)) left -= utcHourWeights[hour++] ?? 0
     return day * DAY_MS + hour * 3_600_000 + random.int(0, 3_599_999)
   }
 

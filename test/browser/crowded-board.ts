@@ -8,7 +8,7 @@ import type { BusyAgent, QueueNow } from '../../src/live/wallboard.ts'
 export interface Crowd {
   readonly queues?: number
   readonly agents?: number
-  /** How long the first queue's longest wait is. */
+  /** The longest wait of the first queue. */
   readonly longestSeconds?: number
   readonly ageSeconds?: number
   readonly conversations?: number
@@ -19,7 +19,7 @@ export interface Crowd {
   readonly names?: readonly string[]
 }
 
-/** Serves a wallboard that is as crowded as told, with no database behind it. */
+/** Serves a wallboard of the given size, without a database. */
 export async function serveCrowd(crowd: () => Crowd): Promise<HttpServer> {
   const none = (): Promise<never> => Promise.reject(new Error('only the wallboard is served'))
   return await startHttpServer({
@@ -84,6 +84,7 @@ function crowdedView(crowd: Crowd): LiveView {
       outsideQueues: sumCounts([]),
       agents: Array.from({ length: agents }, (_, index) => agentAt(index)),
       agentsTotal: agents,
+      byState,
       trend: Array.from({ length: 240 }, (_, index) => ({
         at: ago((240 - index) * 60),
         waiting: 40 + (index % 17),

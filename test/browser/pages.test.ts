@@ -11,7 +11,7 @@ import { launchBrowser, noBrowser } from './chromium.ts'
 
 const HOSTILE = `"><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`
 
-/** What a page did that it must not: errors, console messages, violations of its policy, requests elsewhere. */
+/** What a page must not do: errors, console messages, violations of its policy, requests elsewhere. */
 interface Watched extends AsyncDisposable {
   readonly page: Page
   readonly complaints: string[]
@@ -42,7 +42,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
   async function open(path: string, options: BrowserContextOptions = {}): Promise<Watched> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
     const page = await context.newPage()
-    // runs as ever, but can be put forward
+    // It runs as usual, but can be moved forward.
     await page.clock.install()
     const complaints: string[] = []
     page.on('pageerror', (error) => complaints.push(error.message))
@@ -57,15 +57,15 @@ describe.skipIf(noBrowser)('in a real browser', () => {
   const rows = (waiting: number, at = new Date()) =>
     Array.from({ length: waiting }, (_, index) => ({ id: `c${index}`, state: 'waiting', queueId: 'q1', since: at }))
 
-  /** Puts the page's clock forward to when it asks the server again. */
-  const nextLook = (page: Page) => page.clock.fastForward(5_000)
+  /** Moves the page's clock forward to its next refresh. */
+  const nextRefresh = (page: Page) => page.clock.fastForward(5_000)
 
   const widthOverflow = (page: Page) =>
     page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 
   const ground = (page: Page) => page.evaluate('getComputedStyle(document.body).backgroundColor')
 
-  test('status and wallboard render without a complaint, their clock running', async () => {
+  test('status and wallboard render without errors, and their clock runs', async () => {
     await writeBusyCenter(warehouse, new Date(), 60)
     for (const path of ['/', '/live']) {
       await using opened = await open(path)
@@ -76,7 +76,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     }
   })
 
-  test('the wallboard shows a new snapshot without being loaded again, and keeps what has not changed', async () => {
+  test('the wallboard shows a new snapshot without being reloaded, and keeps unchanged parts', async () => {
     await writeSnapshot(warehouse, new Date(), rows(2))
     await using opened = await open('/live')
     const { page, complaints } = opened
@@ -84,28 +84,28 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     expect(await waiting.textContent()).toBe('2')
     await page.evaluate(`window.loadedOnce = true; document.querySelector('.trend').marked = true`)
     await writeSnapshot(warehouse, new Date(), rows(5))
-    await nextLook(page)
+    await nextRefresh(page)
     await waiting.getByText('5', { exact: true }).waitFor()
     expect(await page.evaluate('[window.loadedOnce, document.querySelector(".trend").marked]')).toEqual([true, true])
     expect(complaints).toEqual([])
   })
 
-  test('the wallboard grows its parts when the first snapshot comes', async () => {
+  test('the wallboard adds its parts when the first snapshot arrives', async () => {
     await using opened = await open('/live')
     const { page, complaints } = opened
     const text = (selector: string) => async () => (await page.locator(selector).allTextContents()).join(' | ')
-    await expect.poll(text('.banner'), { ...patience, message: 'banner' }).toContain('There is no picture yet')
+    await expect.poll(text('.banner'), { ...patience, message: 'banner' }).toContain('There is no snapshot yet')
     expect(await page.locator('.queues td').count(), 'cells of queues before the first snapshot').toBe(0)
     await writeSnapshot(warehouse, new Date(), rows(3))
-    await nextLook(page)
+    await nextRefresh(page)
     const cells = () => page.locator('.queues td').allTextContents()
     await expect.poll(cells, { ...patience, message: 'cells of queues' }).toContain('3')
     expect(await text('.totals dd')(), 'totals').toMatch(/^3 /)
-    expect(await text('.banner')(), 'banner').not.toContain('There is no picture yet')
+    expect(await text('.banner')(), 'banner').not.toContain('There is no snapshot yet')
     expect(complaints).toEqual([])
   })
 
-  test('goes stale loudly by itself, though the server says nothing new, and recovers', async () => {
+  test('shows that its data is stale even without the server, and recovers', async () => {
     // fresh for two more seconds
     await writeSnapshot(warehouse, new Date(Date.now() - 178_000), rows(1))
     await using opened = await open('/live')
@@ -113,9 +113,9 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     const banner = page.locator('.banner.stale')
     await server.close()
     await banner.waitFor({ state: 'visible' })
-    expect(await banner.textContent()).toMatch(/Stale: this picture is 3:0\d old/)
+    expect(await banner.textContent()).toMatch(/Stale: this snapshot is 3:0\d old/)
     expect(await page.locator('main').getAttribute('data-stale')).toBe('yes')
-    expect(await page.locator('#told').textContent()).toBe('The picture is stale')
+    expect(await page.locator('#announcement').textContent()).toBe('The data is stale')
     expect(Number(await page.evaluate(`getComputedStyle(document.querySelector('.queues')).opacity`))).toBeLessThan(0.6)
     await page.locator('#offline').waitFor({ state: 'visible' })
 
@@ -138,19 +138,19 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     const { page, complaints } = opened
     await page.locator('.queues').getByText(HOSTILE).first().waitFor()
     await page.locator('.agents').getByText(HOSTILE).first().waitFor()
-    // the part that the script puts in is as inert as the page that it came with
+    // A part that the script inserts is as inert as the page itself.
     await writeSnapshot(warehouse, new Date(), [
       { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
       { id: 'c3', state: 'waiting', queueId: 'q1', since: now },
     ])
-    await nextLook(page)
+    await nextRefresh(page)
     await page.locator('.totals dd').first().getByText('2', { exact: true }).waitFor()
     expect(await page.locator('img').count()).toBe(0)
     expect(await page.title()).toBe('Wallboard · genesys-etl')
     expect(complaints).toEqual([])
   })
 
-  test('the policy stops what would slip through', async () => {
+  test('the policy stops injected markup', async () => {
     await using opened = await open('/')
     const { page, complaints } = opened
     await page.evaluate(
@@ -160,30 +160,30 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     expect(await page.title()).not.toBe('1')
   })
 
-  test('the status page tells a failure by itself', async () => {
+  test('the status page shows a failure without being reloaded', async () => {
     await using opened = await open('/')
     const { page } = opened
     await page.getByRole('heading', { level: 1 }).getByText('Catching up').waitFor()
     await sql`insert into etl.runs (job, trigger, status, finished_at, error, hint)
       values ('sync', 'cron', 'failed', now(), 'Genesys said 403', 'Grant the permission.')`.execute(warehouse.db)
-    await nextLook(page)
-    await page.getByRole('heading', { level: 1 }).getByText('Something needs you').waitFor()
-    expect(await page.locator('#told').textContent()).toContain('sync has failed')
-    expect(await page.title()).toContain('Something needs you')
+    await nextRefresh(page)
+    await page.getByRole('heading', { level: 1 }).getByText('Action required').waitFor()
+    expect(await page.locator('#announcement').textContent()).toContain('sync has failed')
+    expect(await page.title()).toContain('Action required')
     expect(await page.locator('.problem').first().textContent()).toContain('Grant the permission.')
   })
 
-  test.each(['/', '/live'])('%s fits a phone, follows light and dark, and can be told which', async (path) => {
+  test.each(['/', '/live'])('%s fits a phone, follows light and dark, and can be forced to either', async (path) => {
     await writeBusyCenter(warehouse, new Date(), 120)
     await writeNames(warehouse, new Date(Date.now() - 60_000), { users: [['user-1', 'W'.repeat(120)]] })
     const viewport = { width: 360, height: 740 }
     await using light = await open(path, { viewport, colorScheme: 'light' })
     await using dark = await open(path, { viewport, colorScheme: 'dark' })
-    await using told = await open(`${path}?theme=dark`, { viewport, colorScheme: 'light' })
+    await using forced = await open(`${path}?theme=dark`, { viewport, colorScheme: 'light' })
     expect(await widthOverflow(light.page)).toBe(0)
     expect(await ground(light.page)).not.toBe(await ground(dark.page))
-    expect(await ground(told.page)).toBe(await ground(dark.page))
-    expect([...light.complaints, ...dark.complaints, ...told.complaints]).toEqual([])
+    expect(await ground(forced.page)).toBe(await ground(dark.page))
+    expect([...light.complaints, ...dark.complaints, ...forced.complaints]).toEqual([])
   })
 
   test('the wallboard fits a wall without scrolling', async () => {
@@ -216,7 +216,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     await writeBusyCenter(warehouse, new Date(), 3)
     const tops = (page: Page) =>
       page.evaluate(
-        `['verdict', 'figures', 'coverage', 'runs'].map((name) => document.querySelector('.' + name).getBoundingClientRect().top)`,
+        `['verdict', 'problems', 'figures', 'coverage', 'volume', 'runs'].filter((name) => document.querySelector('.part.' + name).checkVisibility()).map((name) => document.querySelector('.part.' + name).getBoundingClientRect().top)`,
       ) as Promise<number[]>
     await using opened = await open('/')
     const well = await tops(opened.page)
@@ -258,7 +258,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
       await page.clock.install()
       await page.goto(`${guarded.url.replace('//', `//kiosk:${TOKEN}@`)}/live`)
       await writeSnapshot(warehouse, new Date(), rows(5))
-      await nextLook(page)
+      await nextRefresh(page)
       await page.locator('.totals dd').first().getByText('5', { exact: true }).waitFor()
       expect(await page.locator('#offline').isVisible()).toBe(false)
       await context.close()
@@ -287,7 +287,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
   })
 })
 
-/** Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, 1.4.3), or 3 where they are large; runs in the page. */
+/** Texts whose contrast with their background is below 4.5 (WCAG 2.2, 1.4.3), or 3 if they are large; runs in the page. */
 const WEAKEST_CONTRAST = `(() => {
   const parse = (color) => (color.match(/[\\d.]+/g) ?? []).map(Number)
   const luminance = ([r, g, b]) => {

@@ -42,13 +42,13 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
 
   const ERROR = 'Genesys answered 503 to POST /api/v2/analytics/conversations/details/query. '.repeat(4)
   test.each<[string, Crowd]>([
-    ['as it is', {}],
+    ['in its usual state', {}],
     ['with a line above it', { stretched: true }],
-    ['with a failure told above it', { error: ERROR }],
+    ['with a failure above it', { error: ERROR }],
     ['with agents that could not be read', { lacksAgents: true, stretched: true, error: ERROR }],
     ['stale', { ageSeconds: 400 }],
     ['stale for a long reason', { ageSeconds: 400, error: ERROR, lacksAgents: true }],
-  ])('fits a wall %s, with whole rows and the truth about the others', async (_, of) => {
+  ])('fits a wall %s, with complete rows and a correct line about the others', async (_, of) => {
     for (const viewport of [WALL, { width: 1800, height: 1000 }]) {
       const page = await open(viewport, of)
       expect(await page.evaluate('document.documentElement.scrollHeight - innerHeight')).toBe(0)
@@ -57,7 +57,7 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
       expect(rows).toBeGreaterThanOrEqual(4)
       expect(await page.locator('.queues .more:visible').textContent()).toContain(`and ${27 - rows} more queues: `)
       const agents = await page.locator('.agents tbody tr:visible').count()
-      expect(await page.locator('.agents .more:visible').textContent()).toContain(`and ${40 - agents} more, `)
+      expect(await page.locator('.agents .more:visible').textContent()).toContain(`and ${40 - agents} more agents, `)
       await page.close()
     }
   })
@@ -74,7 +74,7 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
   })
 
   test.each([PHONE, DESKTOP, WALL])(
-    'tells names apart that differ only at their ends, at $width px',
+    'distinguishes names that differ only at their ends, at $width px',
     async (viewport) => {
       const names = Array.from({ length: 40 }, (_, index) => `Northern region, customer care ${100 + index}`)
       const page = await open(viewport, { names })
@@ -84,26 +84,26 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
     },
   )
 
-  test.each([PHONE, DESKTOP])('shows every queue where one can scroll, at $width px', async (viewport) => {
+  test.each([PHONE, DESKTOP])('shows every queue where the page scrolls, at $width px', async (viewport) => {
     const page = await open(viewport, {})
     expect(await page.locator('.queues tbody tr:visible').count()).toBe(27)
     expect(await page.locator('.queues .more:visible').count()).toBe(0)
-    expect(await page.locator('.agents .more:visible').textContent()).toBe('and 28 more, busy for less long')
+    expect(await page.locator('.agents .more:visible').textContent()).toBe('and 28 more agents, busy for less time')
     await page.close()
   })
 })
 
-/** The parts, rows and lines that are not whole within the part that holds them, or within the screen. */
-const CUT_OFF = `[...document.querySelectorAll('.banner, .part, .totals dd, tbody tr, .part p, figcaption, .bottom')]
-  .filter((element) => element.checkVisibility() && !element.matches('.picture, .unseen'))
+/** The parts, rows and lines that are cut off by the part that contains them, or by the screen. */
+const CUT_OFF = `[...document.querySelectorAll('.banner, .part, .totals dd, tbody tr, tfoot tr, .part p, figcaption, .bottom')]
+  .filter((element) => element.checkVisibility() && !element.matches('.freshness, .unseen'))
   .filter((element) => {
     const bottom = element.getBoundingClientRect().bottom
-    const holder = element.parentElement.closest('.part:not(.picture)')
+    const holder = element.parentElement.closest('.part:not(.freshness)')
     return bottom > innerHeight + 0.5 || (holder && bottom > holder.getBoundingClientRect().bottom + 0.5)
   })
   .map((element) => element.className + ' ' + element.textContent.slice(0, 40))`
 
-/** Names whose last letter is not within the cell that holds them. */
+/** Names whose last letter lies outside their cell. */
 const UNSEEN_ENDS = `[...document.querySelectorAll('.queues bdi, .agents bdi')]
   .filter((name) => name.checkVisibility())
   .filter((name) => {

@@ -25,7 +25,7 @@ test('while Genesys answers 503 the service reports it and keeps its data; after
   expect((await service.get('/readyz')).status).toBe(200)
   const page = await service.get('/')
   expect(page.status).toBe(200)
-  expect(page.text).toContain('Something needs you')
+  expect(page.text).toContain('Action required')
   expect(page.text).toContain('Genesys answered 503')
   expect(page.text).toContain('See status.mypurecloud.com')
   expect(await service.metric('genesys_etl_failures_in_a_row{job="sync"}')).toBeGreaterThan(0)

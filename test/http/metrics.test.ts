@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { createMetrics } from '../../src/metrics.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { loadBatch } from '../../src/loader/load.ts'
@@ -55,7 +56,7 @@ async function scrape(
     )?.value
 }
 
-test('tell of requests, retries and the time that answers 429 cost', async () => {
+test('counts requests, retries and the waiting time imposed by 429 responses', async () => {
   metrics.genesysHooks.onRequest?.({ endpoint: 'details-query', statusClass: '2xx', durationMs: 800 })
   metrics.genesysHooks.onRequest?.({ endpoint: 'details-query', statusClass: '429', durationMs: 20 })
   metrics.genesysHooks.onRetry?.({ endpoint: 'details-query', reason: 'rate-limited', waitMs: 12_000 })
@@ -69,9 +70,10 @@ test('tell of requests, retries and the time that answers 429 cost', async () =>
   expect(['0.1', '0.5', '1', '60'].map(bucket), 'answers of 20 and 800 ms, by bucket').toEqual([1, 1, 2, 2])
   expect(value('genesys_etl_request_budget_used', { for: 'live' })).toBe(22)
   expect(value('genesys_etl_ticks_skipped', { job: 'sync' })).toBe(2)
+  expect(value('genesys_etl_ticks_skipped_total', { job: 'sync' })).toBe(2)
 })
 
-test('an alert is active from when it is sent until it is over, each under its own name', async () => {
+test('marks an alert as active from when it is sent until it is resolved, each under its own name', async () => {
   const active = async () => {
     const value = await scrape()
     const conditions = ['history-late', 'job-failed:sync']
@@ -87,7 +89,7 @@ test('an alert is active from when it is sent until it is over, each under its o
   expect(await active()).toEqual([undefined, undefined])
 })
 
-test('count what became of loaded records, whoever loads them', async () => {
+test('counts the outcomes of loaded records, whichever job loads them', async () => {
   const start = new Date(Date.now() - 86_400_000)
   const record = {
     conversation: {
@@ -108,14 +110,14 @@ test('count what became of loaded records, whoever loads them', async () => {
   expect(value('genesys_etl_rows_total', { table: 'participants', outcome: 'written' })).toBe(1)
 })
 
-test('count days that had conversations and have none any more', async () => {
+test('counts days that had conversations and became empty', async () => {
   expect((await scrape())('genesys_etl_windows_emptied_total')).toBe(0)
   metrics.countEmptied()
   metrics.countEmptied()
   expect((await scrape())('genesys_etl_windows_emptied_total')).toBe(2)
 })
 
-test('tell of windows, lag, successes, the snapshot and open conversations', async () => {
+test('publishes windows, lag, successes, the snapshot and open conversations', async () => {
   const value = await scrape()
   expect(value('genesys_etl_database_up')).toBe(1)
   expect(value('genesys_etl_windows', { state: 'done' })).toBe(10)
@@ -127,7 +129,7 @@ test('tell of windows, lag, successes, the snapshot and open conversations', asy
   expect(value('nodejs_eventloop_lag_seconds')).toBeGreaterThanOrEqual(0)
 })
 
-test('tell of a live job that fails, also while it has never succeeded', async () => {
+test('counts the failures of the live job, also while it has never succeeded', async () => {
   await using fresh = await createTestDatabase()
   await using empty = connect(fresh.url)
   const failed = { job: 'live' }
@@ -145,7 +147,7 @@ test('tell of a live job that fails, also while it has never succeeded', async (
   expect(again('genesys_etl_last_success_timestamp_seconds', failed)).toBeGreaterThan(1.7e9)
 })
 
-test('tell of messages to the webhook that wait, and of those given up', async () => {
+test('counts webhook messages that are pending and those that were abandoned', async () => {
   await using fresh = await createTestDatabase()
   await using other = connect(fresh.url)
   const idle = await scrape(other)
@@ -164,15 +166,24 @@ test('tell of messages to the webhook that wait, and of those given up', async (
   expect(value('genesys_etl_webhook_messages_given_up')).toBe(1)
 })
 
-test('the rules of Prometheus ask for nothing that is not there', async () => {
+test('the alerting rules of Prometheus use only metrics that exist and are not deprecated, and have a severity', async () => {
   const text = await (await createTestRoutes(warehouse, { metrics }).request('/metrics')).text()
   const rules = await readFile(new URL('../../deploy/prometheus/rules.yml', import.meta.url), 'utf8')
   const asked = new Set(rules.match(/genesys_etl_\w+/g))
   expect(asked.size).toBeGreaterThan(5)
-  for (const name of asked) expect(text, name).toContain(`# TYPE ${name} `)
+  for (const name of asked) {
+    expect(text, name).toContain(`# TYPE ${name} `)
+    expect(text, name).not.toContain(`# HELP ${name} Deprecated`)
+  }
+  const severities = rules
+    .split('- alert: ')
+    .slice(1)
+    .map((rule) => /severity: (\w+)/.exec(rule)?.[1])
+  for (const severity of severities) expect(['critical', 'warning']).toContain(severity)
+  expect(severities.length).toBe(rules.match(/expr:/g)?.length)
 })
 
-test('say nothing of what can’t be known while the database is away, instead of something old', async () => {
+test('publishes no outdated values while the database is away', async () => {
   await scrape()
   await using gone = connect('postgres://nobody@127.0.0.1:1/none')
   const value = await scrape(gone)
@@ -182,7 +193,7 @@ test('say nothing of what can’t be known while the database is away, instead o
   expect(value('genesys_etl_requests_total')).toBeGreaterThan(0)
 })
 
-test('have no id as a label, and few series', async () => {
+test('has no id as a label, and few series', async () => {
   const text = await (await createTestRoutes(warehouse, { metrics }).request('/metrics')).text()
   const samples = parse(text)
   const ours = samples.filter(({ name }) => name.startsWith('genesys_etl_'))
@@ -192,10 +203,27 @@ test('have no id as a label, and few series', async () => {
   expect(text).not.toMatch(/queue-billing|live-\d|user-\d/)
 })
 
-test('count conversations that had ended with open after-call work', async () => {
+test('counts conversations that ended with open after-call work', async () => {
   metrics.countEndedInAfterCallWork(0)
   expect((await scrape())('genesys_etl_live_ended_in_acw_total')).toBe(0)
   metrics.countEndedInAfterCallWork(2)
   metrics.countEndedInAfterCallWork(1)
   expect((await scrape())('genesys_etl_live_ended_in_acw_total')).toBe(3)
+})
+
+test('names the version, counts in base units, and types what only grows as a counter', async () => {
+  await using fresh = await createTestDatabase()
+  await using other = connect(fresh.url)
+  // A history that starts ten days ago and of which nothing is loaded lacks ten days.
+  const started = new Date(Math.floor(Date.now() / 86_400_000) * 86_400_000 - 10 * 86_400_000)
+  await sql`insert into etl.runs (job, trigger, status, started_at, finished_at, plan, parameters)
+    values ('sync', 'cron', 'failed', ${started}, ${started}, '{}', '{"filter": {}}')`.execute(other.db)
+  const value = await scrape(other)
+  expect(value('genesys_etl_build_info', { version: manifest.version, node_version: process.version })).toBe(1)
+  const days = value('genesys_etl_history_owed_days') ?? 0
+  expect(days).toBeGreaterThanOrEqual(10)
+  expect(value('genesys_etl_history_missing_seconds')).toBe(days * 86_400)
+  const text = await (await createTestRoutes(other, { metrics }).request('/metrics')).text()
+  const types = [...text.matchAll(/^# TYPE (genesys_etl_\w+) (\w+)$/gm)].map(([, name = '', type]) => ({ name, type }))
+  for (const { name, type } of types) expect([name, type === 'counter']).toEqual([name, name.endsWith('_total')])
 })

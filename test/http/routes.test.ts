@@ -18,7 +18,7 @@ afterAll(() => warehouse.close())
 
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
-describe('who may see what', () => {
+describe('access', () => {
   const guarded = [
     '/',
     '/live',
@@ -42,7 +42,7 @@ describe('who may see what', () => {
     ['Basic that is no base64', 'Basic ***'],
   ]
 
-  test.each(refused)('%s opens nothing, and is asked for the password', async (_, header) => {
+  test.each(refused)('%s is refused everywhere and asked for the password', async (_, header) => {
     const routes = createTestRoutes(warehouse, { token: TOKEN })
     for (const path of guarded) {
       const answer = await routes.request(path, header === undefined ? {} : { headers: { Authorization: header } })
@@ -57,7 +57,7 @@ describe('who may see what', () => {
     ['bearer in small letters', `bearer ${TOKEN}`],
     ['Basic with any user', basic('anyone', TOKEN)],
     ['Basic without a user', basic('', TOKEN)],
-  ])('%s opens all', async (_, header) => {
+  ])('%s opens everything', async (_, header) => {
     const routes = createTestRoutes(warehouse, { token: TOKEN })
     for (const path of guarded.slice(0, -1)) {
       const answer = await routes.request(path, { headers: { Authorization: header } })
@@ -66,7 +66,7 @@ describe('who may see what', () => {
     expect((await routes.request('/none', { headers: { Authorization: header } })).status).toBe(404)
   })
 
-  test('a password may hold colons and letters of any script', async () => {
+  test('a password may contain colons and letters of any script', async () => {
     const token = 'pass:word:ünïcode-日本'
     const routes = createTestRoutes(warehouse, { token })
     expect((await routes.request('/', { headers: { Authorization: basic('me', token) } })).status).toBe(200)
@@ -78,7 +78,7 @@ describe('who may see what', () => {
     expect((await routes.request('/readyz')).status).toBe(200)
   })
 
-  test('without a token only loopback names are answered, so that a foreign name that leads here reads nothing', async () => {
+  test('without a token only loopback names are answered, so that DNS rebinding reads nothing', async () => {
     const routes = createTestRoutes(warehouse)
     for (const host of ['localhost', '127.0.0.1:8080', '[::1]:8080']) {
       expect((await routes.request(`http://${host}/`)).status).toBe(200)
@@ -89,9 +89,9 @@ describe('who may see what', () => {
   })
 })
 
-describe('every answer', () => {
+describe('every response', () => {
   test.each(['/', '/live', '/metrics', '/healthz', '/assets/page.js', '/none'])(
-    '%s carries the safe headers',
+    '%s has the security headers',
     async (path) => {
       const { headers } = await createTestRoutes(warehouse).request(path)
       const policy = headers.get('Content-Security-Policy') ?? ''
@@ -105,7 +105,7 @@ describe('every answer', () => {
     },
   )
 
-  test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('to %s says that the page can only be read', async (method) => {
+  test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('%s is not allowed on any page', async (method) => {
     const routes = createTestRoutes(warehouse)
     for (const path of ['/', '/live', '/metrics', '/status.json', '/healthz', '/readyz', '/assets/page.js']) {
       const { status, headers } = await routes.request(path, { method })
@@ -116,7 +116,7 @@ describe('every answer', () => {
     expect((await open.request('/live', { method })).status).toBe(401)
   })
 
-  test('an asset that has not changed is not sent again', async () => {
+  test('an unchanged asset is not sent again', async () => {
     const routes = createTestRoutes(warehouse)
     const first = await routes.request('/assets/style.css')
     const again = await routes.request('/assets/style.css', {
@@ -126,7 +126,7 @@ describe('every answer', () => {
     expect(await again.text()).toBe('')
   })
 
-  test('pages hold nothing inline and nothing from elsewhere', async () => {
+  test('pages contain nothing inline and nothing from other hosts', async () => {
     const routes = createTestRoutes(warehouse)
     for (const path of ['/', '/live']) {
       const page = await (await routes.request(path)).text()
@@ -137,10 +137,11 @@ describe('every answer', () => {
 })
 
 describe('the status page', () => {
-  test('says that all is well, with coverage, jobs, budget and runs', async () => {
+  test('shows coverage, volume, jobs, budget and runs when all is well', async () => {
     const page = await (await createTestRoutes(warehouse).request('/')).text()
     expect(page).toContain('All is well')
-    expect(page).toContain('141 of 270 a minute')
+    expect(page).toContain('141 of 270 per minute')
+    expect(page.match(/<rect class="volume loaded"/g)?.length).toBeGreaterThan(30)
     expect(page).toMatch(/title="\d{4}-\d{2}-\d{2}: loaded, [\d,]+ conversations"/)
     expect(page).toContain('84,210')
     expect(page).toContain('<th scope="row">intraday</th>')
@@ -155,7 +156,7 @@ describe('the status page', () => {
     expect(page).toContain('2 ticks skipped')
   })
 
-  test('names what failed, what to do and when it is tried again', async () => {
+  test('shows what failed, what to do and when it is retried', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     await sql`insert into etl.runs (job, trigger, status, finished_at, error_code, error, hint)
@@ -172,12 +173,12 @@ describe('the status page', () => {
     const budget = null
     const jobs = [jobState('sync', { failure, retryAt: new Date(Date.now() + 300_000) })]
     const page = await (await createTestRoutes(other, { process: () => ({ jobs, budget }) }).request('/')).text()
-    expect(page).toContain('Something needs you')
+    expect(page).toContain('Action required')
     expect(page).toContain('Grant the permission Analytics.')
-    expect(page).toContain('again in')
+    expect(page).toContain('retry in')
   })
 
-  test('without a database says so with 503, and what the scheduler still knows', async () => {
+  test('reports with 503 that the database is away, and shows what the scheduler knows', async () => {
     await using gone = connect('postgres://nobody:secret-password@127.0.0.1:1/none')
     const failure = {
       at: new Date(),
@@ -198,7 +199,7 @@ describe('the status page', () => {
     expect((await routes.request('/healthz')).status).toBe(200)
     const ready = await routes.request('/readyz')
     expect(ready.status).toBe(503)
-    expect(await ready.text()).toMatch(/^not ready: .*ECONNREFUSED/)
+    expect(await ready.text()).toBe('not ready: the database is not usable (DATABASE_UNAVAILABLE); see the log\n')
   })
 })
 
@@ -217,7 +218,49 @@ test('/readyz is 503 after four seconds while the database accepts but does not 
   expect(await answer?.text()).toContain('The database has not answered within 4 s')
 })
 
-test('/readyz is 503 with what to run while the schema is behind', async () => {
+test('/readyz reveals neither host nor user nor database, whatever the database says', async () => {
+  const wrong = new URL(database.url)
+  wrong.pathname = '/secret_database'
+  const stopped = 'postgres://secret_user:secret@127.0.0.1:1/secret_database'
+  for (const url of [wrong.href, stopped, 'postgres://secret_user:secret@host.invalid/secret_database']) {
+    await using other = connect(url)
+    const answer = await createTestRoutes(other).request('/readyz')
+    expect(answer.status).toBe(503)
+    const text = await answer.text()
+    expect(text).toMatch(/^not ready: the database is not usable \(DATABASE_[A-Z]+\); see the log$/m)
+    expect(text).not.toMatch(/secret|127\.0|invalid|postgres/)
+  }
+})
+
+test('a stuck job makes /readyz 503 and the status page say so', async () => {
+  const stuckSince = new Date('2026-11-22T10:20:00Z')
+  const jobs = [jobState('sync', { running: true, stuckSince }), jobState('live')]
+  const routes = createTestRoutes(warehouse, { process: () => ({ jobs, budget: null }) })
+  const answer = await routes.request('/readyz')
+  expect(answer.status).toBe(503)
+  expect(await answer.text()).toContain(
+    'No progress in a running job: sync since 2026-11-22T10:20Z. Restart the service',
+  )
+  const page = await (await routes.request('/')).text()
+  expect(page).toContain('sync shows no progress')
+  expect(page).toContain('Action required')
+  expect((await createTestRoutes(warehouse).request('/readyz')).status).toBe(200)
+})
+
+test('the status page does not say that all is well above a notice', async () => {
+  await using own = await createTestDatabase()
+  await using other = connect(own.url)
+  await writeBusyCenter(other, new Date(), 10)
+  await sql`insert into etl.rejected_records (stream, reason, raw, raw_hash) values ('conversations', 'no id', '{}', 'h')`.execute(
+    other.db,
+  )
+  const page = await (await createTestRoutes(other).request('/')).text()
+  expect(page).not.toContain('All is well')
+  expect(page).toContain('<h1>Up to date</h1>')
+  expect(page).toContain('1 notice below')
+})
+
+test('/readyz is 503 with the command to run while the schema is behind', async () => {
   await using empty = await createTestDatabase({ empty: true })
   await using other = connect(empty.url)
   const answer = await createTestRoutes(other).request('/readyz')
@@ -236,7 +279,7 @@ test('/status.json has the state, the next runs and the schedule', async () => {
 })
 
 describe('the wallboard', () => {
-  test('shows queues by name, who waits longest first, states, agents and the trend', async () => {
+  test('shows queues by name, the longest wait first, states, agents and the trend', async () => {
     const page = await (await createTestRoutes(warehouse).request('/live')).text()
     const order = ['Billing', 'Technical support', 'Web chat'].map((name) => page.indexOf(`title="${name} (`))
     expect(order.every((position) => position > 0)).toBe(true)
@@ -249,7 +292,7 @@ describe('the wallboard', () => {
     expect(page).not.toContain('could not be read')
   })
 
-  test('says why no queue has agents where the permission for them is missing', async () => {
+  test('says why no queue has agents when the permission for them is missing', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     const now = new Date()
@@ -257,7 +300,7 @@ describe('the wallboard', () => {
     expect(await (await createTestRoutes(other).request('/live')).text()).toContain('Agents on queue could not be read')
   })
 
-  test('is loud when its picture is old, says why, and counts no wait on', async () => {
+  test('shows that its data is stale and why, and counts no wait further', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     const at = new Date(Date.now() - 600_000)
@@ -266,19 +309,19 @@ describe('the wallboard', () => {
     await writeFailedSnapshot(other, new Date(Date.now() - 5_000), 'Genesys does not answer (503)')
     const page = await (await createTestRoutes(other).request('/live')).text()
     expect(page).toContain('data-stale="yes"')
-    expect(page).toMatch(/<p class="banner stale" >.*Stale: this picture is .*10:0\d.* old/)
+    expect(page).toMatch(/<p class="banner stale" >\s*<strong>Stale: this snapshot is .*10:0\d.* old/)
     expect(page).toContain('Genesys does not answer (503)')
     expect(page).toMatch(/<dt>Longest wait<\/dt><dd><time[^>]*>0:30<\/time>/)
   })
 
-  test('says when there is no picture yet, and when live is off', async () => {
+  test('says when there is no snapshot yet, and when live is off', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
-    expect(await (await createTestRoutes(other).request('/live')).text()).toContain('There is no picture yet')
+    expect(await (await createTestRoutes(other).request('/live')).text()).toContain('There is no snapshot yet')
     expect(await (await createTestRoutes(other, { isLiveOn: false }).request('/live')).text()).toContain('Live is off')
   })
 
-  test('calls no e-mail a long wait', async () => {
+  test('does not highlight the wait of an e-mail', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     const now = new Date()
@@ -289,23 +332,55 @@ describe('the wallboard', () => {
     expect(page).not.toContain('class="trouble"')
   })
 
-  test('says that its longest wait leaves out e-mail where a row shows such a wait', async () => {
+  test('means the same by "longest wait" everywhere: e-mail is not included, and its waits are gray', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     const now = new Date()
-    const call = { id: 'c1', state: 'waiting', queueId: 'q1', since: new Date(+now - 60_000) }
-    const mail = { ...call, id: 'c2', mediaType: 'email', since: new Date(+now - 7_200_000) }
-    const longest = async () => {
-      const page = await (await createTestRoutes(other).request('/live')).text()
-      return /<dt>(Longest[^<]*)<\/dt><dd>(?:<time[^>]*>)?([^<]*)</.exec(page)?.slice(1)
-    }
-    await writeSnapshot(other, now, [call])
-    expect(await longest()).toEqual(['Longest wait', expect.stringMatching(/^1:0/)])
-    await writeSnapshot(other, new Date(), [call, mail])
-    expect(await longest()).toEqual(['Longest, e-mail apart', expect.stringMatching(/^1:0/)])
+    const ago = (minutes: number): Date => new Date(+now - minutes * 60_000)
+    const call = { id: 'c1', state: 'waiting', queueId: 'q1', since: ago(1) }
+    await writeSnapshot(other, now, [
+      call,
+      { ...call, id: 'c2', mediaType: 'email', since: ago(120) },
+      { ...call, id: 'c3', queueId: 'q2', mediaType: 'email', since: ago(180) },
+    ])
+    const page = await (await createTestRoutes(other).request('/live')).text()
+    expect(page).toMatch(/<dt>Longest wait<\/dt><dd><time[^>]*>1:0\d</)
+    const waits = [...page.matchAll(/<td class="right strong">(?:<span class="(quiet)">.*?)?<time[^>]*>([\d:]+)</g)]
+    expect(waits.slice(0, 2).map(([, gray, wait = '']) => [gray, wait.slice(0, 3)])).toEqual([
+      [undefined, '1:0'],
+      ['quiet', '3:0'],
+    ])
+    expect(page).toContain('The longest wait does not include e-mail')
   })
 
-  test('shows hostile names as the text that they are, in attributes too', async () => {
+  test('has columns that add up to their last row and to the totals', async () => {
+    await using own = await createTestDatabase()
+    await using other = connect(own.url)
+    const now = new Date()
+    const states = ['waiting', 'waiting', 'alerting', 'interacting', 'hold', 'acw']
+    const rows = ['q1', 'q2', null].flatMap((queueId, index) =>
+      states
+        .slice(index)
+        .map((state) => ({ id: `${queueId}-${index}-${state}-${Math.random()}`, state, queueId, since: now })),
+    )
+    await writeSnapshot(other, now, [...rows, { id: 'flow', state: 'ivr', queueId: null, since: now }])
+    const page = await (await createTestRoutes(other).request('/live')).text()
+    const table = /data-part="queues"[\s\S]*?<\/table>/.exec(page)?.[0] ?? ''
+    const counts = [...table.matchAll(/<tr[^>]*>\s*<th scope="row">[\s\S]*?<\/tr>/g)].map(([row]) => {
+      const cells = [...row.matchAll(/<td class="right[^"]*">(.*?)<\/td>/g)].map(([, cell = '']) => cell)
+      return cells.map((cell) => /^(?:<span class="zero">)?(\d+)/.exec(cell)?.[1]).filter((text) => text !== undefined)
+    })
+    expect(counts.map((row) => row.map(Number))).toEqual([
+      [2, 1, 1, 1, 1],
+      [1, 1, 1, 1, 1],
+      [0, 1, 1, 1, 1],
+      [3, 3, 3, 3, 3],
+    ])
+    const total = (label: string): string | undefined => new RegExp(`<dt>${label}</dt><dd>([\\d,]+)`).exec(page)?.[1]
+    expect(['Waiting', 'Interacting', 'Open'].map(total)).toEqual(['3', '3', '16'])
+  })
+
+  test('shows hostile names as text, in attributes too', async () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     const now = new Date()

@@ -1,10 +1,9 @@
-import { createMetrics, type Metrics, type ProcessState } from '../../src/metrics.ts'
+import { createMetrics, type Metrics, type ProcessState, type ScheduledJobState } from '../../src/metrics.ts'
 import { createRoutes, type RouteDependencies } from '../../src/http/routes.ts'
 import { createSources } from '../../src/http/sources.ts'
 import { readStatus } from '../../src/monitoring/read-status.ts'
 import { createLogger } from '../../src/log.ts'
 import { createNames } from '../../src/live/names.ts'
-import type { JobState } from '../../src/schedule.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 
 export const TOKEN = 'a-token-of-some-length'
@@ -12,12 +11,12 @@ export const TOKEN = 'a-token-of-some-length'
 let days = 0
 const history = { filter: {}, lookbackDays: 7, start: null }
 
-export function jobState(name: string, state: Partial<JobState> = {}): JobState {
+export function jobState(name: string, state: Partial<ScheduledJobState> = {}): ScheduledJobState {
   const nextRun = new Date(Date.now() + 60_000)
   return { name, running: false, nextRun, retryAt: null, overlaps: 0, failure: null, intervalMs: 60_000, ...state }
 }
 
-/** The service's sources over a database, with a process that runs as told. */
+/** The service's sources over a database, with the given state of the process. */
 export function createTestSources(
   warehouse: Warehouse,
   options: {
@@ -42,7 +41,7 @@ export function createTestSources(
   })
 }
 
-/** Asks the routes without a socket. */
+/** The routes, to be requested without a socket. */
 export function createTestRoutes(...parameters: Parameters<typeof createTestSources>) {
   return createRoutes(createTestSources(...parameters))
 }

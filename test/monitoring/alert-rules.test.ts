@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
 import {
-  afterTelling,
+  afterNotification,
   alertConditions,
-  alertSteps,
+  planNotifications,
   CLEAR_SECONDS,
   DATABASE_AWAY_SECONDS,
   HISTORY_LATE_SECONDS,
   LIVE_LATE_SECONDS,
   type AlertFacts,
   type Condition,
-  type Told,
+  type SentAlerts,
 } from '../../src/monitoring/alert-rules.ts'
 import type { JobRecord } from '../../src/monitoring/records.ts'
 import { statusDocument, type StatusInputs } from '../../src/monitoring/status.ts'
@@ -31,7 +31,7 @@ const covered = (ages: number[]): StatusInputs['windows'] =>
   }))
 
 function job(name: string, failures: number, overrides: Partial<JobRecord['lastRun']> = {}): JobRecord {
-  const status = failures > 0 ? 'failed' : 'done'
+  const status = failures > 0 ? ('failed' as const) : ('done' as const)
   const error = failures > 0 ? 'Genesys said no' : null
   const run = { id: 1, job: name, trigger: 'cron', status, startedAt: ago(60), finishedAt: ago(30), counts: null }
   const lastRun = { ...run, errorCode: null, error, hint: 'Ask Genesys.', ...overrides }
@@ -80,42 +80,47 @@ const snapshot = (age: number) => ({
   stretched: false,
 })
 const live = (age: number): StatusInputs['live'] => ({ snapshot: snapshot(age), failure: null, byState: {} })
-const keys = (given: AlertFacts, told: Told = {}): string[] => alertConditions(given, told).map(({ key }) => key)
-const toldOf = (key: string): Told => ({
+const keys = (given: AlertFacts, sent: SentAlerts = {}): string[] => alertConditions(given, sent).map(({ key }) => key)
+const sentAlert = (key: string): SentAlerts => ({
   [key]: { key, title: key, detail: null, hint: null, since: now.toISOString(), clearSince: null },
 })
 
-test('there is nothing to tell while all is well', () => {
+test('raises nothing while everything works', () => {
   expect(keys(facts())).toEqual([])
 })
 
-test('a job is told of at its second failure in a row, at the first where a human is needed', () => {
+test('raises an alert at the second failure in a row, and at the first one that needs somebody to act', () => {
   expect(keys(facts({ jobs: [job('sync', 1)] }))).toEqual([])
   expect(keys(facts({ jobs: [job('sync', 2)] }))).toEqual(['job-failed:sync'])
   expect(keys(facts({ jobs: [job('sync', 1)] }, { fatalJobs: ['sync'] }))).toEqual(['job-failed:sync'])
 })
 
-test('a failure that was told stays one after a restart that knows no kind of it, until the job ends well', () => {
-  expect(keys(facts({ jobs: [job('sync', 1)] }), toldOf('job-failed:sync'))).toEqual(['job-failed:sync'])
-  expect(keys(facts({ jobs: [job('sync', 0)] }), toldOf('job-failed:sync'))).toEqual([])
+test('keeps a job alert after a restart, which does not know the kind of failure, until the job succeeds', () => {
+  expect(keys(facts({ jobs: [job('sync', 1)] }), sentAlert('job-failed:sync'))).toEqual(['job-failed:sync'])
+  expect(keys(facts({ jobs: [job('sync', 0)] }), sentAlert('job-failed:sync'))).toEqual([])
 })
 
-test('what a human started by hand tells its failure to that human', () => {
+test('raises no alert for manually started runs', () => {
   expect(keys(facts({ jobs: [job('backfill', 3, { trigger: 'manual' })] }))).toEqual([])
 })
 
-test('a history that is owed for longer than a day and a half is late, unless a run is at work on it', () => {
-  const owing = { windows: covered([2]), lookbackDays: 2 }
-  expect(facts(owing).document?.history.lagSeconds).toBe(HISTORY_LATE_SECONDS)
-  expect(keys(facts(owing))).toEqual([])
+test('raises an alert when the history lags by more than a day and a half, unless a run is in progress', () => {
+  const behind = { windows: covered([2]), lookbackDays: 2 }
+  expect(facts(behind).document?.history.lagSeconds).toBe(HISTORY_LATE_SECONDS)
+  expect(keys(facts(behind))).toEqual([])
   const none = { windows: [], lookbackDays: 2 }
   expect(keys(facts(none))).toEqual(['history-late'])
-  const run = (startedAt: Date) => ({ ...job('sync', 0).lastRun, status: 'running', startedAt, finishedAt: null })
+  const run = (startedAt: Date) => ({
+    ...job('sync', 0).lastRun,
+    status: 'running' as const,
+    startedAt,
+    finishedAt: null,
+  })
   expect(keys(facts({ ...none, runs: [run(ago(3600))] }))).toEqual([])
   expect(keys(facts({ ...none, runs: [run(ago(90_000))] }))).toEqual(['history-late'])
 })
 
-test('live is late after ten minutes without a complete snapshot; a service that just started has that long', () => {
+test('raises an alert after ten minutes without a complete snapshot, counted from the start of the service', () => {
   expect(keys(facts({ live: live(LIVE_LATE_SECONDS) }))).toEqual([])
   expect(keys(facts({ live: live(LIVE_LATE_SECONDS + 1) }))).toEqual(['live-late'])
   expect(keys(facts({ live: live(7200) }, { serviceStartedAt: ago(60) }))).toEqual([])
@@ -125,50 +130,52 @@ test('live is late after ten minutes without a complete snapshot; a service that
   expect(keys(facts({ live: live(7200) }, { liveLateSeconds: 9000 }))).toEqual([])
 })
 
-test('a restart does not end what was told of live', () => {
-  expect(keys(facts({ live: live(7200) }, { serviceStartedAt: ago(60) }), toldOf('live-late'))).toEqual(['live-late'])
+test('keeps a live alert after a restart', () => {
+  expect(keys(facts({ live: live(7200) }, { serviceStartedAt: ago(60) }), sentAlert('live-late'))).toEqual([
+    'live-late',
+  ])
 })
 
-test('messages to the webhook that wait for more than an hour are told', () => {
+test('raises an alert when webhook messages have been pending for more than an hour', () => {
   const deliveries = (age: number) => ({ pending: 2, oldestPendingAt: ago(age), givenUp: 0, lastError: 'answered 500' })
   expect(keys(facts({ deliveries: deliveries(3000) }))).toEqual([])
   expect(keys(facts({ deliveries: deliveries(3700) }))).toEqual(['delivery-late'])
 })
 
-test('a database is told of once it has been away for five minutes; nothing else can be said then', () => {
+test('raises only the database alert once the database has been away for five minutes', () => {
   const away = (seconds: number) => facts({}, { document: null, databaseAwaySince: ago(seconds) })
   expect(keys(away(DATABASE_AWAY_SECONDS - 1))).toEqual([])
   expect(keys(away(DATABASE_AWAY_SECONDS))).toEqual(['database-away'])
 })
 
-const condition: Condition = { key: 'live-late', title: 'No live snapshot', detail: null, hint: null }
+const condition: Condition = { key: 'live-late', title: 'Live data is late', detail: null, hint: null }
 
-test('a condition is told once, and its end once it has been over for five minutes', () => {
-  const raised = alertSteps({}, [condition], now, true)
+test('notifies once when a condition appears, and once when it has been absent for five minutes', () => {
+  const raised = planNotifications({}, [condition], now, true)
   expect(raised.messages).toEqual([{ status: 'raised', condition, since: now }])
-  const told = afterTelling(raised.noted, raised.messages[0]!)
-  expect(alertSteps(told, [condition], ago(-3600), true)).toEqual({ messages: [], noted: told })
+  const sent = afterNotification(raised.sent, raised.messages[0]!)
+  expect(planNotifications(sent, [condition], ago(-3600), true)).toEqual({ messages: [], sent })
 
-  const over = alertSteps(told, [], ago(-3660), true)
+  const over = planNotifications(sent, [], ago(-3660), true)
   expect(over.messages).toEqual([])
-  const later = alertSteps(over.noted, [], ago(-3660 - CLEAR_SECONDS), true)
+  const later = planNotifications(over.sent, [], ago(-3660 - CLEAR_SECONDS), true)
   expect(later.messages).toEqual([{ status: 'resolved', condition, since: now }])
-  expect(afterTelling(later.noted, later.messages[0]!)).toEqual({})
+  expect(afterNotification(later.sent, later.messages[0]!)).toEqual({})
 })
 
-test('one that comes and goes is told of once', () => {
-  let told = afterTelling({}, { status: 'raised', condition, since: now })
+test('notifies once about a condition that keeps coming and going', () => {
+  let sent = afterNotification({}, { status: 'raised', condition, since: now })
   let messages = 0
   for (let minute = 0; minute < 120; minute++) {
-    const steps = alertSteps(told, minute % 4 === 0 ? [condition] : [], ago(-60 * minute), true)
+    const steps = planNotifications(sent, minute % 4 === 0 ? [condition] : [], ago(-60 * minute), true)
     messages += steps.messages.length
-    told = steps.noted
+    sent = steps.sent
   }
   expect(messages).toBe(0)
 })
 
-test('while the books can’t be read nothing is taken for over', () => {
-  const told = afterTelling({}, { status: 'raised', condition, since: now })
-  const blind = alertSteps(told, [], ago(-10_000), false)
-  expect(blind).toEqual({ messages: [], noted: told })
+test('resolves nothing while the database cannot be read', () => {
+  const sent = afterNotification({}, { status: 'raised', condition, since: now })
+  const blind = planNotifications(sent, [], ago(-10_000), false)
+  expect(blind).toEqual({ messages: [], sent })
 })

@@ -52,27 +52,26 @@ function createTestAlerts(from: Warehouse = warehouse, fatalJobs: string[] = [])
     readStatus: () => statusLater(from),
     facts: () => ({ isLiveOn: false, liveLateSeconds: 600, fatalJobs }),
     now: later,
-    timeoutMs: 2_000,
   })
 }
 
-async function bookRun(status: 'done' | 'failed'): Promise<void> {
+async function insertRun(status: 'done' | 'failed'): Promise<void> {
   const [error, hint] = status === 'failed' ? ['Genesys said <403>', 'Grant the permission.'] : [null, null]
   await sql`insert into etl.runs (job, trigger, status, finished_at, error, hint)
     values ('sync', 'cron', ${status}, now(), ${error}, ${hint})`.execute(warehouse.db)
 }
 
-const told = () => receiver.requests.map(({ body }) => JSON.parse(body) as Record<string, string>)
+const sent = () => receiver.requests.map(({ body }) => JSON.parse(body) as Record<string, string>)
 
-test('tells a failure once and its end once, across restarts of the service', async () => {
-  await bookRun('failed')
+test('sends one alert for a failure and one for the recovery, across restarts of the service', async () => {
+  await insertRun('failed')
   await createTestAlerts().check(never)
-  expect(told()).toEqual([])
+  expect(sent()).toEqual([])
 
-  await bookRun('failed')
+  await insertRun('failed')
   await createTestAlerts().check(never)
   for (minutes = 1; minutes < 10; minutes++) await createTestAlerts().check(never)
-  expect(told()).toMatchObject([
+  expect(sent()).toMatchObject([
     {
       status: 'raised',
       condition: 'job-failed:sync',
@@ -82,18 +81,18 @@ test('tells a failure once and its end once, across restarts of the service', as
       service: 'genesys-etl',
     },
   ])
-  expect(told()[0]?.['text']).toBe(
+  expect(sent()[0]?.['text']).toBe(
     'genesys-etl: sync has failed 2 times in a row\nGenesys said ‹403›\nTo do: Grant the permission.',
   )
 
-  await bookRun('done')
+  await insertRun('done')
   for (; minutes < 20; minutes++) await createTestAlerts().check(never)
-  expect(told()).toHaveLength(2)
-  expect(told()[1]).toMatchObject({ status: 'resolved', condition: 'job-failed:sync', since: told()[0]?.['at'] })
+  expect(sent()).toHaveLength(2)
+  expect(sent()[1]).toMatchObject({ status: 'resolved', condition: 'job-failed:sync', since: sent()[0]?.['at'] })
 })
 
-test('delivers again what could not be delivered, less and less often, and only once in the end', async () => {
-  await bookRun('failed')
+test('retries a failed delivery with growing pauses, and delivers it once', async () => {
+  await insertRun('failed')
   answers = [500, 302, 204]
   const alerts = createTestAlerts(warehouse, ['sync'])
   const attempts: number[] = []
@@ -104,7 +103,7 @@ test('delivers again what could not be delivered, less and less often, and only 
   expect(attempts).toEqual([0, 1, 3])
 })
 
-test('after a delivery that went through, the backoff begins anew with a minute', async () => {
+test('starts the backoff from one minute again after a successful delivery', async () => {
   answers = [500, 500, 500, 204]
   const alerts = createTestAlerts(warehouse, ['sync'])
   const attempts: number[] = []
@@ -115,47 +114,47 @@ test('after a delivery that went through, the backoff begins anew with a minute'
       for (let more = receiver.requests.length - before; more > 0; more--) attempts.push(minutes)
     }
   }
-  await bookRun('failed')
+  await insertRun('failed')
   await checkUntil(20)
   expect(attempts).toEqual([0, 1, 3, 7])
-  await bookRun('done')
+  await insertRun('done')
   await checkUntil(40)
   expect(
-    told()
+    sent()
       .map(({ status }) => status)
       .slice(4),
   ).toEqual(['resolved'])
   attempts.length = 0
   answers = [500, 500, 204]
-  await bookRun('failed')
+  await insertRun('failed')
   await checkUntil(60)
   expect(attempts).toEqual([40, 41, 43])
 })
 
-test('tells nothing of what was over before it could be delivered', async () => {
-  await bookRun('failed')
-  await bookRun('failed')
+test('sends nothing about a condition that was resolved before it could be delivered', async () => {
+  await insertRun('failed')
+  await insertRun('failed')
   answers = [500]
   const alerts = createTestAlerts()
   await alerts.check(never)
-  await bookRun('done')
+  await insertRun('done')
   answers = [204]
   for (; minutes < 30; minutes++) await alerts.check(never)
-  expect(told().map(({ status }) => status)).toEqual(['raised'])
+  expect(sent().map(({ status }) => status)).toEqual(['raised'])
 })
 
-test('leaves telling to the process that is at it', async () => {
-  await bookRun('failed')
-  await bookRun('failed')
+test('sends nothing while another process holds the lock', async () => {
+  await insertRun('failed')
+  await insertRun('failed')
   await withJobLock(warehouse, 'alerts', never, () => createTestAlerts().check(never))
-  expect(told()).toEqual([])
+  expect(sent()).toEqual([])
 })
 
-test('tells that the database is away after five minutes, and that it is back', async () => {
+test('sends an alert after five minutes without the database, and one when it is back', async () => {
   const gone = connect('postgres://nobody:secret@127.0.0.1:1/none')
   let current = gone
   const alerts = createAlerts({
-    // the alerts hold one warehouse for good; which one it reaches changes, as when a server is restarted
+    // The alerts keep one warehouse; what it reaches changes, as when a server is restarted.
     warehouse: new Proxy(warehouse, { get: (_, property) => Reflect.get(current, property) as unknown }),
     logger: createLogger('silent'),
     url: receiver.url,
@@ -164,16 +163,16 @@ test('tells that the database is away after five minutes, and that it is back', 
     now: later,
   })
   for (; minutes < 10; minutes++) await alerts.check(never)
-  expect(told()).toMatchObject([{ condition: 'database-away', status: 'raised' }])
-  expect(JSON.stringify(told())).not.toContain('secret')
+  expect(sent()).toMatchObject([{ condition: 'database-away', status: 'raised' }])
+  expect(JSON.stringify(sent())).not.toContain('secret')
   await gone.close()
   current = warehouse
   for (; minutes < 20; minutes++) await alerts.check(never)
-  expect(told()).toHaveLength(2)
-  expect(told()[1]).toMatchObject({ condition: 'database-away', status: 'resolved' })
+  expect(sent()).toHaveLength(2)
+  expect(sent()[1]).toMatchObject({ condition: 'database-away', status: 'resolved' })
 })
 
-test('a process whose clock is an hour ahead of the database does not take a fresh snapshot for late, but does notice a late one', async () => {
+test('judges the age of a snapshot by the clock of the database, even when that of the process is an hour ahead', async () => {
   let snapshotAt = later()
   const live = { ageSeconds: 0, isStale: false, source: 'analytics', conversations: 1, durationMs: 1, requests: 1 }
   const alerts = createAlerts({
@@ -191,16 +190,16 @@ test('a process whose clock is an hour ahead of the database does not take a fre
     snapshotAt = later()
     await alerts.check(never)
   }
-  expect(told()).toEqual([])
+  expect(sent()).toEqual([])
   for (; minutes < 30; minutes++) await alerts.check(never)
-  expect(told()).toMatchObject([
+  expect(sent()).toMatchObject([
     { condition: 'live-late', status: 'raised', at: new Date(begin + 25 * 60_000).toISOString() },
   ])
 })
 
-test('a receiver that never answers does not hold up stopping', async () => {
-  await bookRun('failed')
-  await bookRun('failed')
+test('stops at once while a receiver does not answer', async () => {
+  await insertRun('failed')
+  await insertRun('failed')
   await receiver.close()
   receiver = await startFakeServer(() => {})
   const stop = new AbortController()
@@ -208,4 +207,26 @@ test('a receiver that never answers does not hold up stopping', async () => {
   await receiver.received(1)
   stop.abort(new Error('stopping'))
   await expect(check).rejects.toThrow('stopping')
+})
+
+test('sends alerts through the proxy of the environment, except to hosts of NO_PROXY', async () => {
+  await insertRun('failed')
+  await insertRun('failed')
+  const alertsWith = (proxyEnv: NodeJS.ProcessEnv, url: string): Alerts =>
+    createAlerts({
+      warehouse,
+      logger: createLogger('silent'),
+      url,
+      readStatus: () => statusLater(warehouse),
+      facts: () => ({ isLiveOn: false, liveLateSeconds: 600, fatalJobs: [] }),
+      proxyEnv,
+      now: later,
+    })
+  // The fake server stands in for the proxy: a request to a proxy names the whole URL.
+  const url = 'http://alerts.example.invalid/services/secret'
+  await alertsWith({ HTTP_PROXY: receiver.url, NO_PROXY: 'alerts.example.invalid' }, url).check(never)
+  expect(receiver.requests).toHaveLength(0)
+  await alertsWith({ HTTP_PROXY: receiver.url }, url).check(never)
+  expect(receiver.requests.map((request) => request.url)).toEqual([url])
+  expect(sent()).toMatchObject([{ condition: 'job-failed:sync', status: 'raised' }])
 })

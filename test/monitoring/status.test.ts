@@ -26,7 +26,7 @@ describe('the calendar', () => {
       ({ day, state }) => `${day.slice(8)} ${state}`,
     )
 
-  test('tells loaded, owed, failed, unstable and provisional days, and today', () => {
+  test('distinguishes loaded, owed, failed, unstable and provisional days, and today', () => {
     expect(
       states([
         window('2026-11-18T00:00:00Z', '2026-11-19T00:00:00Z', 'done'),
@@ -38,13 +38,13 @@ describe('the calendar', () => {
     expect(states([]).at(-1)).toBe('22 open')
   })
 
-  test('takes a day for loaded only when it is loaded whole, be it in pieces', () => {
+  test('counts a day as loaded only when it is completely loaded, in one window or several', () => {
     const half = window('2026-11-18T00:00:00Z', '2026-11-18T12:00:00Z', 'done')
     expect(states([half])[0]).toBe('18 owed')
     expect(states([half, window('2026-11-18T12:00:00Z', '2026-11-19T00:00:00Z', 'done')])[0]).toBe('18 loaded')
   })
 
-  test('shows what a run under way is going to read, until it has been read', () => {
+  test('shows what a running job is going to read, until it has been read', () => {
     const plan = { windows: [{ window: '2026-11-19' }, { window: '2026-11-20T00:00Z/2026-11-20T12:00Z' }] }
     const run = { status: 'running', startedAt: at('2026-11-22T02:15:00Z'), plan }
     expect(states([], [run]).slice(0, 4)).toEqual(['18 owed', '19 loading', '20 loading', '21 owed'])
@@ -54,13 +54,13 @@ describe('the calendar', () => {
   })
 
   test.each([[null], ['text'], [{ windows: 3 }], [{ windows: [null, { window: 7 }, { window: 'soon' }] }]])(
-    'makes nothing of a plan that is %j',
+    'ignores a plan that is %j',
     (plan) => {
       expect(states([], [{ status: 'running', startedAt: now, plan }])[0]).toBe('18 owed')
     },
   )
 
-  test('begins with the first loaded day, but shows a year at most', () => {
+  test('starts with the first loaded day, but shows at most a year', () => {
     const early = window('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z', 'done')
     const earlier = window('2019-01-01T00:00:00Z', '2019-01-02T00:00:00Z', 'done')
     const firstDay = at('2026-11-18T00:00:00Z')
@@ -91,22 +91,30 @@ describe('the status', () => {
     stretched: false,
   }
 
-  test('tells a failure until a run has ended well, also while one tries again', () => {
+  test('reports a failure until a run succeeds, also while a new attempt is running', () => {
     const run = { id: 1, job: 'sync', trigger: 'cron', startedAt: now, finishedAt: now, counts: null, errorCode: 'X' }
-    const failed = { ...run, status: 'failed', error: 'Genesys is away', hint: 'Wait.' }
-    const running = { ...run, id: 2, status: 'running', finishedAt: null, errorCode: null, error: null, hint: null }
+    const failed = { ...run, status: 'failed' as const, error: 'Genesys is away', hint: 'Wait.' }
+    const running = {
+      ...run,
+      id: 2,
+      status: 'running' as const,
+      finishedAt: null,
+      errorCode: null,
+      error: null,
+      hint: null,
+    }
     const job = { job: 'sync', lastSuccessAt: null, failuresInARow: 1, lastFailure: failed }
-    for (const lastRun of [failed, running, { ...running, status: 'interrupted' }]) {
+    for (const lastRun of [failed, running, { ...running, status: 'interrupted' as const }]) {
       expect(statusDocument({ ...inputs, jobs: [{ ...job, lastRun }] })).toMatchObject({
         state: 'failing',
         problems: [{ title: 'sync has failed', detail: 'Genesys is away', hint: 'Wait.', since: now }],
       })
     }
-    const done = { ...job, lastRun: { ...running, status: 'done' }, failuresInARow: 0, lastFailure: null }
+    const done = { ...job, lastRun: { ...running, status: 'done' as const }, failuresInARow: 0, lastFailure: null }
     expect(statusDocument({ ...inputs, jobs: [done] })).toMatchObject({ state: 'ok', problems: [] })
   })
 
-  test('is ok with nothing owed, behind with something owed, failing where a human should look', () => {
+  test('is ok when everything is loaded, behind when days are missing, failing when somebody has to act', () => {
     expect(statusDocument(inputs)).toMatchObject({ state: 'ok', problems: [] })
     expect(statusDocument({ ...inputs, windows: [] })).toMatchObject({
       state: 'behind',
@@ -119,7 +127,7 @@ describe('the status', () => {
     })
   })
 
-  test('tells what is covered in whole stretches, however the windows were cut and in whatever order they were read', () => {
+  test('merges covered intervals, however the windows were cut and in whatever order they were read', () => {
     const windows = [
       window('2026-11-20T12:00:00Z', '2026-11-21T00:00:00Z', 'done'),
       window('2026-11-18T00:00:00Z', '2026-11-19T00:00:00Z', 'done'),
@@ -139,7 +147,7 @@ describe('the status', () => {
     })
   })
 
-  test('calls live data stale by age, three minutes unless the schedule asks for more', () => {
+  test('marks live data stale by age: three minutes, or more for a slower schedule', () => {
     const live = { snapshot, failure: null, byState: {} }
     expect(statusDocument({ ...inputs, live })).toMatchObject({
       state: 'failing',
@@ -151,7 +159,7 @@ describe('the status', () => {
     })
   })
 
-  test('rejected records and a snapshot that failed while the picture is fresh are notices', () => {
+  test('treats rejected records, and a failed snapshot while the data is fresh, as notices', () => {
     const failure = { at: now, error: 'Genesys does not answer', inARow: 1 }
     const live = { snapshot: { ...snapshot, at: now }, failure, byState: {} }
     const document = statusDocument({ ...inputs, live, rejectedRecords: 2 })
@@ -159,12 +167,12 @@ describe('the status', () => {
     expect(document.problems.map(({ severity }) => severity)).toEqual(['notice', 'notice'])
   })
 
-  test('is complete until nothing while the first day is missing', () => {
+  test('has no watermark while the first day is missing', () => {
     const { history } = statusDocument({ ...inputs, historyStart: at('2026-11-20T00:00:00Z') })
     expect(history).toMatchObject({ coveredUntil: null, lagSeconds: 60 * 3600 })
   })
 
-  test('a failed reading that others made good is no problem any more', () => {
+  test('ignores a failed window whose time other windows cover', () => {
     const windows = [
       window('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z', 'failed'),
       window('2026-11-21T00:00:00Z', '2026-11-21T12:00:00Z', 'done'),
@@ -184,18 +192,18 @@ describe('the status', () => {
     lastError: null,
   })
 
-  test('a message is late after a quarter of an hour', () => {
+  test('counts a message as late after a quarter of an hour', () => {
     const state = (milliseconds: number) => statusDocument({ ...inputs, deliveries: waiting(milliseconds) }).state
     expect([state(15 * 60_000), state(15 * 60_000 + 1)]).toEqual(['ok', 'failing'])
   })
 
-  test('names the worst first', () => {
+  test('lists problems that need action first', () => {
     const windows = [window('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z', 'unstable')]
     const { problems } = statusDocument({ ...inputs, windows, deliveries: waiting(3_600_000) })
     expect(problems.map(({ severity }) => severity)).toEqual(['trouble', 'notice', 'notice'])
   })
 
-  test('is behind while a loaded day was not read again in time, and says which', () => {
+  test('is behind while the re-read of a loaded day is overdue, and names the day', () => {
     const missed = {
       ...window('2026-11-19T00:00:00Z', '2026-11-20T00:00:00Z', 'done'),
       readAt: at('2026-11-19T23:00:00Z'),
@@ -203,7 +211,7 @@ describe('the status', () => {
     const document = statusDocument({ ...inputs, windows: [...inputs.windows, missed] })
     expect(document).toMatchObject({
       state: 'behind',
-      problems: [{ severity: 'notice', title: 'Not read again in time: 2026-11-19' }],
+      problems: [{ severity: 'notice', title: 'Re-read overdue: 2026-11-19' }],
       history: { owed: [], due: [{ start: missed.start, end: missed.end }] },
     })
     expect(document.history.days[0]).toMatchObject({ day: '2026-11-19', state: 'due' })
@@ -211,7 +219,7 @@ describe('the status', () => {
     expect(statusDocument({ ...inputs, windows: [...inputs.windows, settled] })).toMatchObject({ state: 'ok' })
   })
 
-  test('windows from the future are no coverage, and are named', () => {
+  test('does not count windows dated in the future as coverage, and names them', () => {
     const tomorrow = window('2026-11-23T00:00:00Z', '2026-11-24T00:00:00Z', 'done')
     const readAhead = { ...inputs.windows[0]!, readAt: at('2026-11-25T00:00:00Z') }
     const document = statusDocument({ ...inputs, windows: [readAhead, tomorrow] })
@@ -224,7 +232,7 @@ describe('the status', () => {
     expect(document.problems[0]?.detail).toContain('2026-11-21, 2026-11-23')
   })
 
-  test('a snapshot from the future is stale, whatever its age would be', () => {
+  test('treats a snapshot dated in the future as stale', () => {
     const live = { snapshot: { ...snapshot, at: at('2026-11-22T13:00:00Z') }, failure: null, byState: {} }
     expect(statusDocument({ ...inputs, live })).toMatchObject({
       state: 'failing',
@@ -232,7 +240,7 @@ describe('the status', () => {
     })
   })
 
-  test('months that the ledger has and the tables lack are trouble', () => {
+  test('reports months that the ledger has and the tables lack', () => {
     const emptyMonths = [{ month: '2026-03', conversations: 120, tables: ['conversations'] }]
     const document = statusDocument({ ...inputs, emptyMonths })
     expect(document).toMatchObject({ state: 'failing', problems: [{ severity: 'trouble' }], history: { emptyMonths } })

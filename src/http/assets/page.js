@@ -1,30 +1,21 @@
 /* global document, location, matchMedia, addEventListener, setInterval, setTimeout, clearTimeout, fetch, AbortSignal, DOMParser */
-/** Keeps a page up to date: asks for its parts every few seconds and puts in what has changed; counts clocks on in between. */
+/** Keeps a page up to date: fetches its parts every few seconds, replaces those that changed, and keeps its clocks running. */
+import { clockText } from './clock.js'
 
-const ASK_EVERY_MS = 4000
-const GIVE_UP_AFTER_MS = 15_000
+const REFRESH_INTERVAL_MS = 4000
+const REQUEST_TIMEOUT_MS = 15_000
 
-/** As in style.css: where the page is as high as the screen, and nobody scrolls. */
+/** The same as in style.css: a screen on which the page does not scroll. */
 const wall = matchMedia('(min-width: 112.5rem) and (min-height: 62.5rem)')
 const ROWS_ON_A_WALL = { queues: 9, agents: 12 }
 
 const main = document.getElementById('main')
 const offline = document.getElementById('offline')
-const told = document.getElementById('told')
-/** Each part's HTML as the server sent it, since the clocks in the page go on. */
+const announcement = document.getElementById('announcement')
+/** Each part's HTML as the server sent it: the clocks change the page. */
 const received = new Map([...main.children].map((part) => [part.dataset.part, part.innerHTML]))
 let clockOffset = Date.parse(main.dataset.now) - Date.now()
 let timer
-
-function clockText(seconds) {
-  const whole = Math.max(0, Math.floor(seconds))
-  if (whole >= 172_800) return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`
-  const two = (part) => String(part).padStart(2, '0')
-  const minutes = Math.floor(whole / 60)
-  return minutes < 60
-    ? `${minutes}:${two(whole % 60)}`
-    : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`
-}
 
 function tick() {
   const now = Date.now() + clockOffset
@@ -37,43 +28,43 @@ function tick() {
     banner.hidden = !isStale
     fit()
   }
-  tell(isStale ? 'The picture is stale' : main.dataset.told)
+  announce(isStale ? 'The data is stale' : main.dataset.announcement)
   for (const clock of main.querySelectorAll('time[data-since]')) {
-    // Of an old picture only its age is known to go on; those who waited in it may be gone.
-    if (isStale && !clock.closest('.picture, .age')) continue
+    // In stale data only its age still counts up: the conversations in it may be over.
+    if (isStale && !clock.closest('.freshness, .age')) continue
     clock.textContent = clockText((now - Date.parse(clock.dataset.since)) / 1000)
   }
 }
 
-/** On a wall as many rows as there is room for, and the line that tells of the others; elsewhere all of them. */
+/** On a wall, shows as many rows as fit and the line about the others; elsewhere all of them. */
 function fit() {
-  for (const [name, most] of Object.entries(ROWS_ON_A_WALL)) {
+  for (const [name, max] of Object.entries(ROWS_ON_A_WALL)) {
     const part = main.querySelector(`.${name}`)
     const rows = [...(part?.querySelectorAll('tbody tr') ?? [])]
-    const keep = (count) => {
+    const showRows = (count) => {
       for (const [index, row] of rows.entries()) row.hidden = index >= count
       for (const line of part.querySelectorAll('.more')) line.hidden = Number(line.dataset.after) !== count
     }
     if (rows.length === 0) continue
-    let count = wall.matches ? Math.min(most, rows.length) : rows.length
-    keep(count)
-    while (wall.matches && count > 1 && part.scrollHeight > part.clientHeight) keep(--count)
+    let count = wall.matches ? Math.min(max, rows.length) : rows.length
+    showRows(count)
+    while (wall.matches && count > 1 && part.scrollHeight > part.clientHeight) showRows(--count)
   }
 }
 
-function tell(text) {
-  if (told.textContent !== text) told.textContent = text
+function announce(text) {
+  if (announcement.textContent !== text) announcement.textContent = text
 }
 
-/** Puts in the parts of an answer that differ. An answer without the page's parts (the database is away) leaves the others. */
-function show(text, isWhole) {
+/** Replaces the parts that differ. An incomplete response (the database is away) leaves the other parts. */
+function show(text, isComplete) {
   const next = new DOMParser().parseFromString(text, 'text/html').getElementById('main')
-  if (!next) throw new Error('not a page of ours')
+  if (!next) throw new Error('the response has no main element')
   const focused = document.activeElement?.closest('[data-part]')?.dataset.part
   const parts = [...next.children]
   const current = new Map([...main.children].map((part) => [part.dataset.part, part]))
   const hasSameParts = parts.length === current.size && parts.every((part) => current.has(part.dataset.part))
-  if (isWhole && !hasSameParts) {
+  if (isComplete && !hasSameParts) {
     main.replaceChildren(...parts)
     received.clear()
   } else {
@@ -85,7 +76,7 @@ function show(text, isWhole) {
     }
   }
   for (const [name, value] of Object.entries(next.dataset)) {
-    if (isWhole || name !== 'snapshotAt') main.dataset[name] = value
+    if (isComplete || name !== 'snapshotAt') main.dataset[name] = value
   }
   if (focused && document.activeElement === document.body) {
     main.querySelector(`[data-part="${focused}"] [tabindex]`)?.focus({ preventScroll: true })
@@ -97,14 +88,14 @@ function show(text, isWhole) {
 async function refresh() {
   clearTimeout(timer)
   try {
-    // From the origin: relative to a page opened with a token in its address, the address would hold it too, which fetch refuses.
-    const answer = await fetch(`${location.origin}${location.pathname}?fragment`, {
+    // An absolute URL from the origin: a page opened with a token in its address passes it on to relative URLs, which fetch refuses.
+    const response = await fetch(`${location.origin}${location.pathname}?fragment`, {
       headers: { Accept: 'text/html' },
       cache: 'no-store',
-      signal: AbortSignal.timeout(GIVE_UP_AFTER_MS),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     })
-    if (!answer.ok && answer.status !== 503) throw new Error(`answered ${answer.status}`)
-    show(await answer.text(), answer.ok)
+    if (!response.ok && response.status !== 503) throw new Error(`status ${response.status}`)
+    show(await response.text(), response.ok)
     offline.hidden = true
   } catch {
     if (offline.hidden) {
@@ -114,14 +105,14 @@ async function refresh() {
   }
   fit()
   tick()
-  timer = setTimeout(() => void refresh(), ASK_EVERY_MS)
+  timer = setTimeout(() => void refresh(), REFRESH_INTERVAL_MS)
 }
 
 fit()
 tick()
 addEventListener('resize', fit)
 setInterval(tick, 1000)
-timer = setTimeout(() => void refresh(), ASK_EVERY_MS)
+timer = setTimeout(() => void refresh(), REFRESH_INTERVAL_MS)
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void refresh()
 })

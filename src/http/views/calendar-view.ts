@@ -1,59 +1,68 @@
-/** The coverage of the history as a calendar: a small table a month, a cell a day. */
-import type { CalendarDay, DayState } from '../../monitoring/calendar.ts'
-import { markup, nothing, number, type Html } from './format.ts'
+/** The coverage of the history as a calendar: a small table per month, a cell per day. */
+import { type CalendarDay, type DayState } from '../../monitoring/calendar.ts'
+import { markup, nothing, plural, type Html } from './format.ts'
 
-const STATES: Readonly<Record<DayState, string>> = {
+/** What a day's mark means. */
+export const DAY_STATES: Readonly<Record<DayState, string>> = {
   loaded: 'loaded',
   provisional: 'loaded so far',
-  loading: 'being loaded',
-  unstable: 'loaded, to be read again',
-  due: 'loaded, late changes may be missing',
-  owed: 'owed',
+  loading: 'loading',
+  unstable: 'loaded, will be read again',
+  due: 'loaded, re-read overdue',
+  owed: 'not loaded yet',
   failed: 'failed',
-  open: 'today, nothing yet',
+  open: 'today, not read yet',
 }
 
-/** In the legend only where it occurs, but for these. */
+/** Explained in the legend even if no day has them. */
 const ALWAYS_EXPLAINED: readonly DayState[] = ['loaded', 'provisional', 'owed', 'failed', 'loading']
 const WEEKDAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const
 const monthName = new Intl.DateTimeFormat('en', { month: 'long', year: 'numeric', timeZone: 'UTC' })
 
-/** The months that `days` touch, oldest first, and what the marks mean. */
+/** The months that `days` touch, oldest first, and a legend of the marks. */
 export function calendar(days: readonly CalendarDay[]): Html {
   if (days.length === 0) return nothing
   const months = Map.groupBy(days, ({ day }) => day.slice(0, 7))
-  const most = Math.max(1, ...days.map(({ conversations }) => conversations ?? 0))
-  const used = new Set(days.map(({ state }) => state))
-  const explained = (Object.keys(STATES) as DayState[]).filter(
-    (state) => ALWAYS_EXPLAINED.includes(state) || used.has(state),
-  )
+  const max = Math.max(1, ...days.map(({ conversations }) => conversations ?? 0))
   return markup`
-<div class="months">${[...months].map(([month, ofMonth]) => monthTable(month, ofMonth, most))}</div>
-<ul class="legend" aria-label="What the marks mean">
-${explained.map((state) => markup`<li><span class="day ${state} level-2" aria-hidden="true"></span>${STATES[state]}</li>`)}
-</ul>`
+<div class="months">${[...months].map(([month, ofMonth]) => monthTable(month, ofMonth, max))}</div>
+${legend(new Set(days.map(({ state }) => state)))}`
 }
 
-function monthTable(month: string, days: readonly CalendarDay[], most: number): Html {
+function legend(used: ReadonlySet<DayState>): Html {
+  const explained = (Object.keys(DAY_STATES) as DayState[]).filter(
+    (state) => ALWAYS_EXPLAINED.includes(state) || used.has(state),
+  )
+  const entry = (state: DayState): Html =>
+    markup`<li><span class="day ${state} level-2" aria-hidden="true"></span>${DAY_STATES[state]}</li>`
+  return markup`<ul class="legend" aria-label="Legend">${explained.map(entry)}</ul>`
+}
+
+function monthTable(month: string, days: readonly CalendarDay[], max: number): Html {
   const first = new Date(`${month}-01T00:00:00Z`)
   const byDay = new Map(days.map((day) => [day.day, day]))
-  const weeks = weeksOf(first)
+  const weekday = (name: string): Html => markup`<th scope="col" abbr="${name}">${name.slice(0, 1)}</th>`
+  const cell = (date: string | null): Html =>
+    date === null ? markup`<td></td>` : markup`<td>${dayMark(date, byDay.get(date), max)}</td>`
   return markup`<table class="month">
 <caption>${monthName.format(first)}</caption>
-<thead><tr>${WEEKDAYS.map((name) => markup`<th scope="col" abbr="${name}">${name.slice(0, 1)}</th>`)}</tr></thead>
-<tbody>${weeks.map((week) => markup`<tr>${week.map((day) => (day === null ? markup`<td></td>` : cell(day, byDay.get(day), most)))}</tr>`)}</tbody>
+<thead><tr>${WEEKDAYS.map(weekday)}</tr></thead>
+<tbody>${weeksOf(first).map((week) => markup`<tr>${week.map(cell)}</tr>`)}</tbody>
 </table>`
 }
 
-function cell(date: string, day: CalendarDay | undefined, most: number): Html {
-  const number_ = String(Number(date.slice(8)))
-  if (!day) return markup`<td><span class="day outside">${number_}</span></td>`
-  const told = day.conversations === null ? '' : `, ${number(day.conversations)} conversations`
-  const level = Math.min(3, 1 + Math.floor((3 * (day.conversations ?? 0)) / most))
-  return markup`<td><span class="day ${day.state} level-${level}" title="${date}: ${STATES[day.state]}${told}">${number_}<span class="unseen"> ${STATES[day.state]}${told}</span></span></td>`
+function dayMark(date: string, day: CalendarDay | undefined, max: number): Html {
+  const ofMonth = String(Number(date.slice(8)))
+  if (!day) return markup`<span class="day outside">${ofMonth}</span>`
+  const { state, conversations } = day
+  const text =
+    conversations === null ? DAY_STATES[state] : `${DAY_STATES[state]}, ${plural(conversations, 'conversation')}`
+  const level = Math.min(3, 1 + Math.floor((3 * (conversations ?? 0)) / max))
+  return markup`<span class="day ${state} level-${level}" title="${date}: ${text}">${ofMonth}<span
+ class="unseen"> ${text}</span></span>`
 }
 
-/** The days of a month as weeks from Monday to Sunday; null for days of its neighbours. */
+/** The days of a month as weeks from Monday to Sunday; null for days of its neighbors. */
 function weeksOf(first: Date): (string | null)[][] {
   const before = (first.getUTCDay() + 6) % 7
   const length = new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1, 0)).getUTCDate()

@@ -1,4 +1,4 @@
-/** The frame of every page. */
+/** The frame of every page, and the components that pages share. */
 import { markup, type Html } from './format.ts'
 
 const PAGES = [
@@ -6,17 +6,22 @@ const PAGES = [
   { path: '/live', name: 'Wallboard' },
 ] as const
 
-/** A page as a view makes it: title, its parts, and whether what it shows is whole. */
+/** A rendered page: title, content, and whether its data is complete. */
 export interface View {
   readonly title: string
   readonly current: '/' | '/live'
   readonly main: Html
-  readonly isWhole: boolean
+  readonly isComplete: boolean
 }
 
-/** A whole page. `theme`: light or dark whatever the browser prefers, for screens on walls. */
+/**
+ * A whole page.
+ * @param theme light or dark instead of the browser's preference, for wall screens
+ */
 export function page({ title, current, main }: View, theme: 'light' | 'dark' | null): Html {
   const query = theme ? `?theme=${theme}` : ''
+  const link = ({ path, name }: (typeof PAGES)[number]): Html =>
+    markup`<a href="${path}${query}" ${path === current ? markup`aria-current="page"` : ''}>${name}</a>`
   return markup`<!doctype html>
 <html lang="en" data-theme="${theme ?? 'auto'}">
   <head>
@@ -26,54 +31,75 @@ export function page({ title, current, main }: View, theme: 'light' | 'dark' | n
     <title>${title}</title>
     <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
     <link rel="stylesheet" href="/assets/style.css" />
-    <script src="/assets/page.js" defer></script>
+    <script type="module" src="/assets/page.js"></script>
     <noscript><meta http-equiv="refresh" content="15" /></noscript>
   </head>
   <body class="${current === '/live' ? 'wall' : 'desk'}">
     <a class="skip" href="#main">Skip to the content</a>
     <header class="top">
       <p class="brand"><span class="mark" aria-hidden="true"></span>genesys-etl</p>
-      <nav aria-label="Pages">
-        ${PAGES.map(({ path, name }) => markup`<a href="${path}${query}" ${path === current ? markup`aria-current="page"` : ''}>${name}</a>`)}
-      </nav>
+      <nav aria-label="Pages">${PAGES.map(link)}</nav>
       <p class="clock"><time id="clock"></time></p>
     </header>
-    <p id="told" class="unseen" aria-live="polite"></p>
+    <p id="announcement" class="unseen" aria-live="polite"></p>
     <p id="offline" class="banner" role="alert" hidden>
-      <strong>No answer from the service</strong> since <span id="offline-since"></span>. It is asked again every few seconds; what you see is as old as that.
+      <strong>The service has not answered</strong> since <span id="offline-since"></span> UTC. The data shown is from before
+      then; this page keeps trying.
     </p>
     ${main}
-    <footer class="bottom">Times are UTC. This page keeps itself up to date.</footer>
+    <footer class="bottom">Times are UTC. This page refreshes itself.</footer>
   </body>
 </html>`
 }
 
-/** The part of a page that its script replaces: only what has changed, part by part. */
+/** The content of a page, which its script replaces part by part as far as it has changed. */
 export function mainOf(options: {
   readonly title: string
   readonly now: Date
   readonly className: string
-  /** What a screen reader is told, once each time that it changes. */
-  readonly told: string
-  /** Of live data: when it was taken, and from which age on it is called stale. */
+  /** Read out by a screen reader whenever it changes. */
+  readonly announcement: string
+  /** For live data: the time of the snapshot, and the age from which on it is stale. */
   readonly live?: { readonly at: Date; readonly staleSeconds: number } | null
   readonly parts: readonly Html[]
 }): Html {
-  const { title, now, className, told, live, parts } = options
+  const { title, now, className, announcement, live, parts } = options
   const isStale = live ? (+now - +live.at) / 1000 > live.staleSeconds : false
-  return markup`<main id="main" class="${className}" data-title="${title}" data-told="${told}" data-now="${now.toISOString()}" data-snapshot-at="${live?.at.toISOString() ?? ''}" data-stale-seconds="${live?.staleSeconds ?? ''}" data-stale="${isStale ? 'yes' : 'no'}">
+  return markup`<main id="main" class="${className}" data-title="${title}" data-announcement="${announcement}"
+  data-now="${now.toISOString()}" data-snapshot-at="${live?.at.toISOString() ?? ''}"
+  data-stale-seconds="${live?.staleSeconds ?? ''}" data-stale="${isStale ? 'yes' : 'no'}">
 ${parts}</main>`
 }
 
-/** A part by its name, which is unique on its page. */
-export function part(name: string, heading: string | null, content: Html, attributes: Html = markup``): Html {
-  return markup`<section class="part ${name}" data-part="${name}" ${heading === null ? '' : markup`aria-labelledby="${name}-heading"`} ${attributes}>
-${heading === null ? '' : markup`<h2 id="${name}-heading">${heading}</h2>`}
+/** A part with a visible heading. Its name is unique on its page. */
+export function part(name: string, heading: string, content: Html): Html {
+  return markup`<section class="part ${name}" data-part="${name}" aria-labelledby="${name}-heading">
+<h2 id="${name}-heading">${heading}</h2>
 ${content}</section>
 `
 }
 
-/** A table that scrolls inside of its box where it is too wide, so that the page does not. */
-export function scrolling(label: string, table: Html): Html {
-  return markup`<div class="scroll" role="region" aria-label="${label}" tabindex="0">${table}</div>`
+/** A part without a visible heading, named only for screen readers. */
+export function plainPart(name: string, label: string, content: Html): Html {
+  return markup`<section class="part ${name}" data-part="${name}" aria-label="${label}">
+${content}</section>
+`
+}
+
+/** A column of a table. `wide`: not shown on a phone. */
+export interface Column {
+  readonly heading: Html | string
+  readonly className?: string
+}
+
+/** A table whose rows are already rendered. It scrolls inside its box if it is too wide, so that the page does not. */
+export function table(label: string, columns: readonly Column[], rows: readonly Html[], foot?: Html): Html {
+  const headings = columns.map(
+    ({ heading, className }) =>
+      markup`<th scope="col" ${className ? markup`class="${className}"` : ''}>${heading}</th>`,
+  )
+  return markup`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table>
+<thead><tr>${headings}</tr></thead>
+<tbody>${rows}</tbody>
+${foot ? markup`<tfoot>${foot}</tfoot>` : ''}</table></div>`
 }

@@ -1,50 +1,52 @@
-/** `/`: is all well, and if not, what is wrong and what to do. Data in, HTML out. */
-import type { Problem } from '../../monitoring/problems.ts'
-import type { RunRecord } from '../../monitoring/records.ts'
-import type { StatusDocument } from '../../monitoring/status.ts'
-import type { JobState } from '../../schedule.ts'
-import type { View } from './layout.ts'
-import type { ServiceStatus } from '../service-status.ts'
+/** `/`: problems and what to do first, then coverage and volume, jobs and runs. Data in, HTML out. */
+import { type ScheduledJobState } from '../../metrics.ts'
+import { type Problem } from '../../monitoring/problems.ts'
+import { type RunSummary } from '../../monitoring/records.ts'
+import { type StatusDocument } from '../../monitoring/status.ts'
+import { type ServiceStatus } from '../service-status.ts'
 import { calendar } from './calendar-view.ts'
-import { counting, day, instant, markup, nothing, number, span, time, type Html } from './format.ts'
-import { mainOf, part, scrolling } from './layout.ts'
+import { volumeChart } from './chart.ts'
+import { counting, day, instant, markup, nothing, number, plural, shortSpan, span, time, type Html } from './format.ts'
+import { mainOf, part, plainPart, table, type Column, type View } from './layout.ts'
 
-/** The status page. Without a document it shows why, and what the process itself knows. */
+/** The status page. Without a document it says why, and shows what the process itself knows. */
 export function statusPage(status: ServiceStatus): View {
   const { at: now, document, process } = status
-  const verdict = verdictOf(status)
+  const problems = problemsOf(status)
+  const verdict = verdictOf(status, problems)
   const title = `${verdict.words} · genesys-etl`
-  const books = document
-    ? [
-        part('figures', null, figures(document, status), markup`aria-label="Figures"`),
-        part('coverage', 'History, day by day', coverage(document, now)),
-      ]
-    : []
-  const rest = document
-    ? [
-        part('runs', 'Latest runs', runsTable(document.runs, now)),
-        ...(document.rejectedRecords > 0 ? [part('rejected', 'Rejected records', rejectedTable(document, now))] : []),
-      ]
-    : []
+  const parts = [
+    plainPart('verdict', 'State', verdictBox(verdict)),
+    plainPart('problems', 'Problems and what to do', problemList(problems, now)),
+    ...(document ? coverageParts(document, status) : []),
+    part('schedule', 'Jobs', jobTable(process.jobs, document, now)),
+    part('budget', 'Requests to Genesys', budget(process.budget)),
+    ...(document ? [part('runs', 'Latest runs', runTable(document.runs, now))] : []),
+    ...(document && document.rejectedRecords > 0
+      ? [part('rejected', 'Rejected records', rejectedTable(document, now))]
+      : []),
+  ]
   return {
     title,
     current: '/',
-    isWhole: document !== null,
+    isComplete: document !== null,
     main: mainOf({
       title,
       now,
       className: 'status',
-      told: [verdict.words, ...problemsOf(status).map(({ title }) => title)].join('. '),
-      parts: [
-        part('verdict', null, verdictPart(verdict), markup`aria-label="State"`),
-        part('problems', null, problemList(problemsOf(status), now), markup`aria-label="What is wrong and what to do"`),
-        ...books,
-        part('schedule', 'Jobs', scheduleTable(process.jobs, document, now)),
-        part('budget', 'Requests to Genesys', budget(process.budget)),
-        ...rest,
-      ],
+      announcement: [verdict.words, ...problems.map((problem) => problem.title)].join('. '),
+      parts,
     }),
   }
+}
+
+function coverageParts(document: StatusDocument, status: ServiceStatus): Html[] {
+  const { history } = document
+  return [
+    plainPart('figures', 'Figures', figures(document, status)),
+    part('coverage', 'Coverage by day', coverage(document, status.at)),
+    part('volume', 'Conversations per day', volumeChart(history.days)),
+  ]
 }
 
 interface Verdict {
@@ -53,7 +55,7 @@ interface Verdict {
   readonly detail: string
 }
 
-function verdictOf({ document }: ServiceStatus): Verdict {
+function verdictOf({ document }: ServiceStatus, problems: readonly Problem[]): Verdict {
   if (!document) {
     return {
       kind: 'failing',
@@ -61,188 +63,238 @@ function verdictOf({ document }: ServiceStatus): Verdict {
       detail: 'Nothing can be read or loaded until it does.',
     }
   }
-  switch (document.state) {
+  const state = problems.some(({ severity }) => severity === 'trouble') ? 'failing' : document.state
+  switch (state) {
     case 'ok':
-      return { kind: 'ok', words: 'All is well', detail: 'Every conversation that is due is loaded.' }
+      return problems.length === 0
+        ? { kind: 'ok', words: 'All is well', detail: 'Every conversation that is due is loaded.' }
+        : {
+            kind: 'ok',
+            words: 'Up to date',
+            detail: `Every day that is due is loaded. ${plural(problems.length, 'notice')} below.`,
+          }
     case 'behind':
-      return { kind: 'behind', words: 'Catching up', detail: 'Something is owed; the next sync loads it.' }
+      return { kind: 'behind', words: 'Catching up', detail: 'Some days are due; the next sync loads them.' }
     case 'failing':
-      return { kind: 'failing', words: 'Something needs you', detail: 'See below what it is and what to do.' }
+      return { kind: 'failing', words: 'Action required', detail: 'See below what is wrong and what to do.' }
   }
 }
 
-function verdictPart({ kind, words, detail }: Verdict): Html {
-  return markup`<div class="verdict-box ${kind}"><span class="sign" aria-hidden="true"></span><div><h1>${words}</h1><p>${detail}</p></div></div>`
+function verdictBox({ kind, words, detail }: Verdict): Html {
+  return markup`<div class="verdict-box ${kind}"><span class="sign" aria-hidden="true"></span>
+<div><h1>${words}</h1><p>${detail}</p></div></div>`
 }
 
-/** Without the books, what the scheduler remembers. */
+/** The problems of the document and stuck jobs; without a document, what the scheduler knows. */
 function problemsOf({ document, reason, process }: ServiceStatus): Problem[] {
-  if (document) return [...document.problems]
+  const stuck = process.jobs.flatMap(stuckProblem)
+  if (document) return [...stuck, ...document.problems]
   const unreadable: Problem = {
     severity: 'trouble',
-    title: 'The books can’t be read',
+    title: 'Run history is unavailable',
     detail: reason,
     hint: null,
     since: null,
   }
-  const failed = process.jobs.flatMap(({ name, failure }): Problem[] =>
-    failure
-      ? [
-          {
-            severity: 'trouble',
-            title: `${name} has failed`,
-            detail: failure.message,
-            hint: failure.hint,
-            since: failure.at,
-          },
-        ]
-      : [],
-  )
-  return [unreadable, ...failed]
+  return [unreadable, ...stuck, ...process.jobs.flatMap(failedProblem)]
+}
+
+function stuckProblem({ name, stuckSince }: ScheduledJobState): Problem[] {
+  if (!stuckSince) return []
+  const hint = 'Restart the service; the ledger resumes what is due.'
+  return [{ severity: 'trouble', title: `${name} shows no progress`, detail: null, hint, since: stuckSince }]
+}
+
+function failedProblem({ name, failure }: ScheduledJobState): Problem[] {
+  if (!failure) return []
+  const { message: detail, hint, at: since } = failure
+  return [{ severity: 'trouble', title: `${name} has failed`, detail, hint, since }]
 }
 
 function problemList(problems: readonly Problem[], now: Date): Html {
   if (problems.length === 0) return markup``
-  return markup`<ul class="problem-list">${problems.map(
-    ({ severity, title, detail, hint, since }) => markup`<li class="problem ${severity}">
-<h3><span class="unseen">${severity === 'trouble' ? 'Trouble: ' : 'Notice: '}</span>${title}</h3>
+  const item = ({ severity, title, detail, hint, since }: Problem): Html => markup`<li class="problem ${severity}">
+<h3><span class="unseen">${severity === 'trouble' ? 'Action required: ' : 'Notice: '}</span>${title}</h3>
 ${detail ? markup`<p class="detail">${detail}</p>` : ''}
-${hint ? markup`<p><b>To do:</b> ${hint}</p>` : ''}
-${since ? markup`<p class="quiet">since ${time(since, now)}</p>` : ''}</li>`,
-  )}</ul>`
+${hint ? markup`<p>${severity === 'trouble' ? markup`<b>To do:</b> ` : ''}${hint}</p>` : ''}
+${since ? markup`<p class="quiet">since ${time(since, now)}</p>` : ''}</li>`
+  return markup`<ul class="problem-list">${problems.map(item)}</ul>`
+}
+
+function figure(label: string, value: Html | string, note: Html | string, isTrouble = false): Html {
+  return markup`<div class="figure ${isTrouble ? 'trouble' : ''}"><dt>${label}</dt>
+<dd>${value}</dd><dd class="note">${note}</dd></div>`
 }
 
 function figures(document: StatusDocument, { isLiveOn, at: now }: ServiceStatus): Html {
-  const { history, live, rejectedRecords, deliveries } = document
-  const figure = (label: string, value: Html, note: Html, isTrouble = false): Html =>
-    markup`<div class="figure ${isTrouble ? 'trouble' : ''}"><dt>${label}</dt><dd>${value}</dd><dd class="note">${note}</dd></div>`
-  const done = history.days.filter(({ state }) => state === 'loaded').length
+  const { rejectedRecords, deliveries } = document
   return markup`<dl class="figure-list">
-${figure(
-  'History is complete until',
-  history.coveredUntil
-    ? markup`${day(history.coveredUntil)} <small>${instant(history.coveredUntil, history.coveredUntil)}</small>`
-    : nothing,
-  markup`${span(history.lagSeconds)} ago${history.provisionalUntil ? markup`, today read until ${time(history.provisionalUntil, now)}` : ''}`,
-)}
-${figure('Days loaded whole', markup`${number(done)}`, history.owed.length === 0 ? markup`nothing is owed` : markup`${number(owedDays(document))} owed`, history.owed.length > 0)}
-${liveFigure()}
-${figure('Rejected records', markup`${number(rejectedRecords)}`, rejectedRecords === 0 ? markup`every record fitted` : markup`kept in etl.rejected_records`)}
-${deliveries.pending > 0 || deliveries.givenUp > 0 ? figure('Messages waiting', markup`${number(deliveries.pending)}`, markup`${number(deliveries.givenUp)} given up today`, deliveries.givenUp > 0) : ''}
+${completeUntilFigure(document, now)}
+${loadedDaysFigure(document)}
+${liveFigure(document, isLiveOn, now)}
+${figure('Rejected records', number(rejectedRecords), rejectedRecords === 0 ? 'none' : 'kept in etl.rejected_records')}
+${deliveries.pending > 0 || deliveries.givenUp > 0 ? deliveryFigure(deliveries) : ''}
 </dl>`
-
-  function liveFigure(): Html {
-    const label = 'Live picture is'
-    if (!isLiveOn) return figure(label, markup`off`, markup`LIVE_SOURCE=off`)
-    if (!live?.snapshotAt) return figure(label, nothing, markup`no snapshot yet`, live !== null)
-    const took = `${number(live.conversations ?? 0)} open, taken in ${((live.durationMs ?? 0) / 1000).toFixed(1)} s`
-    return figure(label, markup`${counting(live.snapshotAt, now)} <small>old</small>`, markup`${took}`, live.isStale)
-  }
 }
 
-function owedDays({ history }: StatusDocument): number {
-  return Math.ceil(history.owed.reduce((sum, { start, end }) => sum + (+end - +start) / 86_400_000, 0))
+function completeUntilFigure({ history }: StatusDocument, now: Date): Html {
+  const { coveredUntil, lagSeconds, provisionalUntil } = history
+  const value = coveredUntil
+    ? markup`${day(coveredUntil)} <small>${instant(coveredUntil, coveredUntil)}</small>`
+    : nothing
+  const today = provisionalUntil ? markup`, today read until ${time(provisionalUntil, now)}` : ''
+  return figure('History complete until', value, markup`${span(lagSeconds)} ago${today}`)
+}
+
+function loadedDaysFigure({ history }: StatusDocument): Html {
+  const loaded = history.days.filter(({ state }) => state === 'loaded' || state === 'due').length
+  const missing = Math.ceil(history.owed.reduce((sum, { start, end }) => sum + (+end - +start) / 86_400_000, 0))
+  const note = missing === 0 ? 'none missing' : `${number(missing)} not loaded yet`
+  return figure('Days loaded', number(loaded), note, missing > 0)
+}
+
+function liveFigure({ live }: StatusDocument, isLiveOn: boolean, now: Date): Html {
+  const label = 'Age of live data'
+  if (!isLiveOn) return figure(label, 'off', 'LIVE_SOURCE=off')
+  if (!live?.snapshotAt) return figure(label, nothing, 'no snapshot yet', live !== null)
+  const seconds = ((live.durationMs ?? 0) / 1000).toFixed(1)
+  const note = `${plural(live.conversations ?? 0, 'open conversation')}, read in ${seconds} s`
+  return figure(label, counting(live.snapshotAt, now), note, live.isStale)
+}
+
+function deliveryFigure({ pending, givenUp }: StatusDocument['deliveries']): Html {
+  return figure('Webhook messages pending', number(pending), `${number(givenUp)} abandoned today`, givenUp > 0)
 }
 
 function coverage({ history, windows }: StatusDocument, now: Date): Html {
   const { provisional, unstable, failed } = windows
-  const rest = [
+  const others = [
     [provisional, 'provisional'],
     [unstable, 'unstable'],
     [failed, 'failed'],
   ] as const
+  const counts = others.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)
   return markup`${calendar(history.days)}
-<p class="quiet">${number(windows.done)} windows done${rest.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)}. Owed since ${time(history.firstDay, now)}; the stronger a day’s colour, the more conversations it had.</p>`
+<p class="quiet">${plural(windows.done, 'window')} done${counts.join('')}. Due from
+${time(history.firstDay, now)} on. The stronger its color, the more conversations a day has.</p>`
 }
 
-function scheduleTable(jobs: readonly JobState[], document: StatusDocument | null, now: Date): Html {
+const JOB_COLUMNS: readonly Column[] = [
+  { heading: 'Job' },
+  { heading: 'State' },
+  { heading: 'Next', className: 'right' },
+  { heading: markup`Last<span class="wide"> success</span>`, className: 'right' },
+]
+
+function jobTable(jobs: readonly ScheduledJobState[], document: StatusDocument | null, now: Date): Html {
   if (jobs.length === 0) return markup`<p>No job is scheduled.</p>`
-  return scrolling(
-    'Jobs',
-    markup`<table>
-<thead><tr><th scope="col">Job</th><th scope="col">Now</th><th scope="col" class="right">Next</th><th scope="col" class="right">Last done</th></tr></thead>
-<tbody>${jobs.map((job) => {
-      return markup`<tr><th scope="row">${job.name}</th><td>${stateOfJob(job)}</td>
-<td class="right">${nextOf(job, now)}</td>
-<td class="right">${time(lastDone(job.name, document), now)}</td></tr>`
-    })}</tbody></table>`,
-  )
+  const row = (
+    job: ScheduledJobState,
+  ): Html => markup`<tr><th scope="row">${job.name}${skippedTicks(job)}</th><td>${jobState(job)}</td>
+<td class="right">${nextRun(job, now)}</td>
+<td class="right">${ago(lastSuccess(job.name, document), now)}</td></tr>`
+  return table('Jobs', JOB_COLUMNS, jobs.map(row))
 }
 
-/** Snapshots book themselves with the live tables, all other jobs in the runs. */
-function lastDone(job: string, document: StatusDocument | null): Date | null {
+/** Snapshots are recorded in genesys.live_snapshots, runs of all other jobs in etl.runs. */
+function lastSuccess(job: string, document: StatusDocument | null): Date | null {
   if (job === 'live') return document?.live?.snapshotAt ?? null
   return document?.jobs.find((record) => record.job === job)?.lastSuccessAt ?? null
 }
 
-function stateOfJob({ running, failure, overlaps }: JobState): Html {
-  const skipped =
-    overlaps > 0
-      ? markup` <span class="quiet">${number(overlaps)} ${overlaps === 1 ? 'tick' : 'ticks'} skipped</span>`
-      : ''
-  if (running) return markup`<span class="tag busy">running</span>${skipped}`
-  if (failure) return markup`<span class="tag bad">failed</span>${skipped}`
-  return markup`<span class="tag">waits</span>${skipped}`
+function jobState({ running, failure, stuckSince }: ScheduledJobState): Html {
+  if (stuckSince) return markup`<span class="tag bad">stuck</span>`
+  if (running) return markup`<span class="tag busy">running</span>`
+  return failure ? markup`<span class="tag bad">failed</span>` : markup`<span class="tag">idle</span>`
 }
 
-function nextOf({ nextRun, retryAt }: JobState, now: Date): Html {
-  if (!nextRun) return nothing
-  const seconds = (+nextRun - +now) / 1000
-  return seconds < 1
-    ? markup`now`
-    : markup`<span title="${nextRun.toISOString()}">${retryAt ? 'again in' : 'in'} ${span(seconds)}</span>`
+function skippedTicks({ overlaps }: ScheduledJobState): Html {
+  if (overlaps === 0) return markup``
+  return markup` <span class="quiet detail-line">${plural(overlaps, 'tick')} skipped</span>`
+}
+
+function nextRun({ nextRun: next, retryAt }: ScheduledJobState, now: Date): Html {
+  if (!next) return nothing
+  const seconds = (+next - +now) / 1000
+  if (seconds < 1) return markup`now`
+  return markup`<span title="${next.toISOString()}">${retryAt ? 'retry in' : 'in'} ${shortSpan(seconds)}</span>`
+}
+
+function ago(at: Date | null, now: Date): Html {
+  if (!at) return nothing
+  const iso = at.toISOString()
+  return markup`<time datetime="${iso}" title="${iso}">${shortSpan((+now - +at) / 1000)} ago</time>`
 }
 
 function budget(stats: ServiceStatus['process']['budget']): Html {
-  if (!stats) return markup`<p>None has been sent since the service started.</p>`
+  if (!stats) return markup`<p>None since the service started.</p>`
   const { sent, live, waiting, pausedForMs, limit } = stats
   const width = (count: number): number => Math.min(100, (100 * count) / limit)
-  const rest = [
+  const details = [
     live > 0 ? `${number(live)} of them live` : '',
     waiting > 0 ? `${number(waiting)} waiting` : '',
     pausedForMs > 0 ? `Genesys asked for a pause: ${span(pausedForMs / 1000)} left` : '',
   ].filter(Boolean)
-  const words = `${number(sent)} of ${number(limit)} a minute`
+  const words = `${number(sent)} of ${number(limit)} per minute`
   return markup`<svg class="meter" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="${words}">
-<rect class="track" width="100" height="6" /><rect class="used" width="${width(sent)}" height="6" /><rect class="live" width="${width(live)}" height="6" /></svg>
-<p><b>${words}</b>${rest.map((text) => markup`<br />${text}`)}</p>`
+<rect class="track" width="100" height="6" /><rect class="used" width="${width(sent)}" height="6" />
+<rect class="live" width="${width(live)}" height="6" /></svg>
+<p><b>${words}</b>${details.map((text) => markup`<br />${text}`)}</p>`
 }
 
-function runsTable(runs: readonly RunRecord[], now: Date): Html {
+const RUN_COLUMNS: readonly Column[] = [
+  { heading: 'Job' },
+  { heading: 'Result' },
+  { heading: 'Started', className: 'right' },
+  { heading: 'Took', className: 'right wide' },
+  { heading: 'Read', className: 'right wide' },
+  { heading: 'New', className: 'right' },
+  { heading: 'Changed', className: 'right wide' },
+  { heading: 'Run', className: 'right wide' },
+]
+
+function runTable(runs: readonly RunSummary[], now: Date): Html {
   if (runs.length === 0) return markup`<p>No job has run yet.</p>`
-  return scrolling(
+  return table(
     'Latest runs',
-    markup`<table>
-<thead><tr><th scope="col">Job</th><th scope="col">Result</th><th scope="col" class="right">Started</th><th scope="col" class="right">Took</th><th scope="col" class="right wide">Read</th><th scope="col" class="right">New</th><th scope="col" class="right">Changed</th><th scope="col" class="right wide">Run</th></tr></thead>
-<tbody>${runs.map((run) => {
-      const counts = countsOf(run.counts)
-      return markup`<tr><th scope="row">${run.job}</th><td>${resultOf(run)}</td>
-<td class="right">${time(run.startedAt, now)}</td>
-<td class="right">${run.finishedAt ? span((+run.finishedAt - +run.startedAt) / 1000) : counting(run.startedAt, now)}</td>
-<td class="right wide">${amount(counts['received'])}</td><td class="right">${amount(counts['inserted'])}</td><td class="right">${amount(counts['changed'])}</td>
-<td class="right wide quiet">${run.id}</td></tr>`
-    })}</tbody></table>`,
+    RUN_COLUMNS,
+    runs.map((run) => runRow(run, now)),
   )
 }
 
-function resultOf({ status, errorCode }: RunRecord): Html {
-  const tags: Readonly<Record<string, string>> = { failed: 'bad', running: 'busy', interrupted: 'quiet' }
-  return markup`<span class="tag ${tags[status] ?? ''}">${status}</span>${status === 'failed' && errorCode ? markup` <code>${errorCode}</code>` : ''}`
+function runRow(run: RunSummary, now: Date): Html {
+  const { received, inserted, changed } = run.counts ?? {}
+  const duration = run.finishedAt ? span((+run.finishedAt - +run.startedAt) / 1000) : counting(run.startedAt, now)
+  return markup`<tr><th scope="row">${run.job}</th><td>${runResult(run)}</td>
+<td class="right">${time(run.startedAt, now)}</td>
+<td class="right wide">${duration}</td>
+<td class="right wide">${amount(received)}</td>
+<td class="right">${amount(inserted)}</td>
+<td class="right wide">${amount(changed)}</td>
+<td class="right wide quiet">${run.id}</td></tr>`
 }
 
-function countsOf(counts: unknown): Record<string, unknown> {
-  return typeof counts === 'object' && counts !== null ? { ...counts } : {}
+function runResult({ status, errorCode }: RunSummary): Html {
+  const tags: Readonly<Record<string, string>> = { failed: 'bad', running: 'busy', interrupted: 'quiet' }
+  const code = status === 'failed' && errorCode ? markup` <code>${errorCode}</code>` : ''
+  return markup`<span class="tag ${tags[status] ?? ''}">${status}</span>${code}`
 }
 
 function amount(value: unknown): Html {
   return typeof value === 'number' ? markup`${number(value)}` : nothing
 }
 
+const REJECTED_COLUMNS: readonly Column[] = [
+  { heading: 'Reason' },
+  { heading: 'Records', className: 'right' },
+  { heading: 'Last', className: 'right' },
+]
+
 function rejectedTable({ rejectedReasons }: StatusDocument, now: Date): Html {
-  return scrolling(
-    'Rejected records',
-    markup`<table><thead><tr><th scope="col">Why</th><th scope="col" class="right">Records</th><th scope="col" class="right">Last</th></tr></thead>
-<tbody>${rejectedReasons.map(({ reason, records, lastAt }) => markup`<tr><th scope="row">${reason}</th><td class="right">${number(records)}</td><td class="right">${time(lastAt, now)}</td></tr>`)}</tbody></table>
-<p class="quiet">They are in etl.rejected_records, with their raw JSON and the reason.</p>`,
+  const rows = rejectedReasons.map(
+    ({ reason, records, lastAt }) => markup`<tr><th scope="row">${reason}</th>
+<td class="right">${number(records)}</td><td class="right">${time(lastAt, now)}</td></tr>`,
   )
+  return markup`${table('Rejected records', REJECTED_COLUMNS, rows)}
+<p class="quiet">etl.rejected_records keeps each record with its raw JSON and the reason.</p>`
 }

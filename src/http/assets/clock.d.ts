@@ -1,0 +1,1 @@
+export function clockText(seconds: number): string
