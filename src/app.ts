@@ -49,7 +49,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
 
   const embedded = secrets.databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
   if (embedded) opened.push(() => embedded.stop())
-  const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? '', {
+  const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? 'postgres://', {
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },

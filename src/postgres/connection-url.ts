@@ -17,7 +17,8 @@ const SETTLED = [...FILES, 'ssl', 'sslmode', 'uselibpqcompat', 'dbname'] as cons
  * without connecting. Holds no part of the URL, which has a password.
  */
 export function describeUrlProblem(databaseUrl: string): string | null {
-  if (!/^postgres(ql)?:\/\//.test(databaseUrl)) return 'must be postgres://user:password@host:5432/database'
+  if (!/^postgres(ql)?:\/\//.test(databaseUrl))
+    return 'must be postgres://user:password@host:5432/database, or the word embedded'
   const authority = databaseUrl.replace(/^\w+:\/\//, '')
   const end = authority.search(/[/?#]/)
   // what follows the host has no @ save in a parameter, so the password must have ended the host early
@@ -27,7 +28,7 @@ export function describeUrlProblem(databaseUrl: string): string | null {
   if (authority.includes('#')) return 'has a # that must be percent-encoded as %23'
   if (/^[^/?]*@?[^/?@]*,/.test(authority.replace(/^[^/?]*@/, ''))) return 'names several hosts; only one is supported'
   const url = parseUrl(databaseUrl)
-  if (!url) return 'must look like postgres://user:password@host:5432/database'
+  if (!url) return 'must look like postgres://user:password@host:5432/database, or be the word embedded'
   if (!isDecodable(url.username) || !isDecodable(url.password)) {
     return 'has a % in the user name or password that must be percent-encoded as %25'
   }

@@ -49,11 +49,7 @@ test.each([
   [failure('SELF_SIGNED_CERT_IN_CHAIN'), 'DATABASE_TLS', /sslrootcert/],
   [new Error('The server does not support SSL connections'), 'DATABASE_TLS', /sslmode=disable/],
   [failure('25006', 'cannot execute INSERT in a read-only transaction'), 'DATABASE_READ_ONLY', /primary/],
-  [
-    failure('53200', 'out of shared memory'),
-    'DATABASE_OUT_OF_LOCKS',
-    /max_locks_per_transaction/,
-  ],
+  [failure('53200', 'out of shared memory'), 'DATABASE_OUT_OF_LOCKS', /max_locks_per_transaction/],
   [failure('53200', 'out of memory'), 'DATABASE_UNAVAILABLE', /running/],
   [failure('53300', 'sorry, too many clients already'), 'DATABASE_UNAVAILABLE', /max_connections/],
 ])('%s is answered with its cause', (error, code, hint) => {
