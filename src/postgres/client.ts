@@ -58,6 +58,7 @@ export class WarehouseClient extends Client {
   override connect(callback?: (error: Error) => void): Promise<this> | void {
     const connected = this.#negotiateTls().then(() => super.connect()) as unknown as Promise<this>
     if (callback === undefined) return connected
+    // oxlint-disable-next-line promise/no-callback-in-promise -- the pool passes a callback
     connected.then(() => (callback as (error?: Error) => void)(), callback)
   }
 

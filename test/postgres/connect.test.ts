@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { Client } from 'pg'
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { expect, inject, test, vi } from 'vitest'
 import { Interrupted } from '../../src/errors.ts'
 import { withQueriesUnder } from '../../src/postgres/client.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -10,12 +10,22 @@ import { startGate } from '../chaos/gate.ts'
 import { conversation, load, stored } from '../loader/conversations.ts'
 import { createTestDatabase } from '../support/database.ts'
 
+/** Restores the real ones at the end of the block, before what was opened earlier is closed. */
+function fakeTimers(...toFake: ('setInterval' | 'clearInterval' | 'setTimeout' | 'clearTimeout')[]): Disposable {
+  vi.useFakeTimers({ toFake })
+  return { [Symbol.dispose]: () => void vi.useRealTimers() }
+}
+
 const never = new AbortController().signal
 
 async function administrate(statement: string): Promise<void> {
   const admin = new Client({ connectionString: inject('postgres').adminUrl })
   await admin.connect()
-  await admin.query(statement).finally(() => admin.end())
+  try {
+    await admin.query(statement)
+  } finally {
+    await admin.end()
+  }
 }
 
 test('a session has the settings that our statements depend on, whatever the defaults of the database are', async () => {
@@ -93,11 +103,10 @@ test('writes again after the database was read-only for a while, on the pool tha
 })
 
 test('gives up a query that a silent server does not answer, and works again on a new connection', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-  onTestFinished(() => void vi.useRealTimers())
   await using database = await createTestDatabase()
   await using gate = await startGate(database.url)
   await using warehouse = connect(gate.url, { max: 1 })
+  using _timers = fakeTimers('setInterval', 'clearInterval')
   await warehouse.pool.query('select 1')
   gate.hold()
   const silent = expect(warehouse.pool.query('select 1')).rejects.toMatchObject({ code: 'ETIMEDOUT' })
@@ -111,10 +120,9 @@ test('gives up a query that a silent server does not answer, and works again on 
 })
 
 test('leaves a query alone, however long it takes, that the server is sending something of', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-  onTestFinished(() => void vi.useRealTimers())
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
+  using _timers = fakeTimers('setInterval', 'clearInterval')
   const client = await warehouse.pool.connect()
   let notices = 0
   client.on('notice', () => {
@@ -143,10 +151,9 @@ test('a query of a job ends with the lock of the job', async () => {
 })
 
 test('a query that runs when the process is asked to stop has ten seconds, and its connection is closed then', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  onTestFinished(() => void vi.useRealTimers())
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
+  using _timers = fakeTimers('setTimeout', 'clearTimeout')
   const stop = new AbortController()
   await warehouse.pool.query('select 1')
   let isOver = false
