@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the database of docker-compose.yml is made: the role that Grafana reads with. For a database of your own see
+# Runs once, when the database of docker-compose.yml is created: the role that Grafana reads with. For your own database see
 # deploy/roles.sql.
 set -eu
 psql -v ON_ERROR_STOP=1 -v password="$READER_PASSWORD" --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" <<'SQL'

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { addDays, startOfDay } from '../model/interval.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { retryTransient } from '../postgres/errors.ts'
+import { revokeDefaultGrants } from '../postgres/partition-rights.ts'
 
 const tables = ['live_snapshots', 'live_queues'] as const
 /** Days that this process has seen partitions of. */
@@ -75,7 +76,8 @@ async function createDay(warehouse: Warehouse, day: Date): Promise<void> {
         .raw(
           `create table ${partition} (like genesys.${table} including all);
            alter table genesys.${table} attach partition ${partition}
-             for values from ('${day.toISOString()}') to ('${addDays(day, 1).toISOString()}');`,
+             for values from ('${day.toISOString()}') to ('${addDays(day, 1).toISOString()}');
+           ${revokeDefaultGrants(partition)}`,
         )
         .execute(trx)
     }

@@ -180,12 +180,19 @@ test('waits for a loader that holds a lock instead of making others queue, and m
 test('undoes a history of many months on a server with few locks', async () => {
   const server = await startEmbeddedPostgres({
     persistent: false,
-    settings: { max_locks_per_transaction: '10', max_connections: '20', shared_buffers: '64MB' },
+    settings: {
+      shared_buffers: '64MB',
+      max_locks_per_transaction: '10',
+      max_connections: '15',
+      max_worker_processes: '1',
+      max_wal_senders: '0',
+      autovacuum_worker_slots: '1',
+    },
   })
   try {
     await using few = connect(server.url)
     await migrateUp(few.db)
-    const months = Array.from({ length: 16 }, (_, i) => new Date(Date.UTC(2020, i, 1)).toISOString().slice(0, 7))
+    const months = Array.from({ length: 8 }, (_, i) => new Date(Date.UTC(2020, i, 1)).toISOString().slice(0, 7))
     await ensureMonths(few, months)
     for (const name of [...migrations].reverse()) expect(await migrateDown(few.db)).toEqual([name])
     expect(await selectColumns('genesys')).not.toEqual([])
@@ -194,7 +201,7 @@ test('undoes a history of many months on a server with few locks', async () => {
   } finally {
     await server.stop()
   }
-})
+}, 180_000)
 
 test('a column that was dropped is named at the start, with the statement that adds it again', async () => {
   await using own = await createTestDatabase()
