@@ -122,6 +122,7 @@ test('finds nothing wrong with a database that is right', async () => {
     ['rights', 'ok'],
     ['connection', 'ok'],
     ['clock', 'ok'],
+    ['locks', 'ok'],
   ])
 })
 
