@@ -29,7 +29,7 @@ export const migrationFiles = new FileMigrationProvider({
  * A hash of what a migration executes, not of its file: that is TypeScript in a checkout and JavaScript in the package, and comments
  * may change.
  */
-export async function hashMigration({ up }: Migration): Promise<string> {
+export async function hashMigration(migration: Migration): Promise<string> {
   const statements: unknown[] = []
   const config: KyselyConfig = {
     dialect: {
@@ -40,7 +40,7 @@ export async function hashMigration({ up }: Migration): Promise<string> {
     },
     log: ({ query }) => void statements.push([query.sql, query.parameters]),
   }
-  await up(new Kysely<unknown>(config))
+  await migration.up(new Kysely<unknown>(config))
   return createHash('sha256').update(JSON.stringify(statements)).digest('hex')
 }
 
