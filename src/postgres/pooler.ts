@@ -2,7 +2,7 @@ import { type Client, type Pool } from 'pg'
 import { type Warehouse } from './connect.ts'
 
 /**
- * Whether a pooler in transaction mode stands between us and the server: two connections of ours are served by one backend, or one
+ * Whether a pooler in transaction mode stands between this process and the server: two connections of ours are served by one backend, or one
  * connection changes its backend.
  * @param alone a connection of `connectAlone`; one is opened and closed if there is none yet
  */
