@@ -29,5 +29,22 @@ create schema if not exists reporting authorization genesys_loader;
 create schema if not exists etl authorization genesys_loader;
 
 grant usage on schema genesys, reporting to genesys_reader;
-grant select on all tables in schema genesys, reporting to genesys_reader;
+-- On the tables only: a role that may read them reads their partitions through them, and a BI tool that lists what it may read would
+-- show every month as a table of its own. genesys-etl takes this default from the partitions that it creates.
 alter default privileges for role genesys_loader in schema genesys, reporting grant select on tables to genesys_reader;
+do $$
+declare
+  item record;
+begin
+  for item in
+    select c.oid::regclass as name, c.relispartition as is_partition from pg_class c
+    where c.relnamespace in ('genesys'::regnamespace, 'reporting'::regnamespace) and c.relkind in ('r', 'p', 'v', 'm')
+  loop
+    if item.is_partition then
+      execute format('revoke all on %s from genesys_reader', item.name);
+    else
+      execute format('grant select on %s to genesys_reader', item.name);
+    end if;
+  end loop;
+end
+$$;

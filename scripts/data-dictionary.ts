@@ -13,7 +13,7 @@ export function dataDictionary(): string {
   return [
     '# Data dictionary',
     '',
-    'Made from `src/model/model.ts`, `src/model/metric-names.ts` and `src/postgres/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
+    'Generated from `src/model/model.ts`, `src/model/metric-names.ts` and `src/postgres/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
     'and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
     'underscore is a field of the API, and null where the API sent none; one with a leading underscore is ours. Columns marked',
     '“personal” can hold personal data.',
@@ -86,7 +86,7 @@ function describedTables(schema: string, descriptions: typeof etlDescriptions): 
 }
 
 function origin({ parent, property, cardinality }: Entity): string {
-  if (parent === null) return 'One row a conversation.'
+  if (parent === null) return 'One row per conversation.'
   if (property === null) return `At most one row for each row of \`${parent}\`.`
   return `In the API \`${property}\` of each row of \`${parent}\`${cardinality === 'one' ? ', at most one' : ''}.`
 }

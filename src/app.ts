@@ -13,6 +13,9 @@ import { connect, type Warehouse } from './postgres/connect.ts'
 import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 
+/** A start does not wait longer for new columns to be filled; `migrate` fills the rest. */
+const FILL_AT_START_MS = 60_000
+
 export interface App extends AsyncDisposable {
   readonly config: Config
   readonly logger: Logger
@@ -49,7 +52,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
 
   const embedded = secrets.databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
   if (embedded) opened.push(() => embedded.stop())
-  const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? '', {
+  const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? 'postgres://', {
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
@@ -96,8 +99,14 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     requestBudget: () => limiter.stats(),
     httpToken: secrets.httpToken,
     async ensureSchema() {
-      if (config.autoMigrate) await migrateUp(warehouse.db)
-      else await requireCurrentSchema(warehouse.db)
+      if (config.autoMigrate) {
+        await migrateUp(warehouse.db, {
+          budgetMs: FILL_AT_START_MS,
+          onPartition: (progress) => logger.info(progress, 'filling new columns from _extra'),
+        })
+      } else {
+        await requireCurrentSchema(warehouse.db)
+      }
     },
     historyDependencies({ concurrency = config.history.concurrency, quiet = false } = {}) {
       const { lookbackDays, start, filter } = config.history

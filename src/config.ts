@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { ConfigError } from './errors.ts'
 import { resolveHosts } from './genesys/regions.ts'
 import { EVENT_RULES_HINT, parseEventRule, type EventRule } from './live/transitions.ts'
+import { describeUrlProblem } from './postgres/connection-url.ts'
 
 /** Media types of analytics sessions (Genesys' enum of AnalyticsSession.mediaType). */
 const MEDIA_TYPES = [
@@ -23,9 +24,6 @@ const MEDIA_TYPES = [
   'video',
   'voice',
 ] as const
-
-/** What node-postgres knows of libpq's. */
-const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const
 
 const cron = (name: string) =>
   z
@@ -66,11 +64,10 @@ export const environmentSchema = z.object({
   GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 3000).default(270),
   DATABASE_URL: z
     .string()
-    .refine(
-      (text) => text === 'embedded' || (URL.canParse(text) && /^postgres(ql)?:/.test(text)),
-      'must be postgres://user:password@host:5432/database, or the word embedded',
-    )
-    .refine(hasKnownSslMode, `has an sslmode other than ${SSL_MODES.join(', ')}`)
+    .superRefine((text, context) => {
+      const problem = text === 'embedded' ? null : describeUrlProblem(text)
+      if (problem) context.addIssue({ code: 'custom', message: problem })
+    })
     .optional(),
   DATABASE_URL_FILE: z.string().optional(),
   HISTORY_CRON: cron('HISTORY_CRON').default('15 2 * * *'),
@@ -298,11 +295,6 @@ function tryHosts(given: Record<string, string | undefined>, problems: string[])
       problems.push([error.message, error.hint].filter(Boolean).join('. '))
     return { apiUrl: '', loginUrl: '' }
   }
-}
-
-function hasKnownSslMode(databaseUrl: string): boolean {
-  const mode = URL.canParse(databaseUrl) ? new URL(databaseUrl).searchParams.get('sslmode') : null
-  return mode === null || SSL_MODES.some((known) => known === mode)
 }
 
 function isLoopback(host: string): boolean {

@@ -12,20 +12,11 @@ import {
 import { isFromFuture } from '../history/plan.ts'
 import { windowKey } from '../history/context.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
-import { inspectDatabase } from '../postgres/inspect.ts'
+import { inspectDatabase, inspectSchema, type Check } from '../postgres/inspect.ts'
 import { selectEmptyDays, selectEmptyMonths } from '../history/missing-rows.ts'
 import { selectWindows } from '../history/ledger.ts'
 import { countFetchedInFuture, selectFutureDates } from '../monitoring/status-queries.ts'
 import { migrationStatus, unfilledColumns } from '../postgres/migrate.ts'
-
-/** One thing that was looked at. */
-interface Check {
-  readonly name: string
-  readonly verdict: 'ok' | 'warning' | 'failed'
-  readonly detail: string
-  /** What to do, where it is not ok. */
-  readonly mend?: string | undefined
-}
 
 const READ_PERMISSION = 'analytics:conversationDetail:view'
 /** Beyond this the clock rather than the network is off; node-cron and token renewal go by our clock. */
@@ -98,7 +89,7 @@ export async function doctor(_options: object, { env, output, signal }: CommandC
       const states = await migrationStatus(opened.warehouse.db)
       const check = schemaCheck(states, await unfilledColumns(opened.warehouse.db, states))
       isMigrated = states.every(({ executedAt, known }) => executedAt !== null && known)
-      return [check]
+      return [check, ...(await inspectSchema(opened.warehouse.db, states))]
     })
     if (isMigrated) {
       await attempt('ledger', async () => [await ledgerCheck(opened)])

@@ -21,8 +21,8 @@ import { canEnter, type Account } from './unprivileged-user.ts'
 
 /**
  * The folder with `bin/postgres`, `bin/initdb` and `bin/pg_ctl` that the account can run: the npm package's own, or a
- * copy of it under `sharedFolder()` where the checkout can't be entered by that account or its links can't be completed.
- * Throws EMBEDDED_MISSING where the npm package for this platform is not installed.
+ * copy of it under `sharedFolder()` where the checkout cannot be entered by that account or its links cannot be completed.
+ * @throws EtlError EMBEDDED_MISSING if the npm package for this platform is not installed, EMBEDDED_NOT_RUNNABLE
  */
 export function postgresBinaries(account: Account | undefined): string {
   const native = packageFolder()
@@ -47,17 +47,18 @@ export function sharedFolderPath(): string {
 
 /**
  * A folder of ours that other accounts can pass through but not change: /var/tmp/genesys-etl-UID, or the same under the
- * system's temporary folder. Created when absent; refused when somebody else owns it, since anyone can write beside it.
+ * system's temporary folder. Created when absent; refused if another user owns it, since anyone can write beside it.
+ * @throws EtlError EMBEDDED_FOLDER
  */
 export function sharedFolder(): string {
   const folder = sharedFolderPath()
   mkdirSync(folder, { recursive: true, mode: 0o711 })
   const stat = lstatSync(folder)
   if (!stat.isDirectory() || (process.getuid && stat.uid !== process.getuid())) {
-    throw new EtlError(`${folder} belongs to somebody else`, {
+    throw new EtlError(`${folder} belongs to another user`, {
       code: 'EMBEDDED_FOLDER',
       kind: 'config',
-      hint: `Have ${folder} removed; the embedded Postgres needs it for itself.`,
+      hint: `Ask its owner or root to remove ${folder}; the embedded Postgres needs that folder.`,
     })
   }
   if (process.getuid) chmodSync(folder, 0o711)
@@ -96,8 +97,8 @@ function packageFolder(): string {
 }
 
 /**
- * npm packages hold no symbolic links, so the package lists them for its postinstall script, which npm may have been
- * told not to run. Creates those that are missing; false when one can't be created.
+ * npm packages hold no symbolic links, so the package lists them for its postinstall script, which npm may be
+ * configured not to run. Creates those that are missing; false when one cannot be created.
  */
 function hydrateLinks(native: string): boolean {
   const list = path.join(native, 'pg-symlinks.json')

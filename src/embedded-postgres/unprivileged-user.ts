@@ -8,12 +8,13 @@ export interface Account {
   readonly gid: number
 }
 
-const hint =
+const HINT =
   'Start it as an ordinary user, add one with `useradd --system postgres`, or set DATABASE_URL to a Postgres that runs elsewhere.'
 
 /**
  * Postgres refuses to run as root. Returns undefined for an ordinary user; for root an account to run as: `postgres`
- * if there is one, else one that we add, else `nobody`. Throws EMBEDDED_NEEDS_USER where none can be had.
+ * if there is one, else one that is added, else `nobody`.
+ * @throws EtlError EMBEDDED_NEEDS_USER if there is none
  */
 export function unprivilegedAccount(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined
@@ -22,7 +23,7 @@ export function unprivilegedAccount(): Account | undefined {
     throw new EtlError('Postgres does not run as root, and no other account could be found or added', {
       code: 'EMBEDDED_NEEDS_USER',
       kind: 'config',
-      hint,
+      hint: HINT,
     })
   }
   const probe = spawnSync('/bin/sh', ['-c', ':'], { uid: account.uid, gid: account.gid, cwd: '/' })
@@ -32,7 +33,7 @@ export function unprivilegedAccount(): Account | undefined {
       {
         code: 'EMBEDDED_NEEDS_USER',
         kind: 'config',
-        hint,
+        hint: HINT,
         cause: probe.error,
       },
     )
@@ -40,7 +41,7 @@ export function unprivilegedAccount(): Account | undefined {
   return account
 }
 
-/** Whether the account (undefined: we ourselves) can enter the folder. */
+/** Whether the account (undefined: our own) can enter the folder. */
 export function canEnter(account: Account | undefined, folder: string): boolean {
   if (!account) return true
   const probe = spawnSync('/bin/sh', ['-c', 'cd -- "$1"', 'sh', folder], {

@@ -12,8 +12,9 @@ import {
   union,
   type Interval,
 } from '../model/interval.ts'
+import { type WindowStatus } from '../postgres/database.ts'
 
-export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
+export type { WindowStatus } from '../postgres/database.ts'
 
 /** A row of the ledger, as far as planning needs it. */
 export interface LedgerWindow extends Interval {

@@ -4,6 +4,7 @@ import { addDays, startOfDay } from '../model/interval.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { retryTransient } from '../postgres/errors.ts'
 import { LockKey } from '../postgres/lock-keys.ts'
+import { revokeDefaultGrants } from '../postgres/partition-rights.ts'
 
 const TABLES = ['live_snapshots', 'live_queues'] as const
 /** Days whose partitions this process has seen. */
@@ -75,7 +76,8 @@ async function createDay(warehouse: Warehouse, day: Date): Promise<void> {
         .raw(
           `create table ${partition} (like genesys.${table} including all);
            alter table genesys.${table} attach partition ${partition}
-             for values from ('${day.toISOString()}') to ('${addDays(day, 1).toISOString()}');`,
+             for values from ('${day.toISOString()}') to ('${addDays(day, 1).toISOString()}');
+           ${revokeDefaultGrants(partition)}`,
         )
         .execute(trx)
     }

@@ -5,6 +5,7 @@ import { EtlError } from '../errors.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
 import { retryTransient, toEtlError } from '../postgres/errors.ts'
+import { revokeDefaultGrants } from '../postgres/partition-rights.ts'
 
 /** Starts before it are taken for errors: Genesys Cloud did not exist. */
 export const earliestStart = new Date('2012-01-01T00:00:00Z')
@@ -44,7 +45,7 @@ export async function ensureMonths(warehouse: Warehouse, months: Iterable<string
     try {
       await retryTransient(() => createMonth(warehouse, month), { attempts: 30 })
     } catch (error) {
-      throw partitionError(error, month)
+      throw await partitionError(warehouse, error, month)
     }
     known.add(month)
   }
@@ -97,21 +98,35 @@ function createStatements(table: TableName, month: string): string {
   const { from, to } = monthBounds(month)
   const partition = `genesys.${table}${suffix(month)}`
   return `create table ${partition} (like genesys.${table} including all);
-    alter table genesys.${table} attach partition ${partition} for values from ('${from}') to ('${to}');`
+    alter table genesys.${table} attach partition ${partition} for values from ('${from}') to ('${to}');
+    ${revokeDefaultGrants(partition)}`
 }
 
 function suffix(month: string): string {
   return `_${month.replace('-', '_')}`
 }
 
-function partitionError(error: unknown, month: string): unknown {
-  // 42P07: a table of that name exists, but is no partition
+async function partitionError(warehouse: Warehouse, error: unknown, month: string): Promise<unknown> {
+  // 42P07: a table of that name exists, which need not mean that it is detached
   if ((error as { code?: string }).code === '42P07') {
-    return new EtlError(`The partitions of ${month} have been detached from their tables`, {
-      code: 'PARTITION_DETACHED',
-      kind: 'fatal',
-      hint: `Attach, rename or drop the tables genesys.*${suffix(month)}, then run again.`,
-    })
+    const detached = await selectDetached(warehouse, month)
+    if (detached.length > 0) {
+      return new EtlError(`The partitions of ${month} have been detached from their tables`, {
+        code: 'PARTITION_DETACHED',
+        kind: 'fatal',
+        hint: `Attach, rename or drop ${detached.join(', ')}, then run again.`,
+      })
+    }
   }
   return toEtlError(error, `making the partitions of ${month}`)
+}
+
+/** Tables that have the name of a partition of the month and are none. */
+async function selectDetached(warehouse: Warehouse, month: string): Promise<string[]> {
+  const names = tables.map((table) => `${table}${suffix(month)}`)
+  const { rows } = await sql<{ name: string }>`
+    select 'genesys.' || relname as name from pg_class
+    where relnamespace = 'genesys'::regnamespace and relname = any(${names}::text[]) and not relispartition
+    order by 1`.execute(warehouse.db)
+  return rows.map(({ name }) => name)
 }

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely'
-import type { Warehouse } from './connect.ts'
-import type { Database } from './database.ts'
+import { type Warehouse } from './connect.ts'
+import { type Database } from './database.ts'
 import { retryTransient } from './errors.ts'
 
 /** The clock of the database, as seen from this process, whatever its own wall clock says. */
@@ -10,15 +10,16 @@ export interface DatabaseClock {
   instantOf(performanceNow: number): string
 }
 
-const samples = 3
+const SAMPLES = 3
+const REREAD_AFTER_MS = 600_000
 
 /**
- * Reads the database's clock and ties it to performance.now(), so that instants of this process can be told in the
- * database's time; off by half the fastest of three round trips at most.
+ * Reads the database's clock and relates it to performance.now(), so that instants of this process can be expressed in the
+ * database's time, with an error of at most half the fastest of three round trips.
  */
 export async function readDatabaseClock(db: Kysely<Database>): Promise<DatabaseClock> {
   let best = { roundTrip: Number.POSITIVE_INFINITY, offset: 0 }
-  for (let sample = 0; sample < samples; sample++) {
+  for (let sample = 0; sample < SAMPLES; sample++) {
     const sent = performance.now()
     const { rows } = await sql<{ milliseconds: number }>`
       select (extract(epoch from clock_timestamp()) * 1000)::double precision as milliseconds`.execute(db)
@@ -37,10 +38,10 @@ export async function readDatabaseClock(db: Kysely<Database>): Promise<DatabaseC
 
 const clocks = new WeakMap<Warehouse, { readAt: number; clock: Promise<DatabaseClock> }>()
 
-/** The clock of a warehouse's database, read again every ten minutes: for what need not be exact. */
+/** The clock of a warehouse's database, read again every ten minutes: for uses that need not be exact. */
 export async function databaseClockOf(warehouse: Warehouse): Promise<DatabaseClock> {
   const known = clocks.get(warehouse)
-  if (known && performance.now() - known.readAt < 600_000) return known.clock
+  if (known && performance.now() - known.readAt < REREAD_AFTER_MS) return known.clock
   const clock = retryTransient(() => readDatabaseClock(warehouse.db))
   clocks.set(warehouse, { readAt: performance.now(), clock })
   clock.catch(() => clocks.delete(warehouse))
@@ -48,8 +49,8 @@ export async function databaseClockOf(warehouse: Warehouse): Promise<DatabaseClo
 }
 
 /**
- * By how many milliseconds the database's clock has gone on further than `clock` has since it was read; negative: it was set
- * back. Beyond the error of a round trip somebody has set it, or this machine has slept.
+ * How many milliseconds further than `clock` the database's clock has advanced since that was read; negative: it was set back. More
+ * than the error of a round trip means that the clock was set, or that this machine was suspended.
  */
 export async function clockJump(db: Kysely<Database>, clock: DatabaseClock): Promise<number> {
   return +(await readDatabaseClock(db)).now() - +clock.now()

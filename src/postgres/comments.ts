@@ -1,101 +1,122 @@
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
+import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
 
-/** What every table of schema etl and its columns mean: the source of their COMMENT ON and of the data dictionary. */
+const RUN_STATUSES = {
+  running: 'running',
+  done: 'done',
+  failed: 'failed',
+  interrupted: 'interrupted (stopped by a signal, or its process was killed)',
+} satisfies Record<RunStatus, string>
+
+const RUN_TRIGGERS = {
+  cron: 'cron (the schedule)',
+  manual: 'manual (a command)',
+  demo: 'demo',
+} satisfies Record<RunTrigger, string>
+
+const WINDOW_STATUSES = {
+  done: 'done',
+  provisional: 'provisional (the window includes part of the day on which it was read)',
+  unstable: 'unstable (loaded, but not known to be complete)',
+  failed: 'failed',
+} satisfies Record<WindowStatus, string>
+
+const listed = (values: Readonly<Record<string, string>>): string => `${Object.values(values).join(', ')}.`
+
+/** Descriptions of every table of schema etl and its columns: the source of their COMMENT ON and of the data dictionary. */
 export const etlDescriptions: Readonly<
   Record<string, { description: string; columns: Readonly<Record<string, string>> }>
 > = {
   runs: {
-    description: 'One row a run of a job.',
+    description: 'One row per job run.',
     columns: {
       id: 'Number of the run.',
-      job: 'What ran: sync, backfill, …',
-      trigger: 'Who started it: cron, cli, catch-up, …',
+      job: 'The job: sync, backfill, …',
+      trigger: `What started it: ${listed(RUN_TRIGGERS)}`,
       started_at: 'Start, by the clock of the database.',
-      finished_at: 'End; null while it runs or when its process was killed.',
+      finished_at: 'End; null while it runs.',
       cycle_started_at:
-        'Start of the first of the unfinished runs that this one goes on with, else its own start: windows read since then are not read again.',
-      status:
-        'running, done, partial (some windows failed), failed, or interrupted (by a signal, or its process was killed).',
+        'Start of the first of the unfinished runs that this one resumes, or its own start: windows read since then are not read again.',
+      status: listed(RUN_STATUSES),
       parameters: 'What it was asked to do.',
-      plan: 'Windows, requests and time that were expected at its start.',
+      plan: 'Windows, requests and duration that were expected at its start.',
       counts: 'What it did: conversations and rows by outcome, requests.',
       error_code: 'Stable code of the error that ended it.',
       error: 'What happened.',
       hint: 'What to do.',
       host: 'Host and process that ran it.',
-      version: 'Version of genesys-etl.',
+      version: 'Version of genesys-etl that ran it; null for runs before versions were recorded.',
     },
   },
   windows: {
-    description: 'What has been read from Genesys, window by window. Coverage is a query on this table.',
+    description: 'The ledger: what has been read from Genesys, window by window. Coverage is a query on this table.',
     columns: {
       id: 'Number of the row.',
       stream: 'What is read, e.g. conversations.',
-      source: 'How it was read: query, jobs.',
-      filter: 'The filters that applied; {} without any. Windows of different filters are apart.',
+      source: 'How it was read: query.',
+      filter: 'The filters that applied; {} without any. Each combination of filters has its own coverage.',
       start: 'First instant of the window.',
       end: 'First instant after the window.',
-      status:
-        'done, provisional (reaches into the day of the reading), unstable (loaded, but not known to be whole) or failed.',
-      attempts: 'Readings since it was last done.',
+      status: listed(WINDOW_STATUSES),
+      attempts: 'Reads since the window was last done.',
       hits: 'Conversations that Genesys reported for the window.',
       counts: 'Conversations by outcome, requests.',
-      read_at: 'As of when the last successful reading vouches, by the clock of the database.',
+      read_at: 'The data is current as of this time, by the clock of the database.',
       recorded_at: 'When this row was last written.',
-      next_attempt_at: 'Not to be read again before.',
-      error_code: 'Stable code of the error of the last attempt, or of why the window is unstable.',
+      next_attempt_at: 'Earliest time of the next attempt.',
+      error_code: 'Stable code of the error of the last attempt, or of the reason why the window is unstable.',
       error: 'What happened at the last attempt, or why the window is unstable.',
       run_id: 'The run of the last attempt: etl.runs.id.',
     },
   },
   conversations: {
-    description: 'One row a conversation: which version of it is stored, and as of when.',
+    description: 'One row per conversation: which version of it is stored, and as of when.',
     columns: {
       conversation_id: 'The conversation.',
       conversation_start: 'The start under which its rows are stored.',
       content_hash: 'Hash of its content without participant attributes. The same in every version of genesys-etl.',
       attributes_hash:
-        'Hash of its participant attributes; null when no source has delivered any, empty when one that does had none.',
-      fetched_at: 'As of when the source vouches for it. Older answers are not loaded over it.',
+        'Hash of its participant attributes; null when no source has delivered any, empty when a source that delivers them found none.',
+      fetched_at: 'The stored content is current as of this time. Older answers are not loaded over it.',
       confirmed_at: 'When it was last loaded or found unchanged.',
-      previous_start: 'Start before the last load, from which the loader learns what it replaces.',
+      previous_start: 'Start before the last load, from which the loader knows which rows to replace.',
       previous_content_hash: 'Content hash before the last load.',
       previous_attributes_hash: 'Attributes hash before the last load.',
     },
   },
   rejected_records: {
-    description: 'Records that could not be loaded, once per content.',
+    description: 'Records that could not be loaded, each content once.',
     columns: {
       id: 'Number of the row.',
       stream: 'What was read, e.g. conversations.',
-      conversation_id: 'The conversation, where the record names one.',
+      conversation_id: 'The conversation, if the record names one.',
       reason: 'Why it could not be loaded.',
-      raw: 'The record as Genesys sent it. May hold personal data.',
-      raw_hash: 'Hash of the record, so that a record that comes every night is kept once.',
-      times: 'How often it came.',
-      run_id: 'The run that last met it: etl.runs.id.',
-      rejected_at: 'When it came first.',
-      last_rejected_at: 'When it came last.',
+      raw: 'The record as Genesys sent it. Can hold personal data.',
+      raw_hash: 'Hash of the record, so that one that is sent every night is stored once.',
+      times: 'How often it was received.',
+      run_id: 'The run that last received it: etl.runs.id.',
+      rejected_at: 'When it was first received.',
+      last_rejected_at: 'When it was last received.',
       resolved_at: 'When the conversation could be loaded after all.',
     },
   },
   meta: {
     description: 'Single facts by name.',
-    columns: { key: 'Name.', value: 'Value.', updated_at: 'When it was written.' },
+    columns: { key: 'Name.', value: 'Value.', updated_at: 'When it was last written.' },
   },
   webhook_outbox: {
     description:
-      'Messages for WEBHOOK_URL, written in the transaction of the snapshot that saw their event. Delivered ones are pruned.',
+      'Messages for WEBHOOK_URL, written in the transaction of the snapshot that caused them. Delivered ones are deleted after a while.',
     columns: {
-      id: 'Number of the message; those of one conversation are delivered in this order.',
-      message_id: 'Sent as webhook-id: the same for every attempt, so that a receiver can recognize repetitions.',
-      conversation_id: 'The conversation it is about.',
-      event: 'The rule of WEBHOOK_EVENTS that it comes from.',
+      id: 'Number of the message; the messages of one conversation are delivered in this order.',
+      message_id: 'Sent as webhook-id: the same for every attempt, so that a receiver recognizes repetitions.',
+      conversation_id: 'The conversation that it is about.',
+      event: 'The rule of WEBHOOK_EVENTS that caused it.',
       payload: 'What is sent: ids and states.',
       created_at: 'When the snapshot was written.',
       attempts: 'How often it was sent.',
-      next_attempt_at: 'Earliest time of the next attempt; during an attempt, the end of its lease.',
+      next_attempt_at: 'Earliest time of the next attempt; while it is being sent, the end of the sender’s lease.',
       delivered_at: 'When the receiver answered 2xx.',
       given_up_at: 'When delivery was given up, a day after it was written.',
       last_error: 'How the last attempt failed.',
@@ -106,13 +127,13 @@ export const etlDescriptions: Readonly<
       'Conversations that the live job saw end, until it has read each once more: wrap-up codes and closing metrics arrive some minutes after the end. Written in the transaction of the snapshot that saw the end.',
     columns: {
       conversation_id: 'The conversation.',
-      ended_at: 'When it ended, after-call work included; null where the record does not say.',
-      due_at: 'Earliest time of the second reading, by the clock of the database.',
+      ended_at: 'When it ended, after-call work included; null if the record does not say.',
+      due_at: 'Earliest time of the second read, by the clock of the database.',
     },
   },
 }
 
-/** What the live tables of schema genesys and their columns mean, as etlDescriptions. */
+/** Descriptions of the live tables of schema genesys and their columns, as etlDescriptions. */
 export const liveDescriptions: typeof etlDescriptions = {
   live_conversations: {
     description:
@@ -120,43 +141,43 @@ export const liveDescriptions: typeof etlDescriptions = {
     columns: {
       conversation_id: 'The conversation.',
       conversation_start: 'When it started.',
-      media_type: 'Media type of the session that decides about the state: voice, callback, chat, email, message, …',
+      media_type: 'Media type of the session that determines the state: voice, callback, chat, email, message, …',
       message_type: 'Kind of messaging, e.g. sms or whatsapp.',
       direction: 'Direction in which it began: inbound or outbound.',
       state:
-        'What its customer experiences: ivr, waiting, alerting, dialing, interacting, hold, acw (the customer has left or has nobody left to talk with, and an agent is still working on it), scheduled (a callback that is not due), other (e.g. parked).',
+        'What its customer experiences: ivr, waiting, alerting, dialing, interacting, hold, acw (the customer has left or has nobody to talk to any more, and an agent is still working on it), scheduled (a callback that is not due yet), other (e.g. parked).',
       state_since:
-        'Since when. Of acw: since the agent’s last segment with the customer ended, where no segment shows the after-call work.',
-      queue_id: 'Queue of the session that decides about the state.',
-      user_id: 'Agent or user of the session that decides about the state.',
+        'Since when. For acw: since the end of the agent’s last segment with the customer, if no segment shows the after-call work.',
+      queue_id: 'Queue of the session that determines the state.',
+      user_id: 'Agent or user of the session that determines the state.',
       user_ids: 'All agents and users who take part at the moment, those in after-call work included.',
-      waiting_since: 'When it entered the queue in which it waits; set while it is waiting or alerting.',
+      waiting_since: 'When it entered the queue in which it is waiting; set while it is waiting or alerting.',
       division_ids: 'Divisions of the conversation.',
-      participants: 'How many participants it has had.',
-      skill_ids: 'Skills that are asked for.',
-      language_id: 'Language that is asked for.',
+      participants: 'Number of participants so far.',
+      skill_ids: 'Skills that are requested.',
+      language_id: 'Language that is requested.',
       scheduled_at: 'When a callback is due.',
       snapshot_at: 'Snapshot in which this row last changed: unchanged rows are not rewritten.',
       agents:
-        'What each of user_ids does: a list of {user_id, state, state_since, queue_id} by user id; state as above, of that agent alone. Null: nobody takes part, or the row was written before this column was.',
+        'What each of user_ids is doing: a list of {user_id, state, state_since, queue_id}, ordered by user id; state as above, of that agent alone. Null: nobody takes part, or the row was written before this column was added.',
     },
   },
   live_snapshots: {
     description: 'One row per snapshot, failed ones included. Kept for LIVE_RETENTION_HOURS.',
     columns: {
-      snapshot_at: 'When its reading began, by the clock of the database.',
+      snapshot_at: 'When it was begun, by the clock of the database.',
       source: 'What was read: analytics (the whole organization) or conversations (those of one user).',
-      conversations: 'Rows of live_conversations as of it; null where it failed.',
+      conversations: 'Rows of live_conversations as of it; null if it failed.',
       ended:
-        'Conversations that had ended, after-call work included, since the snapshot before it and were loaded into the history; null where it failed.',
+        'Conversations that had ended, after-call work included, since the snapshot before it, and were loaded into the history; null if it failed.',
       duration_ms: 'From the first request to the commit, in milliseconds.',
-      requests: 'Requests it took.',
+      requests: 'Requests that it took.',
       complete: 'False: it failed, and live_conversations is still that of the snapshot before it.',
       stretched:
-        'True: ticks before it were skipped, because the live side had used up its share of the request limit.',
-      error: 'Why it failed; of a complete one, what went wrong beside it.',
+        'True: snapshots before it were skipped (throttled), since the live job had used up its share of the request limit.',
+      error: 'Why it failed; for a complete one, what failed besides.',
       waiting:
-        'Conversations in state waiting as of it, in a queue or not; null where it failed or is older than this column.',
+        'Conversations in state waiting as of it, in a queue or not; null if it failed or is older than this column.',
       interacting: 'Conversations in state interacting, as waiting.',
       hold: 'Conversations in state hold, as waiting.',
     },
@@ -167,22 +188,22 @@ export const liveDescriptions: typeof etlDescriptions = {
     columns: {
       snapshot_at: 'The snapshot: live_snapshots.snapshot_at.',
       queue_id: 'The queue.',
-      media_type: 'Media type; unknown where the conversation has none; none where the queue has no conversation.',
-      waiting: 'Conversations waiting for an agent, without those alerting.',
-      alerting: 'Conversations ringing at an agent.',
-      interacting: 'Conversations of a customer with an agent.',
+      media_type: 'Media type; unknown if the conversation has none; none if the queue has no conversation.',
+      waiting: 'Conversations waiting for an agent, without those that are alerting.',
+      alerting: 'Conversations that are ringing at an agent.',
+      interacting: 'Conversations in which a customer is talking to an agent.',
       hold: 'Conversations whose customer is on hold.',
-      acw: 'Conversations that nobody but an agent in after-call work is busy with.',
+      acw: 'Conversations in which only an agent in after-call work is still busy.',
       longest_wait_seconds:
-        'Longest time since a conversation that was waiting or alerting had entered the queue; null: none was.',
+        'How long the one that has waited longest, of those waiting or alerting, had been waiting; null: none was.',
       on_queue_users:
         'Users on queue, whatever the media type: the same on every row of the queue. Null: not readable (analytics:queueObservation:view).',
-      off_queue_users: 'Users of the queue who are off queue, as on_queue_users.',
+      off_queue_users: 'Users of the queue who are off queue; otherwise as on_queue_users.',
     },
   },
 }
 
-/** COMMENT ON statements for every table and column, in the order of the model; one text to run at once. */
+/** COMMENT ON statements for every table and column, in the order of the model, as one text. */
 export function commentStatements(): string {
   const statements: string[] = []
   for (const table of tables) {

@@ -1,13 +1,16 @@
+import { AsyncResource } from 'node:async_hooks'
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
-import { Client, Pool, types, type ClientBase, type ClientConfig, type CustomTypesConfig, type PoolClient } from 'pg'
-import type { Database } from './database.ts'
+import { Pool, types, type Client, type ClientBase, type CustomTypesConfig, type PoolClient } from 'pg'
+import { isUnusable, WarehouseClient } from './client.ts'
+import { parseConnectionUrl } from './connection-url.ts'
+import { type Database } from './database.ts'
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName?: string
-  /** Most connections of the pool. */
+  /** Maximum number of connections of the pool. */
   readonly max?: number
-  /** Told when an idle connection breaks; the pool replaces it by itself. */
+  /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onConnectionLost?: (error: Error) => void
 }
 
@@ -20,9 +23,9 @@ export interface Warehouse extends AsyncDisposable {
   close(): Promise<void>
 }
 
-const int8 = 20
-const int8Array = 1016
-const defaultApplicationName = 'genesys-etl'
+const INT8_OID = 20
+const INT8_ARRAY_OID = 1016
+const DEFAULT_APPLICATION_NAME = 'genesys-etl'
 
 /** bigint as a number where that is exact, else as a BigInt. */
 export function parseBigint(text: string): number | bigint {
@@ -41,39 +44,57 @@ const defaultParser = types.getTypeParser as unknown as (oid: number, format?: '
 
 const parsers: CustomTypesConfig = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
-    if (oid === int8 && format !== 'binary') return parseBigint
-    if (oid === int8Array && format !== 'binary') return parseBigintArray
+    if (oid === INT8_OID && format !== 'binary') return parseBigint
+    if (oid === INT8_ARRAY_OID && format !== 'binary') return parseBigintArray
     return defaultParser(oid, format)
   },
 }
 
-// Not as startup parameters, which poolers refuse. The server's own limits are meant for interactive users; ours wait
-// for nothing but locks, and those not for ever. A host that vanished is noticed within a minute, not after the two hours of
-// most systems, since its job locks would stand that long. JIT costs more than it gains on statements over many partitions.
-const sessionSettings = `set statement_timeout = 0; set lock_timeout = '2min';
-  set idle_in_transaction_session_timeout = '5min'; set timezone = 'UTC'; set datestyle = 'ISO';
-  set intervalstyle = 'postgres'; set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;
-  set jit = off; set extra_float_digits = 1`
+// Not as startup parameters, which poolers refuse. Server, database and role can have defaults that are meant for interactive users;
+// everything that our statements depend on is set here. They wait for nothing but locks, and for those not forever. A host that vanished
+// is noticed within a minute, not after the two hours of most systems, since its job locks would last that long. Under another
+// isolation than read committed, a loader that has waited for another one would not see what it committed. JIT costs more than it gains
+// on statements over many partitions. A backend whose client has gone ends its statement. `default_transaction_read_only` is left alone: an administrator sets it to protect the database.
+const SESSION_SETTINGS = `set statement_timeout = 0; set lock_timeout = '2min';
+  set idle_in_transaction_session_timeout = '5min'; set default_transaction_isolation = 'read committed';
+  set default_transaction_deferrable = off; set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres';
+  set extra_float_digits = 1; set bytea_output = 'hex'; set standard_conforming_strings = on; set array_nulls = on;
+  set transform_null_equals = off; set enable_partition_pruning = on; set jit = off;
+  set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;
+  select set_config('idle_session_timeout', '0', false) where current_setting('server_version_num')::integer >= 140000;
+  select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::integer >= 170000;
+  do $$ begin
+    perform set_config('client_connection_check_interval', '2s', false);
+  exception when others then null; -- the server's version or operating system does not support it
+  end $$`
 
 // the pool waits for it before it hands the connection out, though its types don't say so
-const prepareSession = (client: ClientBase): unknown => client.query(sessionSettings)
+const prepareSession = (client: ClientBase): unknown => client.query(SESSION_SETTINGS)
+
+/** A pool whose callbacks run in the context of their caller, not of whichever query has just released its connection. */
+class WarehousePool extends Pool {
+  override connect: Pool['connect'] = ((callback?: (...args: unknown[]) => void) =>
+    callback ? super.connect(AsyncResource.bind(callback)) : super.connect()) as Pool['connect']
+}
 
 /**
- * Opens the warehouse; connections are made when needed, so a wrong address shows at the first query. The URL's sslmode
- * is honoured with node-postgres' meaning of it (require and stronger verify the certificate; no-verify does not).
+ * Opens the warehouse; connections are made when needed, so a wrong address shows at the first query. The parameters of the URL mean
+ * what libpq documents.
+ * @throws ConfigError where the URL, or a file that it names, can't be read
  */
 export function connect(databaseUrl: string, options: ConnectOptions = {}): Warehouse {
-  const applicationName = options.applicationName ?? defaultApplicationName
-  const config: ClientConfig = {
-    connectionString: withPlainSslMode(databaseUrl),
+  const applicationName = options.applicationName ?? DEFAULT_APPLICATION_NAME
+  const config = {
+    ...parseConnectionUrl(databaseUrl),
     application_name: applicationName,
     connectionTimeoutMillis: 15_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: parsers,
   }
-  const pool = new Pool({
+  const pool = new WarehousePool({
     ...config,
+    Client: WarehouseClient,
     max: options.max ?? 8,
     idleTimeoutMillis: 60_000,
     onConnect: prepareSession,
@@ -81,6 +102,10 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
   pool.on('error', (error) => options.onConnectionLost?.(error))
   // a connection that breaks while it is checked out emits an error beside failing its query
   pool.on('connect', (client) => client.on('error', () => {}))
+  // a client that has ended is not returned to the pool
+  pool.on('release', (_error, client) => {
+    if (isUnusable(client)) client.end().catch(() => {})
+  })
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
   let closed: Promise<void> | undefined
   const close = () => (closed ??= end(db, pool))
@@ -90,25 +115,13 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
     close,
     [Symbol.asyncDispose]: close,
     async connectAlone(purpose) {
-      const client = new Client({ ...config, application_name: `${applicationName} ${purpose}`.slice(0, 63) })
+      const client = new WarehouseClient({ ...config, application_name: `${applicationName} ${purpose}`.slice(0, 63) })
       client.on('error', () => {})
       await client.connect()
-      await client.query(sessionSettings)
+      await prepareSession(client)
       return client
     },
   }
-}
-
-/** node-postgres takes these for verify-full, and prints a warning of many lines that another version will not. */
-const verifyingModes = new Set(['prefer', 'require', 'verify-ca'])
-
-function withPlainSslMode(databaseUrl: string): string {
-  if (!URL.canParse(databaseUrl)) return databaseUrl
-  const url = new URL(databaseUrl)
-  const mode = url.searchParams.get('sslmode')
-  if (mode === null || !verifyingModes.has(mode) || url.searchParams.has('uselibpqcompat')) return databaseUrl
-  url.searchParams.set('sslmode', 'verify-full')
-  return url.href
 }
 
 /**

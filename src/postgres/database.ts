@@ -1,5 +1,5 @@
-import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
-import type { GenesysTables, TableName } from '../model/columns.ts'
+import { type ColumnType, type Generated, type GeneratedAlways } from 'kysely'
+import { type GenesysTables, type TableName } from '../model/columns.ts'
 
 /** Written as Date or as text (which keeps microseconds), read as Date. */
 type Instant = ColumnType<Date, Date | string, Date | string>
@@ -9,15 +9,17 @@ type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined,
 type Json<Value> = ColumnType<Value, string, string>
 type OptionalJson<Value> = ColumnType<Value | null, string | null | undefined, string | null>
 
-export type RunStatus = 'running' | 'done' | 'partial' | 'failed' | 'interrupted'
+export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted'
+/** What started a run. */
+export type RunTrigger = 'cron' | 'manual' | 'demo'
 export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
 export type JsonRecord = Readonly<Record<string, unknown>>
 
-/** etl.runs: one row a job run. */
+/** etl.runs: one row per job run. */
 interface RunsTable {
   id: GeneratedAlways<number>
   job: string
-  trigger: string
+  trigger: RunTrigger
   started_at: InstantByDefault
   finished_at: OptionalInstant
   cycle_started_at: InstantByDefault
@@ -52,7 +54,7 @@ interface WindowsTable {
   run_id: number | null
 }
 
-/** etl.conversations: the one row that decides about a conversation. */
+/** etl.conversations: the row that decides which version of a conversation is stored. */
 interface DecidingConversationsTable {
   conversation_id: string
   conversation_start: Instant
@@ -65,7 +67,7 @@ interface DecidingConversationsTable {
   previous_attributes_hash: string | null
 }
 
-/** etl.rejected_records: what could not be loaded, once per content. */
+/** etl.rejected_records: what could not be loaded, each content once. */
 interface RejectedRecordsTable {
   id: GeneratedAlways<number>
   stream: string
@@ -148,7 +150,7 @@ interface LiveQueuesTable {
   off_queue_users: number | null
 }
 
-/** etl.webhook_outbox: what is to be told to WEBHOOK_URL. */
+/** etl.webhook_outbox: messages for WEBHOOK_URL. */
 interface WebhookOutboxTable {
   id: GeneratedAlways<number>
   message_id: string
@@ -172,7 +174,7 @@ interface RereadsTable {
 
 type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
 
-/** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is written by hand. */
+/** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is declared here. */
 export interface Database extends PrefixedGenesys {
   'etl.runs': RunsTable
   'etl.windows': WindowsTable

@@ -1,29 +1,46 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EtlError } from '../errors.ts'
+import { commandLine } from '../command-line.ts'
+import { EtlError, type ErrorKind } from '../errors.ts'
 
-/** What an error of the database means for the work at hand. */
+/** What an error of the database means for the work that it interrupted. */
 export type DatabaseErrorClass = 'transient' | 'data' | 'other'
 
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-const transientStates = new Set(['40P01', '40001', '55P03', '57P01', '57P02', '57P03', '57P05', '25P03'])
-// a killed backend shows as one of these rather than as 57P01 when it dies in the middle of a COPY
-const transientNetwork = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
-const clientMessages = /^(Connection terminated|timeout (exceeded when trying to|expired)|Client has encountered)/
+/**
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html: connection (08), read-only and timeouts of a transaction (25),
+ * rollback by the server (40), lock not available (55P03), resources (53), operator intervention but a dropped database (57), I/O (58).
+ */
+const TRANSIENT_STATE = /^(08...|25006|25P0[34]|40...|55P03|53...|57014|57P0[1235]|58...)$/
+const UNFIT_VALUE = /^(22|54)...$/
+// A killed backend shows as one of these rather than as 57P01 when it dies in the middle of a COPY. EAI_AGAIN: the resolver is away.
+const TRANSIENT_NETWORK = new Set([
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EAI_AGAIN',
+])
+const LOST_CONNECTION = /^(Connection terminated|timeout (exceeded when trying to|expired)|Client has encountered)/
 
 /**
- * `transient`: the same work may succeed later (deadlock, lost connection, server restarting, disk full). `data`: a value
- * of the batch is unfit (classes 22 and 54). `other`: everything else, for a human.
+ * `transient`: the same work may succeed later (deadlock, lost connection, server restarting or read-only, disk full). `data`: a
+ * value of the batch does not fit (classes 22 and 54). `other`: everything else, which needs a human.
  */
 export function classify(error: unknown): DatabaseErrorClass {
   const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string }
-  if (transientNetwork.has(code) || transientStates.has(code) || /^(08|53)/.test(code)) return 'transient'
-  if (/^(22|54)/.test(code) && code.length === 5) return 'data'
-  return code === '' && clientMessages.test(message) ? 'transient' : 'other'
+  if (TRANSIENT_NETWORK.has(code) || TRANSIENT_STATE.test(code)) return 'transient'
+  if (UNFIT_VALUE.test(code)) return 'data'
+  return code === '' && LOST_CONNECTION.test(message) ? 'transient' : 'other'
 }
 
 /**
  * Runs `work` again while it fails for a transient reason: at most `attempts` times, waiting 0.1 s, 0.2 s, … up to 5 s with
- * jitter in between. Throws the last error as it came.
+ * jitter in between.
+ * @throws the last error as it came
  */
 export async function retryTransient<Result>(
   work: (attempt: number) => Promise<Result>,
@@ -42,55 +59,132 @@ export async function retryTransient<Result>(
   }
 }
 
-/** node-postgres gives it no code. */
-const noTlsMessage = 'The server does not support SSL connections'
+interface Meaning {
+  /** Matches the code. */
+  readonly code: RegExp
+  /** Matches the message, too. */
+  readonly message?: RegExp
+  readonly means: string
+  readonly kind: ErrorKind
+  readonly hint: string
+}
 
-const meanings: readonly [RegExp, string, 'config' | 'fatal' | 'retryable', string][] = [
-  [/^(28|3D000)/, 'DATABASE_LOGIN', 'config', 'Check user, password and database name in DATABASE_URL.'],
-  [/^(ENOTFOUND|EAI_AGAIN)$/, 'DATABASE_HOST', 'config', 'Check the host name in DATABASE_URL.'],
-  [
-    /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_|ERR_TLS)/,
-    'DATABASE_TLS',
-    'config',
-    'Give the server’s authority with sslrootcert=FILE in DATABASE_URL, or sslmode=no-verify if you accept any certificate.',
-  ],
-  [
-    /^53100$/,
-    'DATABASE_DISK_FULL',
-    'retryable',
-    'Make room on the disk of the database; the work is owed and resumes.',
-  ],
-  [/^42501$/, 'DATABASE_FORBIDDEN', 'fatal', 'Grant what is missing; deploy/roles.sql has what the loader needs.'],
-  [/^(42P01|3F000|42703)$/, 'DATABASE_SCHEMA', 'fatal', 'Run: npm run etl -- migrate'],
+/** The first one that matches counts. Messages are matched only where several causes share a code, or the error has none. */
+const MEANINGS: readonly Meaning[] = [
+  {
+    code: /^28/,
+    message: /no encryption/,
+    means: 'DATABASE_TLS',
+    kind: 'config',
+    hint: 'The server accepts this login only on encrypted connections: add sslmode=require (or verify-full) to DATABASE_URL.',
+  },
+  {
+    code: /^28/,
+    message: /pg_hba\.conf/,
+    means: 'DATABASE_LOGIN',
+    kind: 'config',
+    hint: 'The server does not let this user connect to this database from this host: allow it in pg_hba.conf, or correct DATABASE_URL.',
+  },
+  {
+    code: /^(28|3D000)/,
+    means: 'DATABASE_LOGIN',
+    kind: 'config',
+    hint: 'Check the user, password and database name in DATABASE_URL.',
+  },
+  {
+    code: /^$/,
+    message: /client password must be a (non-empty )?string/,
+    means: 'DATABASE_LOGIN',
+    kind: 'config',
+    hint: 'The server asks for a password, and DATABASE_URL has none: postgres://user:password@host:5432/database.',
+  },
+  { code: /^ENOTFOUND$/, means: 'DATABASE_HOST', kind: 'config', hint: 'Check the host name in DATABASE_URL.' },
+  {
+    code: /^$/,
+    message: /^The server does not support SSL connections/,
+    means: 'DATABASE_TLS',
+    kind: 'config',
+    hint: 'Turn ssl on at the server, or set sslmode=disable in DATABASE_URL if the network in between is trusted.',
+  },
+  {
+    code: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    means: 'DATABASE_TLS',
+    kind: 'config',
+    hint: 'The certificate was issued for another host name: use that name in DATABASE_URL, or sslmode=verify-ca to accept any name.',
+  },
+  {
+    code: /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    means: 'DATABASE_TLS',
+    kind: 'config',
+    hint: 'Renew the certificate of the database, or correct the clock of this machine.',
+  },
+  {
+    code: /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|CERT_|ERR_TLS|ERR_SSL|EPROTO)/,
+    means: 'DATABASE_TLS',
+    kind: 'config',
+    hint: 'Name the certificate of the server’s authority with sslrootcert=FILE in DATABASE_URL, or use sslmode=require, which encrypts but verifies nothing.',
+  },
+  {
+    code: /^25006$/,
+    means: 'DATABASE_READ_ONLY',
+    kind: 'retryable',
+    hint: 'Make the database writable again, or let DATABASE_URL name the primary server; the next run loads the rest.',
+  },
+  {
+    code: /^53100$/,
+    means: 'DATABASE_DISK_FULL',
+    kind: 'retryable',
+    hint: 'Free space on the disk of the database; the next run loads the rest.',
+  },
+  {
+    code: /^53200$/,
+    message: /shared memory|max_locks_per_transaction/,
+    means: 'DATABASE_OUT_OF_LOCKS',
+    kind: 'retryable',
+    hint: 'Raise max_locks_per_transaction of the server (256, say) and restart it: every partition that a statement touches takes locks.',
+  },
+  {
+    code: /^53300$/,
+    means: 'DATABASE_UNAVAILABLE',
+    kind: 'retryable',
+    hint: 'The server has no connection left: close some, or raise its max_connections. The next run loads the rest.',
+  },
+  {
+    code: /^42501$/,
+    means: 'DATABASE_FORBIDDEN',
+    kind: 'fatal',
+    hint: 'Grant what is missing; deploy/roles.sql has what the loader needs.',
+  },
+  {
+    code: /^(42P01|3F000|42703)$/,
+    means: 'DATABASE_SCHEMA',
+    kind: 'fatal',
+    hint: `Restore what was dropped or renamed; this lists all of it, with the statements: ${commandLine('doctor')}`,
+  },
 ]
 
 /**
  * Turns an error of pg into an EtlError: code and kind by SQLSTATE, with what to do. Values of rows, which Postgres puts
- * into messages, details and context, are left out. Errors of ours, and aborts, pass through.
+ * into messages, details and context, are left out. Our own errors, aborts, and what did not come from the database pass through.
+ * @param doing what was being done, to follow "The database failed while"
  */
 export function toEtlError(error: unknown, doing: string): unknown {
   if (error instanceof EtlError || isAbort(error)) return error
   const { code = '', message = '' } = (error ?? {}) as { code?: string; message?: string }
-  if (message === noTlsMessage) {
-    return new EtlError(`The database failed while ${doing}: it does not offer TLS`, {
-      code: 'DATABASE_TLS',
-      kind: 'config',
-      hint: 'Turn ssl on at the server, or set sslmode=disable in DATABASE_URL where the way to it is safe.',
-    })
-  }
-  if (code === '' && classify(error) === 'other') return error
-  const text = /^(22|23|54|P0)/.test(code) ? 'a value or row was refused' : message || 'no answer'
-  const told = `The database failed while ${doing}: ${text}${code ? ` (${code})` : ''}`
-  const known = meanings.find(([pattern]) => pattern.test(code))
-  if (known) return new EtlError(told, { code: known[1], kind: known[2], hint: known[3] })
-  if (classify(error) === 'transient') {
-    return new EtlError(told, {
+  const meaning = MEANINGS.find((each) => each.code.test(code) && (each.message?.test(message) ?? true))
+  const isTransient = classify(error) === 'transient'
+  if (!meaning && !isTransient && code === '') return error
+  const reason = /^(22|23|54|P0)/.test(code) ? 'a value or row was refused' : message || 'no answer'
+  const text = `The database failed while ${doing}: ${reason}${code ? ` (${code})` : ''}`
+  if (meaning) return new EtlError(text, { code: meaning.means, kind: meaning.kind, hint: meaning.hint })
+  if (isTransient) {
+    return new EtlError(text, {
       code: 'DATABASE_UNAVAILABLE',
       kind: 'retryable',
-      hint: 'See that the database runs and can be reached; the work is owed and resumes.',
+      hint: 'Check that the database is running and reachable; the next run loads the rest.',
     })
   }
-  return new EtlError(told, { code: 'DATABASE_ERROR', kind: 'fatal', hint: 'Run: npm run etl -- doctor' })
+  return new EtlError(text, { code: 'DATABASE_ERROR', kind: 'fatal', hint: `Run: ${commandLine('doctor')}` })
 }
 
 function isAbort(error: unknown): boolean {
@@ -98,7 +192,7 @@ function isAbort(error: unknown): boolean {
 }
 
 /**
- * Runs a query of the pipeline's own bookkeeping: transient errors are retried.
+ * Runs a query of the pipeline's own records: transient errors are retried.
  * @param doing what is being done, for the message of the error
  * @throws EtlError
  */

@@ -1,28 +1,28 @@
 /**
  * Fills columns that a migration has added from what older versions kept in `_extra`, so that no history has to be read again. The
- * conversion is that of the transform, and a row comes out as a load by this version would have written it (save that a number of over
- * 1000 digits is a text by then).
+ * conversion is that of the transform, and a row comes out as a load by this version would have written it (except that a number of more
+ * than 1000 digits is a text by then).
  */
-import { LockKey } from './lock-keys.ts'
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import { dataColumnsOf, tables, type Column, type TableName, type Value } from '../model/columns.ts'
 import { parseJson, put, type JsonObject, type JsonValue } from '../model/json.ts'
-import type { FieldType } from '../model/model.ts'
+import { type FieldType } from '../model/model.ts'
 import { fitCell } from '../model/transform.ts'
 import { literalOf } from '../model/copy-text.ts'
-import type { Database } from './database.ts'
+import { type Database } from './database.ts'
 import { retryTransient } from './errors.ts'
+import { LockKey } from './lock-keys.ts'
 import { selectMeta, upsertMeta } from './meta.ts'
 
 /** In etl.meta: the columns that need no filling, as `table.column type`. */
-const filledKey = 'filled_columns'
-/** In etl.meta: how far the filling of others has got. */
-const fillingKey = 'filling_columns'
+const FILLED_KEY = 'filled_columns'
+/** In etl.meta: how far the filling of the others has got. */
+const FILLING_KEY = 'filling_columns'
 /** Rows per transaction: few enough that no loader waits long for one of them. */
-const batchSize = 2000
+const BATCH_SIZE = 2000
 
-interface Progress {
-  /** What is being filled; where it is something else by now, all partitions are due again. */
+interface StoredProgress {
+  /** What is being filled; when that changes, all partitions are due again. */
   readonly columns: readonly string[]
   /** Partitions that are done. */
   readonly partitions: readonly string[]
@@ -30,45 +30,59 @@ interface Progress {
 
 /** The columns whose stored rows may have values in `_extra` still, as `table.column type`; none in the normal case. */
 export async function pendingFills(db: Kysely<Database>): Promise<string[]> {
-  const filled = new Set(await selectMeta<readonly string[]>(db, filledKey))
+  const filled = new Set(await selectMeta<readonly string[]>(db, FILLED_KEY))
   return modelColumns().filter((name) => !filled.has(name))
 }
 
+/** Limits of a call, and how to follow it. */
+export interface FillOptions {
+  /** Rows per transaction. */
+  readonly batchSize?: number
+  /** No further partition is begun after this time, so that a service can start; the next call continues. Absent: no limit. */
+  readonly budgetMs?: number
+  /** Called before each partition is read, which is the unit of the work. */
+  readonly onPartition?: (progress: FillProgress) => void
+}
+
+/** How far the filling has got. */
+export interface FillProgress {
+  readonly partition: string
+  /** Partitions before it, done in this call or an earlier one, and all of them. */
+  readonly done: number
+  readonly total: number
+}
+
 /**
- * Fills every column that is pending, partition by partition, some thousand rows per transaction. What is done is remembered: a
- * call that ends early is continued by the next one, and where nothing is pending this costs one small query. `_loaded_at` and the
- * content hash stay, because the content does. Loaders may work at the same time. Where another process is filling, leaves the
- * rest to it. Returns the number of rows filled by table, only for tables that had some.
+ * Fills every column that is pending, partition by partition, the newest month first, some thousand rows per transaction. Progress is
+ * stored: a call that ends early is continued by the next one, and where nothing is pending this costs one small query. `_loaded_at` and
+ * the content hash stay, because the content does. Loaders may work at the same time. Where another process is filling, leaves the
+ * rest to it.
+ * @returns the number of rows filled by table, only for tables that had some
  */
-export async function fillColumns(
-  db: Kysely<Database>,
-  options: { readonly batchSize?: number } = {},
-): Promise<Map<TableName, number>> {
+export async function fillColumns(db: Kysely<Database>, options: FillOptions = {}): Promise<Map<TableName, number>> {
   const counts = new Map<TableName, number>()
   const pending = await pendingFills(db)
   if (pending.length === 0) return counts
-  for (const table of tables) {
-    const columns = fillable(table).filter((column) => pending.includes(nameOf(table, column)))
-    if (columns.length === 0) continue
-    for (const partition of await selectPartitions(db, table)) {
-      const filled = await retryTransient(() =>
-        fillPartition(db, { table, partition, columns }, pending, options.batchSize ?? batchSize),
-      )
-      if (filled === 'busy') return counts
-      if (filled > 0) counts.set(table, (counts.get(table) ?? 0) + filled)
-    }
+  const end = performance.now() + (options.budgetMs ?? Number.POSITIVE_INFINITY)
+  const tasks = await listTasks(db, pending)
+  for (const [done, task] of tasks.entries()) {
+    if (performance.now() >= end) return counts
+    options.onPartition?.({ partition: task.partition, done, total: tasks.length })
+    const filled = await retryTransient(() => fillPartition(db, task, pending, options.batchSize ?? BATCH_SIZE))
+    if (filled === 'busy') return counts
+    if (filled > 0) counts.set(task.table, (counts.get(task.table) ?? 0) + filled)
   }
   await db.transaction().execute(async (trx) => {
-    await upsertMeta(trx, filledKey, modelColumns())
-    await trx.deleteFrom('etl.meta').where('key', '=', fillingKey).execute()
+    await upsertMeta(trx, FILLED_KEY, modelColumns())
+    await trx.deleteFrom('etl.meta').where('key', '=', FILLING_KEY).execute()
   })
   return counts
 }
 
-/** To call when a migration was undone: a column that it dropped is due again once it is back. */
+/** To be called when a migration was undone: a column that it dropped is due again once it has been added again. */
 export async function forgetDroppedColumns(db: Kysely<Database>): Promise<void> {
   const { rows } = await sql<{ present: boolean }>`select to_regclass('etl.meta') is not null as present`.execute(db)
-  const filled = rows[0]?.present ? await selectMeta<readonly string[]>(db, filledKey) : undefined
+  const filled = rows[0]?.present ? await selectMeta<readonly string[]>(db, FILLED_KEY) : undefined
   if (filled === undefined) return
   const existing = await sql<{ name: string }>`
     select c.relname || '.' || a.attname as name from pg_attribute a join pg_class c on c.oid = a.attrelid
@@ -76,7 +90,7 @@ export async function forgetDroppedColumns(db: Kysely<Database>): Promise<void> 
   const names = new Set(existing.rows.map(({ name }) => name))
   await upsertMeta(
     db,
-    filledKey,
+    FILLED_KEY,
     filled.filter((entry) => names.has(entry.split(' ')[0]!)),
   )
 }
@@ -95,6 +109,18 @@ function fillable(table: TableName): readonly (Column & { readonly api: string }
 
 function nameOf(table: TableName, { name, type }: Column): string {
   return `${table}.${name} ${type}`
+}
+
+/** What is to be done, or was done by an earlier call: every partition of each table that has a pending column. */
+async function listTasks(db: Kysely<Database>, pending: readonly string[]): Promise<Task[]> {
+  const tasks: Task[] = []
+  for (const table of tables) {
+    const columns = fillable(table).filter((column) => pending.includes(nameOf(table, column)))
+    if (columns.length === 0) continue
+    for (const partition of await selectPartitions(db, table)) tasks.push({ table, partition, columns })
+  }
+  // partitions are named table_YYYY_MM
+  return tasks.sort((a, b) => b.partition.slice(-7).localeCompare(a.partition.slice(-7)))
 }
 
 async function selectPartitions(db: Kysely<Database>, table: TableName): Promise<string[]> {
@@ -127,7 +153,7 @@ async function fillPartition(
     if (!lock.rows[0]?.got) return 'busy'
     // another process may have done all of it since
     if ((await pendingFills(scan)).join() !== pending.join()) return 'busy'
-    const stored = await selectMeta<Progress>(scan, fillingKey)
+    const stored = await selectMeta<StoredProgress>(scan, FILLING_KEY)
     const done = stored !== undefined && stored.columns.join() === pending.join() ? stored.partitions : []
     if (done.includes(task.partition)) return 0
     await sql`declare candidates no scroll cursor for
@@ -139,7 +165,10 @@ async function fillPartition(
       if (rows.length === 0) break
       filled += await db.transaction().execute((trx) => fillBatch(trx, task, rows))
     }
-    await upsertMeta(scan, fillingKey, { columns: pending, partitions: [...done, task.partition] } satisfies Progress)
+    await upsertMeta(scan, FILLING_KEY, {
+      columns: pending,
+      partitions: [...done, task.partition],
+    } satisfies StoredProgress)
     return filled
   })
 }

@@ -1,13 +1,19 @@
-import { Client, escapeIdentifier, type Pool } from 'pg'
-import type { Warehouse } from './connect.ts'
+import { type Kysely } from 'kysely'
+import { escapeIdentifier } from 'pg'
+import { commandLine } from '../command-line.ts'
+import { type Warehouse } from './connect.ts'
+import { type Database } from './database.ts'
 import { toEtlError } from './errors.ts'
+import { editedMigrations, staleRepeatables, type MigrationState } from './migrate.ts'
+import { adviseMissing, nameMissing, selectMissingColumns } from './missing-columns.ts'
+import { isBehindPooler } from './pooler.ts'
 
-/** One thing that was looked at. */
-export interface Finding {
+/** The result of one check of the doctor. */
+export interface Check {
   readonly name: string
   readonly verdict: 'ok' | 'warning' | 'failed'
   readonly detail: string
-  /** What to do, where it is not ok. */
+  /** What to do, unless it is ok; so named in the output of --json. */
   readonly mend?: string | undefined
 }
 
@@ -21,19 +27,27 @@ interface Facts {
   read_only: boolean
   clock: Date
   foreign_tables: string[]
-  /** Who owns them. */
+  /** The owners of foreign_tables. */
   owners: string[]
+  /** Partitions of schema genesys and their indexes: what a query of every table without a range of time locks. */
+  partition_relations: number
+  max_locks_per_transaction: number
+  /** Connections and prepared transactions, which share the table of locks. */
+  max_sessions: number
 }
 
 /** server_version_num of the oldest Postgres that is supported. */
-const oldestVersion = 140_000
-const clockToleranceMs = 30_000
+const OLDEST_VERSION = 140_000
+const CLOCK_TOLERANCE_MS = 30_000
+
+/** There must be locks for this many queries at once that look into every partition of every table. */
+const WIDE_QUERIES = 4
 
 /**
- * Looks at the database for what a load needs: version, encoding, rights, no pooler in transaction mode, clock.
- * @throws EtlError that says what to mend where it can't be reached
+ * Checks the database for what a load needs: version, encoding, rights, no pooler in transaction mode, clock, locks.
+ * @throws EtlError that says what to fix if it can't be reached
  */
-export async function inspectDatabase(warehouse: Warehouse): Promise<Finding[]> {
+export async function inspectDatabase(warehouse: Warehouse): Promise<Check[]> {
   try {
     await warehouse.pool.query('select 1')
     const sent = Date.now()
@@ -47,35 +61,39 @@ export async function inspectDatabase(warehouse: Warehouse): Promise<Finding[]> 
           where n.nspname in ('genesys', 'etl', 'reporting') and c.relkind in ('r', 'p', 'v') and not c.relispartition
             and not pg_has_role(c.relowner, 'usage') order by 1) as foreign_tables,
         array(select distinct pg_get_userbyid(c.relowner)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
-          where n.nspname in ('genesys', 'etl', 'reporting') and not pg_has_role(c.relowner, 'usage') order by 1) as owners`)
+          where n.nspname in ('genesys', 'etl', 'reporting') and not pg_has_role(c.relowner, 'usage') order by 1) as owners,
+        (select count(*)::int from pg_class c where c.relnamespace = to_regnamespace('genesys') and c.relispartition) as partition_relations,
+        current_setting('max_locks_per_transaction')::int as max_locks_per_transaction,
+        current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int as max_sessions`)
     const middle = (sent + Date.now()) / 2
     const facts = rows[0]!
     return [
-      versionFinding(facts),
-      encodingFinding(facts),
-      rightsFinding(facts),
-      await poolerFinding(warehouse),
-      clockFinding(middle - facts.clock.getTime()),
+      versionCheck(facts),
+      encodingCheck(facts),
+      rightsCheck(facts),
+      await poolerCheck(warehouse),
+      clockCheck(middle - facts.clock.getTime()),
+      locksCheck(facts),
     ]
   } catch (error) {
-    throw toEtlError(error, 'looking at the database')
+    throw toEtlError(error, 'checking it')
   }
 }
 
-function versionFinding({ version, version_number }: Facts): Finding {
+function versionCheck({ version, version_number }: Facts): Check {
   const name = 'version'
-  if (version_number >= oldestVersion) return { name, verdict: 'ok', detail: `Postgres ${version}` }
+  if (version_number >= OLDEST_VERSION) return { name, verdict: 'ok', detail: `Postgres ${version}` }
   return { name, verdict: 'failed', detail: `Postgres ${version} is too old`, mend: 'Upgrade it to 14 or newer.' }
 }
 
-function encodingFinding({ encoding }: Facts): Finding {
+function encodingCheck({ encoding }: Facts): Check {
   const name = 'encoding'
   if (encoding === 'UTF8') return { name, verdict: 'ok', detail: encoding }
-  const mend = "Use a database made with: create database … encoding 'UTF8' template template0"
-  return { name, verdict: 'failed', detail: `${encoding} can't hold every character`, mend }
+  const mend = "Use a database created with: create database … encoding 'UTF8' template template0"
+  return { name, verdict: 'failed', detail: `${encoding} cannot hold every character`, mend }
 }
 
-function rightsFinding({ database, user, can_create, read_only, foreign_tables, owners }: Facts): Finding {
+function rightsCheck({ database, user, can_create, read_only, foreign_tables, owners }: Facts): Check {
   const name = 'rights'
   if (read_only) {
     return { name, verdict: 'failed', detail: 'it is read-only', mend: 'Let DATABASE_URL name the primary server.' }
@@ -91,47 +109,92 @@ function rightsFinding({ database, user, can_create, read_only, foreign_tables, 
     detail: `${user} ${can_create ? 'does not own all tables' : 'may not create schemas'}`,
     mend:
       owners.length > 0
-        ? // the reader's role, say: it should not be given the tables
-          `Let DATABASE_URL name the user that owns them (${owners.join(', ')}). Or, if that is not to load any more, as an administrator run: ${statements}`
+        ? // this user may be the reader, say, which must not be given the tables
+          `Let DATABASE_URL name the user that owns them (${owners.join(', ')}). Or, if that user is no longer to load, as an administrator run: ${statements}`
         : `As an administrator run: ${statements}`,
   }
 }
 
-async function poolerFinding(warehouse: Warehouse): Promise<Finding> {
+async function poolerCheck(warehouse: Warehouse): Promise<Check> {
   const name = 'connection'
-  if (!(await isBehindPooler(warehouse))) return { name, verdict: 'ok', detail: 'locks of a session hold' }
+  if (!(await isBehindPooler(warehouse))) return { name, verdict: 'ok', detail: 'session-level advisory locks work' }
   return {
     name,
     verdict: 'failed',
-    detail: 'a pooler in transaction mode stands in between, where locks of a session do not hold',
+    detail: 'a pooler in transaction mode is in between, where session-level advisory locks do not work',
     mend: 'Point DATABASE_URL at Postgres itself, or at the pooler’s session mode.',
   }
 }
 
-function clockFinding(aheadMs: number): Finding {
+function clockCheck(aheadMs: number): Check {
   const name = 'clock'
-  if (Math.abs(aheadMs) <= clockToleranceMs) return { name, verdict: 'ok', detail: "agrees with this machine's" }
+  if (Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return { name, verdict: 'ok', detail: "agrees with this machine's" }
   const seconds = Math.round(Math.abs(aheadMs) / 1000)
   return {
     name,
     verdict: 'warning',
     detail: `this machine is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} it`,
-    mend: 'Synchronise both with a time server (NTP); the days that are owed go by the clock of the database.',
+    mend: 'Synchronise both with a time server (NTP); the days that are due go by the clock of the database.',
   }
 }
 
 /**
- * Whether a pooler in transaction mode stands in between: two connections of ours are served by one backend, or one changes
- * its backend.
+ * Whether the server's table of locks holds WIDE_QUERIES queries over everything (a partition and each of its indexes take one each).
+ * @internal
  */
-export async function isBehindPooler(warehouse: Warehouse, alone?: Client): Promise<boolean> {
-  const client = alone ?? (await warehouse.connectAlone('probe'))
-  try {
-    const pidOf = async (connection: Client | Pool) =>
-      (await connection.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid
-    const first = await pidOf(client)
-    return (await pidOf(warehouse.pool)) === first || (await pidOf(client)) !== first
-  } finally {
-    if (!alone) await client.end().catch(() => {})
+export function locksCheck({
+  partition_relations,
+  max_locks_per_transaction,
+  max_sessions,
+}: Pick<Facts, 'partition_relations' | 'max_locks_per_transaction' | 'max_sessions'>): Check {
+  const name = 'locks'
+  const needed = WIDE_QUERIES * partition_relations
+  const available = max_locks_per_transaction * max_sessions
+  if (needed <= available)
+    return { name, verdict: 'ok', detail: `${available} for ${partition_relations} partitions and indexes` }
+  const wanted = 2 ** Math.ceil(Math.log2(needed / max_sessions))
+  return {
+    name,
+    verdict: 'warning',
+    detail: `${available} for ${partition_relations} partitions and indexes: a few queries over all months at once run out of shared memory, and loads fail with them`,
+    mend: `Set max_locks_per_transaction = ${wanted} in postgresql.conf and restart the server.`,
   }
+}
+
+/**
+ * Checks a schema without pending migrations: whether migrations were edited since, views and comments are up to date, and no table or
+ * column was dropped or renamed. Empty when all is well.
+ * @throws EtlError if it can't be read
+ */
+export async function inspectSchema(db: Kysely<Database>, states: readonly MigrationState[]): Promise<Check[]> {
+  if (states.some(({ executedAt, known }) => executedAt === null || !known)) return []
+  try {
+    return [
+      ...editedChecks(await editedMigrations(db, states)),
+      ...missingChecks(await selectMissingColumns(db)),
+      ...staleChecks(await staleRepeatables(db)),
+    ]
+  } catch (error) {
+    throw toEtlError(error, 'checking its schema')
+  }
+}
+
+function editedChecks(names: readonly string[]): Check[] {
+  if (names.length === 0) return []
+  const mend = 'Restore the released files, and put the change into a new migration.'
+  const detail = `edited after the database had executed them: ${names.join(', ')}`
+  return [{ name: 'schema: migrations', verdict: 'failed', detail, mend }]
+}
+
+function missingChecks(missing: Awaited<ReturnType<typeof selectMissingColumns>>): Check[] {
+  if (missing.length === 0) return []
+  const detail = `the database lacks ${missing.map(nameMissing).join(', ')}`
+  return [{ name: 'schema: columns', verdict: 'failed', detail, mend: adviseMissing(missing) }]
+}
+
+function staleChecks(names: readonly string[]): Check[] {
+  if (names.length === 0) return []
+  const detail = `not those of this version: ${names.join(', ')}`
+  const mend = `Run: ${commandLine('migrate')} (serve, sync and backfill do it themselves unless AUTO_MIGRATE is false)`
+  return [{ name: 'schema: views', verdict: 'warning', detail, mend }]
 }

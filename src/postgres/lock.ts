@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Client } from 'pg'
+import { type Client } from 'pg'
 import { EtlError } from '../errors.ts'
-import type { Warehouse } from './connect.ts'
+import { destroy, withQueriesUnder } from './client.ts'
+import { type Warehouse } from './connect.ts'
 import { toEtlError } from './errors.ts'
-import { isBehindPooler } from './inspect.ts'
+import { LOCK_SPACE } from './lock-keys.ts'
+import { isBehindPooler } from './pooler.ts'
 
-/** First key of our advisory locks, so that they can be told from those of other programs. */
-const lockSpace = 7_461_000
-const heartbeatMs = 20_000
-const heartbeatTimeoutMs = 20_000
+const HEARTBEAT_MS = 20_000
+const HEARTBEAT_TIMEOUT_MS = 20_000
+const CLOSE_TIMEOUT_MS = 5_000
 
 /**
  * Runs `work` while holding the job's lock, a session-level advisory lock on a connection of its own: no two processes on one
- * database run the same job at once. The signal handed to `work` aborts with `signal`, and when that connection is lost.
+ * database run the same job at once. The signal handed to `work` aborts with `signal`, and when that connection is lost; its
+ * queries then end, too (withQueriesUnder).
+ * @throws the reason of `signal` when that has aborted
  * @throws EtlError JOB_ALREADY_RUNNING (retryable) when another process holds it, POOLER_IN_THE_WAY behind a pooler that
  * changes connections between transactions, where such a lock protects nothing, JOB_LOCK_LOST (retryable)
  */
@@ -33,21 +36,21 @@ export async function withJobLock<Result>(
     await acquire(warehouse, client, job, key)
     return await whileHeld(client, job, key, signal, work)
   } finally {
-    // closing the connection gives the lock back; it must not hide the error of the work
-    await client.end().catch(() => {})
+    // closing the connection releases the lock; it must not hide the error of the work
+    await closeSoon(client)
   }
 }
 
 async function acquire(warehouse: Warehouse, client: Client, job: string, key: number): Promise<void> {
   try {
     const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1, $2) as locked', [
-      lockSpace,
+      LOCK_SPACE,
       key,
     ])
     if (await isBehindPooler(warehouse, client)) {
-      await client.query('select pg_advisory_unlock($1, $2)', [lockSpace, key])
+      await client.query('select pg_advisory_unlock($1, $2)', [LOCK_SPACE, key])
       throw new EtlError(
-        'DATABASE_URL leads to a connection pooler in transaction mode, where locks of a session do not hold',
+        'DATABASE_URL leads to a connection pooler in transaction mode, where session-level advisory locks do not work',
         {
           code: 'POOLER_IN_THE_WAY',
           kind: 'config',
@@ -67,13 +70,13 @@ async function selectHolder(client: Client, key: number): Promise<{ name: string
      from pg_locks l join pg_stat_activity a on a.pid = l.pid
      where l.locktype = 'advisory' and l.classid = $1 and l.objid = $2 and l.objsubid = 2 and l.granted
        and l.database = (select oid from pg_database where datname = current_database())`,
-    [lockSpace, key],
+    [LOCK_SPACE, key],
   )
   return rows[0]
 }
 
 function alreadyRunning(job: string, holder: { name: string; since: Date } | undefined): EtlError {
-  // the host may be cut off, since Postgres keeps 63 bytes of a name; of other users' sessions it tells nothing
+  // the host may be cut off, since Postgres keeps 63 bytes of a name; the sessions of other users are not shown
   const host = / lock \S+ (\S+)$/.exec(holder?.name ?? '')?.[1]
   const since = holder?.since ? ` since ${holder.since.toISOString()}` : ''
   return new EtlError(`The job ${job} is already running${host ? ` on ${host}` : ''}${since}`, {
@@ -96,14 +99,14 @@ async function whileHeld<Result>(
   client.once('end', onLoss)
   const heartbeat = setInterval(() => {
     isStillHeld(client, key).then(
-      (held) => held || onLoss(),
+      (isHeld) => isHeld || onLoss(),
       () => onLoss(),
     )
-  }, heartbeatMs)
+  }, HEARTBEAT_MS)
   heartbeat.unref()
   const both = AbortSignal.any([signal, lost.signal])
   try {
-    const result = await work(both)
+    const result = await withQueriesUnder(both, () => work(both))
     lost.signal.throwIfAborted()
     return result
   } finally {
@@ -113,15 +116,15 @@ async function whileHeld<Result>(
   }
 }
 
-/** A connection that died silently answers nothing, and a pooler that came in between answers for another session. */
+/** A connection that died silently does not answer, and a pooler that has come in between answers for another session. */
 async function isStillHeld(client: Client, key: number): Promise<boolean> {
   const answer = client.query<{ held: boolean }>(
     `select exists (select from pg_locks where locktype = 'advisory' and classid = $1 and objid = $2 and objsubid = 2
        and pid = pg_backend_pid() and granted) as held`,
-    [lockSpace, key],
+    [LOCK_SPACE, key],
   )
   const timeout = Promise.withResolvers<never>()
-  const timer = setTimeout(() => timeout.reject(new Error('no answer')), heartbeatTimeoutMs)
+  const timer = setTimeout(() => timeout.reject(new Error('no answer')), HEARTBEAT_TIMEOUT_MS)
   try {
     const { rows } = await Promise.race([answer, timeout.promise])
     return rows[0]?.held === true
@@ -131,11 +134,18 @@ async function isStillHeld(client: Client, key: number): Promise<boolean> {
   }
 }
 
+/** A server that has gone silent does not confirm the end; the connection is closed without it then. */
+async function closeSoon(client: Client): Promise<void> {
+  const timer = setTimeout(() => destroy(client), CLOSE_TIMEOUT_MS)
+  await client.end().catch(() => {})
+  clearTimeout(timer)
+}
+
 function lockLost(job: string): EtlError {
   return new EtlError(`The connection that holds the lock of ${job} is lost, so the job stopped`, {
     code: 'JOB_LOCK_LOST',
     kind: 'retryable',
-    hint: 'See that the database runs and can be reached; what was loaded stays, the rest is owed.',
+    hint: 'Check that the database is running and reachable. What was loaded stays; the next run loads the rest.',
   })
 }
 

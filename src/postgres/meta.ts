@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely'
-import type { Database } from './database.ts'
+import { type Database } from './database.ts'
 
 /** The value of a fact in etl.meta, or undefined. */
 export async function selectMeta<Value>(db: Kysely<Database>, key: string): Promise<Value | undefined> {

@@ -1,11 +1,11 @@
-import { LockKey } from './lock-keys.ts'
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { EtlError } from '../errors.ts'
 import { commentStatements } from './comments.ts'
-import type { Database } from './database.ts'
+import { type Database } from './database.ts'
+import { LockKey } from './lock-keys.ts'
 import { selectMeta, upsertMeta } from './meta.ts'
 
 /** One view, in one file: `migrations/views/NNN-some-name.sql` defines `reporting.some_name`. */
@@ -14,8 +14,11 @@ export interface ViewFile {
   readonly text: string
 }
 
-const viewsKey = 'views'
-const commentsKey = 'comments'
+/** In etl.meta: by name, the hash of each view's text as it was last applied. */
+const VIEWS_KEY = 'views'
+/** In etl.meta: the hash of all comments. */
+const COMMENTS_KEY = 'comments'
+
 /** Reads the view files of a folder in their order. */
 export async function readViewFiles(folder: string): Promise<ViewFile[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
@@ -30,16 +33,28 @@ export async function readViewFiles(folder: string): Promise<ViewFile[]> {
   )
 }
 
+/** The views, and `comments`, that applyRepeatables would apply or drop. */
+export async function selectStaleRepeatables(db: Kysely<Database>, views: readonly ViewFile[]): Promise<string[]> {
+  const stored = (await selectMeta<Record<string, string>>(db, VIEWS_KEY)) ?? {}
+  const names = new Set(views.map(({ name }) => name))
+  return [
+    ...Object.keys(stored).filter((name) => !names.has(name)),
+    ...views.filter(({ name, text }) => stored[name] !== hash(text)).map(({ name }) => name),
+    ...((await selectMeta(db, COMMENTS_KEY)) === hash(commentStatements()) ? [] : ['comments']),
+  ]
+}
+
 /**
  * Brings views and comments up to date: those whose text changed since they were last applied. A view that can't be replaced is
- * dropped and created with its grants restored. Returns what was applied. Throws VIEW_IN_USE, naming them, when views
- * that are not ours depend on it; nothing is ever dropped by CASCADE.
+ * dropped and created with its grants restored.
+ * @returns what was applied
+ * @throws EtlError VIEW_IN_USE, naming them, when views that are not ours depend on it; nothing is ever dropped by CASCADE
  */
 export async function applyRepeatables(db: Kysely<Database>, views: readonly ViewFile[]): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(${LockKey.views})`.execute(trx)
     const applied: string[] = []
-    const stored = (await selectMeta<Record<string, string>>(trx, viewsKey)) ?? {}
+    const stored = (await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}
     const current = Object.fromEntries(views.map(({ name, text }) => [name, hash(text)]))
     for (const name of Object.keys(stored).reverse()) {
       if (name in current) continue
@@ -51,11 +66,11 @@ export async function applyRepeatables(db: Kysely<Database>, views: readonly Vie
       if (!(await replace(trx, view))) await recreateAll(trx, views, view)
       applied.push(view.name)
     }
-    if (applied.length > 0) await upsertMeta(trx, viewsKey, current)
+    if (applied.length > 0) await upsertMeta(trx, VIEWS_KEY, current)
     const comments = commentStatements()
-    if ((await selectMeta(trx, commentsKey)) !== hash(comments)) {
+    if ((await selectMeta(trx, COMMENTS_KEY)) !== hash(comments)) {
       await sql.raw(comments).execute(trx)
-      await upsertMeta(trx, commentsKey, hash(comments))
+      await upsertMeta(trx, COMMENTS_KEY, hash(comments))
       applied.push('comments')
     }
     return applied
@@ -65,9 +80,9 @@ export async function applyRepeatables(db: Kysely<Database>, views: readonly Vie
 /** Drops our views, last first, before the tables under them are dropped. */
 export async function dropRepeatables(db: Kysely<Database>): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    const stored = (await selectMeta<Record<string, string>>(trx, viewsKey)) ?? {}
+    const stored = (await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}
     await dropViews(trx, Object.keys(stored).reverse())
-    await trx.deleteFrom('etl.meta').where('key', 'in', [viewsKey, commentsKey]).execute()
+    await trx.deleteFrom('etl.meta').where('key', 'in', [VIEWS_KEY, COMMENTS_KEY]).execute()
   })
 }
 
@@ -85,7 +100,7 @@ async function replace(trx: Transaction<Database>, view: ViewFile): Promise<bool
   }
 }
 
-/** Drops the view and those of ours that come after it, which may stand on it, and creates them again. */
+/** Drops the view and those of ours that come after it, which may depend on it, and creates them again. */
 async function recreateAll(trx: Transaction<Database>, views: readonly ViewFile[], from: ViewFile): Promise<void> {
   const affected = views.slice(views.indexOf(from))
   const grants = await selectGrants(
@@ -106,11 +121,14 @@ async function dropViews(trx: Transaction<Database>, names: readonly string[]): 
       if ((error as { code?: string }).code !== '2BP01') throw error
       await sql`rollback to savepoint dropping`.execute(trx)
       const dependents = await selectDependents(trx, name)
-      throw new EtlError(`The view ${name} has to be made anew, but ${dependents.join(', ')} depends on it`, {
-        code: 'VIEW_IN_USE',
-        kind: 'fatal',
-        hint: `Drop ${dependents.join(', ')}, run the migration again, and create it again.`,
-      })
+      throw new EtlError(
+        `The view ${name} must be created again, but ${dependents.join(', ')} ${dependents.length === 1 ? 'depends' : 'depend'} on it`,
+        {
+          code: 'VIEW_IN_USE',
+          kind: 'fatal',
+          hint: `Drop ${dependents.join(', ')}, run the migration again, and then create what you have dropped again.`,
+        },
+      )
     }
     await sql`release savepoint dropping`.execute(trx)
   }
@@ -128,7 +146,7 @@ async function selectDependents(trx: Transaction<Database>, name: string): Promi
   return rows.map((row) => row.name)
 }
 
-/** GRANT statements that give the views' present rights again, on the whole and on single columns. */
+/** GRANT statements that restore the present rights on the views, on the whole and on single columns. */
 async function selectGrants(trx: Transaction<Database>, names: readonly string[]): Promise<string[]> {
   const { rows } = await sql<{ statement: string }>`
     with rights as (

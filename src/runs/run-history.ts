@@ -1,11 +1,11 @@
 /** The run history: one row of etl.runs per run of a job. */
 import { hostname } from 'node:os'
 import { sql, type Kysely } from 'kysely'
-import type { Database, JsonRecord, RunStatus } from '../postgres/database.ts'
+import manifest from '../../package.json' with { type: 'json' }
+import type { Database, JsonRecord, RunStatus, RunTrigger } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 
-/** Who started a run. */
-export type RunTrigger = 'cron' | 'catch-up' | 'manual' | 'demo'
+export type { RunTrigger } from '../postgres/database.ts'
 
 /** A run that is under way. */
 export interface Run {
@@ -42,7 +42,6 @@ export async function startRun(
     readonly job: string
     readonly trigger: RunTrigger
     readonly parameters: object
-    readonly version?: string
   },
 ): Promise<Run> {
   return recording('starting a run', async () =>
@@ -58,7 +57,7 @@ export async function startRun(
           where job = ${request.job} and parameters = ${parameters}::jsonb order by id desc limit 1)
         insert into etl.runs (job, trigger, parameters, host, version, cycle_started_at)
         select ${request.job}, ${request.trigger}, ${parameters}::jsonb, ${`${hostname()}:${process.pid}`},
-          ${request.version ?? null}, coalesce((
+          ${manifest.version}, coalesce((
             select cycle_started_at from previous
             -- one in the future was set by a clock that was ahead: nothing would be read since then
             where status <> 'done' and cycle_started_at <= now() and finished_at > now() - interval '1 day'

@@ -8,7 +8,7 @@ import { parseJson, type JsonObject, type JsonValue } from '../../src/model/json
 import { reassemble } from '../../src/model/reassemble.ts'
 import { conversationKey } from '../../src/model/transform.ts'
 import { connect } from '../../src/postgres/connect.ts'
-import { fillColumns, forgetDroppedColumns, pendingFills } from '../../src/postgres/fill-columns.ts'
+import { fillColumns, forgetDroppedColumns, pendingFills, type FillProgress } from '../../src/postgres/fill-columns.ts'
 import { selectMeta } from '../../src/postgres/meta.ts'
 import { migrateDown, migrateUp } from '../../src/postgres/migrate.ts'
 import { readBack } from '../../src/loader/read-back.ts'
@@ -191,18 +191,33 @@ describe('columns that a version adds', () => {
     await sql
       .raw(`
       create function pg_temp_fail() returns trigger language plpgsql as $$ begin raise exception 'stop'; end $$;
-      create trigger stop before update on genesys.sessions_2026_04 for each row execute function pg_temp_fail();`)
+      create trigger stop before update on genesys.sessions_2026_03 for each row execute function pg_temp_fail();`)
       .execute(grown.db)
     await expect(fillColumns(grown.db)).rejects.toThrow('stop')
     await sql.raw('drop function pg_temp_fail() cascade').execute(grown.db)
     expect(await pendingFills(grown.db)).toHaveLength(newColumns.length)
     const progress = await selectMeta<{ partitions: string[] }>(grown.db, 'filling_columns')
-    expect(progress?.partitions).toEqual(expect.arrayContaining(['genesys.sessions_2026_03']))
-    expect(progress?.partitions).not.toContain('genesys.sessions_2026_04')
-    expect(Object.fromEntries(await fillColumns(grown.db))).toMatchObject({ sessions: 2, segments: 6 })
+    expect(progress?.partitions).toEqual(expect.arrayContaining(['genesys.sessions_2026_04']))
+    expect(progress?.partitions).not.toContain('genesys.sessions_2026_03')
+    expect(Object.fromEntries(await fillColumns(grown.db))).toMatchObject({ sessions: 1, segments: 2 })
     expect(await selectMeta(grown.db, 'filling_columns')).toBeUndefined()
     await load(fresh, conversations, 1, { deliversAttributes: true })
     await expectEqual(conversations)
+  })
+
+  test('are filled within the time that a start may take, the newest month first, and every partition is reported', async () => {
+    const conversations = months.map((start, i) => rich(`c${i}`, start))
+    await loadOlder(conversations)
+    await addColumns()
+    expect(await fillColumns(grown.db, { budgetMs: 0 })).toEqual(new Map())
+    expect(await pendingFills(grown.db)).toHaveLength(newColumns.length)
+    const seen: FillProgress[] = []
+    await fillColumns(grown.db, { onPartition: (progress) => seen.push(progress) })
+    expect(seen.length).toBeGreaterThan(months.length)
+    expect(seen.map(({ done, total }) => [done, total])).toEqual(seen.map((_, i) => [i, seen.length]))
+    const monthsSeen = seen.map(({ partition }) => partition.slice(-7))
+    expect(monthsSeen).toEqual(monthsSeen.toSorted().reverse())
+    expect(await pendingFills(grown.db)).toEqual([])
   })
 
   test('are filled while others load and fill', async () => {

@@ -122,10 +122,11 @@ test('finds nothing wrong with a database that is right', async () => {
     ['rights', 'ok'],
     ['connection', 'ok'],
     ['clock', 'ok'],
+    ['locks', 'ok'],
   ])
 })
 
-test('says what to do about an address, a login or a database that is wrong', async () => {
+test('explains an address, a login or a database that is wrong', async () => {
   const wrong = async (change: (url: URL) => void) => {
     const url = new URL(database.url)
     change(url)

@@ -5,6 +5,9 @@ import { model } from '../../src/model/model.ts'
 import { etlDescriptions, liveDescriptions } from '../../src/postgres/comments.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown, migrateUp, migrationStatus, requireCurrentSchema } from '../../src/postgres/migrate.ts'
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/server.ts'
+import { ensureMonths } from '../../src/loader/partitions.ts'
+import { hashMigration, migrationHashes } from '../../src/postgres/migration-files.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 
 const database = await createFileDatabase()
@@ -17,6 +20,8 @@ const migrations = [
   '20261122T1800Z-live-agents',
   '20261126T0900Z-create-rereads',
   '20261126T1000Z-record-filled-columns',
+  '20261126T1100Z-index-runs-and-starts',
+  '20261126T1110Z-hide-partitions',
   '20261126T1400Z-live-snapshot-totals',
 ]
 
@@ -118,4 +123,154 @@ test('refuses a database that a newer version has migrated', async () => {
   for (const attempt of [migrateUp, migrateDown, requireCurrentSchema]) {
     await expect(attempt(newer.db)).rejects.toMatchObject({ code: 'SCHEMA_NEWER', kind: 'fatal' })
   }
+})
+
+test('costs a few small queries where nothing is pending, however many partitions there are', async () => {
+  await using own = await createTestDatabase()
+  await using current = connect(own.url)
+  const statements: string[] = []
+  const watched = current.db.withPlugin({
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      statements.push(`${result.rows.length} rows`)
+      return result
+    },
+  })
+  expect(await migrateUp(watched)).toEqual([])
+  expect(statements.length).toBeLessThan(20)
+  // the largest answer is the columns of the tables themselves; Kysely's migrator would ask for those of every partition
+  const columns = await sql`select from information_schema.columns where table_schema in ('genesys', 'etl')`.execute(
+    current.db,
+  )
+  expect(Math.max(...statements.map((text) => Number.parseInt(text, 10)))).toBeLessThanOrEqual(columns.rows.length)
+})
+
+test('the runs of a job that are running, recent runs and a range of conversations have an index', async () => {
+  const { rows } = await sql<{ definition: string }>`
+    select regexp_replace(indexdef, '^.* ON ', '') as definition from pg_indexes where schemaname = 'etl'`.execute(
+    warehouse.db,
+  )
+  expect(rows.map(({ definition }) => definition)).toEqual(
+    expect.arrayContaining([
+      'etl.runs USING btree (started_at)',
+      "etl.runs USING btree (job) WHERE (status = 'running'::text)",
+      'etl.conversations USING btree (conversation_start)',
+    ]),
+  )
+})
+
+test('waits for a loader that holds a lock instead of making others queue, and migrates then', async () => {
+  await using own = await createTestDatabase()
+  await using one = connect(own.url)
+  expect(await migrateDown(one.db)).toEqual([migrations.at(-1)])
+  expect(await migrateDown(one.db)).toEqual([migrations.at(-2)])
+  const blocker = await one.connectAlone('blocker')
+  await blocker.query('begin; lock table etl.conversations in row exclusive mode')
+  const migrated = migrateUp(one.db)
+  const waiting = `select from pg_stat_activity where datname = current_database() and query like 'create index%conversation_start%'
+    and wait_event_type = 'Lock'`
+  const isWaiting = async () => (await one.pool.query(waiting)).rowCount === 1
+  const patience = { timeout: 40_000 }
+  await expect.poll(isWaiting, patience).toBe(true)
+  await expect.poll(isWaiting, patience).toBe(false)
+  await blocker.query('rollback')
+  await blocker.end()
+  expect(await migrated).toEqual(expect.arrayContaining(migrations.slice(-2)))
+})
+
+test('undoes a history of many months on a server with few locks', async () => {
+  const server = await startEmbeddedPostgres({
+    persistent: false,
+    settings: {
+      shared_buffers: '64MB',
+      max_locks_per_transaction: '10',
+      max_connections: '15',
+      max_worker_processes: '1',
+      max_wal_senders: '0',
+      autovacuum_worker_slots: '1',
+    },
+  })
+  try {
+    await using few = connect(server.url)
+    await migrateUp(few.db)
+    const months = Array.from({ length: 8 }, (_, i) => new Date(Date.UTC(2020, i, 1)).toISOString().slice(0, 7))
+    await ensureMonths(few, months)
+    for (const name of [...migrations].reverse()) expect(await migrateDown(few.db)).toEqual([name])
+    expect(await selectColumns('genesys')).not.toEqual([])
+    const left = await sql`select from pg_class where relname like 'sessions%'`.execute(few.db)
+    expect(left.rows).toEqual([])
+  } finally {
+    await server.stop()
+  }
+}, 180_000)
+
+test('a column that was dropped is named at the start, with the statement that adds it again', async () => {
+  await using own = await createTestDatabase()
+  await using changed = connect(own.url)
+  await sql`alter table genesys.segments drop column wrap_up_code`.execute(changed.db)
+  await sql`alter table etl.runs rename column hint to advice`.execute(changed.db)
+  for (const attempt of [migrateUp, requireCurrentSchema]) {
+    await expect(attempt(changed.db)).rejects.toMatchObject({
+      code: 'SCHEMA_CHANGED',
+      message: 'The database lacks the column genesys.segments.wrap_up_code, the column etl.runs.hint',
+      hint: expect.stringContaining('alter table genesys.segments add column wrap_up_code text;') as string,
+    })
+  }
+  await sql`drop table etl.rereads`.execute(changed.db)
+  await expect(requireCurrentSchema(changed.db)).rejects.toThrow('the table etl.rereads')
+})
+
+test('refuses a database whose encoding is not UTF-8, before anything is created', async () => {
+  await using own = await createTestDatabase()
+  const name = `${own.name}_latin1`
+  await sql.raw(`create database ${name} encoding latin1 locale 'C' template template0`).execute(warehouse.db)
+  try {
+    const url = new URL(own.url)
+    url.pathname = `/${name}`
+    await using latin = connect(url.href)
+    for (const attempt of [migrateUp, requireCurrentSchema]) {
+      await expect(attempt(latin.db)).rejects.toMatchObject({
+        code: 'DATABASE_ENCODING',
+        kind: 'config',
+        message: expect.stringContaining('LATIN1') as string,
+      })
+    }
+  } finally {
+    await sql.raw(`drop database ${name}`).execute(warehouse.db)
+  }
+})
+
+test('a migration that was edited after it was executed is found', async () => {
+  await using own = await createTestDatabase()
+  await using edited = connect(own.url)
+  await requireCurrentSchema(edited.db)
+  await sql`update etl.meta set value = jsonb_set(value, array[${migrations[0]}], '"another"') where key = 'migrations'`.execute(
+    edited.db,
+  )
+  for (const attempt of [migrateUp, requireCurrentSchema]) {
+    await expect(attempt(edited.db)).rejects.toMatchObject({
+      code: 'SCHEMA_EDITED',
+      message: expect.stringContaining(migrations[0]!) as string,
+    })
+  }
+})
+
+test('the hash of a migration covers what it executes', async () => {
+  const running = (text: string) => hashMigration({ up: async (db) => void (await sql.raw(text).execute(db)) })
+  expect(await running('select 1')).toBe(await running('select 1'))
+  expect(await running('select 1')).not.toBe(await running('select 2'))
+  expect(new Set((await migrationHashes()).values()).size).toBe(migrations.length)
+})
+
+test('a view whose text has changed is pending until it is applied, without any migration', async () => {
+  await using own = await createTestDatabase()
+  await using stale = connect(own.url)
+  const outdate = sql`update etl.meta set value = '{"reporting.conversations_daily": "older"}' where key = 'views'`
+  await outdate.execute(stale.db)
+  await expect(requireCurrentSchema(stale.db)).rejects.toMatchObject({
+    code: 'SCHEMA_BEHIND',
+    message: expect.stringContaining('reporting.conversations_daily') as string,
+  })
+  expect(await migrateUp(stale.db)).toEqual(['reporting.conversations_daily'])
+  await requireCurrentSchema(stale.db)
 })

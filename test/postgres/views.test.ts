@@ -46,7 +46,7 @@ test('drops a view whose file is gone', async () => {
   expect(await rows("select to_regclass('reporting.above') as found")).toEqual([{ found: null }])
 })
 
-test('makes a view anew where it cannot be replaced, with the grants on it and on those above it', async () => {
+test('creates a view again that cannot be replaced, with the grants on it and on those above it', async () => {
   await sql`grant select on reporting.base to ${sql.id(role)} with grant option`.execute(warehouse.db)
   await sql`grant select (a) on reporting.above to ${sql.id(role)}`.execute(warehouse.db)
   await applyRepeatables(warehouse.db, [narrowed, above])
@@ -57,7 +57,7 @@ test('makes a view anew where it cannot be replaced, with the grants on it and o
   ).toEqual([{ base: true, above: true }])
 })
 
-test("stops and names a customer's view that depends on one that must be made anew, and changes nothing", async () => {
+test("stops and names a customer's view that depends on one that must be created again, and changes nothing", async () => {
   await rows('create schema customer; create view customer.kpi as select b from reporting.base')
   await expect(applyRepeatables(warehouse.db, [narrowed, above])).rejects.toMatchObject({
     code: 'VIEW_IN_USE',
