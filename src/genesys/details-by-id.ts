@@ -5,10 +5,10 @@ import { LIVE_CONCURRENCY } from './open-conversations.ts'
 import type { ReadRecord } from './open-conversations.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
-import { forEachParallel } from './parallel.ts'
+import { chunksOf, forEachParallel } from './parallel.ts'
 
 /** The API documents no limit of ids a request; its URLs have one, and 50 ids are 1.9 kB. */
-export const idsARequest = 50
+export const IDS_PER_REQUEST = 50
 
 const path = '/api/v2/analytics/conversations/details'
 
@@ -25,7 +25,7 @@ export async function readByIds(
   concurrency = LIVE_CONCURRENCY,
 ): Promise<ReadRecord[]> {
   const records: ReadRecord[] = []
-  await forEachParallel(chunks(ids), concurrency, sending.signal, async (chunk, signal) => {
+  await forEachParallel(chunksOf(ids, IDS_PER_REQUEST), concurrency, sending.signal, async (chunk, signal) => {
     const { data, sentAt } = await client.request<{ conversations?: readonly JsonValue[] }>({
       method: 'GET',
       path,
@@ -53,8 +53,4 @@ function refusalOf(data: unknown, ids: readonly string[]): string | null {
   return given.length > 0 && !given.some((id) => asked.has(id))
     ? `not a list of the conversations asked for: none of the ${given.length} in it is one of the ${ids.length}`
     : null
-}
-
-function* chunks(ids: readonly string[]): Generator<readonly string[]> {
-  for (let start = 0; start < ids.length; start += idsARequest) yield ids.slice(start, start + idsARequest)
 }

@@ -2,6 +2,7 @@
  * Which windows are owed. Pure: the ledger, the settings and the instant go in, the windows to read come out. A crash, a
  * missed night, a redeploy and a backfill differ only in what the ledger says.
  */
+import { backoffMs } from '../backoff.ts'
 import {
   CLOCK_TOLERANCE_MS,
   addDays,
@@ -52,7 +53,8 @@ const LEAST_CATCH_UP_REQUESTS = NIGHTLY_REQUEST_BUDGET / 10
  */
 const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
 
-/** No unstable window rests longer: see nextAttemptAt. */
+/** How long an unstable window rests: see nextAttemptAt. */
+const FIRST_REST_MS = 15 * 60_000
 const LONGEST_REST_MS = 24 * 3_600_000
 
 export interface SyncInputs {
@@ -187,6 +189,40 @@ export function planIntraday(now: Date): PlannedWindow[] {
 export interface EstimatedWindow extends PlannedWindow {
   readonly hits: number
   readonly requests: number
+  /** Whether `hits` are those of this window; otherwise they are its share of a longer interval. */
+  readonly isCounted: boolean
+}
+
+/** A plan with no more windows than this to count is counted window by window, which is exact. */
+const COUNTED_SINGLY = 31
+
+/**
+ * Unknown windows in groups that one query counts: windows that touch, `mostDays` long at most. A few windows stay single.
+ */
+export function countableGroups(windows: readonly PlannedWindow[], mostDays: number): PlannedWindow[][] {
+  if (windows.length <= COUNTED_SINGLY) return windows.map((window) => [window])
+  const groups: PlannedWindow[][] = []
+  for (const window of windows.toSorted((a, b) => +a.start - +b.start)) {
+    const group = groups.at(-1)
+    const [first, last] = [group?.[0], group?.at(-1)]
+    const fits = first && last && +last.end === +window.start && window.end <= addDays(first.start, mostDays)
+    if (group && fits) group.push(window)
+    else groups.push([window])
+  }
+  return groups
+}
+
+/** The hits of a group, shared among its windows by their length; whole numbers that add up. */
+export function shareHits(hits: number, group: readonly Interval[]): number[] {
+  const whole = group.reduce((sum, { start, end }) => sum + (+end - +start), 0)
+  let passed = 0
+  let shared = 0
+  return group.map(({ start, end }) => {
+    passed += +end - +start
+    const share = Math.round((hits * passed) / whole) - shared
+    shared += share
+    return share
+  })
 }
 
 /**
@@ -222,8 +258,7 @@ export function statusAfterRead(window: Interval, outcome: 'done' | 'unstable', 
 
 /** When an unstable window is read again: after 15 minutes, doubling with each attempt, a day at most. */
 export function nextAttemptAt(now: Date, attempts: number): Date {
-  const rest = Math.min(15 * 60_000 * 2 ** Math.max(0, attempts - 1), LONGEST_REST_MS)
-  return new Date(now.getTime() + rest)
+  return new Date(+now + backoffMs(attempts, { baseMs: FIRST_REST_MS, ceilingMs: LONGEST_REST_MS }))
 }
 
 /** The parts of a window that no done window covers. */

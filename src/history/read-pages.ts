@@ -11,16 +11,17 @@ import { forEachParallel } from '../genesys/parallel.ts'
 /** What all reading of one window shares. */
 export interface Reading extends Sending {
   readonly client: GenesysClient
-  readonly concurrency: number
   /** Results beyond this the API refuses; learned from its refusals. */
   readonly deepest: () => number
   onPage(page: DetailsPage): Promise<void>
-  /** Announces requests to come (`planned`), or that one is done. */
-  readonly progress: Progress
+  readonly progress: RequestCounter
 }
 
-export interface Progress {
+/** Counts the requests of a window. */
+interface RequestCounter {
+  /** Announces requests to come. */
   plan(requests: number): void
+  /** One of them was answered. */
   done(): void
 }
 
@@ -62,7 +63,8 @@ export async function readPages(reading: Reading, query: Query, first: DetailsPa
     const before = collected.distinct()
     reading.progress.plan(Math.max(0, last - tail.pageNumber))
     const numbers = pageNumbers(tail.pageNumber + 1, last)
-    await forEachParallel(numbers, reading.concurrency, reading.signal, async (number, signal) => {
+    // the client bounds how many of them are in flight
+    await forEachParallel(numbers, Infinity, reading.signal, async (number, signal) => {
       const page = await takePage({ ...reading, signal }, query, number)
       collected.add(page)
       if (number === last) tail = page

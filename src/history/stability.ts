@@ -9,36 +9,32 @@ export interface WindowRead {
   readonly records: ReadonlyMap<string, number>
   /** Records that came, repeated ones counted each time; not those of `strangers`. */
   readonly received: number
-  /** Records that neither start on a day that was asked for nor last into it: they belong to another question. */
+  /** Records that neither start on a day that was asked for nor last into it: they belong to another query. */
   readonly strangers: number
   /** Pages that have the same records as another page of this read. */
   readonly repeatedPages: number
 }
 
 /** Reads after which a window that still changes is left to the next run. */
-const mostReads = 3
+const MOST_READS = 3
 
 /** What to do with a window after these complete reads of it. */
-export type Verdict = 'done' | 'read-again' | 'unstable'
+type Verdict = 'done' | 'read-again' | 'unstable'
 
 /**
- * Offset paging over changing data repeats records and skips others, and `totalHits` is approximate: it can be off for
- * good. So a window is done when one read had the same `totalHits` on every page and as many distinct records, or when the
- * last two reads agree on the records that start inside it and brought about as many as `totalHits` says: two reads that agree
- * prove nothing when both lack the same records. `confirm` asks for two agreeing reads in any case: a removal and an
- * insertion that cancel out between two pages show in nothing else.
+ * Offset paging over changing data repeats records and skips others, and `totalHits` is approximate: it can stay wrong
+ * permanently. So a window is done when one read had the same `totalHits` on every page and as many distinct records, or when
+ * the last two reads agree on the records that start inside it and brought about as many as `totalHits` says: two reads that
+ * agree prove nothing when both lack the same records. A removal and an insertion that cancel out between two pages show in
+ * neither; the lookback reads the window again for that reason.
  */
-export function judgeReads(
-  reads: readonly WindowRead[],
-  window: Interval,
-  options: { readonly mostReads?: number; readonly confirm?: boolean } = {},
-): Verdict {
+export function judgeReads(reads: readonly WindowRead[], window: Interval): Verdict {
   const last = reads.at(-1)
   const before = reads.at(-2)
   if (last === undefined) return 'read-again'
-  if (options.confirm !== true && isConsistent(last)) return 'done'
+  if (isConsistent(last)) return 'done'
   if (before !== undefined && agreeInside(before, last, window) && shortfallOf([before, last]) === 0) return 'done'
-  return reads.length >= (options.mostReads ?? mostReads) ? 'unstable' : 'read-again'
+  return reads.length >= MOST_READS ? 'unstable' : 'read-again'
 }
 
 /** Why a window is unstable after these reads of it: a stable code, and a sentence with the numbers. */
@@ -73,7 +69,7 @@ export interface Instability {
 export function implausibility(read: WindowRead, days: Interval, isFiltered: boolean): string | null {
   const { records, totals, strangers, repeatedPages } = read
   const hits = Math.max(0, ...totals)
-  const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= mostOlderAlone)
+  const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= MOST_OLDER_ALONE)
   if (!mayAllBeOlder && noneMayStartIn(records, days))
     return `${hits} conversations are said to match, and none of the ${strangers + records.size} that came starts on the days asked for`
   // Beyond the last page a server may well give that page again, so it matters only where something is missing.
@@ -88,7 +84,7 @@ function noneMayStartIn(records: ReadonlyMap<string, number>, { start, end }: In
 }
 
 /** A quiet day may have a few conversations alone that started before it and have not ended. */
-const mostOlderAlone = 50
+const MOST_OLDER_ALONE = 50
 
 /** How many records the better of two reads lacks, by the least `totalHits` that they had; 0 when that is tolerable. */
 function shortfallOf(reads: readonly WindowRead[]): number {

@@ -4,9 +4,9 @@ import { rereadIdsPerSnapshot } from './request-budget.ts'
 import { reasonWithHint } from './failure.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
-import { idsARequest, readByIds } from '../genesys/details-by-id.ts'
+import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import type { ReadRecord } from '../genesys/open-conversations.ts'
-import { forEachParallel } from '../genesys/parallel.ts'
+import { chunksOf, forEachParallel } from '../genesys/parallel.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
@@ -71,7 +71,7 @@ export function createLiveHistory(options: {
     async loadEnded(records, clock, signal) {
       let loaded = emptyLoadCounts()
       try {
-        for (const batch of batches(records, BATCH_SIZE))
+        for (const batch of chunksOf(records, BATCH_SIZE))
           loaded = addLoadCounts(loaded, await load(batch, clock, signal))
         return { loaded, problem: null }
       } catch (error) {
@@ -103,7 +103,7 @@ export function createLiveHistory(options: {
       try {
         const due = await selectDueRereads(warehouse.db, at, rereadIdsPerSnapshot(options.requestsPerMinute))
         if (due.length === 0) return
-        await forEachParallel(batches(due, idsARequest), REREADS_AT_ONCE, signal, again)
+        await forEachParallel(chunksOf(due, IDS_PER_REQUEST), REREADS_AT_ONCE, signal, again)
         logger.info({ reread: due.length, changed }, 'ended conversations read again')
       } catch (error) {
         signal.throwIfAborted()
@@ -122,8 +122,4 @@ export function rereadDueAt(endedAt: string | null, seenAt: Date): Date {
   const seen = seenAt.getTime()
   const ended = Math.min(endedAt === null ? seen : Date.parse(endedAt), seen)
   return new Date(Math.max(ended + REREAD_AFTER_MS, seen))
-}
-
-function* batches<Item>(items: readonly Item[], size: number): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
 }

@@ -26,7 +26,7 @@ import { createActivityReader } from './activity.ts'
 import { createLiveHistory } from './ended.ts'
 import { createLiveMemory } from './memory.ts'
 import { readOrganization, readUser, type Beside } from './read-snapshot.ts'
-import { claimForOrganization } from '../loader/organization-guard.ts'
+import { claimForOrganization } from '../loader/organization.ts'
 import { createQueueUsers } from './queue-users.ts'
 
 export interface LiveDependencies {

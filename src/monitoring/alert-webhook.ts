@@ -8,6 +8,7 @@ import {
   type Told,
 } from './alert-rules.ts'
 import type { StatusDocument } from './status.ts'
+import { backoffMs } from '../backoff.ts'
 import { EtlError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -103,7 +104,7 @@ export function createAlerts(options: AlertOptions): Alerts {
       signal.throwIfAborted()
       failedDeliveries += 1
       // a minute, doubling to an hour; the URL is a secret of its own (Slack), so it is in no log
-      const waitMs = Math.min(3_600_000, 30_000 * 2 ** failedDeliveries)
+      const waitMs = backoffMs(failedDeliveries, { baseMs: 60_000, ceilingMs: 3_600_000 })
       waitUntil = +now() + waitMs - 5_000
       logger.warn(
         { ...about, attempts: failedDeliveries, reason: reasonOf(error) },

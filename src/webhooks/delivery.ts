@@ -7,6 +7,7 @@ import https from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { create as createAxios, isAxiosError } from 'axios'
 import { Webhook } from 'standardwebhooks'
+import { backoffMs, withJitter } from '../backoff.ts'
 import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -160,8 +161,8 @@ function signerOf(secret: string): Webhook {
 
 /** Doubles with each attempt, half of it by chance: receivers that come back are not run over. */
 function retryMs(attempts: number, waits: Waits): number {
-  const ceiling = Math.min(waits.longestRetryMs, waits.firstRetryMs * 2 ** Math.min(30, attempts - 1))
-  return ceiling * (0.5 + Math.random() / 2)
+  const limits = { baseMs: waits.firstRetryMs, ceilingMs: waits.longestRetryMs }
+  return withJitter(backoffMs(attempts, limits), Math.random())
 }
 
 /** Waits until rung, or for a time. */

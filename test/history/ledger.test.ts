@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/postgres/connect.ts'
-import { recordWindow, selectWindows, type WindowOutcome } from '../../src/history/ledger.ts'
+import { recordWindow, selectWindows, type WindowMark } from '../../src/history/ledger.ts'
 import { finishRun, recordPlan, selectLastStart, selectRuns, startRun } from '../../src/runs/run-history.ts'
 import { createFileDatabase } from '../support/database.ts'
 
@@ -18,7 +18,7 @@ function day(number: number): Date {
   return new Date(Date.UTC(2026, 4, number))
 }
 
-function read(from: number, to: number, status: WindowOutcome['status'], more: Partial<WindowOutcome> = {}) {
+function read(from: number, to: number, status: WindowMark['status'], more: Partial<WindowMark> = {}) {
   return recordWindow(db, { ...key, start: day(from), end: day(to), status, runId: 1, hits: 10, ...more })
 }
 
@@ -126,7 +126,7 @@ test('a failed reading leaves the coverage of an earlier done one, and is told b
 
 test('counts attempts by run until the window is done', async () => {
   expect(await read(1, 2, 'unstable', { runId: 1 })).toBe(1)
-  expect(await read(1, 2, 'unstable', { runId: 1, nextAttemptAt: day(2) })).toBe(1)
+  expect(await read(1, 2, 'unstable', { runId: 1, nextAttemptAt: () => day(2) })).toBe(1)
   expect(await read(1, 2, 'unstable', { runId: 2 })).toBe(2)
   expect(await read(1, 2, 'failed', { runId: 3 })).toBe(3)
   expect(await read(1, 2, 'done', { runId: 4 })).toBe(1)

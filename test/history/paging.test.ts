@@ -3,19 +3,22 @@ import { readWindow } from '../../src/history/read-window.ts'
 import type { ReadWindowOptions } from '../../src/history/read-window.ts'
 import { readOpen } from '../../src/genesys/open-conversations.ts'
 import { json } from '../support/fake-server.ts'
-import { conversations, day, scriptedOrg, window } from '../genesys/scripted-org.ts'
+import { limitInFlight } from '../../src/genesys/in-flight.ts'
+import { conversations, day, scriptedOrg, splitOf, window } from '../genesys/scripted-org.ts'
 import type { Held, OrgScript, ScriptedOrg } from '../genesys/scripted-org.ts'
 import { never } from '../genesys/support.ts'
 
 type Before = NonNullable<OrgScript['before']>
 
 /** Reads the window; gives the outcome and the ids that were brought. */
-async function read(org: ScriptedOrg, changes: Partial<ReadWindowOptions> = {}) {
+async function read(
+  org: ScriptedOrg,
+  { concurrency = 4, ...changes }: Partial<ReadWindowOptions> & { readonly concurrency?: number } = {},
+) {
   const brought = new Set<string>()
-  const outcome = await readWindow(org.client, {
+  const outcome = await readWindow(limitInFlight(org.client, concurrency), {
     window,
     filter: {},
-    concurrency: 4,
     priority: 'history',
     signal: never,
     pauseMs: 1,
@@ -24,7 +27,7 @@ async function read(org: ScriptedOrg, changes: Partial<ReadWindowOptions> = {}) 
     },
     ...changes,
   })
-  return { outcome, brought: [...brought].sort() }
+  return { outcome: { ...outcome, split: splitOf(org, changes.window ?? window, 0) }, brought: [...brought].sort() }
 }
 
 const ids = (held: readonly Held[]): string[] => held.map(({ id }) => id!).sort()

@@ -89,7 +89,8 @@ describe('the nightly plan', () => {
   it('thins out a lookback beyond the request budget, but never what is owed', () => {
     const ledger = [1, 2, 3, 4, 5, 7].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, ledger })
-    const estimated = (requests: number) => plan.map((window) => ({ ...window, hits: requests * 100, requests }))
+    const estimated = (requests: number) =>
+      plan.map((window) => ({ ...window, hits: requests * 100, requests, isCounted: true }))
     expect(names(withinBudget(estimated(1000), now, 7))).toEqual([
       '2026-11-21',
       '2026-11-20',
@@ -149,7 +150,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
     const kept = (requests: number) =>
       names(
         withinBudget(
-          plan.map((window) => ({ ...window, hits: requests * 100, requests })),
+          plan.map((window) => ({ ...window, hits: requests * 100, requests, isCounted: true })),
           now,
           7,
         ),
@@ -161,7 +162,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
   it('keeps the last age of the lookback when it thins out, since that settles a day', () => {
     const ledger = [1, 2, 3, 4, 5].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, lookbackDays: 5, ledger })
-    const estimated = plan.map((window) => ({ ...window, hits: 0, requests: 2000 }))
+    const estimated = plan.map((window) => ({ ...window, hits: 0, requests: 2000, isCounted: true }))
     expect(names(withinBudget(estimated, now, 5))).toEqual(['2026-11-21', '2026-11-20', '2026-11-18', '2026-11-17'])
   })
 
@@ -232,7 +233,7 @@ function simulate(given: {
       ledger: [...ledger.values()],
     })
     const kept = withinBudget(
-      plan.map((window) => ({ ...window, hits: requestsOfDay * 100, requests: requestsOfDay })),
+      plan.map((window) => ({ ...window, hits: requestsOfDay * 100, requests: requestsOfDay, isCounted: true })),
       at,
       lookbackDays,
     )

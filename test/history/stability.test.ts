@@ -42,12 +42,6 @@ describe('the verdict about a window', () => {
   test.each(cases)('%s', (_name, reads, verdict) => {
     expect(judgeReads(reads, window)).toBe(verdict)
   })
-
-  test('to confirm takes two reads that agree, however whole the first looks', () => {
-    const whole = read([1], ['a'])
-    expect(judgeReads([whole], window, { confirm: true })).toBe('read-again')
-    expect(judgeReads([whole, whole], window, { confirm: true })).toBe('done')
-  })
 })
 
 test('what was repeated counts as received: totalHits may count it, too', () => {

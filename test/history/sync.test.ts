@@ -5,10 +5,11 @@ import { addDays, startOfDay } from '../../src/model/interval.ts'
 import { EtlError, Interrupted } from '../../src/errors.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { windowKey } from '../../src/history/context.ts'
-import { planHistory, runHistory } from '../../src/history/sync.ts'
+import { planHistory } from '../../src/history/plan-history.ts'
+import { runHistory } from '../../src/history/sync.ts'
 import { tables } from '../../src/model/columns.ts'
 import { loadWindow } from '../../src/history/load-window.ts'
-import { createPlaces } from '../../src/genesys/places.ts'
+import PQueue from 'p-queue'
 import { readStatus } from '../../src/monitoring/read-status.ts'
 import { verifyRange } from '../../src/history/verify.ts'
 import { readDatabaseClock } from '../../src/postgres/clock.ts'
@@ -188,7 +189,7 @@ test('a day that had conversations and has none is a warning, and counted', asyn
   const summary = await runHistory({ ...given, onEmptied: () => emptied++ }, request, 'manual', signal)
   expect(summary).toMatchObject({ windows: { done: 3 }, counts: { emptiedWindows: 2 } })
   expect(emptied).toBe(2)
-  const warnings = it.log.filter((line) => line.includes('has none any more'))
+  const warnings = it.log.filter((line) => line.includes('now has none'))
   expect(warnings.map((line) => (JSON.parse(line) as { window: string }).window).sort()).toEqual([
     '2025-06-10',
     '2025-06-11',
@@ -454,9 +455,17 @@ test('a clock of the database that is set while a window is read: the window is 
     reason: 'owed',
     hits: 5,
     requests: 1,
+    isCounted: true,
   } as const
   const run = await startRun(it.warehouse.db, { job: 'backfill', trigger: 'manual', parameters: {} })
-  const context = { ...given, key: windowKey(given.history), run, clock: early, places: createPlaces(1), signal }
+  const context = {
+    ...given,
+    key: windowKey(given.history),
+    run,
+    clock: early,
+    writes: new PQueue({ concurrency: 1 }),
+    signal,
+  }
   await expect(loadWindow(context, window)).rejects.toMatchObject({ code: 'DATABASE_CLOCK_CHANGED', kind: 'retryable' })
   expect(await it.doneDays()).toEqual([])
   await it.backfill()

@@ -30,7 +30,7 @@ async function forgotten(it: TestOrg): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
-const nothing = { mismatches: [], misplaced: { twins: [], undecided: [], orphans: {} } }
+const nothing = { mismatches: [], misplaced: { duplicates: [], inconsistent: [], orphans: {} } }
 
 test('finds nothing where the tables equal the organization', async () => {
   await using it = await startTestOrg()
@@ -128,7 +128,7 @@ test('lets a reload mend what it found, which an unchanged answer alone would no
   expect(await verify(it)).toMatchObject(nothing)
 })
 
-test('finds a twin under another start, in the same range or outside of it', async () => {
+test('finds a duplicate under another start, in the same range or outside of it', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const [near, far] = [await anId(it, 0), await anId(it, 1)]
@@ -136,7 +136,7 @@ test('finds a twin under another start, in the same range or outside of it', asy
   // still within the month's partition
   await insertTwin(it.warehouse, far, '-5 days')
   const { misplaced } = await verify(it)
-  expect([...misplaced.twins].sort()).toEqual([near, far].sort())
+  expect([...misplaced.duplicates].sort()).toEqual([near, far].sort())
 })
 
 test('a difference that a later read of the same window no longer has is none, and nothing is to be loaded again', async () => {

@@ -26,7 +26,7 @@ async function expectStored(expected: readonly JsonObject[]): Promise<void> {
   }
   const { rows } = await sql`select count(*) from genesys.conversations`.execute(warehouse.db)
   expect(rows).toEqual([{ count: expected.length }])
-  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ twins: [], undecided: [], orphans: {} })
+  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ duplicates: [], inconsistent: [], orphans: {} })
 }
 
 /** Makes inserts into a table fail with a SQLSTATE until the returned function is called. */

@@ -30,7 +30,7 @@ async function expectStored(...expected: JsonObject[]): Promise<void> {
     expect(differences(raw, (await stored(warehouse, raw['conversationId'] as string)) ?? null)).toEqual([])
   }
   expect(await rows('select count(*) from genesys.conversations')).toEqual([{ count: expected.length }])
-  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ twins: [], undecided: [], orphans: {} })
+  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ duplicates: [], inconsistent: [], orphans: {} })
 }
 
 /** Tuples written in schema genesys so far, by the server's statistics. */
