@@ -1,3 +1,4 @@
+import { chunks } from '../chunks.ts'
 import { isJsonObject } from '../model/json.ts'
 import type { JsonValue } from '../model/json.ts'
 import { fieldsOf, refusalWithoutList } from './answer-body.ts'
@@ -5,7 +6,7 @@ import { LIVE_CONCURRENCY } from './open-conversations.ts'
 import type { ReadRecord } from './open-conversations.ts'
 import type { GenesysClient } from './client.ts'
 import type { Sending } from './details-query.ts'
-import { chunksOf, forEachParallel } from './parallel.ts'
+import { forEachParallel } from './parallel.ts'
 
 /** The API documents no limit of ids a request; its URLs have one, and 50 ids are 1.9 kB. */
 export const IDS_PER_REQUEST = 50
@@ -25,7 +26,7 @@ export async function readByIds(
   concurrency = LIVE_CONCURRENCY,
 ): Promise<ReadRecord[]> {
   const records: ReadRecord[] = []
-  await forEachParallel(chunksOf(ids, IDS_PER_REQUEST), concurrency, sending.signal, async (chunk, signal) => {
+  await forEachParallel(chunks(ids, IDS_PER_REQUEST), concurrency, sending.signal, async (chunk, signal) => {
     const { data, sentAt } = await client.request<{ conversations?: readonly JsonValue[] }>({
       method: 'GET',
       path,

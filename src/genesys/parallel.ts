@@ -32,8 +32,3 @@ export async function forEachParallel<Item>(
   signal.throwIfAborted()
   if (failures.length > 0) throw failures[0]
 }
-
-/** The items in chunks of `size`; the last one has the rest. */
-export function* chunksOf<Item>(items: readonly Item[], size: number): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size)
-}

@@ -1,3 +1,4 @@
+import { chunks } from '../chunks.ts'
 import { isJsonObject } from '../model/json.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
@@ -5,7 +6,7 @@ import { refusalWithoutList } from './answer-body.ts'
 import type { GenesysClient } from './client.ts'
 import { matches } from './details-query.ts'
 import type { Sending } from './details-query.ts'
-import { chunksOf, forEachParallel } from './parallel.ts'
+import { forEachParallel } from './parallel.ts'
 
 /** Users of a queue as of now. */
 export interface QueueUsers {
@@ -29,7 +30,7 @@ export async function readQueueUsers(
 ): Promise<ReadonlyMap<string, QueueUsers>> {
   const users = new Map<string, QueueUsers>()
   await forEachParallel(
-    chunksOf(queueIds, QUEUES_PER_REQUEST),
+    chunks(queueIds, QUEUES_PER_REQUEST),
     LIVE_CONCURRENCY,
     sending.signal,
     async (chunk, signal) => {

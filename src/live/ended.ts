@@ -1,4 +1,5 @@
 /** What the live side brings into the history: conversations at their end, and once more when their closing fields are there. */
+import { chunks } from '../chunks.ts'
 import { belongsToHistory } from '../genesys/details-filter.ts'
 import { rereadIdsPerSnapshot } from './request-budget.ts'
 import { reasonWithHint } from './failure.ts'
@@ -6,7 +7,7 @@ import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import type { ReadRecord } from '../genesys/open-conversations.ts'
-import { chunksOf, forEachParallel } from '../genesys/parallel.ts'
+import { forEachParallel } from '../genesys/parallel.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
@@ -71,7 +72,7 @@ export function createLiveHistory(options: {
     async loadEnded(records, clock, signal) {
       let loaded = emptyLoadCounts()
       try {
-        for (const batch of chunksOf(records, BATCH_SIZE))
+        for (const batch of chunks(records, BATCH_SIZE))
           loaded = addLoadCounts(loaded, await load(batch, clock, signal))
         return { loaded, problem: null }
       } catch (error) {
@@ -103,7 +104,7 @@ export function createLiveHistory(options: {
       try {
         const due = await selectDueRereads(warehouse.db, at, rereadIdsPerSnapshot(options.requestsPerMinute))
         if (due.length === 0) return
-        await forEachParallel(chunksOf(due, IDS_PER_REQUEST), REREADS_AT_ONCE, signal, again)
+        await forEachParallel(chunks(due, IDS_PER_REQUEST), REREADS_AT_ONCE, signal, again)
         logger.info({ reread: due.length, changed }, 'ended conversations read again')
       } catch (error) {
         signal.throwIfAborted()
