@@ -19,6 +19,7 @@ import { withBackpressure } from './load-queue.ts'
 import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
+import { afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
 export interface HistorySummary {
@@ -68,7 +69,9 @@ export async function runHistory(
     const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
     const key = windowKey(history)
-    const loaded = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
+    const { loaded, failures } = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
+    await afterLoading(dependencies, request.job, loaded)
+    if (failures.length > 0) throw failureOf(failures, plan)
     refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
     const scope = scopeOf(request, history, clock.now())
     return summarize(plan, loaded, unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded))
@@ -95,7 +98,10 @@ export async function dryRunHistory(
  * Reads and loads the windows of a plan, a few at once, in the order of the plan. Each failure that concerns more than its window
  * (an unreachable API, a lost database) lets one fewer be read at once, so that a single one costs little and an outage ends the run.
  */
-async function loadPlan(context: WindowContext, plan: HistoryPlan): Promise<LoadedWindow[]> {
+async function loadPlan(
+  context: WindowContext,
+  plan: HistoryPlan,
+): Promise<{ loaded: LoadedWindow[]; failures: WindowFailure[] }> {
   const { progress, run, signal } = context
   const loaded: LoadedWindow[] = []
   const failures: WindowFailure[] = []
@@ -121,8 +127,7 @@ async function loadPlan(context: WindowContext, plan: HistoryPlan): Promise<Load
     progress.finish()
   }
   signal.throwIfAborted()
-  if (failures.length > 0) throw failureOf(failures, plan)
-  return loaded
+  return { loaded, failures }
 }
 
 /** Marks a window failed in the ledger and in the log; false where the database does not take the mark either. */

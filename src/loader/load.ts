@@ -133,7 +133,7 @@ async function loadEntries(warehouse: Warehouse, entries: readonly Entry[], opti
   try {
     return await loadWithRetry(warehouse, entries, options)
   } catch (error) {
-    if (classify(error) !== 'data') throw error
+    if (classify(error) !== 'data' && !isRefusedByConstraint(error)) throw error
     const [first] = entries
     if (entries.length === 1 && first) {
       await keepRejected(warehouse, [{ ...first, reason: reasonOf(error) }], options)
@@ -150,7 +150,7 @@ async function loadWithRetry(
   entries: readonly Entry[],
   options: LoadOptions,
 ): Promise<LoadCounts> {
-  let mended = false
+  let recovered = false
   let sweep = false
   // what the last attempt had done when its connection broke, perhaps while it was committing
   let doubtful: { transactionId: string; counts: LoadCounts } | undefined
@@ -170,8 +170,8 @@ async function loadWithRetry(
             return result.counts
           })
         } catch (error) {
-          if (mended || !isMendable(error)) throw error
-          mended = true
+          if (recovered || !isRecoverable(error)) throw error
+          recovered = true
           doubtful = undefined
           // 23514: a partition that we knew is gone. 23505: rows are there that etl.conversations does not know.
           forgetMonths(warehouse)
@@ -299,13 +299,24 @@ async function hasCommitted(warehouse: Warehouse, transactionId: string): Promis
   return false
 }
 
-function isMendable(error: unknown): boolean {
+function isRecoverable(error: unknown): boolean {
   return ['23505', '23514'].includes((error as { code?: string }).code ?? '')
 }
 
-// of the error's text only what holds no value: the SQLSTATE, and where COPY stood
+/** A foreign key, check or exclusion constraint, which only somebody else can have made: ours are keys. */
+function isRefusedByConstraint(error: unknown): boolean {
+  const { code = '', constraint } = error as { code?: string; constraint?: string }
+  return constraint !== undefined && ['23503', '23514', '23P01'].includes(code)
+}
+
+/** Of the error's text only what holds no value: the SQLSTATE, the constraint and its table, and where COPY stood. */
 function reasonOf(error: unknown): string {
-  const { code = '', where = '' } = error as { code?: string; where?: string }
+  const { code = '', where = '', constraint, schema, table } = error as Partial<Record<string, string>>
+  if (isRefusedByConstraint(error)) {
+    // a foreign key is checked when the rows that are replaced are deleted, unless it is deferred
+    const advice = code === '23503' ? '; make it deferrable initially deferred' : ''
+    return `refused by Postgres (${code}) for the constraint ${constraint} of ${schema}.${table}${advice}`
+  }
   const place = /COPY (\w+), line \d+(?:, column (\w+))?/.exec(where)
   return `refused by Postgres (${code})${place ? ` in ${place.slice(1).filter(Boolean).join('.')}` : ''}`
 }

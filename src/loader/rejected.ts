@@ -57,6 +57,22 @@ export async function resolveRejected(db: Kysely<Database>, conversationIds: rea
     where resolved_at is null and conversation_id = any(${conversationIds}::text[])`.execute(db)
 }
 
+/** Rejected records hold personal data, so they are not kept for ever: how long after they were resolved. */
+const RESOLVED_RETENTION_DAYS = 30
+/** How long after they last came, where they are not resolved. */
+const UNRESOLVED_RETENTION_DAYS = 180
+
+/** Deletes rejected records whose retention is over; returns how many. */
+export async function pruneRejected(db: Kysely<Database>): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from etl.rejected_records
+    where resolved_at < now() - make_interval(days => ${RESOLVED_RETENTION_DAYS})
+      or (resolved_at is null and last_rejected_at < now() - make_interval(days => ${UNRESOLVED_RETENTION_DAYS}))`.execute(
+    db,
+  )
+  return Number(numAffectedRows)
+}
+
 /** How many rejected records are not resolved. */
 export async function countRejected(db: Kysely<Database>): Promise<number> {
   const { count } = await db

@@ -148,9 +148,13 @@ export async function selectFirstSync(db: Kysely<Database>, key: { readonly filt
   return rows[0]?.started_at ?? null
 }
 
-/** When a run of the job last started; null when none ever has. */
-export async function selectLastStart(db: Kysely<Database>, job: string): Promise<Date | null> {
-  const query = db.selectFrom('etl.runs').select('started_at').where('job', '=', job).orderBy('id', 'desc').limit(1)
-  const row = await recording('reading runs', () => query.executeTakeFirst())
-  return row?.started_at ?? null
+/**
+ * Reduces runs older than a quarter to what the status needs of them: the windows of their plan and their counts go, which are most
+ * of a row.
+ */
+export async function forgetOldDetails(db: Kysely<Database>): Promise<void> {
+  // the rest of the plan stays: that there was one tells when the first sync ran
+  await sql`
+    update etl.runs set counts = null, plan = case jsonb_typeof(plan) when 'object' then plan - 'windows' else plan end
+    where started_at < now() - interval '92 days' and (counts is not null or plan ? 'windows')`.execute(db)
 }

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  countableGroups,
+  shareHits,
   dueWindows,
   firstDayOwed,
   nextAttemptAt,
@@ -361,5 +363,35 @@ describe('the intraday plan and the state of a window', () => {
   it('waits longer after each unstable attempt, a day at most', () => {
     const minutes = (attempts: number) => (+nextAttemptAt(now, attempts) - +now) / 60_000
     expect([1, 2, 3, 50].map(minutes)).toEqual([15, 30, 60, 1440])
+  })
+})
+
+describe('the estimate of windows that were never read', () => {
+  const days = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, index) => ({
+      start: addDays(now, from + index),
+      end: addDays(now, from + index + 1),
+      reason: 'owed' as const,
+    }))
+
+  it('counts a few windows one by one, which is exact', () => {
+    expect(countableGroups(days(31), 7).map((group) => group.length)).toEqual(Array.from({ length: 31 }, () => 1))
+  })
+
+  it('counts many in groups of days that touch, whatever their order', () => {
+    const windows = [...days(20), ...days(20, 30)].reverse()
+    const groups = countableGroups(windows, 7)
+    expect(groups.map((group) => group.length)).toEqual([7, 7, 6, 7, 7, 6])
+    for (const group of groups) expect(+group.at(-1)!.end - +group[0]!.start).toBe(group.length * 86_400_000)
+  })
+
+  it('shares the hits of a group by length, in whole numbers that add up', () => {
+    fc.assert(
+      fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 31 }), (hits, count) => {
+        const shares = shareHits(hits, days(count))
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(hits)
+        for (const share of shares) expect(Math.abs(share - hits / count)).toBeLessThanOrEqual(1)
+      }),
+    )
   })
 })

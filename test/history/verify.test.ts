@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { ensureMonths } from '../../src/loader/partitions.ts'
+import { tables } from '../../src/model/columns.ts'
 import { addDays, startOfDay } from '../../src/model/interval.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { verifyRange, type Verification } from '../../src/history/verify.ts'
@@ -172,4 +174,18 @@ test('does not miss what is too young to be loaded', async () => {
   await it.run({ job: 'intraday' })
   for (let number = 0; number < 5; number++) it.org.control.changes.begin('inboundCall', +now - 1000 * number)
   expect(await verify(it, { start: addDays(today, -1), end: addDays(today, 2) })).toMatchObject(nothing)
+})
+
+test('compares a range without a look into other months', async () => {
+  await using it = await startTestOrg({ nastyShare: 0, perDay: 20 })
+  await it.backfill()
+  await ensureMonths(it.warehouse, ['2025-05', '2025-07'])
+  const blocker = await it.warehouse.connectAlone('blocker')
+  try {
+    const others = ['2025_05', '2025_07'].flatMap((month) => tables.map((table) => `genesys.${table}_${month}`))
+    await blocker.query(`begin; lock table ${others.join(', ')} in access exclusive mode`)
+    expect(await verify(it)).toMatchObject(nothing)
+  } finally {
+    await blocker.end()
+  }
 })

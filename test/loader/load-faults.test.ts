@@ -184,3 +184,53 @@ function lcg(seed: number): () => number {
     return state / 2 ** 32
   }
 }
+
+test('a foreign key of somebody else holds up its conversation alone, and the reason names constraint and table', async () => {
+  const batch = ['a', 'b', 'c'].map((id) => conversation(id))
+  await load(warehouse, batch, 1)
+  await sql`create schema customer`.execute(warehouse.db)
+  await sql`create table customer.orders (id text, start timestamptz, constraint orders_call
+    foreign key (id, start) references genesys.conversations (conversation_id, conversation_start))`.execute(
+    warehouse.db,
+  )
+  try {
+    await sql`insert into customer.orders select conversation_id, conversation_start from genesys.conversations
+      where conversation_id = 'b'`.execute(warehouse.db)
+    const changed = batch.map((raw) => ({ ...raw, externalTag: 'changed' }))
+    expect(await load(warehouse, changed, 2)).toMatchObject({ received: 3, changed: 2, rejected: 1 })
+    expect(await stored(warehouse, 'b')).not.toHaveProperty('externalTag')
+    const { rows } = await sql<{ conversation_id: string; reason: string }>`
+      select conversation_id, reason from etl.rejected_records`.execute(warehouse.db)
+    expect(rows).toEqual([
+      {
+        conversation_id: 'b',
+        reason: expect.stringMatching(/23503.* constraint orders_call\S* of customer\.orders; .*deferrable/) as string,
+      },
+    ])
+
+    // what the reason advises
+    await sql`alter table customer.orders drop constraint orders_call`.execute(warehouse.db)
+    await sql`alter table customer.orders add constraint orders_call foreign key (id, start)
+      references genesys.conversations (conversation_id, conversation_start) deferrable initially deferred`.execute(
+      warehouse.db,
+    )
+    expect(await load(warehouse, changed, 3)).toMatchObject({ changed: 1, unchanged: 2, rejected: 0 })
+    await expectStored(changed)
+  } finally {
+    await sql`drop schema customer cascade`.execute(warehouse.db)
+  }
+})
+
+test.each([
+  ['a check', "add constraint no_b check (conversation_id <> 'b')", /23514.* constraint no_b of genesys\.participants/],
+])('%s of somebody else holds up its conversation alone', async (_name, constraint, reason) => {
+  await sql.raw(`alter table genesys.participants ${constraint}`).execute(warehouse.db)
+  try {
+    const batch = ['a', 'b', 'c'].map((id) => conversation(id))
+    expect(await load(warehouse, batch, 1)).toMatchObject({ received: 3, inserted: 2, rejected: 1 })
+    const { rows } = await sql<{ reason: string }>`select reason from etl.rejected_records`.execute(warehouse.db)
+    expect(rows).toEqual([{ reason: expect.stringMatching(reason) as string }])
+  } finally {
+    await sql`alter table genesys.participants drop constraint no_b`.execute(warehouse.db)
+  }
+})
