@@ -1,4 +1,4 @@
-/** Whether the tables still hold what the ledger says was loaded. */
+/** Finds what the ledger has as loaded and the tables no longer hold. */
 import { sql, type Kysely } from 'kysely'
 import { monthBounds, monthOf } from '../loader/partitions.ts'
 import { startOfDay } from '../model/interval.ts'

@@ -5,13 +5,13 @@ import { forEachParallel } from '../genesys/parallel.ts'
 import type { Query, Reading } from './read-pages.ts'
 import { narrowed, partsBy, splitDimensions } from './split-dimensions.ts'
 
-/** A piece of a window, with what is known about cutting it further. */
+/** A part of a window, with what is known about splitting it further. */
 export interface Part extends Query {
   /** Halves of its time have as many hits as the whole: the API selects by day. */
   readonly timeFails: boolean
-  /** Index of the first split dimension that is not used up yet. */
+  /** Index of the first split dimension that was not used yet. */
   readonly nextDimension: number
-  /** It was made smaller because the query took too long; that is tried once. */
+  /** It was made smaller because its query took too long; that is tried once. */
   readonly shrunk: boolean
 }
 
@@ -26,9 +26,9 @@ const SHORTEST_MS = 1000
 const MOST_OVERLAP = 3
 
 /**
- * Cuts a part of a window so that each piece has fewer hits: into halves of its time if their hits add up to the whole's, else by
- * the first dimension that makes every piece smaller and misses none. Null where nothing does. Costs a request for each piece
- * that is tried.
+ * Splits a part of a window so that each smaller part has fewer hits: into halves of its time if their hits add up to the whole's,
+ * otherwise by the first dimension that makes every part smaller and misses none. Null where nothing does. Costs one request for each
+ * smaller part that is tried.
  */
 export async function splitPart(reading: Reading, part: Part, hits: number): Promise<Split | null> {
   if (!part.timeFails) {

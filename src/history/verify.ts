@@ -122,7 +122,7 @@ async function compareDays(
   return { stored, requests, incomplete }
 }
 
-/** What no day's answer had may have moved to a day outside the range, so it is asked for by its id. */
+/** A conversation that no day's answer had may have moved to a day outside the range, so it is requested by its id. */
 async function compareById(
   { genesys, history }: HistoryDependencies,
   unseen: ReadonlyMap<string, Interval>,
@@ -171,7 +171,7 @@ class Comparison {
     }
   }
 
-  /** The rows of conversations: those within the window, and only of those that are not there what other months have. */
+  /** The rows of conversations: those within the window; other months are searched only for conversations that are not there. */
   async #readStored(ids: readonly string[], window: Interval): Promise<Map<string, RowSet>> {
     const { db } = this.#warehouse
     const stored = await readBack(db, ids, window)

@@ -88,7 +88,7 @@ async function countOrphans(db: Kysely<Database>, range: Interval): Promise<Reco
   return orphans
 }
 
-/** Lets the next load write these conversations again, whatever their hash: their rows are not what was loaded. */
+/** Makes the next load write these conversations again, whatever their hash: their rows are not what was loaded. */
 export async function forgetContent(db: Kysely<Database>, conversationIds: readonly string[]): Promise<void> {
   await sql`update etl.conversations set content_hash = '' where conversation_id = any(${conversationIds}::text[])`.execute(
     db,

@@ -7,8 +7,8 @@ import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
 import { retryTransient, toEtlError } from '../postgres/errors.ts'
 
-/** Starts before it are taken for errors: Genesys Cloud did not exist. */
-export const earliestStart = new Date('2012-01-01T00:00:00Z')
+/** Starts before this are treated as errors: Genesys Cloud did not exist. */
+export const EARLIEST_START = new Date('2012-01-01T00:00:00Z')
 
 /** The UTC month (YYYY-MM) of an instant in canonical or Postgres' spelling (UTC). */
 export function monthOf(instant: string): string {
@@ -30,7 +30,7 @@ export async function ensurePartitions(warehouse: Warehouse, window: Interval): 
 /** The UTC months (YYYY-MM) that a window touches, from the earliest that can have conversations. */
 export function monthsOf(window: Interval): string[] {
   const months: string[] = []
-  const start = window.start < earliestStart ? earliestStart : window.start
+  const start = window.start < EARLIEST_START ? EARLIEST_START : window.start
   const cursor = new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), 1))
   for (; cursor < window.end; cursor.setUTCMonth(cursor.getUTCMonth() + 1)) {
     months.push(monthOf(cursor.toISOString()))
@@ -110,7 +110,7 @@ async function selectPresent(db: Kysely<Database>, month: string): Promise<Set<s
   return new Set(rows.map(({ parent }) => parent))
 }
 
-/** Lets the next load of what starts in the month write it again, whatever its hash. */
+/** Makes the next load of what starts in the month write it again, whatever its hash. */
 async function forgetMonth(trx: Transaction<Database>, month: string, absent: readonly TableName[]): Promise<void> {
   const { from, to } = monthBounds(month)
   await sql`
@@ -159,8 +159,8 @@ export async function summarizeMonths(db: Kysely<Database>, months: readonly str
 }
 
 /**
- * Gathers statistics of the partitions of these months (YYYY-MM) of which the planner knows nothing, or little any more: autovacuum
- * would come within a minute, and until then plans are blind.
+ * Gathers statistics of the partitions of these months (YYYY-MM) that have none, or outdated ones. Autovacuum would
+ * do it within a minute; until then the planner knows nothing of them.
  */
 export async function analyzeMonths(db: Kysely<Database>, months: readonly string[]): Promise<void> {
   for (const month of months) {
@@ -189,5 +189,5 @@ function partitionError(error: unknown, month: string): unknown {
       hint: `Attach, rename or drop the tables genesys.*${suffix(month)}, then run again.`,
     })
   }
-  return toEtlError(error, `making the partitions of ${month}`)
+  return toEtlError(error, `creating the partitions of ${month}`)
 }

@@ -4,7 +4,7 @@ import { storableJson, type JsonValue } from '../model/json.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify } from '../postgres/errors.ts'
 
-/** A record that can't be loaded, and why; the reason holds nothing of its content. */
+/** A record that can't be loaded, and why; the reason contains none of its content. */
 export interface RejectedRecord {
   readonly raw: unknown
   readonly reason: string
@@ -25,7 +25,7 @@ export async function insertRejected(
     const json = storableJson(record.raw as JsonValue)
     byHash.set(createHash('sha256').update(json).digest('hex'), { record, json })
   }
-  // in one order everywhere, so that two processes don't wait for each other
+  // in one order everywhere, so that two processes don't wait for each other in a circle
   for (const [hash, { record, json }] of [...byHash].sort(([a], [b]) => (a < b ? -1 : 1))) {
     try {
       await insertOne(db, record, json, hash, origin)
@@ -57,9 +57,9 @@ export async function resolveRejected(db: Kysely<Database>, conversationIds: rea
     where resolved_at is null and conversation_id = any(${conversationIds}::text[])`.execute(db)
 }
 
-/** Rejected records hold personal data, so they are not kept for ever: how long after they were resolved. */
+/** Rejected records hold personal data, so they are kept for a limited time: this long after they were resolved. */
 const RESOLVED_RETENTION_DAYS = 30
-/** How long after they last came, where they are not resolved. */
+/** This long after they last came, where they are not resolved. */
 const UNRESOLVED_RETENTION_DAYS = 180
 
 /** Deletes rejected records whose retention is over; returns how many. */

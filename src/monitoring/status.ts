@@ -14,9 +14,9 @@ import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.t
 import {
   believedWindows,
   dueWindows,
-  firstDayOwed,
+  firstDueDay,
   isFromFuture,
-  owedWindows,
+  unloadedWindows,
   type WindowStatus,
 } from '../history/plan.ts'
 import { findProblems, type Problem } from './problems.ts'
@@ -89,12 +89,12 @@ export interface StatusDocument {
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
   const today = startOfDay(now)
-  const firstDay = firstDayOwed(inputs)
+  const firstDay = firstDueDay(inputs)
   const windows = believedWindows(inputs.windows, now)
   const done = windows.filter(({ status }) => status === 'done')
   const closed = { start: firstDay, end: today }
   const covered = union(done)
-  const owed = union(owedWindows(closed, now, done))
+  const owed = union(unloadedWindows(closed, now, done))
   const due = union(dueWindows({ ...inputs, ledger: windows }))
   const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
   const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)

@@ -4,15 +4,15 @@ import { sql, type Kysely } from 'kysely'
 import type { Database, JsonRecord, RunStatus } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 
-/** Who started a run. */
-export type RunTrigger = 'cron' | 'catch-up' | 'manual' | 'demo'
+/** What started a run. */
+export type RunTrigger = 'cron' | 'manual' | 'demo'
 
 /** A run that is under way. */
 export interface Run {
   readonly id: number
   readonly job: string
   readonly startedAt: Date
-  /** Windows read since then need not be read again: the start of the first of the unfinished runs that this one resumes. */
+  /** Windows read since then are not read again: the start of the first of the unfinished runs that this one resumes. */
   readonly cycleStartedAt: Date
 }
 
@@ -31,10 +31,11 @@ export interface RunRecord extends Run {
 }
 
 /**
- * Books a run that starts. To be called under the job's lock: runs of the job that are still booked as running are those of
- * killed processes, and are booked as interrupted. A run of the same parameters that ended without being done, no longer
- * than a day ago, is resumed; but the cycle of a job on a schedule (`sync`, `intraday`) lasts 12 hours at most, since its
- * lookback is meant to be read every night whatever failed the night before.
+ * Records the start of a run. To be called under the job's lock: runs of the job that are still recorded as running are those of
+ * killed processes, and become interrupted. A run of the same parameters that ended without being done, at most a day ago, is
+ * resumed; but the cycle of a job on a schedule (`sync`, `intraday`) lasts 12 hours at most, since its lookback has to be read
+ * every night whatever failed the night before.
+ * @throws EtlError
  */
 export async function startRun(
   db: Kysely<Database>,
@@ -42,13 +43,12 @@ export async function startRun(
     readonly job: string
     readonly trigger: RunTrigger
     readonly parameters: object
-    readonly version?: string
   },
 ): Promise<Run> {
   return recording('starting a run', async () =>
     db.transaction().execute(async (trx) => {
       await sql`
-        update etl.runs r set status = 'interrupted', error_code = 'PROCESS_GONE', error = 'The process ended without a word',
+        update etl.runs r set status = 'interrupted', error_code = 'PROCESS_GONE', error = 'The process was killed or crashed before it recorded a result',
           finished_at = greatest(r.started_at, (select max(w.recorded_at) from etl.windows w where w.run_id = r.id))
         where r.job = ${request.job} and r.status = 'running'`.execute(trx)
       const parameters = JSON.stringify(request.parameters)
@@ -56,24 +56,24 @@ export async function startRun(
         with previous as (
           select status, cycle_started_at, finished_at from etl.runs
           where job = ${request.job} and parameters = ${parameters}::jsonb order by id desc limit 1)
-        insert into etl.runs (job, trigger, parameters, host, version, cycle_started_at)
+        insert into etl.runs (job, trigger, parameters, host, cycle_started_at)
         select ${request.job}, ${request.trigger}, ${parameters}::jsonb, ${`${hostname()}:${process.pid}`},
-          ${request.version ?? null}, coalesce((
+          coalesce((
             select cycle_started_at from previous
             -- one in the future was set by a clock that was ahead: nothing would be read since then
             where status <> 'done' and cycle_started_at <= now() and finished_at > now() - interval '1 day'
               and (${request.job} not in ('sync', 'intraday') or cycle_started_at > now() - interval '12 hours')), now())
         returning id, started_at, cycle_started_at`.execute(trx)
       const [row] = rows
-      if (!row) throw new Error('etl.runs took no row')
+      if (!row) throw new Error('etl.runs returned no row')
       return { id: row.id, job: request.job, startedAt: row.started_at, cycleStartedAt: row.cycle_started_at }
     }),
   )
 }
 
-/** Keeps what a run expects to do. */
+/** Records what a run expects to do. */
 export async function recordPlan(db: Kysely<Database>, run: Run, plan: unknown): Promise<void> {
-  await recording('keeping a plan', () =>
+  await recording('recording a plan', () =>
     db
       .updateTable('etl.runs')
       .set({ plan: JSON.stringify(plan) })
@@ -82,7 +82,7 @@ export async function recordPlan(db: Kysely<Database>, run: Run, plan: unknown):
   )
 }
 
-/** Books how a run ended. */
+/** Records how a run ended. */
 export async function finishRun(
   db: Kysely<Database>,
   run: Run,
@@ -94,7 +94,7 @@ export async function finishRun(
     readonly hint?: string | undefined
   },
 ): Promise<void> {
-  await recording('booking the end of a run', () =>
+  await recording('recording the end of a run', () =>
     db
       .updateTable('etl.runs')
       .set({
@@ -133,8 +133,8 @@ export async function selectRuns(db: Kysely<Database>, limit: number): Promise<R
 }
 
 /**
- * When the first sync of what the key covers ran that got as far as a plan; null when none has. What is owed without
- * HISTORY_START begins there.
+ * When the first sync ran that covers the key and got as far as a plan; null when none has. Without HISTORY_START, what is due begins
+ * there.
  */
 export async function selectFirstSync(db: Kysely<Database>, key: { readonly filter: object }): Promise<Date | null> {
   const filter = JSON.stringify(key.filter)

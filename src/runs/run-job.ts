@@ -12,7 +12,7 @@ export interface JobDependencies {
 }
 
 export interface JobRequest {
-  /** The job's name in `etl.runs`; also what its lock is called. */
+  /** The job's name in `etl.runs`; also the name of its lock. */
   readonly job: string
   readonly trigger: RunTrigger
   /** What the run was asked to do; an interrupted run with the same parameters is resumed. */

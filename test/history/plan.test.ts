@@ -4,9 +4,9 @@ import {
   countableGroups,
   shareHits,
   dueWindows,
-  firstDayOwed,
+  firstDueDay,
   nextAttemptAt,
-  owedWindows,
+  unloadedWindows,
   planBackfill,
   planIntraday,
   planSync,
@@ -136,7 +136,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
     expect(plan).toHaveLength(67)
     expect(plan.filter(({ reason }) => reason === 'lookback').map(formatWindow)).toEqual(['2026-09-21'])
     expect(formatWindow(plan.at(-1)!)).toBe('2026-09-16')
-    expect(firstDayOwed({ ...settings, firstSyncAt: addDays(now, 3) })).toEqual(addDays(today, -7))
+    expect(firstDueDay({ ...settings, firstSyncAt: addDays(now, 3) })).toEqual(addDays(today, -7))
   })
 
   it('leaves what was loaded before the first day that is set', () => {
@@ -254,7 +254,7 @@ function simulate(given: {
   }
   const missed: string[] = []
   for (
-    let at = firstDayOwed({ now: end, lookbackDays, historyStart, firstSyncAt: firstSyncAt ?? begin });
+    let at = firstDueDay({ now: end, lookbackDays, historyStart, firstSyncAt: firstSyncAt ?? begin });
     at < end;
     at = addDays(at, 1)
   ) {
@@ -269,7 +269,7 @@ describe('a ledger that a clock ahead has written', () => {
 
   it('does not believe windows that end or were read in the future', () => {
     const ledger = [ledgerDay(-1, 'done', { readAt: now }), ledgerDay(0, 'done', { readAt: now })]
-    expect(owedWindows({ start: today, end: now }, now, ledger)).toHaveLength(1)
+    expect(unloadedWindows({ start: today, end: now }, now, ledger)).toHaveLength(1)
     expect(planSync({ ...settings, ledger: [ledgerDay(1, 'done', { readAt: ahead })] })[0]).toMatchObject({
       reason: 'owed',
     })
@@ -281,13 +281,13 @@ describe('a ledger that a clock ahead has written', () => {
   })
 
   it('believes them once they have been read again, and bears clocks that differ by seconds', () => {
-    expect(owedWindows(day(1), now, [ledgerDay(1, 'done', { readAt: new Date(+now + 30_000) })])).toEqual([])
+    expect(unloadedWindows(day(1), now, [ledgerDay(1, 'done', { readAt: new Date(+now + 30_000) })])).toEqual([])
   })
 
   it('does not let a window rest until an attempt further ahead than any rest', () => {
     const resting = (hours: number) => [ledgerDay(3, 'unstable', { nextAttemptAt: new Date(+now + hours * 3_600_000) })]
-    expect(names(owedWindows(day(3), now, resting(24)))).toEqual([])
-    expect(names(owedWindows(day(3), now, resting(25)))).toEqual(['2026-11-19'])
+    expect(names(unloadedWindows(day(3), now, resting(24)))).toEqual([])
+    expect(names(unloadedWindows(day(3), now, resting(25)))).toEqual(['2026-11-19'])
   })
 })
 
@@ -315,8 +315,8 @@ describe('the plan of a backfill', () => {
   it('lets an unstable window rest until its next attempt', () => {
     const resting = ledgerDay(3, 'unstable', { nextAttemptAt: new Date(+now + 1) })
     const due = ledgerDay(3, 'unstable', { nextAttemptAt: now })
-    expect(names(owedWindows(day(3), now, [resting]))).toEqual([])
-    expect(names(owedWindows(day(3), now, [due]))).toEqual(['2026-11-19'])
+    expect(names(unloadedWindows(day(3), now, [resting]))).toEqual([])
+    expect(names(unloadedWindows(day(3), now, [due]))).toEqual(['2026-11-19'])
   })
 
   it('ends with everything covered, whatever was done before and in whatever order windows complete', () => {

@@ -62,7 +62,7 @@ describe('why a window is unstable', () => {
     const reads = ['a', 'b', 'c'].map((id) => read([1, 2], [id]))
     expect(whyUnstable(reads, window)).toMatchObject({
       code: 'WINDOW_CHANGING',
-      reason: expect.stringMatching(/^still changing after 3 reads .*\b1 conversations .* 1 came/),
+      reason: expect.stringMatching(/^still changing after 3 reads .*\b1 conversations, .* 1 came/),
     })
   })
 })
