@@ -303,7 +303,7 @@ function isRecoverable(error: unknown): boolean {
   return ['23505', '23514'].includes((error as { code?: string }).code ?? '')
 }
 
-/** A foreign key, check or exclusion constraint, which only somebody else can have made: ours are keys. */
+/** A foreign key, check or exclusion constraint, which only the customer can have made: our own constraints are keys. */
 function isRefusedByConstraint(error: unknown): boolean {
   const { code = '', constraint } = error as { code?: string; constraint?: string }
   return constraint !== undefined && ['23503', '23514', '23P01'].includes(code)

@@ -27,7 +27,7 @@ async function covered(): Promise<string[]> {
   return windows.map(({ start, end, status }) => `${start.getUTCDate()}-${end.getUTCDate()} ${status}`)
 }
 
-test('books a run from its start to its end', async () => {
+test('records a run from its start to its end', async () => {
   const run = await startRun(db, sync)
   await recordPlan(db, run, { requests: 3 })
   await finishRun(db, run, { status: 'failed', errorCode: 'X', error: 'what', hint: 'do', counts: { inserted: 1 } })
@@ -49,7 +49,7 @@ test('books a run from its start to its end', async () => {
 test('a run resumes the cycle of the unfinished runs before it, and a done one ends the cycle', async () => {
   const first = await startRun(db, sync)
   expect(first.cycleStartedAt).toEqual(first.startedAt)
-  // its process was killed: it is still booked as running
+  // its process was killed: it is still recorded as running
   const second = await startRun(db, sync)
   expect(second.cycleStartedAt).toEqual(first.startedAt)
   await finishRun(db, second, { status: 'failed' })
@@ -111,7 +111,7 @@ test('a later provisional reading of a day replaces the earlier one, but never a
   expect(await covered()).toEqual(['1-1 done', '1-1 provisional'])
 })
 
-test('a failed reading leaves the coverage of an earlier done one, and is told beside it', async () => {
+test('a failed read leaves the coverage of an earlier done one, and is recorded beside it', async () => {
   await read(1, 2, 'done')
   const [before] = await selectWindows(db, key)
   await read(1, 2, 'failed', { runId: 2, hits: null, error: 'gone', errorCode: 'GENESYS_TIMEOUT' })

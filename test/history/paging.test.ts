@@ -173,7 +173,7 @@ describe('answers that cannot be right', () => {
     await expect(read(org)).rejects.toMatchObject(bad)
   })
 
-  test.each([-1, 1, -400])('the records of the day that is %i days away', async (days) => {
+  test.each([-1, 1, -400])('the records of the day that is %i days apart', async (days) => {
     const others = moved(days)
     await using org = await scriptedOrg([], {
       before: answering((page) => answered(others.slice((page - 1) * 100, page * 100), 250)),
@@ -219,7 +219,7 @@ describe('answers that cannot be right', () => {
     }
   })
 
-  test('an error document that passes costs an attempt', async () => {
+  test('a temporary error document costs an attempt', async () => {
     await using org = await scriptedOrg(held, {
       before(_org, _query, number, request) {
         if (number % 2 === 0) return false

@@ -51,7 +51,7 @@ describe('the nightly plan', () => {
     expect(plan.slice(0, 2).map(({ reason }) => reason)).toEqual(['lookback', 'owed'])
   })
 
-  it('still owes what was only read so far, or kept changing', () => {
+  it('still plans what is provisional or kept changing', () => {
     const ledger = [ledgerDay(1, 'done'), ledgerDay(2, 'provisional'), ledgerDay(3, 'unstable')]
     const plan = planSync({ ...settings, ledger })
     expect(plan.slice(0, 3).map(({ reason }) => reason)).toEqual(['lookback', 'owed', 'owed'])
@@ -70,13 +70,13 @@ describe('the nightly plan', () => {
     expect(names(planBackfill({ range, now, ledger, reload: true, cycleStart }))).toEqual(['2026-11-21'])
   })
 
-  it('makes up older days that are owed since the first day, and only those', () => {
+  it('catches up on older days since the first due day that were never loaded, and only those', () => {
     const ledger = [ledgerDay(8, 'done'), ledgerDay(9, 'failed'), ledgerDay(10, 'provisional'), ledgerDay(11, 'done')]
     const plan = planSync({ ...settings, historyStart: addDays(today, -12), ledger })
     expect(names(plan).slice(7)).toEqual(['2026-11-13', '2026-11-12', '2026-11-10'])
   })
 
-  it('owes nothing before the first day, even within the lookback', () => {
+  it('plans nothing before the first due day, even within the lookback', () => {
     expect(names(planSync({ ...settings, historyStart: addDays(today, -2), ledger: [] }))).toEqual([
       '2026-11-21',
       '2026-11-20',
@@ -88,7 +88,7 @@ describe('the nightly plan', () => {
     expect(formatWindow(plan[0]!)).toBe('2026-11-21T00:00Z/2026-11-21T23:59Z')
   })
 
-  it('thins out a lookback beyond the request budget, but never what is owed', () => {
+  it('thins out a lookback beyond the request budget, but never what was not loaded yet', () => {
     const ledger = [1, 2, 3, 4, 5, 7].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, ledger })
     const estimated = (requests: number) =>
@@ -129,7 +129,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
     expect(names(dueWindows({ ...settings, ledger: [wide, half] }))[0]).toBe('2026-11-04T12:00Z/2026-11-05T00:00Z')
   })
 
-  it('owes the days of an outage without a first day set, too: since the lookback of the first sync', () => {
+  it('plans the days of an outage without HISTORY_START too: since the lookback of the first sync', () => {
     const firstSyncAt = addDays(now, -60)
     const ledger = [ledgerDay(62, 'done', readAtAge(62, 2))]
     const plan = planSync({ ...settings, firstSyncAt, ledger })

@@ -41,7 +41,7 @@ const ids = (held: readonly Held[]): string[] => held.map(({ id }) => id!).sort(
 const keys = (brought: ReadonlyMap<string, unknown>): string[] => [...brought.keys()].sort()
 const small = { wholeUpTo: 250, deepest: 1000 }
 
-describe('a window that stands still', () => {
+describe('a window that does not change', () => {
   test.each([
     [0, 1, 0],
     [1, 1, 1],
@@ -100,7 +100,7 @@ describe('a window that stands still', () => {
   })
 })
 
-describe('totalHits that is off for good', () => {
+describe('totalHits that stays wrong', () => {
   test.each([2, -2, -3, -40])('by %i: two reads that agree are enough', async (hitsOff) => {
     await using org = await scriptedOrg(conversations(220), { hitsOff })
     const { outcome, brought } = await read(org)
@@ -115,7 +115,7 @@ describe('totalHits that is off for good', () => {
     expect(keys(brought)).toEqual(ids(org.held))
   })
 
-  test('a server that repeats a full page for ever does not hold us', async () => {
+  test('a server that repeats a full page endlessly does not block the read', async () => {
     const page = Array.from({ length: 100 }, (_, index) => ({ conversationId: `same-${index}` }))
     await using org = await scriptedOrg([], {
       before(_org, _query, _number, { response }) {

@@ -122,7 +122,7 @@ test.each([
   expect(toleratedShortfall(hits)).toBe(tolerated)
 })
 
-test('a record is told by its id, without one by its content', () => {
+test('a record is identified by its id, without one by its content', () => {
   const start = '2026-11-20T12:00:00.000Z'
   expect(identify({ conversationId: 'a', conversationStart: start })).toMatchObject({ key: 'id a', start: noon })
   expect(identify({ conversationId: 'a', conversationStart: 'soon' })).toMatchObject({ key: 'id a', start: Number.NaN })

@@ -114,7 +114,7 @@ test('refuses a range of which nothing has settled', async () => {
   })
 })
 
-test('lets a reload mend what it found, which an unchanged answer alone would not', async () => {
+test('makes a reload fix what it found, which an unchanged answer alone would not', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const { db } = it.warehouse
@@ -176,7 +176,7 @@ test('does not miss what is too young to be loaded', async () => {
   expect(await verify(it, { start: addDays(today, -1), end: addDays(today, 2) })).toMatchObject(nothing)
 })
 
-test('compares a range without a look into other months', async () => {
+test('compares a range without reading other months', async () => {
   await using it = await startTestOrg({ nastyShare: 0, perDay: 20 })
   await it.backfill()
   await ensureMonths(it.warehouse, ['2025-05', '2025-07'])

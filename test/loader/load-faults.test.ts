@@ -54,18 +54,18 @@ async function failures(): Promise<number> {
 }
 
 test('waits and tries again while the disk is full, and then has everything', async () => {
-  const mend = await failing('genesys.participants', '53100')
+  const repair = await failing('genesys.participants', '53100')
   const batch = [conversation('a'), conversation('b')]
   const loading = load(warehouse, batch, 1)
   await expect.poll(failures, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
   expect(await stored(warehouse, 'a')).toBeUndefined()
-  await mend()
+  await repair()
   expect(await loading).toMatchObject({ received: 2, inserted: 2 })
   await expectStored(batch)
 })
 
-test('gives up for later when it stays full, leaves nothing half-written and tells no data', async () => {
-  const mend = await failing('genesys.session_metrics', '53100')
+test('gives up with a retryable error when it stays full, leaves nothing half-written and reveals no data', async () => {
+  const repair = await failing('genesys.session_metrics', '53100')
   try {
     const stop = new AbortController()
     const raw = conversation('secret-name')
@@ -75,19 +75,19 @@ test('gives up for later when it stays full, leaves nothing half-written and tel
     await expect(loading).rejects.toThrow()
     await expectStored([])
   } finally {
-    await mend()
+    await repair()
   }
 })
 
-test('tells a refusal for good apart, with what to do', async () => {
-  const mend = await failing('genesys.conversations', '42501')
+test('distinguishes a permanent refusal, with what to do', async () => {
+  const repair = await failing('genesys.conversations', '42501')
   try {
     await expect(load(warehouse, [conversation('a')], 1)).rejects.toMatchObject({
       code: 'DATABASE_FORBIDDEN',
       kind: 'fatal',
     })
   } finally {
-    await mend()
+    await repair()
   }
 })
 
@@ -185,7 +185,7 @@ function lcg(seed: number): () => number {
   }
 }
 
-test('a foreign key of somebody else holds up its conversation alone, and the reason names constraint and table', async () => {
+test('a foreign key of the customer blocks its conversation alone, and the reason names constraint and table', async () => {
   const batch = ['a', 'b', 'c'].map((id) => conversation(id))
   await load(warehouse, batch, 1)
   await sql`create schema customer`.execute(warehouse.db)
@@ -223,7 +223,7 @@ test('a foreign key of somebody else holds up its conversation alone, and the re
 
 test.each([
   ['a check', "add constraint no_b check (conversation_id <> 'b')", /23514.* constraint no_b of genesys\.participants/],
-])('%s of somebody else holds up its conversation alone', async (_name, constraint, reason) => {
+])('%s of the customer blocks its conversation alone', async (_name, constraint, reason) => {
   await sql.raw(`alter table genesys.participants ${constraint}`).execute(warehouse.db)
   try {
     const batch = ['a', 'b', 'c'].map((id) => conversation(id))

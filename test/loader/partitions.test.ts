@@ -53,7 +53,7 @@ test('makes a partition while a reader and a writer of the table keep their tran
   }
 })
 
-test('makes partitions anew that were dropped behind its back', async () => {
+test('recreates partitions that were dropped without its knowledge', async () => {
   const raw = conversation('dropped', { conversationStart: '2023-02-01T00:00:00.000Z' })
   await load(warehouse, [raw], 1)
   await sql.raw(tables.map((table) => `drop table genesys.${table}_2023_02`).join(';')).execute(warehouse.db)
@@ -138,7 +138,7 @@ test('the BRIN indexes of partitions are left to the end of a run: autosummarize
   expect(rows[0]?.on).toBe(0)
 })
 
-test('says so when partitions have been detached (last, for it leaves a table behind)', async () => {
+test('fails with a named error when partitions have been detached (last, for it leaves a table behind)', async () => {
   await ensureMonths(warehouse, ['2022-01'])
   await sql`alter table genesys.flows detach partition genesys.flows_2022_01`.execute(warehouse.db)
   await using other = connect(database.url)

@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { columnsOf, tables } from '../../src/model/columns.ts'
 import { model } from '../../src/model/model.ts'
 import { etlDescriptions, liveDescriptions } from '../../src/postgres/comments.ts'
+import { ensureMonths } from '../../src/loader/partitions.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown, migrateUp, migrationStatus, requireCurrentSchema } from '../../src/postgres/migrate.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
@@ -17,6 +18,7 @@ const migrations = [
   '20261122T1800Z-live-agents',
   '20261126T0900Z-create-rereads',
   '20261126T1000Z-record-filled-columns',
+  '20261126T1100Z-summarize-after-runs',
 ]
 
 interface ColumnRow {
@@ -117,4 +119,22 @@ test('refuses a database that a newer version has migrated', async () => {
   for (const attempt of [migrateUp, migrateDown, requireCurrentSchema]) {
     await expect(attempt(newer.db)).rejects.toMatchObject({ code: 'SCHEMA_NEWER', kind: 'fatal' })
   }
+})
+
+test('turns autosummarize off for the partitions that there are, and on again on the way down', async () => {
+  await using own = await createTestDatabase()
+  await using older = connect(own.url)
+  const setting = async () => {
+    const { rows } = await sql<{ options: string[] }>`
+      select reloptions as options from pg_class
+      where oid = 'genesys.sessions_2025_06_conversation_start_idx'::regclass`.execute(older.db)
+    return rows[0]?.options
+  }
+  await ensureMonths(older, ['2025-06'])
+  await sql`alter index genesys.sessions_2025_06_conversation_start_idx set (autosummarize = on)`.execute(older.db)
+  const { up, down } = await import('../../migrations/20261126T1100Z-summarize-after-runs.ts')
+  await up(older.db as never)
+  expect(await setting()).toEqual(expect.arrayContaining(['pages_per_range=32', 'autosummarize=off']))
+  await down(older.db as never)
+  expect(await setting()).toContain('autosummarize=on')
 })
