@@ -1,6 +1,7 @@
 /** The run history: one row of etl.runs per run of a job. */
 import { hostname } from 'node:os'
 import { sql, type Kysely } from 'kysely'
+import manifest from '../../package.json' with { type: 'json' }
 import type { Database, JsonRecord, RunStatus } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 
@@ -56,9 +57,9 @@ export async function startRun(
         with previous as (
           select status, cycle_started_at, finished_at from etl.runs
           where job = ${request.job} and parameters = ${parameters}::jsonb order by id desc limit 1)
-        insert into etl.runs (job, trigger, parameters, host, cycle_started_at)
+        insert into etl.runs (job, trigger, parameters, host, version, cycle_started_at)
         select ${request.job}, ${request.trigger}, ${parameters}::jsonb, ${`${hostname()}:${process.pid}`},
-          coalesce((
+          ${manifest.version}, coalesce((
             select cycle_started_at from previous
             -- one in the future was set by a clock that was ahead: nothing would be read since then
             where status <> 'done' and cycle_started_at <= now() and finished_at > now() - interval '1 day'
