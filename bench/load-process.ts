@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs'
 import { createGenesysClient } from '../src/genesys/client.ts'
 import { createRateLimiter } from '../src/genesys/rate-limiter.ts'
 import { runHistory } from '../src/history/sync.ts'
-import { limitInFlight } from '../src/genesys/in-flight.ts'
 import { createLogger } from '../src/log.ts'
 import { silentProgress } from '../src/progress.ts'
 import { connect } from '../src/postgres/connect.ts'
@@ -62,7 +61,7 @@ async function load(): Promise<LoadResult> {
   const cpu = process.cpuUsage()
   const summary = await runHistory(
     {
-      genesys: limitInFlight(client, concurrency),
+      genesys: client,
       warehouse,
       logger,
       progress: silentProgress,

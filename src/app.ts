@@ -3,7 +3,6 @@ import { parseEnvironment, type Config, type Needs } from './config.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
 import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
 import type { HistoryDependencies } from './history/context.ts'
-import { limitInFlight } from './genesys/in-flight.ts'
 import type { LiveDependencies } from './live/take-snapshot.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 import { createLogger, type Logger } from './log.ts'
@@ -111,7 +110,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     historyDependencies({ concurrency = config.history.concurrency, quiet = false } = {}) {
       const { lookbackDays, start, filter } = config.history
       return {
-        genesys: limitInFlight(genesys(), concurrency),
+        genesys: genesys(),
         warehouse,
         logger,
         progress: quiet ? silentProgress : createProgress({ stream: process.stderr, logger, requestsPerMinute }),

@@ -5,6 +5,7 @@
  * failure concerns no other.
  */
 import { createTask, setLogger, type ScheduledTask } from 'node-cron'
+import { backoffMs } from './backoff.ts'
 import { EtlError, Interrupted, type ErrorKind } from './errors.ts'
 import type { Logger } from './log.ts'
 
@@ -157,7 +158,7 @@ export async function startScheduler(jobs: readonly ScheduledJob[], options: Sch
   function planRetry(entry: Entry, retryAt: Date | undefined): void {
     const delay = retryAt
       ? Math.max(SHORTEST_RETRY_MS, +retryAt - +now())
-      : Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** entry.retries)
+      : backoffMs(entry.retries + 1, { baseMs: FIRST_RETRY_MS, ceilingMs: LONGEST_RETRY_MS })
     const at = new Date(+now() + delay)
     const nextTick = entry.task.getNextRun()
     if (delay > LONGEST_TIMER_MS || (nextTick && at >= nextTick)) return

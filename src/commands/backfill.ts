@@ -2,10 +2,9 @@ import { openApp } from '../app.ts'
 import type { CommandContext } from './context.ts'
 import { formatWindow } from '../model/interval.ts'
 import { ConfigError } from '../errors.ts'
-import { planHistory, runHistory, type HistoryPlan } from '../history/sync.ts'
-import { refuseForeignOrganization } from '../loader/organization-guard.ts'
+import { type HistoryPlan } from '../history/plan-history.ts'
+import { dryRunHistory, runHistory } from '../history/sync.ts'
 import { formatDuration } from '../progress.ts'
-import { readDatabaseClock } from '../postgres/clock.ts'
 import { parseRange, parseWholeNumber } from './arguments.ts'
 import { nothingToRead, printSummary, printUnsettled, summaryExitCode } from './history-summary.ts'
 import { formatNumber, table, type Output } from './print.ts'
@@ -38,9 +37,7 @@ export async function backfill(options: BackfillOptions, { env, output, signal }
   const dependencies = app.historyDependencies({ concurrency })
   const request = { job: 'backfill', range, reload: options.reload } as const
   if (options.dryRun) {
-    await refuseForeignOrganization(dependencies.genesys, app.warehouse, signal)
-    const clock = await readDatabaseClock(app.warehouse.db)
-    printPlan(output, await planHistory(dependencies, request, { clock, cycleStart: clock.now(), signal }))
+    printPlan(output, await dryRunHistory(dependencies, request, signal))
     return 0
   }
   const summary = await runHistory(dependencies, request, 'manual', signal)

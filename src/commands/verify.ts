@@ -19,9 +19,11 @@ export async function verify(
   const verification = await verifyRange(app.historyDependencies(), range, signal)
   const isEqual = foundNothing(verification)
   const isComplete = verification.incomplete.length === 0
+  const { duplicates, inconsistent, orphans } = verification.misplaced
   output.data({
     equal: isEqual && isComplete,
     ...verification,
+    misplaced: { twins: duplicates, undecided: inconsistent, orphans },
     mismatches: verification.mismatches.map(withoutPersonalData),
   })
   printVerification(output, verification, isEqual)
@@ -30,8 +32,8 @@ export async function verify(
 }
 
 function foundNothing({ mismatches, misplaced }: Verification): boolean {
-  const { twins, orphans, undecided } = misplaced
-  return mismatches.length + twins.length + undecided.length + Object.keys(orphans).length === 0
+  const { duplicates, orphans, inconsistent } = misplaced
+  return mismatches.length + duplicates.length + inconsistent.length + Object.keys(orphans).length === 0
 }
 
 const SHOWN = 20
@@ -51,9 +53,9 @@ function printVerification(output: Output, verification: Verification, isEqual: 
   }
   if (mismatches.length > SHOWN)
     output.line(`… and ${formatNumber(mismatches.length - SHOWN)} more (all of them with --json)`)
-  if (misplaced.twins.length > 0) output.line(`Stored under two starts: ${misplaced.twins.join(', ')}`)
-  if (misplaced.undecided.length > 0)
-    output.line(`Not as etl.conversations has them: ${misplaced.undecided.join(', ')}`)
+  if (misplaced.duplicates.length > 0) output.line(`Stored under two starts: ${misplaced.duplicates.join(', ')}`)
+  if (misplaced.inconsistent.length > 0)
+    output.line(`Inconsistent with etl.conversations: ${misplaced.inconsistent.join(', ')}`)
   for (const [table, count] of Object.entries(misplaced.orphans)) {
     output.line(`genesys.${table}: ${formatNumber(count)} rows without their conversation`)
   }

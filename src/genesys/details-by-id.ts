@@ -9,7 +9,7 @@ import type { Sending } from './details-query.ts'
 import { forEachParallel } from './parallel.ts'
 
 /** The API documents no limit of ids a request; its URLs have one, and 50 ids are 1.9 kB. */
-export const idsARequest = 50
+export const IDS_PER_REQUEST = 50
 
 const path = '/api/v2/analytics/conversations/details'
 
@@ -26,7 +26,7 @@ export async function readByIds(
   concurrency = LIVE_CONCURRENCY,
 ): Promise<ReadRecord[]> {
   const records: ReadRecord[] = []
-  await forEachParallel(chunks(ids, idsARequest), concurrency, sending.signal, async (chunk, signal) => {
+  await forEachParallel(chunks(ids, IDS_PER_REQUEST), concurrency, sending.signal, async (chunk, signal) => {
     const { data, sentAt } = await client.request<{ conversations?: readonly JsonValue[] }>({
       method: 'GET',
       path,

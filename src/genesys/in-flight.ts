@@ -1,18 +1,14 @@
+import PQueue from 'p-queue'
 import type { GenesysClient } from './client.ts'
-import { createPlaces } from './places.ts'
 
-/** The same client with at most `count` requests in flight through it: windows that are read at once share them. */
+/**
+ * The same client with at most `count` requests in flight through it: windows that are read at once share them. The requests
+ * that wait for their turn go out in the order in which they came.
+ */
 export function limitInFlight(client: GenesysClient, count: number): GenesysClient {
-  const places = createPlaces(count)
+  const requests = new PQueue({ concurrency: count })
   return {
-    async request(request) {
-      const giveBack = await places.take()
-      try {
-        return await client.request(request)
-      } finally {
-        giveBack()
-      }
-    },
+    request: (request) => requests.add(() => client.request(request)),
     close: () => client.close(),
   }
 }

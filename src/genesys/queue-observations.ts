@@ -15,7 +15,7 @@ export interface QueueUsers {
 }
 
 /** The most predicates that the API takes in one observation query. */
-const queuesARequest = 200
+const QUEUES_PER_REQUEST = 200
 const path = '/api/v2/analytics/queues/observations/query'
 
 /**
@@ -29,28 +29,33 @@ export async function readQueueUsers(
   sending: Sending,
 ): Promise<ReadonlyMap<string, QueueUsers>> {
   const users = new Map<string, QueueUsers>()
-  await forEachParallel(chunks(queueIds, queuesARequest), LIVE_CONCURRENCY, sending.signal, async (chunk, signal) => {
-    const { data } = await client.request<JsonValue>({
-      method: 'POST',
-      path,
-      body: {
-        filter: { type: 'or', predicates: chunk.map((id) => matches('queueId', id)) },
-        metrics: ['oOnQueueUsers', 'oOffQueueUsers'],
-      },
-      endpoint: 'queue-observations',
-      refuse: (answer) => refusalWithoutList(answer, 'results', 'observations'),
-      priority: sending.priority,
-      signal,
-    })
-    for (const result of objects(isJsonObject(data) ? data['results'] : null)) {
-      const group = result['group'] ?? null
-      const queueId = isJsonObject(group) ? group['queueId'] : null
-      if (typeof queueId !== 'string') continue
-      const entries = objects(result['data'])
-      // One entry for each status that its users have.
-      users.set(queueId, { onQueue: sum(entries, 'oOnQueueUsers'), offQueue: sum(entries, 'oOffQueueUsers') })
-    }
-  })
+  await forEachParallel(
+    chunks(queueIds, QUEUES_PER_REQUEST),
+    LIVE_CONCURRENCY,
+    sending.signal,
+    async (chunk, signal) => {
+      const { data } = await client.request<JsonValue>({
+        method: 'POST',
+        path,
+        body: {
+          filter: { type: 'or', predicates: chunk.map((id) => matches('queueId', id)) },
+          metrics: ['oOnQueueUsers', 'oOffQueueUsers'],
+        },
+        endpoint: 'queue-observations',
+        refuse: (answer) => refusalWithoutList(answer, 'results', 'observations'),
+        priority: sending.priority,
+        signal,
+      })
+      for (const result of objects(isJsonObject(data) ? data['results'] : null)) {
+        const group = result['group'] ?? null
+        const queueId = isJsonObject(group) ? group['queueId'] : null
+        if (typeof queueId !== 'string') continue
+        const entries = objects(result['data'])
+        // One entry for each status that its users have.
+        users.set(queueId, { onQueue: sum(entries, 'oOnQueueUsers'), offQueue: sum(entries, 'oOffQueueUsers') })
+      }
+    },
+  )
   return users
 }
 

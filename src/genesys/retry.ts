@@ -1,3 +1,5 @@
+import { backoffMs, withJitter } from '../backoff.ts'
+
 /** Why an attempt is made again; the label of the retry metric, too. */
 export type RetryReason =
   | 'rate-limited'
@@ -67,8 +69,7 @@ export function decideRetry(
   if (budget === undefined || spent >= budget.retries) return { action: 'give-up', why: 'exhausted' }
 
   if (reason === 'unauthorized') return { action: 'retry', reason, waitMs: 0 }
-  const ceiling = Math.min(backoff.ceilingMs, backoff.baseMs * 2 ** spent)
-  const jittered = ceiling * (0.5 + random / 2)
+  const jittered = withJitter(backoffMs(spent + 1, backoff), random)
   return { action: 'retry', reason, waitMs: honoursTold && told ? told : jittered }
 }
 

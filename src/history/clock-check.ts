@@ -1,4 +1,4 @@
-/** Looks after what a wrong clock of the database does to the history. */
+/** Notices what a wrong clock of the database does to the history. */
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
@@ -20,7 +20,7 @@ export async function warnOfWrongClock(
   try {
     ahead = await probeClock(genesys, { priority: 'history', signal }, () => +clock.now())
   } catch (error) {
-    // what the API refuses here, or whether it answers at all, shows in the reads
+    // an API that refuses or does not answer shows in the reads
     if (error instanceof EtlError && !signal.aborted) return
     throw error
   }
@@ -32,7 +32,7 @@ export async function warnOfWrongClock(
 }
 
 /**
- * A run of which every record was refused has loaded nothing of what it read.
+ * Refuses to call a run successful whose every record was refused as stale: it has loaded nothing of what it read.
  * @throws EtlError retryable when that is so
  */
 export function refuseAllStale({ received, rejected, stale }: LoadCounts): void {
@@ -40,6 +40,6 @@ export function refuseAllStale({ received, rejected, stale }: LoadCounts): void 
   throw new EtlError(`All ${stale} conversations that were read were refused as older than what is stored`, {
     code: 'LOAD_ALL_STALE',
     kind: 'retryable',
-    hint: 'Another run has read the same days at the same time, or a clock was set meanwhile: run it again; if it stays so, run doctor.',
+    hint: 'Another run has read the same days at the same time, or a clock was set meanwhile: run it again; if it happens again, run doctor.',
   })
 }

@@ -1,14 +1,16 @@
-/** What the jobs of the history work with. */
+/** What the jobs of the history have in common. */
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import type { LoadCounts } from '../loader/load-counts.ts'
-import type { ReadWindowOptions } from './read-window.ts'
+import type { Interval } from '../model/interval.ts'
+import type { ReadLimits } from './read-window.ts'
 import type { Logger } from '../log.ts'
 import type { Progress } from '../progress.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { WindowKey } from './ledger.ts'
 
 export interface HistoryDependencies {
+  /** Every entry point bounds the requests in flight through it by `history.concurrency`. */
   readonly genesys: GenesysClient
   readonly warehouse: Warehouse
   readonly logger: Logger
@@ -16,9 +18,13 @@ export interface HistoryDependencies {
   readonly history: HistorySettings
   /** Called with what became of each batch: for metrics. */
   readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
-  /** Counts a window that had conversations and has none any more. */
+  /** Counts a window that had conversations and now has none. */
   readonly onEmptied?: () => void
 }
+
+export type HistoryRequest =
+  | { readonly job: 'sync' | 'intraday' }
+  | { readonly job: 'backfill'; readonly range: Interval; readonly reload: boolean }
 
 export interface HistorySettings {
   readonly lookbackDays: number
@@ -27,8 +33,8 @@ export interface HistorySettings {
   /** Requests in flight. */
   readonly concurrency: number
   readonly requestsPerMinute: number
-  /** For tests: from how many conversations on a window is split. */
-  readonly limits?: ReadWindowOptions['limits']
+  /** From how many conversations on a window is split. Default: what the API documents. */
+  readonly limits?: ReadLimits
 }
 
 /** The ledger's key of what these settings read. */

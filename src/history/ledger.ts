@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
-import type { Database, JsonRecord, WindowStatus } from '../postgres/database.ts'
+import type { Database, WindowStatus } from '../postgres/database.ts'
+import type { Interval } from '../model/interval.ts'
 import { recording } from '../postgres/errors.ts'
 
 /** What belongs together in the ledger: coverage of one key says nothing about another. */
@@ -17,7 +18,8 @@ export interface WindowRecord {
   readonly status: WindowStatus
   readonly attempts: number
   readonly hits: number | null
-  readonly counts: JsonRecord | null
+  /** Records of it that could not be loaded. */
+  readonly rejected: number
   /** When it was last read successfully; of a window that never was, when it was last tried. */
   readonly readAt: Date
   readonly nextAttemptAt: Date | null
@@ -26,36 +28,38 @@ export interface WindowRecord {
   readonly runId: number | null
 }
 
-/** How the reading of a window ended. */
-export interface WindowOutcome extends WindowKey {
+/** How the reading of a window ended, for the ledger. */
+export interface WindowMark extends WindowKey {
   readonly start: Date
   readonly end: Date
   readonly status: WindowStatus
   readonly runId: number | null
   readonly hits?: number | null
   readonly counts?: object | null
-  readonly nextAttemptAt?: Date | null
+  /** When an unstable window is tried again after this many attempts. */
+  readonly nextAttemptAt?: (attempts: number) => Date
   readonly errorCode?: string | undefined
   readonly error?: string | undefined
 }
 
 /**
- * Books how the reading of a window ended; returns the attempts since it was last done (a run counts once). A failure does
- * not undo an earlier `done`: the coverage stays, the error is noted beside it. What the new outcome makes redundant goes:
- * narrower windows of the key, unless they are more settled than it.
+ * Records how the reading of a window ended, in one transaction; returns the attempts since it was last done (a run counts
+ * once). A failure does not undo an earlier `done`: the coverage stays, the error is noted beside it. What the new mark makes
+ * redundant is deleted: narrower windows of the key, unless they are more settled than it.
+ * @throws EtlError
  */
-export async function recordWindow(db: Kysely<Database>, outcome: WindowOutcome): Promise<number> {
-  const { stream, source, start, end, status, runId } = outcome
-  const filter = JSON.stringify(outcome.filter)
-  const counts = outcome.counts ? JSON.stringify(outcome.counts) : null
-  return recording('booking a window', () =>
+export async function recordWindow(db: Kysely<Database>, mark: WindowMark): Promise<number> {
+  const { stream, source, start, end, status, runId } = mark
+  const filter = JSON.stringify(mark.filter)
+  const counts = mark.counts ? JSON.stringify(mark.counts) : null
+  return recording('recording a window', () =>
     db.transaction().execute(async (trx) => {
-      const { rows } = await sql<{ attempts: number }>`
-        insert into etl.windows as w (stream, source, filter, start, "end", status, hits, counts, read_at, next_attempt_at,
-          error_code, error, run_id)
-        values (${stream}, ${source}, ${filter}::jsonb, ${start}, ${end}, ${status}, ${outcome.hits ?? null}, ${counts}::jsonb,
-          case when ${status} <> 'failed' then clock_timestamp() end, ${outcome.nextAttemptAt ?? null},
-          ${outcome.errorCode ?? null}, ${outcome.error ?? null}, ${runId})
+      const { rows } = await sql<{ id: number; attempts: number }>`
+        insert into etl.windows as w (stream, source, filter, start, "end", status, hits, counts, read_at, error_code,
+          error, run_id)
+        values (${stream}, ${source}, ${filter}::jsonb, ${start}, ${end}, ${status}, ${mark.hits ?? null}, ${counts}::jsonb,
+          case when ${status} <> 'failed' then clock_timestamp() end, ${mark.errorCode ?? null}, ${mark.error ?? null},
+          ${runId})
         on conflict (stream, source, filter, start, "end") do update set
           status = case when excluded.status = 'failed' and w.status = 'done' then w.status else excluded.status end,
           attempts = case
@@ -67,22 +71,29 @@ export async function recordWindow(db: Kysely<Database>, outcome: WindowOutcome)
           counts = coalesce(excluded.counts, w.counts),
           read_at = coalesce(excluded.read_at, w.read_at),
           recorded_at = clock_timestamp(),
-          next_attempt_at = excluded.next_attempt_at,
+          next_attempt_at = null,
           error_code = excluded.error_code,
           error = excluded.error,
           run_id = excluded.run_id
-        returning attempts`.execute(trx)
+        returning id, attempts`.execute(trx)
+      const [row] = rows
+      if (row && mark.nextAttemptAt)
+        await trx
+          .updateTable('etl.windows')
+          .set({ next_attempt_at: mark.nextAttemptAt(row.attempts) })
+          .where('id', '=', row.id)
+          .execute()
       await sql`
         delete from etl.windows
         where stream = ${stream} and source = ${source} and filter = ${filter}::jsonb
           and start >= ${start} and "end" <= ${end} and not (start = ${start} and "end" = ${end})
-          and status = any(${redundantUnder[status]}::text[])`.execute(trx)
-      return rows[0]?.attempts ?? 1
+          and status = any(${REDUNDANT_UNDER[status]}::text[])`.execute(trx)
+      return row?.attempts ?? 1
     }),
   )
 }
 
-const redundantUnder: Readonly<Record<WindowStatus, readonly WindowStatus[]>> = {
+const REDUNDANT_UNDER: Readonly<Record<WindowStatus, readonly WindowStatus[]>> = {
   done: ['done', 'provisional', 'unstable', 'failed'],
   unstable: ['provisional', 'unstable', 'failed'],
   provisional: ['provisional', 'failed'],
@@ -90,14 +101,13 @@ const redundantUnder: Readonly<Record<WindowStatus, readonly WindowStatus[]>> = 
 }
 
 /** The windows of a key, by start; `range`: only those that overlap it. */
-export async function selectWindows(
-  db: Kysely<Database>,
-  key: WindowKey,
-  range?: { readonly start: Date; readonly end: Date },
-): Promise<WindowRecord[]> {
+export async function selectWindows(db: Kysely<Database>, key: WindowKey, range?: Interval): Promise<WindowRecord[]> {
   let query = db
     .selectFrom('etl.windows')
-    .selectAll()
+    .select(['start', 'end', 'status', 'attempts', 'hits', 'read_at', 'recorded_at', 'next_attempt_at'])
+    .select(['error_code', 'error', 'run_id'])
+    // of the counts nothing else is wanted, and they are most of a row
+    .select(sql<number>`coalesce((counts ->> 'rejected')::integer, 0)`.as('rejected'))
     .where('stream', '=', key.stream)
     .where('source', '=', key.source)
     .where(sql<boolean>`filter = ${JSON.stringify(key.filter)}::jsonb`)
@@ -111,7 +121,7 @@ export async function selectWindows(
     status: row.status,
     attempts: row.attempts,
     hits: row.hits,
-    counts: row.counts,
+    rejected: row.rejected,
     readAt: row.read_at ?? row.recorded_at,
     nextAttemptAt: row.next_attempt_at,
     errorCode: row.error_code,

@@ -1,7 +1,8 @@
 /** Turns pages as they arrive into batches for the loader, with bounded memory. */
+import type PQueue from 'p-queue'
+import type { GenesysClient } from '../genesys/client.ts'
 import type { LoadCounts } from '../loader/load-counts.ts'
 import type { FetchedConversation } from '../loader/load.ts'
-import type { Places } from '../genesys/places.ts'
 
 /** Collects the conversations of one window and loads them in batches. */
 export interface LoadQueue {
@@ -15,37 +16,38 @@ export interface LoadQueue {
    * @throws the error of any batch
    */
   drain(): Promise<readonly LoadCounts[]>
-  /** Leaves the rest and waits for the batches that are being written, however they end: for a window that failed. */
+  /** Drops the rest and waits for the batches that are being written, however they end: for a window that failed. */
   abandon(): Promise<void>
 }
 
-/** A queue that writes batches of `batchSize` through `load`, as many at once as `places` allows. */
+/** A queue that writes batches of `batchSize` through `load`; the windows of a run share `writes`, which bounds how many at once. */
 export function createLoadQueue(options: {
   readonly batchSize: number
-  readonly places: Places
+  readonly writes: PQueue
   readonly load: (batch: readonly FetchedConversation[]) => Promise<LoadCounts>
 }): LoadQueue {
-  const { batchSize, places, load } = options
+  const { batchSize, writes, load } = options
   const counts: LoadCounts[] = []
   const running = new Set<Promise<void>>()
   const failures: unknown[] = []
   let pending: FetchedConversation[] = []
   let isAbandoned = false
 
+  /** Resolves when the batch is being written. */
   const start = async (batch: readonly FetchedConversation[]): Promise<void> => {
-    const giveBack = await places.take()
-    if (isAbandoned) return giveBack()
-    const write = (async () => {
+    const started = Promise.withResolvers<void>()
+    const write = writes.add(async () => {
+      started.resolve()
+      if (isAbandoned) return
       try {
         counts.push(await load(batch))
       } catch (error) {
         failures.push(error)
-      } finally {
-        giveBack()
       }
-    })()
+    })
     running.add(write)
     void write.finally(() => running.delete(write))
+    await started.promise
   }
   const throwIfFailed = (): void => {
     if (failures.length > 0) throw failures[0]
@@ -70,5 +72,16 @@ export function createLoadQueue(options: {
       pending = []
       await Promise.all(running)
     },
+  }
+}
+
+/** The same client, which sends nothing while a batch waits to be written: a slow Postgres then costs time, not memory. */
+export function withBackpressure(genesys: GenesysClient, writes: PQueue): GenesysClient {
+  return {
+    async request(request) {
+      await writes.onSizeLessThan(1)
+      return await genesys.request(request)
+    },
+    close: () => genesys.close(),
   }
 }

@@ -1,23 +1,23 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
-import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
-import type { Instability } from './stability.ts'
-import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
-import { isFiltered } from '../genesys/details-query.ts'
-import { readWindow, type WindowOutcome } from './read-window.ts'
+import type PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
-import { clockJump, type DatabaseClock } from '../postgres/clock.ts'
+import { isFiltered } from '../genesys/details-query.ts'
 import { holdsConversations } from '../loader/integrity.ts'
-import { recordWindow, type WindowKey } from './ledger.ts'
-import { type Run } from '../runs/run-history.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
+import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
+import { clockJump, type DatabaseClock } from '../postgres/clock.ts'
+import { type Run } from '../runs/run-history.ts'
 import type { HistoryDependencies } from './context.ts'
+import { recordWindow, type WindowKey } from './ledger.ts'
 import { createLoadQueue } from './load-queue.ts'
-import type { Places } from '../genesys/places.ts'
+import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
+import { readWindowWithProgress, type ReadOutcome } from './read-window.ts'
+import type { Instability } from './stability.ts'
 
 /**
- * Conversations in a transaction. 100 cost a tenth more CPU than 500, which take a fifth more memory (docs/performance.md).
+ * Conversations per transaction. 100 cost a tenth more CPU than 500, which take a fifth more memory (docs/performance.md).
  */
 const BATCH_SIZE = 250
 
@@ -26,17 +26,19 @@ export interface LoadedWindow {
   readonly status: WindowStatus
   readonly requests: number
   readonly counts: LoadCounts
-  /** Why it is not known to be whole; undefined: it is. */
+  /** Why it is not known to be complete; undefined: it is. */
   readonly instability: Instability | undefined
   /** It had conversations, and now has none. */
   readonly isEmptied: boolean
 }
 
+/** What the windows of one run share. */
 export interface WindowContext extends HistoryDependencies {
   readonly key: WindowKey
   readonly run: Run
   readonly clock: DatabaseClock
-  readonly places: Places
+  /** Bounds how many batches are written at once. */
+  readonly writes: PQueue
   readonly signal: AbortSignal
 }
 
@@ -45,95 +47,106 @@ export interface WindowContext extends HistoryDependencies {
  * @throws GenesysError or a database error; the window is then not marked, what was loaded stays
  */
 export async function loadWindow(context: WindowContext, window: EstimatedWindow): Promise<LoadedWindow> {
-  const { genesys, warehouse, logger, progress, history, key, run, clock, places, signal } = context
   const startedAt = performance.now()
+  await ensurePartitions(context.warehouse, window)
+  const { outcome, counts } = await readAndLoad(context, window)
+  await refuseJumpedClock(context, window)
+  const now = context.clock.now()
+  const isEmptied = await wasEmptied(context, window, outcome)
+  const loaded: LoadedWindow = {
+    window,
+    status: statusAfterRead(window, outcome.status, now),
+    requests: outcome.requests,
+    counts,
+    instability: outcome.instability,
+    isEmptied,
+  }
+  await recordLoaded(context, loaded, outcome, now)
+  report(context, loaded, { hits: outcome.hits, hitsBefore: window.hits, reads: outcome.reads, startedAt })
+  return loaded
+}
+
+/** Reads the pages of a window and loads them batch by batch; ends when every batch has committed. */
+async function readAndLoad(
+  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: WindowContext,
+  window: Interval,
+): Promise<{ outcome: ReadOutcome; counts: LoadCounts }> {
   const queue = createLoadQueue({
     batchSize: BATCH_SIZE,
-    places,
+    writes,
     load: (batch) =>
-      loadBatch(warehouse, batch, {
-        source: 'query',
-        runId: run.id,
-        deliversAttributes: false,
-        onLoaded: context.onLoaded,
-      }),
+      loadBatch(warehouse, batch, { source: 'query', runId: run.id, deliversAttributes: false, onLoaded }),
   })
-  await ensurePartitions(warehouse, window)
-
-  let requestsDone = 0
-  const outcome = await readWindow(genesys, {
-    window,
-    filter: history.filter,
-    concurrency: history.concurrency,
-    priority: 'history',
-    signal,
-    ...(history.limits && { limits: history.limits }),
-    onPage: async (page) => {
-      const fetchedAt = clock.instantOf(page.sentAt)
-      await queue.add(page.conversations.map((conversation) => ({ conversation, fetchedAt })))
-    },
-    onProgress: (read) => {
-      progress.advance(read.requestsDone - requestsDone)
-      requestsDone = read.requestsDone
-    },
-  }).catch(async (error: unknown) => {
+  try {
+    const outcome = await readWindowWithProgress(genesys, progress, {
+      window,
+      filter: history.filter,
+      priority: 'history',
+      signal,
+      ...(history.limits && { limits: history.limits }),
+      onPage: async (page) => {
+        const fetchedAt = clock.instantOf(page.sentAt)
+        await queue.add(page.conversations.map((conversation) => ({ conversation, fetchedAt })))
+      },
+    })
+    const batches = await queue.drain()
+    return { outcome, counts: batches.reduce(addLoadCounts, emptyLoadCounts()) }
+  } catch (error) {
     await queue.abandon()
     throw error
-  })
-  const batches = await queue.drain()
+  }
+}
 
-  const counts = batches.reduce(addLoadCounts, emptyLoadCounts())
-  await refuseJumpedClock(context, window)
-  const now = clock.now()
-  const status = statusAfterRead(window, outcome.status, now)
-  const { instability } = outcome
-  const isEmptied = await wasEmptied(context, window, outcome)
-  const mark = {
+async function recordLoaded(
+  { warehouse, key, run }: WindowContext,
+  { window, status, counts, instability }: LoadedWindow,
+  { hits }: ReadOutcome,
+  now: Date,
+): Promise<void> {
+  await recordWindow(warehouse.db, {
     ...key,
-    ...window,
+    start: window.start,
+    end: window.end,
     status,
-    hits: outcome.hits,
+    hits,
     counts,
     runId: run.id,
     errorCode: instability?.code,
     error: instability?.reason,
-  }
-  const attempts = await recordWindow(warehouse.db, mark)
-  // How long it rests depends on how often it was tried, which the mark itself counts.
-  if (status === 'unstable') await recordWindow(warehouse.db, { ...mark, nextAttemptAt: nextAttemptAt(now, attempts) })
-  const facts = {
-    window: formatWindow(window),
-    status,
-    hits: outcome.hits,
-    reads: outcome.reads,
-    requests: outcome.requests,
-    counts,
-    durationMs: Math.round(performance.now() - startedAt),
-  }
+    ...(status === 'unstable' && { nextAttemptAt: (attempts: number) => nextAttemptAt(now, attempts) }),
+  })
+}
+
+function report(
+  { logger, onEmptied }: WindowContext,
+  { window, status, requests, counts, instability, isEmptied }: LoadedWindow,
+  read: { readonly hits: number; readonly hitsBefore: number; readonly reads: number; readonly startedAt: number },
+): void {
+  const { hits, hitsBefore, reads, startedAt } = read
+  const durationMs = Math.round(performance.now() - startedAt)
+  const facts = { window: formatWindow(window), status, hits, reads, requests, counts, durationMs }
   if (instability)
     logger.warn(
       { ...facts, code: instability.code, reason: instability.reason },
-      'window is not known to be whole; what was read is loaded, and it will be read again',
+      'window may be incomplete; what was read is loaded, and it will be read again',
     )
   else logger.info(facts, 'window loaded')
-  if (isEmptied) {
-    context.onEmptied?.()
-    logger.warn(
-      { ...facts, hitsBefore: window.hits },
-      'window had conversations and has none any more; what the tables hold of it stays',
-    )
-  }
-  return { window, status, requests: outcome.requests, counts, instability, isEmptied }
+  if (!isEmptied) return
+  onEmptied?.()
+  logger.warn(
+    { ...facts, hitsBefore },
+    'window had conversations and now has none; the rows that the tables hold of it stay',
+  )
 }
 
-/** Whether a window had conversations, by the ledger, the estimate or the tables, of which Genesys now has none. */
+/** Whether a window had conversations, by the ledger, a count or the tables, of which Genesys now has none. */
 async function wasEmptied(
   { warehouse, history }: WindowContext,
   window: EstimatedWindow,
-  outcome: WindowOutcome,
+  outcome: ReadOutcome,
 ): Promise<boolean> {
   if (outcome.startingInside > 0) return false
-  if (outcome.distinct === 0 && window.hits > 0) return true
+  if (outcome.distinct === 0 && window.isCounted && window.hits > 0) return true
   return !isFiltered(history.filter) && (await holdsConversations(warehouse.db, window))
 }
 
@@ -141,7 +154,7 @@ async function wasEmptied(
  * What was read is dated by the clock as it was when the run began. If the database's clock was set meanwhile, the load has
  * judged by wrong dates which answers are newer, so the window has to be read again.
  */
-async function refuseJumpedClock({ warehouse, clock }: WindowContext, window: EstimatedWindow): Promise<void> {
+async function refuseJumpedClock({ warehouse, clock }: WindowContext, window: Interval): Promise<void> {
   const jumped = await clockJump(warehouse.db, clock)
   if (Math.abs(jumped) <= CLOCK_TOLERANCE_MS) return
   const by = `${Math.abs(Math.round(jumped / 1000))} s ${jumped > 0 ? 'ahead' : 'back'}`
@@ -160,9 +173,10 @@ export async function recordFailure(
 ): Promise<void> {
   await recordWindow(warehouse.db, {
     ...key,
-    ...window,
+    start: window.start,
+    end: window.end,
     status: 'failed',
-    hits: window.hits,
+    hits: window.isCounted ? window.hits : null,
     runId: run.id,
     error: error instanceof Error ? error.message : String(error),
     errorCode: error instanceof EtlError ? error.code : 'UNEXPECTED',

@@ -1,4 +1,4 @@
-/** Whether the tables still hold what the ledger says was loaded. */
+/** Finds what the ledger has as loaded and the tables no longer hold. */
 import { sql, type Kysely } from 'kysely'
 import { monthBounds, monthOf } from '../loader/partitions.ts'
 import { startOfDay } from '../model/interval.ts'
@@ -15,8 +15,8 @@ export interface EmptyMonth {
   readonly tables: readonly string[]
 }
 
-/** Without a row in one of these no conversation is whole; in the others many have none. */
-const indispensable = ['conversations', 'participants', 'sessions', 'segments'] as const
+/** Every conversation has a row in each of these; in the others many have none. */
+const REQUIRED_TABLES = ['conversations', 'participants', 'sessions', 'segments'] as const
 
 /** How many conversations the ledger's windows found in each month (YYYY-MM), without those that could not be loaded. Pure. */
 function foundByMonth(windows: readonly WindowRecord[]): Map<string, number> {
@@ -27,8 +27,7 @@ function sumHits(windows: readonly WindowRecord[], keyOf: (window: WindowRecord)
   const found = new Map<string, number>()
   for (const window of windows) {
     if (window.status !== 'done' && window.status !== 'unstable') continue
-    const rejected = window.counts?.['rejected']
-    const loaded = (window.hits ?? 0) - (typeof rejected === 'number' ? rejected : 0)
+    const loaded = (window.hits ?? 0) - window.rejected
     if (loaded > 0) found.set(keyOf(window), (found.get(keyOf(window)) ?? 0) + loaded)
   }
   return found
@@ -43,18 +42,18 @@ export async function selectEmptyMonths(db: Kysely<Database>, windows: readonly 
   if (found.size === 0) return []
   const months = [...found.keys()].sort()
   const bounds = months.map(monthBounds)
-  const isEmpty = indispensable.map(
+  const isEmpty = REQUIRED_TABLES.map(
     (table) => sql`
       not exists (select from ${sql.table(`genesys.${table}`)} x
         where x.conversation_start >= m.first and x.conversation_start < m.next) as ${sql.ref(table)}`,
   )
-  const { rows } = await sql<Record<(typeof indispensable)[number], boolean> & { month: string }>`
+  const { rows } = await sql<Record<(typeof REQUIRED_TABLES)[number], boolean> & { month: string }>`
     select m.month, ${sql.join(isEmpty)}
     from unnest(${months}::text[], ${bounds.map(({ from }) => from)}::timestamptz[],
       ${bounds.map(({ to }) => to)}::timestamptz[]) as m (month, first, next)
     order by m.month`.execute(db)
   return rows.flatMap((row) => {
-    const empty = indispensable.filter((table) => row[table])
+    const empty = REQUIRED_TABLES.filter((table) => row[table])
     return empty.length === 0 ? [] : [{ month: row.month, conversations: found.get(row.month) ?? 0, tables: empty }]
   })
 }

@@ -1,7 +1,8 @@
 /**
- * Which windows are owed. Pure: the ledger, the settings and the instant go in, the windows to read come out. A crash, a
- * missed night, a redeploy and a backfill differ only in what the ledger says.
+ * Which windows are due. Pure: the ledger, the settings and the instant go in, the windows to read come out. A crash, a
+ * missed night, a redeploy and a backfill differ only in what the ledger contains.
  */
+import { backoffMs } from '../backoff.ts'
 import {
   CLOCK_TOLERANCE_MS,
   addDays,
@@ -23,11 +24,14 @@ export interface LedgerWindow extends Interval {
   readonly readAt: Date
   /** Unstable windows rest until then. */
   readonly nextAttemptAt: Date | null
-  /** What the last read of it found; the estimate for the next one. */
+  /** The hits of its last read; the estimate for the next one. */
   readonly hits: number | null
 }
 
-/** Why a window is in a plan: never loaded whole, or loaded and read again because its records may have changed. */
+/**
+ * Why a window is in a plan: `owed`, it was never read completely; `lookback`, it is read again because its records may have changed;
+ * `reload`, on request. They are stored in etl.runs.plan and printed as JSON, so the words stay.
+ */
 type Reason = 'owed' | 'lookback' | 'reload'
 
 export interface PlannedWindow extends Interval {
@@ -40,26 +44,27 @@ export interface PlannedWindow extends Interval {
  */
 export const SETTLE_MS = 2 * 60_000
 
-/** A nightly plan beyond this many requests reads only the ages of `SPARSE_LOOKBACK_AGES`, and catches up a part of the rest. */
+/** A nightly plan beyond this many requests reads only the days of the ages `SPARSE_LOOKBACK_AGES`, and re-reads a part of the rest. */
 const NIGHTLY_REQUEST_BUDGET = 5000
 
-/** What a night may spend on late re-reads at least, however much else there is to read: else they might never end. */
+/** The least that a night spends on late re-reads, however much else there is to read: otherwise they might never end. */
 const LEAST_CATCH_UP_REQUESTS = NIGHTLY_REQUEST_BUDGET / 10
 
 /**
  * Ages in days that a large org reads again each night, besides the last age of the lookback, which settles a day. Genesys'
- * own corrections begin after 48 to 72 hours (help.mypurecloud.com/faqs/why-can-my-data-change), so the days between bring
+ * own corrections begin after 48 to 72 hours (help.mypurecloud.com/faqs/why-can-my-data-change), so the days between change
  * little.
  */
 const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
 
-/** No unstable window rests longer: see nextAttemptAt. */
+/** How long an unstable window rests: see nextAttemptAt. */
+const FIRST_REST_MS = 15 * 60_000
 const LONGEST_REST_MS = 24 * 3_600_000
 
 export interface SyncInputs {
   readonly now: Date
   readonly lookbackDays: number
-  /** First day that is owed at all, as it is set (HISTORY_START); null: not set, see firstDayOwed. */
+  /** The earliest day to load (HISTORY_START); null: not set, see firstDueDay. */
   readonly historyStart: Date | null
   /** When the first sync ran; null or absent: none has. */
   readonly firstSyncAt?: Date | null
@@ -69,10 +74,10 @@ export interface SyncInputs {
 }
 
 /**
- * The first day that is owed at all: `historyStart`, or without one the lookback of the first sync, so that a sync after a
- * long outage owes the days that passed meanwhile.
+ * The earliest day to load: `historyStart`, or without one the start of the first sync's lookback, so that after a long outage the
+ * days that passed meanwhile are due.
  */
-export function firstDayOwed({
+export function firstDueDay({
   now,
   lookbackDays,
   historyStart,
@@ -83,27 +88,27 @@ export function firstDayOwed({
 }
 
 /**
- * The nightly plan: the closed UTC days of the lookback, whatever their state; every older stretch since the first day owed
- * that no done window covers; and every older loaded stretch that was never read again at the last age of the lookback,
- * because the nights in which that was due were missed. Newest first: yesterday matters most to its readers.
+ * The nightly plan: the closed UTC days of the lookback, whatever their state; every older interval since the first due day
+ * that no done window covers; and every older loaded interval that was never read again at the last age of the lookback,
+ * because the nights in which that was due were missed. Newest first: yesterday matters most to readers of the data.
  */
 export function planSync(inputs: SyncInputs): PlannedWindow[] {
   const { now, lookbackDays, ledger, cycleStart } = inputs
   const believed = believedWindows(ledger, now)
   const today = startOfDay(now)
   const lookbackStart = addDays(today, -lookbackDays)
-  const firstDay = firstDayOwed(inputs)
+  const firstDay = firstDueDay(inputs)
   const lookback = splitByDay({ start: later(firstDay, lookbackStart), end: earlier(today, settledUntil(now)) })
     .filter((day) => !wasReadInCycle(day, believed, cycleStart))
-    .map((day): PlannedWindow => ({ ...day, reason: owedParts(day, believed).length > 0 ? 'owed' : 'lookback' }))
-  const older = owedWindows({ start: firstDay, end: earlier(lookbackStart, today) }, now, ledger)
+    .map((day): PlannedWindow => ({ ...day, reason: uncoveredParts(day, believed).length > 0 ? 'owed' : 'lookback' }))
+  const older = unloadedWindows({ start: firstDay, end: earlier(lookbackStart, today) }, now, ledger)
   return [...lookback, ...older, ...dueWindows(inputs)].sort((a, b) => +b.start - +a.start)
 }
 
 /**
- * Loaded stretches older than the lookback that were last read at a younger age than its last one, cut by UTC day, oldest
- * first: their late changes were missed while nothing ran, or are missing in a restored backup. A stretch stays due until it
- * was read at an age of `lookbackDays` or more. Those before `historyStart` are nobody's any more; without one, all that
+ * Loaded intervals older than the lookback that were last read at a younger age than its last one, cut by UTC day, oldest
+ * first: their late changes were missed while nothing ran, or are missing in a restored backup. An interval stays due until it
+ * was read at an age of `lookbackDays` or more. Those before `historyStart` are no longer maintained; without one, all that
  * is loaded counts.
  */
 export function dueWindows({
@@ -116,13 +121,13 @@ export function dueWindows({
   const settled = done.map((window) => settledPart(window, lookbackDays))
   const end = addDays(startOfDay(now), -lookbackDays)
   return union(done)
-    .map((stretch) => ({ start: later(stretch.start, historyStart ?? stretch.start), end: earlier(stretch.end, end) }))
-    .flatMap((stretch) => subtract(stretch, settled))
+    .map((loaded) => ({ start: later(loaded.start, historyStart ?? loaded.start), end: earlier(loaded.end, end) }))
+    .flatMap((loaded) => subtract(loaded, settled))
     .flatMap(splitByDay)
     .map((day) => ({ ...day, reason: 'lookback' }))
 }
 
-/** The part of a done window that was read at an age of the lookback's last day or more, so that nothing of it is due again. */
+/** The part of a done window that was read at an age of the lookback's last day or more, so that none of it is due again. */
 function settledPart({ start, end, readAt }: LedgerWindow, lookbackDays: number): Interval {
   return { start, end: earlier(end, addDays(startOfDay(readAt), 1 - lookbackDays)) }
 }
@@ -142,10 +147,10 @@ export function isFromFuture({ end, readAt }: Pick<LedgerWindow, 'end' | 'readAt
 }
 
 /**
- * What of a range is owed: cut by UTC day, without what done windows cover and without unstable windows that still rest.
- * Parts younger than `SETTLE_MS` before `now` are not owed yet.
+ * What of a range was never read completely: cut by UTC day, without unstable windows that still rest. Parts younger than `SETTLE_MS`
+ * before `now` are not due yet.
  */
-export function owedWindows(range: Interval, now: Date, ledger: readonly LedgerWindow[]): PlannedWindow[] {
+export function unloadedWindows(range: Interval, now: Date, ledger: readonly LedgerWindow[]): PlannedWindow[] {
   const settled = { start: range.start, end: earlier(range.end, settledUntil(now)) }
   const believed = believedWindows(ledger, now)
   const resting = believed.filter(({ status, nextAttemptAt: next }) => status === 'unstable' && isAhead(next, now))
@@ -154,14 +159,14 @@ export function owedWindows(range: Interval, now: Date, ledger: readonly LedgerW
     .map((day) => ({ ...day, reason: 'owed' }))
 }
 
-/** Whether an attempt is still to be waited for; one further ahead than any rest was set by a clock that was ahead. */
+/** Whether the next attempt is still to come; one further ahead than any rest was set by a clock that was ahead. */
 function isAhead(next: Date | null, now: Date): boolean {
   return next !== null && next > now && +next - +now <= LONGEST_REST_MS
 }
 
 /**
- * The plan of a backfill, oldest first: what of the range is owed, or, with `reload`, all of it that was not read since
- * `cycleStart`.
+ * The plan of a backfill, oldest first: what of the range was never read completely, or, with `reload`, all of it that was not read
+ * since `cycleStart`.
  */
 export function planBackfill(inputs: {
   readonly range: Interval
@@ -171,7 +176,7 @@ export function planBackfill(inputs: {
   readonly cycleStart: Date
 }): PlannedWindow[] {
   const { range, now, ledger, reload, cycleStart } = inputs
-  if (!reload) return owedWindows(range, now, ledger)
+  if (!reload) return unloadedWindows(range, now, ledger)
   const believed = believedWindows(ledger, now)
   return splitByDay({ start: range.start, end: earlier(range.end, settledUntil(now)) })
     .filter((day) => !wasReadInCycle(day, believed, cycleStart))
@@ -188,12 +193,46 @@ export function planIntraday(now: Date): PlannedWindow[] {
 export interface EstimatedWindow extends PlannedWindow {
   readonly hits: number
   readonly requests: number
+  /** Whether `hits` are those of this window; otherwise they are its share of a longer interval. */
+  readonly isCounted: boolean
+}
+
+/** A plan with no more windows than this to count is counted window by window, which is exact. */
+const COUNTED_SINGLY = 31
+
+/**
+ * Unknown windows in groups that one query counts: windows that touch, `mostDays` long at most. A few windows stay single.
+ */
+export function countableGroups(windows: readonly PlannedWindow[], mostDays: number): PlannedWindow[][] {
+  if (windows.length <= COUNTED_SINGLY) return windows.map((window) => [window])
+  const groups: PlannedWindow[][] = []
+  for (const window of windows.toSorted((a, b) => +a.start - +b.start)) {
+    const group = groups.at(-1)
+    const [first, last] = [group?.[0], group?.at(-1)]
+    const fits = first && last && +last.end === +window.start && window.end <= addDays(first.start, mostDays)
+    if (group && fits) group.push(window)
+    else groups.push([window])
+  }
+  return groups
+}
+
+/** The hits of a group, shared among its windows by their length; whole numbers that add up. */
+export function shareHits(hits: number, group: readonly Interval[]): number[] {
+  const whole = group.reduce((sum, { start, end }) => sum + (+end - +start), 0)
+  let passed = 0
+  let shared = 0
+  return group.map(({ start, end }) => {
+    passed += +end - +start
+    const share = Math.round((hits * passed) / whole) - shared
+    shared += share
+    return share
+  })
 }
 
 /**
- * Keeps a nightly plan within the request budget: owed windows stay, the lookback thins out to `SPARSE_LOOKBACK_AGES` and
+ * Keeps a nightly plan within the request budget: windows that were never read completely stay, the lookback thins out to `SPARSE_LOOKBACK_AGES` and
  * its last age, and of the late re-reads beyond it as many stay as the rest of the budget allows, the oldest first. At
- * least one always stays, so that every one has its turn.
+ * least one always stays, so that each has its turn.
  */
 export function withinBudget(plan: readonly EstimatedWindow[], now: Date, lookbackDays: number): EstimatedWindow[] {
   if (requestsOf(plan) <= NIGHTLY_REQUEST_BUDGET) return [...plan]
@@ -223,12 +262,11 @@ export function statusAfterRead(window: Interval, outcome: 'done' | 'unstable', 
 
 /** When an unstable window is read again: after 15 minutes, doubling with each attempt, a day at most. */
 export function nextAttemptAt(now: Date, attempts: number): Date {
-  const rest = Math.min(15 * 60_000 * 2 ** Math.max(0, attempts - 1), LONGEST_REST_MS)
-  return new Date(now.getTime() + rest)
+  return new Date(+now + backoffMs(attempts, { baseMs: FIRST_REST_MS, ceilingMs: LONGEST_REST_MS }))
 }
 
 /** The parts of a window that no done window covers. */
-function owedParts(window: Interval, ledger: readonly LedgerWindow[]): Interval[] {
+function uncoveredParts(window: Interval, ledger: readonly LedgerWindow[]): Interval[] {
   return subtract(
     window,
     ledger.filter(({ status }) => status === 'done'),

@@ -8,34 +8,35 @@ import type { DetailsFilter, DetailsPage, Sending } from '../genesys/details-que
 import type { Interval } from '../model/interval.ts'
 import { forEachParallel } from '../genesys/parallel.ts'
 
-/** What all reading of one window shares. */
+/** What the queries of one window share. */
 export interface Reading extends Sending {
   readonly client: GenesysClient
-  readonly concurrency: number
-  /** Results beyond this the API refuses; learned from its refusals. */
+  /** The API refuses to page beyond this many results; learned from its refusals. */
   readonly deepest: () => number
   onPage(page: DetailsPage): Promise<void>
-  /** Announces requests to come (`planned`), or that one is done. */
-  readonly progress: Progress
+  readonly progress: RequestCounter
 }
 
-export interface Progress {
+/** Counts the requests of a window. */
+interface RequestCounter {
+  /** Announces requests to come. */
   plan(requests: number): void
+  /** One of them was answered. */
   done(): void
 }
 
-/** A piece of a window that is read by one query. */
+/** A part of a window that is read by one query. */
 export interface Query {
   readonly interval: Interval
   readonly filter: DetailsFilter
 }
 
-/** Conversations to ask for in a page, where the API refuses to page beyond `deepest`. */
+/** Conversations to request per page, where the API refuses to page beyond `deepest`. */
 export function pageSizeWithin(deepest: number): number {
   return Math.min(pageSize, deepest)
 }
 
-/** Asks for a page, counts it, and hands it on. */
+/** Requests a page, counts it, and passes it on. */
 export async function takePage(reading: Reading, query: Query, pageNumber: number): Promise<DetailsPage> {
   const { client, signal, priority } = reading
   const size = pageSizeWithin(reading.deepest())
@@ -47,22 +48,23 @@ export async function takePage(reading: Reading, query: Query, pageNumber: numbe
 
 /**
  * Reads all pages of a query once, those after the first in parallel. Page 1's `totalHits` says how many to expect. The server may
- * give smaller pages than it was asked for, and `totalHits` may be too low, so reading goes on past the expected end for as
- * long as pages bring something and either records are missing or the last page was full.
+ * give smaller pages than requested, and `totalHits` may be too low, so reading continues past the expected end as long as pages
+ * bring something and either records are missing or the last page was full.
  */
 export async function readPages(reading: Reading, query: Query, first: DetailsPage): Promise<WindowRead> {
   const collected = collect(query.interval)
   collected.add(first)
-  const asked = pageSizeWithin(reading.deepest())
+  const requested = pageSizeWithin(reading.deepest())
   const lastPossible = (size: number): number => Math.max(1, Math.floor(reading.deepest() / size))
 
   let tail = first
-  /** Takes the pages after the tail up to this one; gives whether they brought anything new. */
+  /** Takes the pages after the tail up to this one; returns whether they brought anything new. */
   async function takeUpTo(last: number): Promise<boolean> {
     const before = collected.distinct()
     reading.progress.plan(Math.max(0, last - tail.pageNumber))
     const numbers = pageNumbers(tail.pageNumber + 1, last)
-    await forEachParallel(numbers, reading.concurrency, reading.signal, async (number, signal) => {
+    // the client bounds how many of them are in flight
+    await forEachParallel(numbers, Infinity, reading.signal, async (number, signal) => {
       const page = await takePage({ ...reading, signal }, query, number)
       collected.add(page)
       if (number === last) tail = page
@@ -70,15 +72,15 @@ export async function readPages(reading: Reading, query: Query, first: DetailsPa
     return collected.distinct() > before
   }
 
-  await takeUpTo(Math.min(lastPossible(asked), Math.max(1, Math.ceil(first.totalHits / asked))))
+  await takeUpTo(Math.min(lastPossible(requested), Math.max(1, Math.ceil(first.totalHits / requested))))
   for (;;) {
-    const size = collected.pageSize(asked)
+    const size = collected.pageSize(requested)
     const missing = first.totalHits - collected.received()
-    // Where pages come as large as asked for, the few that are missing lie on none: `totalHits` is approximate.
-    const slack = collected.hasFullPage(asked) ? toleratedShortfall(first.totalHits) : 0
-    const mayGoOn = missing > slack || tail.conversations.length >= size || !first.totalKnown
+    // Where pages come as large as requested, the few that are missing lie on none: `totalHits` is approximate.
+    const slack = collected.hasFullPage(requested) ? toleratedShortfall(first.totalHits) : 0
+    const mayContinue = missing > slack || tail.conversations.length >= size || !first.totalKnown
     const last = Math.min(lastPossible(size), tail.pageNumber + Math.max(1, Math.ceil(missing / size)))
-    if (!mayGoOn || tail.conversations.length === 0 || last <= tail.pageNumber) break
+    if (!mayContinue || tail.conversations.length === 0 || last <= tail.pageNumber) break
     if (!(await takeUpTo(last))) break
   }
   return collected.read()
@@ -90,7 +92,7 @@ function collect(interval: Interval) {
   const totals: number[] = []
   const records = new Map<string, number>()
   const strangers = new Set<string>()
-  /** The records of each page in one text, to tell pages that are the same. */
+  /** The records of each page in one text, to recognize repeated pages. */
   const contents = new Set<string>()
   let received = 0
   let repeatedPages = 0
@@ -118,9 +120,9 @@ function collect(interval: Interval) {
     },
     distinct: () => records.size + strangers.size,
     received: () => received + strangers.size,
-    /** Of how many records a page is full: as many as were asked for, unless no page of several had so many. */
-    pageSize: (asked: number): number => (withRecords > 1 && largest < asked ? largest : asked),
-    hasFullPage: (asked: number): boolean => largest >= asked,
+    /** The records of a full page: as many as requested, unless no page of several had that many. */
+    pageSize: (requested: number): number => (withRecords > 1 && largest < requested ? largest : requested),
+    hasFullPage: (requested: number): boolean => largest >= requested,
     read: (): WindowRead => ({ totals, records, received, strangers: strangers.size, repeatedPages }),
   }
 }

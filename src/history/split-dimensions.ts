@@ -4,7 +4,7 @@ import { matches, notExists } from '../genesys/details-query.ts'
 import type { DetailsFilter, Predicate, Sending } from '../genesys/details-query.ts'
 
 /** Values of AnalyticsSession.mediaType in the official SDK. */
-const mediaTypes = [
+const MEDIA_TYPES = [
   'voice',
   'chat',
   'email',
@@ -18,19 +18,19 @@ const mediaTypes = [
   'unknown',
 ]
 
-/** A way to cut a set of conversations into parts that don't overlap much and miss nothing. */
+/** A way to split a set of conversations into parts that don't overlap much and miss nothing. */
 export interface SplitDimension {
   readonly name: 'originatingDirection' | 'mediaType' | 'divisionId' | 'queueId'
   /** Whether the predicate is about the conversation or about a segment of it. */
   readonly of: 'conversation' | 'segment'
-  /** The values there are; the rest, conversations without one, is a part of its own. */
+  /** All values; conversations without one form a part of their own. */
   values(client: GenesysClient, sending: Sending): Promise<readonly string[]>
 }
 
-/** In the order in which they are tried: few values first, those that have to be asked for last. */
+/** In the order in which they are tried: few values first, those that have to be requested last. */
 export const splitDimensions: readonly SplitDimension[] = [
   { name: 'originatingDirection', of: 'conversation', values: async () => ['inbound', 'outbound'] },
-  { name: 'mediaType', of: 'segment', values: async () => mediaTypes },
+  { name: 'mediaType', of: 'segment', values: async () => MEDIA_TYPES },
   {
     name: 'divisionId',
     of: 'conversation',
@@ -43,7 +43,7 @@ export const splitDimensions: readonly SplitDimension[] = [
   },
 ]
 
-/** The predicates of the parts into which a dimension with these values cuts: one a value, and the rest. */
+/** The predicates of the parts into which a dimension with these values splits: one per value, and the rest. */
 export function partsBy(dimension: SplitDimension, values: readonly string[]): Predicate[] {
   return [...values.map((value) => matches(dimension.name, value)), notExists(dimension.name)]
 }

@@ -5,40 +5,36 @@ import type { Interval } from '../model/interval.ts'
 export interface WindowRead {
   /** `totalHits` as each page gave it. */
   readonly totals: readonly number[]
-  /** Every distinct record → when it started, in epoch milliseconds (NaN when that can't be told). */
+  /** Every distinct record → when it started, in epoch milliseconds (NaN when unknown). */
   readonly records: ReadonlyMap<string, number>
-  /** Records that came, repeated ones counted each time; not those of `strangers`. */
+  /** Records received, repeated ones counted each time; not those of `strangers`. */
   readonly received: number
-  /** Records that neither start on a day that was asked for nor last into it: they belong to another question. */
+  /** Records that neither start on a requested day nor last into it: they belong to another query. */
   readonly strangers: number
   /** Pages that have the same records as another page of this read. */
   readonly repeatedPages: number
 }
 
 /** Reads after which a window that still changes is left to the next run. */
-const mostReads = 3
+const MOST_READS = 3
 
 /** What to do with a window after these complete reads of it. */
-export type Verdict = 'done' | 'read-again' | 'unstable'
+type Verdict = 'done' | 'read-again' | 'unstable'
 
 /**
- * Offset paging over changing data repeats records and skips others, and `totalHits` is approximate: it can be off for
- * good. So a window is done when one read had the same `totalHits` on every page and as many distinct records, or when the
- * last two reads agree on the records that start inside it and brought about as many as `totalHits` says: two reads that agree
- * prove nothing when both lack the same records. `confirm` asks for two agreeing reads in any case: a removal and an
- * insertion that cancel out between two pages show in nothing else.
+ * Offset paging over changing data repeats records and skips others, and `totalHits` is approximate: it can stay wrong
+ * permanently. So a window is done when one read had the same `totalHits` on every page and as many distinct records, or when
+ * the last two reads agree on the records that start inside it and brought about as many as `totalHits` says: two reads that
+ * agree prove nothing when both lack the same records. A removal and an insertion that cancel out between two pages show in
+ * neither; the lookback reads the window again for that reason.
  */
-export function judgeReads(
-  reads: readonly WindowRead[],
-  window: Interval,
-  options: { readonly mostReads?: number; readonly confirm?: boolean } = {},
-): Verdict {
+export function judgeReads(reads: readonly WindowRead[], window: Interval): Verdict {
   const last = reads.at(-1)
   const before = reads.at(-2)
   if (last === undefined) return 'read-again'
-  if (options.confirm !== true && isConsistent(last)) return 'done'
+  if (isConsistent(last)) return 'done'
   if (before !== undefined && agreeInside(before, last, window) && shortfallOf([before, last]) === 0) return 'done'
-  return reads.length >= (options.mostReads ?? mostReads) ? 'unstable' : 'read-again'
+  return reads.length >= MOST_READS ? 'unstable' : 'read-again'
 }
 
 /** Why a window is unstable after these reads of it: a stable code, and a sentence with the numbers. */
@@ -53,11 +49,11 @@ export function whyUnstable(reads: readonly WindowRead[], window: Interval): Ins
     }
   return {
     code: 'WINDOW_CHANGING',
-    reason: `still changing after ${reads.length} reads (the last: ${hits} conversations are said to match, and ${last.records.size} came)`,
+    reason: `still changing after ${reads.length} reads (the last: totalHits reports ${hits} conversations, and ${last.records.size} came)`,
   }
 }
 
-/** Why a window is not known to be whole. */
+/** Why a window may be incomplete. */
 export interface Instability {
   /** CHANGING: reads do not agree. INCOMPLETE: they do, and lack what `totalHits` says there is. */
   readonly code: 'WINDOW_CHANGING' | 'WINDOW_INCOMPLETE'
@@ -66,31 +62,31 @@ export interface Instability {
 
 /**
  * What is wrong with the answers of one read, all its pages; null when they can be right together. A proxy that answers every
- * page with the first one, or the question about one day with the records of another, gives such answers.
+ * page with the first one, or the query of one day with the records of another, gives such answers.
  * @param days the UTC days that the query touches
- * @param isFiltered whether it asked for a part of the conversations, which a day may well lack
+ * @param isFiltered whether the query selects only some conversations, of which a day may have none
  */
 export function implausibility(read: WindowRead, days: Interval, isFiltered: boolean): string | null {
   const { records, totals, strangers, repeatedPages } = read
   const hits = Math.max(0, ...totals)
-  const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= mostOlderAlone)
+  const mayAllBeOlder = strangers === 0 && (isFiltered || records.size <= MOST_OLDER_ALONE)
   if (!mayAllBeOlder && noneMayStartIn(records, days))
-    return `${hits} conversations are said to match, and none of the ${strangers + records.size} that came starts on the days asked for`
+    return `totalHits reports ${hits} conversations, and none of the ${strangers + records.size} that came starts on the requested days`
   // Beyond the last page a server may well give that page again, so it matters only where something is missing.
   if (repeatedPages > 0 && records.size < hits)
-    return `${hits} conversations are said to match, and ${records.size} came: ${repeatedPages} of the pages repeat another one`
+    return `totalHits reports ${hits} conversations, and ${records.size} came: ${repeatedPages} of the pages repeat another one`
   return null
 }
 
 function noneMayStartIn(records: ReadonlyMap<string, number>, { start, end }: Interval): boolean {
-  // A start that can't be told is NaN, which is neither before nor after.
+  // An unknown start is NaN, which is neither before nor after.
   return [...records.values()].every((at) => at < start.getTime() || at >= end.getTime())
 }
 
 /** A quiet day may have a few conversations alone that started before it and have not ended. */
-const mostOlderAlone = 50
+const MOST_OLDER_ALONE = 50
 
-/** How many records the better of two reads lacks, by the least `totalHits` that they had; 0 when that is tolerable. */
+/** How many records the better of two reads lacks, by the smallest `totalHits` that they had; 0 when that is tolerable. */
 function shortfallOf(reads: readonly WindowRead[]): number {
   const hits = leastTotal(reads)
   const shortfall = hits - Math.max(...reads.map(({ received }) => received))
@@ -112,7 +108,7 @@ function agreeInside(a: WindowRead, b: WindowRead, window: Interval): boolean {
   return insideA.length === insideB.size && insideA.every((key) => insideB.has(key))
 }
 
-/** The records that start inside a window; an answer may have others, too. */
+/** The records that start inside a window; an answer may have others too. */
 export function startingInside(records: ReadonlyMap<string, number>, { start, end }: Interval): string[] {
   const keys: string[] = []
   for (const [key, at] of records) if (at >= start.getTime() && at < end.getTime()) keys.push(key)
@@ -126,7 +122,7 @@ export function isStranger({ start, end }: Identity, range: Interval): boolean {
 
 /**
  * Whether the hits of the parts account for those of the whole. `less`: the parts miss some. `same`: they do, give or take
- * what lies in two parts at once. `more`: most lies in several parts, so this is no way to make the whole smaller.
+ * what lies in two parts at once. `more`: most lies in several parts, so cutting it this way makes nothing smaller.
  */
 export function compareHits(whole: number, parts: readonly number[]): 'less' | 'same' | 'more' {
   const sum = parts.reduce((total, hits) => total + hits, 0)

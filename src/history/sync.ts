@@ -1,47 +1,26 @@
 /**
- * The history: asks the planner which windows are owed, reads them from Genesys, loads what has changed, and marks each
+ * The history: asks the planner which windows are due, reads them from Genesys, loads what has changed, and marks each
  * window done strictly after all its batches have committed. The nightly sync, the intraday tick and a backfill differ
  * only in their plan.
  */
-import { selectFirstSync } from '../runs/run-history.ts'
-import {
-  planBackfill,
-  planIntraday,
-  planSync,
-  withinBudget,
-  type EstimatedWindow,
-  type LedgerWindow,
-  type PlannedWindow,
-} from './plan.ts'
-import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
-import type { GenesysClient } from '../genesys/client.ts'
-import { estimateWindow, pageSize } from '../genesys/details-query.ts'
+import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
-import { readDatabaseClock, type DatabaseClock } from '../postgres/clock.ts'
-import { selectWindows } from './ledger.ts'
-import { recordPlan, type Run, type RunTrigger } from '../runs/run-history.ts'
-import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
-import { windowKey, type HistoryDependencies, type HistorySettings } from './context.ts'
-import { loadWindow, recordFailure, type LoadedWindow } from './load-window.ts'
-import { claimForOrganization } from '../loader/organization-guard.ts'
-import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
-import { createPlaces, type Places } from '../genesys/places.ts'
+import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
+import { claimForOrganization, refuseForeignOrganization } from '../loader/organization.ts'
+import { formatWindow, type Interval } from '../model/interval.ts'
+import { readDatabaseClock } from '../postgres/clock.ts'
+import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
+import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
+import { windowKey, type HistoryDependencies, type HistoryRequest } from './context.ts'
+import { selectWindows } from './ledger.ts'
+import { withBackpressure } from './load-queue.ts'
+import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
+import { type EstimatedWindow } from './plan.ts'
+import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
+import { afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
-
-export type HistoryRequest =
-  | { readonly job: 'sync' | 'intraday' }
-  | { readonly job: 'backfill'; readonly range: Interval; readonly reload: boolean }
-
-export interface HistoryPlan {
-  readonly windows: readonly EstimatedWindow[]
-  readonly requests: number
-  /** At the rate limit, reading once. */
-  readonly minutes: number
-  /** Windows of what was asked for that were read, and of which it is not known that they are whole. */
-  readonly unsettled: readonly UnsettledWindow[]
-}
 
 export interface HistorySummary {
   readonly windows: {
@@ -53,16 +32,16 @@ export interface HistorySummary {
   }
   readonly requests: number
   readonly counts: HistoryCounts
-  /** Windows of what was asked for that are not known to be whole, those that rest until their next attempt included. */
+  /** Windows within the request's scope that are not known to be complete, those that wait for their next attempt included. */
   readonly unsettled: readonly UnsettledWindow[]
 }
 
 interface HistoryCounts extends LoadCounts {
-  /** Windows that had conversations and have none any more. */
+  /** Windows that had conversations and now have none. */
   readonly emptiedWindows: number
 }
 
-/** Windows read at the same time, so that the limit is used up while some wait for their first page or their last batch. */
+/** Windows read at the same time, so that the rate limit is used up while some wait for their first page or their last batch. */
 const WINDOWS_AT_ONCE = 8
 /** Batches written at the same time: enough to keep Postgres busy while the next batch is encoded. */
 const BATCHES_AT_ONCE = 3
@@ -77,149 +56,99 @@ export async function runHistory(
   trigger: RunTrigger,
   signal: AbortSignal,
 ): Promise<HistorySummary> {
-  const { warehouse, genesys, history } = dependencies
+  const { warehouse, history } = dependencies
   const parameters = { filter: history.filter, ...describe(request) }
   return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
+    const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
+    // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
+    const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
+    const limited = { ...dependencies, genesys }
     await claimForOrganization(genesys, warehouse, jobSignal)
     const clock = await readDatabaseClock(warehouse.db)
-    await warnOfWrongClock(dependencies, clock, jobSignal)
-    const plan = await planHistory(dependencies, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
+    await warnOfWrongClock(limited, clock, jobSignal)
+    const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
-    const loaded = await loadPlan(dependencies, plan, run, clock, jobSignal)
+    const key = windowKey(history)
+    const { loaded, failures } = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
+    await afterLoading(dependencies, request.job, loaded)
+    if (failures.length > 0) throw failureOf(failures, plan)
     refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
-    const ledger = await selectWindows(warehouse.db, windowKey(history))
-    return summarize(plan, loaded, unsettledIn(scopeOf(request, history, clock.now()), ledger, loaded))
+    const scope = scopeOf(request, history, clock.now())
+    return summarize(plan, loaded, unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded))
   })
 }
 
-/** What a request would read, estimated but not read: for `--dry-run`, and the first step of every run. */
-export async function planHistory(
-  { genesys, warehouse, history, progress }: HistoryDependencies,
-  request: HistoryRequest,
-  {
-    clock,
-    cycleStart,
-    signal,
-  }: { readonly clock: DatabaseClock; readonly cycleStart: Date; readonly signal: AbortSignal },
-): Promise<HistoryPlan> {
-  const now = clock.now()
-  const ledger = await selectWindows(warehouse.db, windowKey(history))
-  const firstSyncAt = await selectFirstSync(warehouse.db, history)
-  const owed = choose(request, { now, ledger, cycleStart, history, firstSyncAt })
-  const hitsOf = new Map(ledger.map((window) => [keyOf(window), window.hits]))
-  const unknown = owed.filter((window) => typeof hitsOf.get(keyOf(window)) !== 'number')
-  progress.plan('estimate', unknown.length)
-  const estimate = async (window: PlannedWindow): Promise<EstimatedWindow> => {
-    const hits = hitsOf.get(keyOf(window))
-    if (typeof hits === 'number') return { ...window, hits, requests: Math.max(1, Math.ceil(hits / pageSize)) }
-    const estimated = await estimateWindow(genesys, window, history.filter, { priority: 'history', signal })
-    progress.advance(1)
-    return { ...window, ...estimated }
-  }
-  const estimated = await Promise.all(owed.map(estimate)).finally(() => progress.finish())
-  const windows = request.job === 'sync' ? withinBudget(estimated, now, history.lookbackDays) : estimated
-  const requests = windows.reduce((sum, window) => sum + window.requests, 0)
-  return {
-    windows,
-    requests,
-    minutes: requests / history.requestsPerMinute,
-    unsettled: unsettledIn(scopeOf(request, history, now), ledger),
-  }
-}
-
-/** The time that a job is responsible for. */
-function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Interval {
-  if (request.job === 'backfill') return request.range
-  const today = startOfDay(now)
-  const tomorrow = addDays(today, 1)
-  if (request.job === 'intraday') return { start: today, end: tomorrow }
-  return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
-}
-
-function choose(
-  request: HistoryRequest,
-  inputs: {
-    now: Date
-    ledger: readonly LedgerWindow[]
-    cycleStart: Date
-    history: HistorySettings
-    firstSyncAt: Date | null
-  },
-): PlannedWindow[] {
-  const { now, ledger, cycleStart, history, firstSyncAt } = inputs
-  const { lookbackDays, start: historyStart } = history
-  switch (request.job) {
-    case 'sync':
-      return planSync({ now, ledger, cycleStart, lookbackDays, historyStart, firstSyncAt })
-    case 'intraday':
-      return planIntraday(now)
-    case 'backfill':
-      return planBackfill({ now, ledger, cycleStart, range: request.range, reload: request.reload })
-  }
-}
-
-/** Reads and loads the windows of a plan, a few at once, newest wishes first as the plan has them. */
-async function loadPlan(
+/**
+ * What `runHistory` would read, estimated but not read.
+ * @throws EtlError FOREIGN_ORGANIZATION, a GenesysError or a database error
+ */
+export async function dryRunHistory(
   dependencies: HistoryDependencies,
-  plan: HistoryPlan,
-  run: Run,
-  clock: DatabaseClock,
+  request: HistoryRequest,
   signal: AbortSignal,
-): Promise<LoadedWindow[]> {
-  const { progress, logger } = dependencies
-  const places = createPlaces(BATCHES_AT_ONCE)
+): Promise<HistoryPlan> {
+  const { genesys, warehouse, history } = dependencies
+  const limited = { ...dependencies, genesys: limitInFlight(genesys, history.concurrency) }
+  await refuseForeignOrganization(limited.genesys, warehouse, signal)
+  const clock = await readDatabaseClock(warehouse.db)
+  return await planHistory(limited, request, { clock, cycleStart: clock.now(), signal })
+}
+
+/**
+ * Reads and loads the windows of a plan, a few at once, in the order of the plan. Each failure that concerns more than its window
+ * (an unreachable API, a lost database) lets one fewer be read at once, so that a single one costs little and an outage ends the run.
+ */
+async function loadPlan(
+  context: WindowContext,
+  plan: HistoryPlan,
+): Promise<{ loaded: LoadedWindow[]; failures: WindowFailure[] }> {
+  const { progress, run, signal } = context
   const loaded: LoadedWindow[] = []
   const failures: WindowFailure[] = []
-  const queue = plan.windows.values()
-  const { history } = dependencies
-  // Only what is about to be sent asks whether the loader keeps up: the many that wait for their turn would all have a stale answer.
-  const genesys = limitInFlight(atPaceOf(places, dependencies.genesys), history.concurrency)
-  const context = { ...dependencies, genesys, key: windowKey(history), run, clock, places, signal }
-
-  const worker = async (): Promise<void> => {
-    for (const window of queue) {
-      signal.throwIfAborted()
-      try {
-        loaded.push(await loadWindow(context, window))
-      } catch (error) {
-        signal.throwIfAborted()
-        failures.push({ window, error })
-        await recordFailure(context, window, error)
-        logger.warn({ window: formatWindow(window), err: error }, 'window failed')
-        if (!concernsOneWindow(error)) throw error
-      }
+  const queue = new PQueue({ concurrency: WINDOWS_AT_ONCE })
+  const load = async (window: EstimatedWindow): Promise<void> => {
+    if (signal.aborted) return
+    try {
+      loaded.push(await loadWindow(context, window))
+    } catch (error) {
+      if (signal.aborted) return
+      failures.push({ window, error })
+      const isRecorded = await reportFailure(context, window, error)
+      if (isRecorded && concernsOneWindow(error)) return
+      if (queue.concurrency > 1) queue.concurrency -= 1
+      else queue.clear()
     }
   }
-
   progress.plan(run.job, plan.requests)
   try {
-    const workers = await Promise.allSettled(
-      Array.from({ length: Math.min(WINDOWS_AT_ONCE, plan.windows.length) }, worker),
-    )
-    signal.throwIfAborted()
-    const crash = workers.find((worker) => worker.status === 'rejected')
-    if (failures.length > 0) throw failureOf(failures, plan)
-    if (crash) throw crash.reason
+    for (const window of plan.windows) void queue.add(() => load(window))
+    await queue.onIdle()
   } finally {
     progress.finish()
   }
-  return loaded
+  signal.throwIfAborted()
+  return { loaded, failures }
+}
+
+/** Marks a window failed in the ledger and in the log; false where the database does not take the mark either. */
+async function reportFailure(context: WindowContext, window: EstimatedWindow, error: unknown): Promise<boolean> {
+  const { logger } = context
+  logger.warn({ window: formatWindow(window), err: error }, 'window failed')
+  try {
+    await recordFailure(context, window, error)
+    return true
+  } catch (recordingError) {
+    logger.warn(
+      { window: formatWindow(window), err: recordingError },
+      'the failure of the window could not be recorded',
+    )
+    return false
+  }
 }
 
 interface WindowFailure {
   readonly window: Interval
   readonly error: unknown
-}
-
-/** The same client, which sends nothing while a batch waits to be written: a slow Postgres then costs time, not memory. */
-function atPaceOf(places: Places, genesys: GenesysClient): GenesysClient {
-  return {
-    async request(request) {
-      await places.calm()
-      return await genesys.request(request)
-    },
-    close: () => genesys.close(),
-  }
 }
 
 /** Whether other windows may still succeed: an unreachable API, a refused login or a lost database concerns them all. */
@@ -289,8 +218,4 @@ function planRecord(plan: HistoryPlan): Record<string, unknown> {
       requests: window.requests,
     })),
   }
-}
-
-function keyOf({ start, end }: Interval): string {
-  return `${+start}/${+end}`
 }

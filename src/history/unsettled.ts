@@ -1,18 +1,18 @@
-/** Windows that were read, and of which it is not known that they are whole. Pure. */
+/** Windows that were read and may be incomplete. Pure. */
 import { subtract, type Interval } from '../model/interval.ts'
 import type { WindowRecord } from './ledger.ts'
 import type { LoadedWindow } from './load-window.ts'
 
-/** A window that is loaded as far as it could be read, and will be read again. */
+/** A window that is loaded as far as it could be read, and is read again. */
 export interface UnsettledWindow extends Interval {
   readonly reason: string
-  /** Null: with the next run. */
+  /** Null: at the next run. */
   readonly nextAttemptAt: Date | null
 }
 
 /**
- * What the ledger has as unstable in a scope and no done window covers, those that rest included; and what of the current day the
- * run that loaded these windows found incomplete.
+ * The unstable windows of the ledger within a scope that no done window covers, including those that wait for their next attempt; and
+ * the part of the current day that the run which loaded these windows found incomplete.
  */
 export function unsettledIn(
   scope: Interval,
@@ -34,7 +34,7 @@ export function unsettledIn(
     ...unstable.map(({ start, end, error, nextAttemptAt }) => ({
       start,
       end,
-      reason: error ?? 'the reads of it did not agree',
+      reason: error ?? 'its reads did not agree',
       nextAttemptAt,
     })),
     ...provisional.map(({ window: { start, end }, instability }) => ({

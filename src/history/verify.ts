@@ -2,25 +2,26 @@
  * Proves that the tables hold what Genesys has: reads a range again and compares it with the tables, conversation by
  * conversation and field by field, through the inverse of the transform.
  */
+import { ConfigError } from '../errors.ts'
+import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
+import { isFiltered, pageSize } from '../genesys/details-query.ts'
+import { limitInFlight } from '../genesys/in-flight.ts'
+import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../loader/integrity.ts'
+import { refuseForeignOrganization } from '../loader/organization.ts'
+import { readBack } from '../loader/read-back.ts'
 import { differences, type Difference } from '../model/canonical.ts'
 import type { Row, RowSet } from '../model/columns.ts'
+import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
 import { textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
-import { SETTLE_MS } from './plan.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey } from '../model/transform.ts'
-import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
-import { ConfigError } from '../errors.ts'
-import { isFiltered, pageSize } from '../genesys/details-query.ts'
-import { idsARequest, readByIds } from '../genesys/details-by-id.ts'
-import { readWindow } from './read-window.ts'
-import type { Warehouse } from '../postgres/connect.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
-import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../loader/integrity.ts'
-import { selectWindows } from './ledger.ts'
-import { readBack } from '../loader/read-back.ts'
+import type { Warehouse } from '../postgres/connect.ts'
 import { windowKey, type HistoryDependencies } from './context.ts'
-import { refuseForeignOrganization } from '../loader/organization-guard.ts'
+import { selectWindows } from './ledger.ts'
+import { SETTLE_MS } from './plan.ts'
+import { readWindowWithProgress } from './read-window.ts'
 
 /** A conversation whose stored form is not Genesys' form. */
 export interface Mismatch {
@@ -38,16 +39,21 @@ export interface Verification {
   /** Records without a usable key; they can't be in the tables and are kept in etl.rejected_records. */
   readonly unkeyable: number
   readonly mismatches: readonly Mismatch[]
-  /** Twins, orphans and the like: rows that no correct load leaves behind. */
+  /** Duplicates, orphans and the like: rows that no correct load leaves behind. */
   readonly misplaced: MisplacedRows
-  /** Windows of which it is not known that all of them was read: what was not read was not compared. */
+  /** Windows that may not have been read completely: what was not read was not compared. */
   readonly unstable: number
   /** Which they are, and why. */
-  readonly incomplete: readonly { readonly window: Interval; readonly reason: string }[]
+  readonly incomplete: readonly IncompleteWindow[]
+}
+
+interface IncompleteWindow {
+  readonly window: Interval
+  readonly reason: string
 }
 
 /**
- * Compares a range, at most up to what has settled. It mends nothing, but lets the next load of what differs (that of
+ * Compares a range, at most up to what has settled. It fixes nothing, but lets the next load of what differs (that of
  * `backfill --reload`) write it again even where Genesys' answer has not changed since.
  * @throws EtlError FOREIGN_ORGANIZATION; ConfigError when nothing of the range has settled
  */
@@ -56,51 +62,15 @@ export async function verifyRange(
   range: Interval,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const { genesys, warehouse, history, progress } = dependencies
+  const { warehouse, history } = dependencies
+  const genesys = limitInFlight(dependencies.genesys, history.concurrency)
   const days = splitByDay(await settledPart(range, warehouse))
   await refuseForeignOrganization(genesys, warehouse, signal)
-  const comparison = createComparison(warehouse)
-  /** What we hold, each with the day under which. */
-  const held = new Map<string, Interval>()
-  let requests = 0
-  const incomplete: { window: Interval; reason: string }[] = []
-  progress.plan('verify', await requestsFor(days, dependencies))
-  try {
-    for (const window of days) {
-      let requestsDone = 0
-      const outcome = await readWindow(genesys, {
-        window,
-        filter: history.filter,
-        concurrency: history.concurrency,
-        priority: 'history',
-        signal,
-        onProgress: (read) => {
-          progress.advance(read.requestsDone - requestsDone)
-          requestsDone = read.requestsDone
-        },
-        onPage: (page) => comparison.compare(page.conversations, window, 'inside'),
-      })
-      requests += outcome.requests
-      if (outcome.instability) incomplete.push({ window, reason: outcome.instability.reason })
-      if (!isFiltered(history.filter)) {
-        for (const { conversationId } of await selectConversationIds(warehouse.db, window)) {
-          held.set(conversationId, window)
-        }
-      }
-    }
-  } finally {
-    progress.finish()
-  }
-  // What no day's answer had may have moved to a day outside the range, so it is asked for by its id.
-  const unseen = [...held].filter(([id]) => !comparison.seen.has(id))
-  const unseenIds = unseen.map(([id]) => id)
-  const found = await readByIds(genesys, unseenIds, { priority: 'history', signal }, history.concurrency)
-  for (const { record } of found) {
-    const key = conversationKey(record)
-    const window = 'rejected' in key ? undefined : held.get(key.conversationId)
-    if (window) await comparison.compare([record], window, 'anywhere')
-  }
-  const { mismatches, seen } = comparison
+  const comparison = new Comparison(warehouse)
+  const { stored, requests, incomplete } = await compareDays({ ...dependencies, genesys }, days, comparison, signal)
+  const unseen = [...stored].filter(([id]) => !comparison.seen.has(id))
+  await compareById({ ...dependencies, genesys }, new Map(unseen), comparison, signal)
+  const { mismatches, seen, unkeyable } = comparison
   for (const [conversationId, window] of unseen) {
     if (!seen.has(conversationId))
       mismatches.set(conversationId, { conversationId, window, kind: 'missing at Genesys', differences: [] })
@@ -108,9 +78,9 @@ export async function verifyRange(
   await forgetContent(warehouse.db, [...mismatches.keys()])
   return {
     windows: days.length,
-    requests: requests + Math.ceil(unseenIds.length / idsARequest),
+    requests: requests + Math.ceil(unseen.length / IDS_PER_REQUEST),
     compared: seen.size,
-    unkeyable: comparison.unkeyable.size,
+    unkeyable: unkeyable.size,
     mismatches: [...mismatches.values()],
     misplaced: await findMisplacedRows(warehouse.db, range),
     unstable: incomplete.length,
@@ -118,43 +88,107 @@ export async function verifyRange(
   }
 }
 
+/** Reads the days and compares them; returns the ids that the tables have of them, each with its day. */
+async function compareDays(
+  dependencies: HistoryDependencies,
+  days: readonly Interval[],
+  comparison: Comparison,
+  signal: AbortSignal,
+): Promise<{ stored: Map<string, Interval>; requests: number; incomplete: IncompleteWindow[] }> {
+  const { genesys, warehouse, history, progress } = dependencies
+  const stored = new Map<string, Interval>()
+  const incomplete: IncompleteWindow[] = []
+  let requests = 0
+  progress.plan('verify', await expectedRequests(days, dependencies))
+  try {
+    for (const window of days) {
+      const outcome = await readWindowWithProgress(genesys, progress, {
+        window,
+        filter: history.filter,
+        priority: 'history',
+        signal,
+        onPage: (page) => comparison.compare(page.conversations, window, 'inside'),
+      })
+      requests += outcome.requests
+      if (outcome.instability) incomplete.push({ window, reason: outcome.instability.reason })
+      // a filtered history may have rows from an earlier, wider one
+      if (isFiltered(history.filter)) continue
+      for (const { conversationId } of await selectConversationIds(warehouse.db, window))
+        stored.set(conversationId, window)
+    }
+  } finally {
+    progress.finish()
+  }
+  return { stored, requests, incomplete }
+}
+
+/** A conversation that no day's answer had may have moved to a day outside the range, so it is requested by its id. */
+async function compareById(
+  { genesys, history }: HistoryDependencies,
+  unseen: ReadonlyMap<string, Interval>,
+  comparison: Comparison,
+  signal: AbortSignal,
+): Promise<void> {
+  const found = await readByIds(genesys, [...unseen.keys()], { priority: 'history', signal }, history.concurrency)
+  for (const { record } of found) {
+    const key = conversationKey(record)
+    const window = 'rejected' in key ? undefined : unseen.get(key.conversationId)
+    if (window) await comparison.compare([record], window, 'anywhere')
+  }
+}
+
 /** Compares records of Genesys with the tables and keeps what it found. */
-function createComparison(warehouse: Warehouse) {
-  const mismatches = new Map<string, Mismatch>()
-  const seen = new Set<string>()
-  const unkeyable = new Set<string>()
-  return {
-    mismatches,
-    /** Ids of all that were compared. */
-    seen,
-    unkeyable,
-    /** `which`: only those that start inside the window, for an answer may have others too, or all. */
-    async compare(records: readonly JsonValue[], window: Interval, which: 'inside' | 'anywhere'): Promise<void> {
-      const conversations = new Map<string, { raw: JsonObject; start: string }>()
-      for (const raw of records) {
-        const key = conversationKey(raw)
-        if ('rejected' in key) unkeyable.add(textOfDeep(raw))
-        else if (which === 'anywhere' || isInside(key.conversationStart, window))
-          conversations.set(key.conversationId, { raw: raw as JsonObject, start: key.conversationStart })
-      }
-      const stored = await readBack(warehouse.db, [...conversations.keys()])
-      for (const [conversationId, { raw, start }] of conversations) {
-        seen.add(conversationId)
-        const rows = rowsOfOne(stored.get(conversationId), start)
-        const found = rows ? differences(withoutAttributes(raw), withoutAttributes(reassemble(rows))) : []
-        const place = { conversationId, window }
-        // A later read of the same conversation counts: it may have changed while we read.
-        if (!rows) mismatches.set(conversationId, { ...place, kind: 'missing here', differences: [] })
-        else if (found.length > 0) mismatches.set(conversationId, { ...place, kind: 'differs', differences: found })
-        else mismatches.delete(conversationId)
-      }
-    },
+class Comparison {
+  readonly mismatches = new Map<string, Mismatch>()
+  /** Ids of all that were compared. */
+  readonly seen = new Set<string>()
+  readonly unkeyable = new Set<string>()
+  readonly #warehouse: Warehouse
+
+  constructor(warehouse: Warehouse) {
+    this.#warehouse = warehouse
+  }
+
+  /** @param which only those that start inside the window, since an answer may have others too; or all */
+  async compare(records: readonly JsonValue[], window: Interval, which: 'inside' | 'anywhere'): Promise<void> {
+    const conversations = new Map<string, { raw: JsonObject; start: string }>()
+    for (const raw of records) {
+      const key = conversationKey(raw)
+      if ('rejected' in key) this.unkeyable.add(textOfDeep(raw))
+      else if (which === 'anywhere' || isInside(key.conversationStart, window))
+        conversations.set(key.conversationId, { raw: raw as JsonObject, start: key.conversationStart })
+    }
+    const stored = await this.#readStored([...conversations.keys()], window)
+    for (const [conversationId, { raw, start }] of conversations) {
+      this.seen.add(conversationId)
+      const rows = rowsOfOne(stored.get(conversationId), start)
+      const found = rows ? differences(withoutAttributes(raw), withoutAttributes(reassemble(rows))) : []
+      const place = { conversationId, window }
+      // A later read of the same conversation counts: it may have changed while we read.
+      if (!rows) this.mismatches.set(conversationId, { ...place, kind: 'missing here', differences: [] })
+      else if (found.length > 0) this.mismatches.set(conversationId, { ...place, kind: 'differs', differences: found })
+      else this.mismatches.delete(conversationId)
+    }
+  }
+
+  /** The rows of conversations: those within the window; other months are searched only for conversations that are not there. */
+  async #readStored(ids: readonly string[], window: Interval): Promise<Map<string, RowSet>> {
+    const { db } = this.#warehouse
+    const stored = await readBack(db, ids, window)
+    const elsewhere = ids.filter((id) => (stored.get(id)?.conversations.length ?? 0) === 0)
+    for (const [id, rows] of await readBack(db, elsewhere)) stored.set(id, rows)
+    return stored
   }
 }
 
 /** The requests to expect: what the ledger knows of the windows, one for those that it does not know. */
-async function requestsFor(days: readonly Interval[], { warehouse, history }: HistoryDependencies): Promise<number> {
-  const ledger = await selectWindows(warehouse.db, windowKey(history))
+async function expectedRequests(
+  days: readonly Interval[],
+  { warehouse, history }: HistoryDependencies,
+): Promise<number> {
+  const [first, last] = [days[0], days.at(-1)]
+  if (!first || !last) return 0
+  const ledger = await selectWindows(warehouse.db, windowKey(history), { start: first.start, end: last.end })
   const hits = new Map(ledger.map((window) => [+window.start, window.hits ?? 0]))
   return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / pageSize)), 0)
 }
@@ -173,8 +207,8 @@ async function settledPart(range: Interval, warehouse: Warehouse): Promise<Inter
 }
 
 /**
- * The rows of a conversation under one start, that of Genesys if it is there: a twin's rows would hide them. Undefined where
- * there is no row of the conversation itself; children without it are found as orphans.
+ * The rows of a conversation under one start, that of Genesys if it is there: a duplicate's rows would hide them. Undefined
+ * where there is no row of the conversation itself; children without it are found as orphans.
  */
 function rowsOfOne(rows: RowSet | undefined, conversationStart: string): RowSet | undefined {
   const starts = rows?.conversations.map(startOfRow) ?? []

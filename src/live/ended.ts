@@ -2,7 +2,7 @@
 import { chunks } from '../chunks.ts'
 import { reasonWithHint } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
-import { idsARequest, readByIds } from '../genesys/details-by-id.ts'
+import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import { belongsToHistory } from '../genesys/details-filter.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import type { ReadRecord } from '../genesys/open-conversations.ts'
@@ -81,7 +81,7 @@ export function createLiveHistory(options: HistoryOptions): LiveHistory {
       try {
         const due = await selectDueRereads(warehouse.db, at, rereadIdsPerSnapshot(options.requestsPerMinute))
         if (due.length === 0) return
-        await forEachParallel(chunks(due, idsARequest), REREAD_CONCURRENCY, signal, async (ids, signal) => {
+        await forEachParallel(chunks(due, IDS_PER_REQUEST), REREAD_CONCURRENCY, signal, async (ids, signal) => {
           const changedNow = await reread(options, ids, { genesys, clock, at }, signal)
           changed += changedNow
         })

@@ -5,8 +5,8 @@ import type { ClientBase } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { dataColumnsOf, tables, type Row, type TableName } from '../model/columns.ts'
 
-/** Text of about this length is sent at once: large enough for few writes, small enough to keep memory flat. */
-const chunkLength = 64 * 1024
+/** Characters sent at once: large enough for few writes, small enough to keep memory flat. */
+const CHUNK_LENGTH = 64 * 1024
 
 /**
  * Copies rows into a table of schema genesys inside the client's transaction. `constants`: further columns that have the
@@ -29,11 +29,11 @@ export async function copyRows(
   return stream.rowCount
 }
 
-/** By the number of nulls in a row: their text. More than half of all cells are null, so pieces save a quarter of encoding. */
-const mostColumns = Math.max(...tables.map((table) => dataColumnsOf(table).length))
-const nullCells = Array.from({ length: mostColumns }, (_, count) => '\t\\N'.repeat(count))
+/** By the number of nulls in a row: their text. More than half of all cells are null, which saves a quarter of encoding. */
+const MOST_COLUMNS = Math.max(...tables.map((table) => dataColumnsOf(table).length))
+const NULL_CELLS = Array.from({ length: MOST_COLUMNS }, (_, count) => '\t\\N'.repeat(count))
 /** The same, and the tab before the cell that follows. */
-const beforeCell = nullCells.map((nulls) => `${nulls}\t`)
+const BEFORE_CELL = NULL_CELLS.map((nulls) => `${nulls}\t`)
 
 /** Rows in COPY's text format, in pieces of about 64 kB. */
 function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: string): Generator<Buffer> {
@@ -48,12 +48,12 @@ function* chunks(rows: readonly Row[], encode: readonly Encode[], lineEnd: strin
       if (value === null || value === undefined) {
         nulls++
       } else {
-        text += beforeCell[nulls]! + encode[column]!(value)
+        text += BEFORE_CELL[nulls]! + encode[column]!(value)
         nulls = 0
       }
     }
-    text += nullCells[nulls]! + lineEnd
-    if (text.length >= chunkLength) {
+    text += NULL_CELLS[nulls]! + lineEnd
+    if (text.length >= CHUNK_LENGTH) {
       yield Buffer.from(text)
       text = ''
     }

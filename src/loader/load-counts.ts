@@ -1,6 +1,6 @@
 import { tables, type TableName } from '../model/columns.ts'
 
-/** What became of the records. inserted + changed + unchanged + stale + rejected = received. */
+/** The results of a load. inserted + changed + unchanged + stale + rejected = received. */
 export interface LoadCounts {
   readonly received: number
   readonly inserted: number

@@ -7,7 +7,7 @@ import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
-import { earliestStart, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
+import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
@@ -16,7 +16,7 @@ import { replaceConversations, type ChangedConversation } from './replace.ts'
 /** A conversation as the API sent it. */
 export interface FetchedConversation {
   readonly conversation: unknown
-  /** As of when the source vouches for it, by the clock of the database (ISO text): see readDatabaseClock. */
+  /** The instant as of which the source vouches for it, by the clock of the database (ISO text): see readDatabaseClock. */
   readonly fetchedAt: string
 }
 
@@ -24,12 +24,12 @@ export interface LoadOptions {
   /** Which interface delivered the records; kept in `_source`. */
   readonly source: string
   readonly runId: number | null
-  /** Whether the source delivers participant attributes at all, so that none means none. */
+  /** Whether the source delivers participant attributes, so that their absence means that there are none. */
   readonly deliversAttributes: boolean
   /** Under which name rejected records are kept. Default: conversations. */
   readonly stream?: string
   readonly signal?: AbortSignal
-  /** Called with what became of the batch: for metrics. */
+  /** Called with the counts of the batch: for metrics. */
   readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
 }
 
@@ -44,7 +44,7 @@ interface Entry {
   readonly attributesHash: string | null
 }
 
-/** What the deciding row said: null where it refused the record because it is not newer. */
+/** The answer of a deciding row; there is none where it refused the record because it is not newer. */
 interface Decision {
   readonly conversation_id: string
   readonly previous_start: string | null
@@ -53,13 +53,13 @@ interface Decision {
   readonly transaction_id: string
 }
 
-const dayMs = 86_400_000
+const MS_PER_DAY = 86_400_000
 
 /**
  * Loads conversations: new and changed ones are written whole, and so are those whose rows are gone; unchanged ones are only
- * confirmed, older ones than what is stored are left alone, unfit ones are kept in etl.rejected_records. Any number of
+ * confirmed, older ones than what is stored are ignored, those that can't be stored are kept in etl.rejected_records. Any number of
  * loaders may work at once, on the same conversations too. Transient errors are retried.
- * @throws EtlError retryable when the database stays away, fatal when it refuses for good
+ * @throws EtlError retryable when the database stays unreachable, fatal when it refuses permanently
  */
 export async function loadBatch(
   warehouse: Warehouse,
@@ -85,7 +85,7 @@ export async function loadBatch(
   }
 }
 
-/** Keys, hashes, sorts and deduplicates a batch: one entry a conversation, the newest. */
+/** Keys, hashes, sorts and deduplicates a batch: one entry per conversation, the newest. */
 function prepare(
   records: readonly FetchedConversation[],
   options: LoadOptions,
@@ -107,13 +107,13 @@ function prepare(
     }
   }
   const entries = [...newest.values()].map((entry) => ({ ...entry, ...hashesOf(entry.raw, options) }))
-  // every loader locks in this order, so none waits for another in a circle
+  // every loader locks in this order, so that none waits for another in a circle
   entries.sort((a, b) => (a.conversationId < b.conversationId ? -1 : 1))
   return { entries, rejected }
 }
 
 function hashesOf(raw: JsonObject, options: LoadOptions): Pick<Entry, 'contentHash' | 'attributesHash'> {
-  // attributes that come although the source promises none are kept as well
+  // attributes that come although the source does not promise them are kept as well
   return {
     contentHash: contentHash(raw),
     attributesHash: attributesHash(raw) ?? (options.deliversAttributes ? '' : null),
@@ -122,18 +122,18 @@ function hashesOf(raw: JsonObject, options: LoadOptions): Pick<Entry, 'contentHa
 
 function implausibleStart(start: string, now: Date): string | undefined {
   const instant = Date.parse(start)
-  if (instant < earliestStart.getTime()) return 'conversationStart before 2012'
-  if (instant > now.getTime() + dayMs) return 'conversationStart more than a day ahead'
+  if (instant < EARLIEST_START.getTime()) return 'conversationStart before 2012'
+  if (instant > now.getTime() + MS_PER_DAY) return 'conversationStart more than a day ahead'
   return undefined
 }
 
-/** Loads entries in one transaction; where a value makes it fail, in two halves, down to the record that is to blame. */
+/** Loads entries in one transaction; where a value makes it fail, in two halves, down to the record that causes it. */
 async function loadEntries(warehouse: Warehouse, entries: readonly Entry[], options: LoadOptions): Promise<LoadCounts> {
   if (entries.length === 0) return emptyLoadCounts()
   try {
     return await loadWithRetry(warehouse, entries, options)
   } catch (error) {
-    if (classify(error) !== 'data') throw error
+    if (classify(error) !== 'data' && !isRefusedByConstraint(error)) throw error
     const [first] = entries
     if (entries.length === 1 && first) {
       await keepRejected(warehouse, [{ ...first, reason: reasonOf(error) }], options)
@@ -150,9 +150,9 @@ async function loadWithRetry(
   entries: readonly Entry[],
   options: LoadOptions,
 ): Promise<LoadCounts> {
-  let mended = false
+  let recovered = false
   let sweep = false
-  // what the last attempt had done when its connection broke, perhaps while it was committing
+  // the result of the last attempt, whose connection broke, perhaps while it was committing
   let doubtful: { transactionId: string; counts: LoadCounts } | undefined
   return retryTransient(
     async () => {
@@ -170,10 +170,10 @@ async function loadWithRetry(
             return result.counts
           })
         } catch (error) {
-          if (mended || !isMendable(error)) throw error
-          mended = true
+          if (recovered || !isRecoverable(error)) throw error
+          recovered = true
           doubtful = undefined
-          // 23514: a partition that we knew is gone. 23505: rows are there that etl.conversations does not know.
+          // 23514: a known partition was dropped. 23505: there are rows that etl.conversations does not have.
           forgetMonths(warehouse)
           sweep = (error as { code?: string }).code === '23505'
         }
@@ -227,11 +227,11 @@ async function loadOnce(
 }
 
 /**
- * Asks the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
+ * Upserts the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
  * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
  *
  * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
- * which answer is newer, and the entry wins. That is safe among loaders at work, because no fetched_at is stored that is
+ * which answer is newer, and the entry wins. That is safe among concurrent loaders, because no fetched_at is stored that is
  * later than the clock at that moment, and the row's lock orders those moments.
  */
 async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Promise<Decision[]> {
@@ -257,7 +257,7 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
   return rows
 }
 
-/** Which of the entries that would be left alone as unchanged have lost their row. */
+/** Which of the entries that count as unchanged have lost their row. */
 async function findMissing(
   trx: Transaction<Database>,
   entries: readonly Entry[],
@@ -285,10 +285,10 @@ function isUnchanged(entry: Entry, decision: Decision): boolean {
   return entry.attributesHash === null || entry.attributesHash === (decision.previous_attributes_hash ?? '')
 }
 
-/** Whether a transaction whose COMMIT got no answer took effect; waits while the server is still at it. */
+/** Whether a transaction whose COMMIT got no answer took effect; waits while it is still in progress. */
 async function hasCommitted(warehouse: Warehouse, transactionId: string): Promise<boolean> {
   if (transactionId === '') return false
-  for (let look = 0; look < 100; look++) {
+  for (let check = 0; check < 100; check++) {
     const { rows } = await warehouse.pool
       .query<{ status: string | null }>('select pg_xact_status($1::xid8) as status', [transactionId])
       // 22023: unknown there, so the server behind the address is another one
@@ -299,13 +299,24 @@ async function hasCommitted(warehouse: Warehouse, transactionId: string): Promis
   return false
 }
 
-function isMendable(error: unknown): boolean {
+function isRecoverable(error: unknown): boolean {
   return ['23505', '23514'].includes((error as { code?: string }).code ?? '')
 }
 
-// of the error's text only what holds no value: the SQLSTATE, and where COPY stood
+/** A foreign key, check or exclusion constraint, which only the customer can have made: our own constraints are keys. */
+function isRefusedByConstraint(error: unknown): boolean {
+  const { code = '', constraint } = error as { code?: string; constraint?: string }
+  return constraint !== undefined && ['23503', '23514', '23P01'].includes(code)
+}
+
+/** Of the error's text only what holds no value: the SQLSTATE, the constraint and its table, and where COPY stood. */
 function reasonOf(error: unknown): string {
-  const { code = '', where = '' } = error as { code?: string; where?: string }
+  const { code = '', where = '', constraint, schema, table } = error as Partial<Record<string, string>>
+  if (isRefusedByConstraint(error)) {
+    // a foreign key is checked when the rows that are replaced are deleted, unless it is deferred
+    const advice = code === '23503' ? '; make it deferrable initially deferred' : ''
+    return `refused by Postgres (${code}) for the constraint ${constraint} of ${schema}.${table}${advice}`
+  }
   const place = /COPY (\w+), line \d+(?:, column (\w+))?/.exec(where)
   return `refused by Postgres (${code})${place ? ` in ${place.slice(1).filter(Boolean).join('.')}` : ''}`
 }

@@ -1,14 +1,15 @@
 import { LockKey } from '../postgres/lock-keys.ts'
-import { sql, type Transaction } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import { tables, type TableName } from '../model/columns.ts'
+import type { Interval } from '../model/interval.ts'
 import { EtlError } from '../errors.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
 import { retryTransient, toEtlError } from '../postgres/errors.ts'
 import { revokeDefaultGrants } from '../postgres/partition-rights.ts'
 
-/** Starts before it are taken for errors: Genesys Cloud did not exist. */
-export const earliestStart = new Date('2012-01-01T00:00:00Z')
+/** Starts before this are treated as errors: Genesys Cloud did not exist. */
+export const EARLIEST_START = new Date('2012-01-01T00:00:00Z')
 
 /** The UTC month (YYYY-MM) of an instant in canonical or Postgres' spelling (UTC). */
 export function monthOf(instant: string): string {
@@ -22,47 +23,67 @@ export function monthBounds(month: string): { from: string; to: string } {
   return { from: first(number - 1), to: first(number) }
 }
 
-/** Makes sure that every month that a window touches has its partitions. */
-export async function ensurePartitions(warehouse: Warehouse, window: { start: Date; end: Date }): Promise<void> {
+/** Makes sure that every month that a window touches has its partitions: see ensureMonths. */
+export async function ensurePartitions(warehouse: Warehouse, window: Interval): Promise<void> {
+  await ensureMonths(warehouse, monthsOf(window))
+}
+
+/** The UTC months (YYYY-MM) that a window touches, from the earliest that can have conversations. */
+export function monthsOf(window: Interval): string[] {
   const months: string[] = []
-  const start = window.start < earliestStart ? earliestStart : window.start
+  const start = window.start < EARLIEST_START ? EARLIEST_START : window.start
   const cursor = new Date(Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), 1))
   for (; cursor < window.end; cursor.setUTCMonth(cursor.getUTCMonth() + 1)) {
-    months.push(cursor.toISOString().slice(0, 7))
+    months.push(monthOf(cursor.toISOString()))
   }
-  await ensureMonths(warehouse, months)
+  return months
 }
 
 /**
  * Makes sure that the months (YYYY-MM) have a partition in every table; those that this process has seen cost nothing.
  * In transactions of its own, under a short lock timeout that is tried again, so that neither readers nor loaders queue
  * behind it.
+ * @throws EtlError PARTITION_DETACHED, or a database error
  */
 export async function ensureMonths(warehouse: Warehouse, months: Iterable<string>): Promise<void> {
   const known = knownMonths(warehouse)
   for (const month of new Set(months)) {
-    if (known.has(month)) continue
-    try {
-      await retryTransient(() => createMonth(warehouse, month), { attempts: 30 })
-    } catch (error) {
-      throw await partitionError(warehouse, error, month)
+    let isPresent = known.get(month)
+    if (isPresent === undefined) {
+      isPresent = ensureMonth(warehouse, month)
+      known.set(month, isPresent)
+      isPresent.catch(() => known.delete(month))
     }
-    known.add(month)
+    await isPresent
   }
 }
 
-const monthsOf = new WeakMap<Warehouse, Set<string>>()
+const monthsByWarehouse = new WeakMap<Warehouse, Map<string, Promise<void>>>()
 
-/** Months (YYYY-MM) whose partitions this process has seen. */
-function knownMonths(warehouse: Warehouse): Set<string> {
-  const known = monthsOf.get(warehouse) ?? new Set()
-  monthsOf.set(warehouse, known)
+/** Months (YYYY-MM) whose partitions this process has seen, or is making: windows that are loaded at once wait for one maker. */
+function knownMonths(warehouse: Warehouse): Map<string, Promise<void>> {
+  const known = monthsByWarehouse.get(warehouse) ?? new Map<string, Promise<void>>()
+  monthsByWarehouse.set(warehouse, known)
   return known
 }
 
-/** Forgets which partitions exist, so that they are looked for again: one may have been dropped. */
+/** Forgets which partitions exist, so that they are checked again: one may have been dropped. */
 export function forgetMonths(warehouse: Warehouse): void {
-  monthsOf.delete(warehouse)
+  monthsByWarehouse.delete(warehouse)
+}
+
+async function ensureMonth(warehouse: Warehouse, month: string): Promise<void> {
+  try {
+    await retryTransient(
+      async () => {
+        // without the lock first: most of the time the month is there
+        if ((await selectPresent(warehouse.db, month)).size < tables.length) await createMonth(warehouse, month)
+      },
+      { attempts: 30 },
+    )
+  } catch (error) {
+    throw await partitionError(warehouse, error, month)
+  }
 }
 
 async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
@@ -70,11 +91,7 @@ async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
     await sql`set local lock_timeout = '2s'`.execute(trx)
     // two creators at once: the second waits, then finds the partitions
     await sql`select pg_advisory_xact_lock(${LockKey.partitions})`.execute(trx)
-    const { rows } = await sql<{ parent: string }>`
-      select p.relname as parent
-      from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
-      where p.relnamespace = 'genesys'::regnamespace and c.relname = p.relname || ${suffix(month)}`.execute(trx)
-    const present = new Set(rows.map(({ parent }) => parent))
+    const present = await selectPresent(trx, month)
     const absent = tables.filter((table) => !present.has(table))
     if (absent.length === 0) return
     await sql.raw(absent.map((table) => createStatements(table, month)).join('\n')).execute(trx)
@@ -84,7 +101,17 @@ async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
   })
 }
 
-/** Lets the next load of what starts in the month write it again, whatever its hash. */
+/** The tables that have a partition of the month. */
+async function selectPresent(db: Kysely<Database>, month: string): Promise<Set<string>> {
+  const { rows } = await sql<{ parent: string }>`
+    select p.relname as parent
+    from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
+    where p.relnamespace = 'genesys'::regnamespace and p.relkind = 'p'
+      and c.relname = p.relname || ${suffix(month)}`.execute(db)
+  return new Set(rows.map(({ parent }) => parent))
+}
+
+/** Makes the next load of what starts in the month write it again, whatever its hash. */
 async function forgetMonth(trx: Transaction<Database>, month: string, absent: readonly TableName[]): Promise<void> {
   const { from, to } = monthBounds(month)
   await sql`
@@ -93,13 +120,62 @@ async function forgetMonth(trx: Transaction<Database>, month: string, absent: re
     where conversation_start >= ${from} and conversation_start < ${to}`.execute(trx)
 }
 
-// LIKE + ATTACH waits for no reader and no writer of the table; CREATE TABLE … PARTITION OF waits for all of them
+/**
+ * LIKE + ATTACH waits for no reader and no writer of the table; CREATE TABLE … PARTITION OF waits for all of them. The BRIN indexes
+ * inherit autosummarize, which can't be turned off on a partitioned index; see summarizeMonths.
+ */
 function createStatements(table: TableName, month: string): string {
   const { from, to } = monthBounds(month)
   const partition = `genesys.${table}${suffix(month)}`
   return `create table ${partition} (like genesys.${table} including all);
+    do $$
+      declare name regclass;
+      begin
+        for name in
+          select i.indexrelid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
+          where i.indrelid = '${partition}'::regclass and c.reloptions @> '{autosummarize=on}'
+        loop
+          execute format('alter index %s set (autosummarize = off)', name);
+        end loop;
+      end
+    $$;
     alter table genesys.${table} attach partition ${partition} for values from ('${from}') to ('${to}');
     ${revokeDefaultGrants(partition)}`
+}
+
+/**
+ * Summarizes what was written into the BRIN indexes of these months (YYYY-MM) since the last time, so that a query of a day skips the
+ * other days' blocks. Autosummarize would do the same, but floods the server's log while much is loaded.
+ */
+export async function summarizeMonths(db: Kysely<Database>, months: readonly string[]): Promise<void> {
+  for (const month of months) {
+    // one statement per index, since each keeps its locks until its transaction ends
+    const { rows } = await sql<{ index: number }>`
+      select i.indexrelid::bigint as index from pg_index i
+      join pg_class x on x.oid = i.indexrelid join pg_am a on a.oid = x.relam
+      join pg_class c on c.oid = i.indrelid join pg_inherits h on h.inhrelid = c.oid join pg_class p on p.oid = h.inhparent
+      where a.amname = 'brin' and p.relnamespace = 'genesys'::regnamespace
+        and c.relname = p.relname || ${suffix(month)}`.execute(db)
+    for (const { index } of rows) await sql`select brin_summarize_new_values(${index}::oid::regclass)`.execute(db)
+  }
+}
+
+/**
+ * Gathers statistics of the partitions of these months (YYYY-MM) that have none, or outdated ones. Autovacuum would
+ * do it within a minute; until then the planner knows nothing of them.
+ */
+export async function analyzeMonths(db: Kysely<Database>, months: readonly string[]): Promise<void> {
+  for (const month of months) {
+    const { rows } = await sql<{ partition: string }>`
+      select c.relname as partition
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
+      join pg_stat_user_tables s on s.relid = c.oid
+      where p.relnamespace = 'genesys'::regnamespace and c.relname = p.relname || ${suffix(month)}
+        and (coalesce(s.last_analyze, s.last_autoanalyze) is null or s.n_mod_since_analyze > 0.1 * s.n_live_tup)`.execute(
+      db,
+    )
+    for (const { partition } of rows) await sql`analyze ${sql.table(`genesys.${partition}`)}`.execute(db)
+  }
 }
 
 function suffix(month: string): string {
@@ -118,7 +194,7 @@ async function partitionError(warehouse: Warehouse, error: unknown, month: strin
       })
     }
   }
-  return toEtlError(error, `making the partitions of ${month}`)
+  return toEtlError(error, `creating the partitions of ${month}`)
 }
 
 /** Tables that have the name of a partition of the month and are none. */

@@ -1,4 +1,4 @@
-/** Whether the rows that etl.conversations speaks of are there: a month may have been dropped, or one schema restored alone. */
+/** Finds conversations of etl.conversations whose rows are missing: a month was dropped, or one schema was restored alone. */
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 import { monthBounds, monthOf } from './partitions.ts'
@@ -11,9 +11,9 @@ interface Expected {
 
 /**
  * The conversations that have no row in genesys.conversations under their start: a month was dropped, or schema genesys was
- * restored without schema etl. One statement, which looks into the months of these starts alone; none for none. A row whose
+ * restored without schema etl. One statement, which searches the months of these starts only. A row whose
  * _loaded_at lies in the future counts as missing: it was written while the database's clock was ahead, and has to be written
- * again for those who follow _loaded_at.
+ * again for consumers that follow _loaded_at.
  */
 export async function selectMissing(db: Kysely<Database>, expected: readonly Expected[]): Promise<Set<string>> {
   const missing = new Map(expected.map(({ conversationId, start }) => [conversationId, start]))
@@ -32,8 +32,8 @@ export async function selectMissing(db: Kysely<Database>, expected: readonly Exp
 }
 
 /**
- * All starts under which conversations have a row, in every month: for the few whose rows are not where they should be, since
- * a restored table may have them under an earlier start.
+ * All starts under which conversations have a row, in every month: for the few whose rows are not where they should be, since a
+ * restored table may have them under an earlier start.
  */
 export async function selectStartsOf(
   db: Kysely<Database>,
@@ -48,7 +48,7 @@ export async function selectStartsOf(
   return starts
 }
 
-/** Lets the next source that delivers attributes write them again, where those that were stored are gone, too. */
+/** Makes the next source that delivers attributes write them again, where the stored ones are missing too. */
 export async function forgetStoredAttributes(db: Kysely<Database>, conversationIds: readonly string[]): Promise<void> {
   if (conversationIds.length === 0) return
   await sql`

@@ -9,8 +9,8 @@ import type { Database } from '../postgres/database.ts'
 
 /**
  * Reads the stored rows of conversations back as transform made them, by conversation id: what reassemble takes. Ids that
- * are not stored are absent. `range`, where the caller knows one that holds all their starts, spares looking elsewhere, and
- * hides what is stored under other starts.
+ * are not stored are absent.
+ * @param range limits the search to rows that start in it, which spares reading every month
  */
 export async function readBack(
   db: Kysely<Database>,
@@ -45,15 +45,15 @@ export async function readBack(
 }
 
 function decode(type: Column['type'], text: string | null): Value {
-  return text === null ? null : decoders[type](text)
+  return text === null ? null : DECODERS[type](text)
 }
 
 // the types know only the ids of scalars
 const parserOf = types.getTypeParser as (oid: number) => (text: string) => unknown
-const textArrayOid = 1009
-const parseTextArray = parserOf(textArrayOid) as (text: string) => (string | null)[]
+const TEXT_ARRAY_OID = 1009
+const parseTextArray = parserOf(TEXT_ARRAY_OID) as (text: string) => (string | null)[]
 
-const decoders: Readonly<Record<Column['type'], (text: string) => Value>> = {
+const DECODERS: Readonly<Record<Column['type'], (text: string) => Value>> = {
   text: (text) => text,
   timestamptz: fromPostgres,
   bigint: parseBigint,

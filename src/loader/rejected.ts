@@ -4,7 +4,7 @@ import { storableJson, type JsonValue } from '../model/json.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify } from '../postgres/errors.ts'
 
-/** A record that can't be loaded, and why; the reason holds nothing of its content. */
+/** A record that can't be loaded, and why; the reason contains none of its content. */
 export interface RejectedRecord {
   readonly raw: unknown
   readonly reason: string
@@ -25,7 +25,7 @@ export async function insertRejected(
     const json = storableJson(record.raw as JsonValue)
     byHash.set(createHash('sha256').update(json).digest('hex'), { record, json })
   }
-  // in one order everywhere, so that two processes don't wait for each other
+  // in one order everywhere, so that two processes don't wait for each other in a circle
   for (const [hash, { record, json }] of [...byHash].sort(([a], [b]) => (a < b ? -1 : 1))) {
     try {
       await insertOne(db, record, json, hash, origin)
@@ -55,6 +55,22 @@ export async function resolveRejected(db: Kysely<Database>, conversationIds: rea
   await sql`
     update etl.rejected_records set resolved_at = now()
     where resolved_at is null and conversation_id = any(${conversationIds}::text[])`.execute(db)
+}
+
+/** Rejected records hold personal data, so they are kept for a limited time: this long after they were resolved. */
+const RESOLVED_RETENTION_DAYS = 30
+/** This long after they last came, where they are not resolved. */
+const UNRESOLVED_RETENTION_DAYS = 180
+
+/** Deletes rejected records whose retention is over; returns how many. */
+export async function pruneRejected(db: Kysely<Database>): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from etl.rejected_records
+    where resolved_at < now() - make_interval(days => ${RESOLVED_RETENTION_DAYS})
+      or (resolved_at is null and last_rejected_at < now() - make_interval(days => ${UNRESOLVED_RETENTION_DAYS}))`.execute(
+    db,
+  )
+  return Number(numAffectedRows)
 }
 
 /** How many rejected records are not resolved. */

@@ -16,17 +16,17 @@ export interface ChangedConversation {
   readonly deliversAttributes: boolean
   /** The start under which rows of it are stored; null: none are. */
   readonly previousStart: string | null
-  /** Further starts under which rows of it were found, although etl.conversations does not know them. */
+  /** Further starts under which rows of it were found, although etl.conversations does not have them. */
   readonly strayStarts: readonly string[]
   readonly hasStoredAttributes: boolean
 }
 
-const contentTables = tables.filter((table) => table !== 'participant_attributes')
+const CONTENT_TABLES = tables.filter((table) => table !== 'participant_attributes')
 
 /**
  * Replaces conversations whole, parents and children, inside the transaction: what is stored is deleted month by month,
  * then each table gets one COPY. Stored attributes that this source doesn't deliver follow a corrected start and the new
- * order of the participants. Returns the rows written by table.
+ * order of the participants. Returns the rows written, by table.
  */
 export async function replaceConversations(
   trx: Transaction<Database>,
@@ -37,7 +37,7 @@ export async function replaceConversations(
   const rows = emptyRowSet()
   for (const { raw } of changed) appendRows(rows, raw)
   const stored = changed.filter(({ previousStart }) => previousStart !== null)
-  await deleteRows(trx, changed, contentTables)
+  await deleteRows(trx, changed, CONTENT_TABLES)
   await deleteRows(
     trx,
     changed.filter(({ deliversAttributes }) => deliversAttributes),
@@ -55,7 +55,7 @@ export async function replaceConversations(
   return written
 }
 
-// plain bounds on a month's start let the planner look at one partition; joined to a list of starts it scans them all
+// with plain bounds of a month the planner prunes to one partition; joined to a list of starts it scans them all
 async function deleteRows(
   trx: Transaction<Database>,
   changed: readonly ChangedConversation[],

@@ -3,15 +3,15 @@ import type { JsonValue } from './json.ts'
 
 /** One place where two values differ; undefined: absent. Holds data: not for logs. */
 export interface Difference {
-  /** E.g. `participants[0].sessions[2].ani`; empty for the whole. Positions are those in the first value, where it has one. */
+  /** E.g. `participants[0].sessions[2].ani`; empty for the value itself. Positions are those in the first value, where it has one. */
   readonly path: string
   readonly a: JsonValue | undefined
   readonly b: JsonValue | undefined
 }
 
 /**
- * A value in the one form of all values that count as equal: members that are null or [] left out, keys sorted, numbers
- * in one spelling, and what Postgres can't hold replaced as storableJson does. Arrays keep their order.
+ * The one form of all values that count as equal: members that are null or [] removed, keys sorted, numbers in one spelling, and
+ * what Postgres can't hold replaced as storableJson does. Arrays keep their order.
  */
 export function canonical(value: JsonValue): JsonValue {
   return canonicalForm(storableValue(value))
@@ -30,8 +30,8 @@ function canonicalForm(value: JsonValue): JsonValue {
 }
 
 /**
- * Where two values differ, up to what canonical() makes equal and up to the order of arrays, which neither the content
- * hash heeds. Elements without an equal on the other side are compared pairwise in their order.
+ * Where two values differ, apart from what canonical() makes equal and from the order of arrays, which the content hash ignores too.
+ * Elements without an equal on the other side are compared pairwise in their order.
  */
 export function differences(a: JsonValue, b: JsonValue): Difference[] {
   const found: Difference[] = []

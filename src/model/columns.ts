@@ -9,7 +9,7 @@ export interface Column {
   /** In snake_case, as in Postgres. */
   readonly name: string
   readonly type: FieldType | 'integer'
-  /** The API's name of the field that it holds; null for a column of ours. */
+  /** The API's name of its field; null for our own columns. */
   readonly api: string | null
   readonly description: string
   readonly personal: boolean
@@ -50,14 +50,17 @@ export function dataColumnsOf(table: TableName): readonly Column[] {
   return dataColumns[table]
 }
 
-/** How deep in a conversation's JSON the objects of a table stand: 0 for the conversation, 2 for participants in their list. */
+/** How deep in a conversation's JSON the objects of a table are: 0 for the conversation, 2 for participants in their list. */
 export function depthOf(table: TableName): number {
   const { parent, property, cardinality }: Entity = model[table]
   if (parent === null) return 0
   return depthOf(parent as TableName) + (property === null ? 0 : cardinality === 'many' ? 2 : 1)
 }
 
-/** Where a column stands in a Row of that table. Throws on a name that the table doesn't have: that is a bug. */
+/**
+ * The position of a column in a Row of that table.
+ * @throws Error on a name that the table doesn't have: that is a bug
+ */
 export function columnIndex(table: TableName, name: string): number {
   const index = dataColumns[table].findIndex((column) => column.name === name)
   if (index === -1) throw new Error(`genesys.${table} has no column ${name}`)
@@ -73,14 +76,12 @@ const position: Readonly<Record<PositionColumn, Omit<Column, 'name' | 'api'>>> =
   },
   _participant_index: {
     type: 'integer',
-    description:
-      'The `_index` of the participant that it belongs to. Join on it, not on participant_id, which can be absent or repeated.',
+    description: 'The `_index` of its participant. Join on it, not on participant_id, which can be absent or repeated.',
     personal: false,
   },
   _session_index: {
     type: 'integer',
-    description:
-      'The `_index` of the session that it belongs to. Join on it, not on session_id, which can be absent or repeated.',
+    description: 'The `_index` of its session. Join on it, not on session_id, which can be absent or repeated.',
     personal: false,
   },
   participant_id: {
@@ -138,7 +139,7 @@ function keyColumns(table: TableName): readonly Column[] {
       name: 'conversation_id',
       type: 'text',
       api: api ? 'conversationId' : null,
-      description: api ? conversationId.description : 'The conversation that it belongs to.',
+      description: api ? conversationId.description : 'The conversation of the row.',
       personal: false,
     },
     {
@@ -224,5 +225,5 @@ type TableRow<Table extends TableName, Timestamp = string> = {
   FieldTypes<(typeof model)[Table]['fields'], Timestamp> &
   (Table extends 'conversations' ? LoaderTypes<Timestamp> : unknown)
 
-/** Kysely's interface of schema `genesys`, by bare table name. `Timestamp`: what the driver makes of a timestamptz. */
+/** Kysely's interface of schema `genesys`, by bare table name. `Timestamp`: the driver's type of a timestamptz. */
 export type GenesysTables<Timestamp = string> = { [Table in TableName]: TableRow<Table, Timestamp> }

@@ -4,16 +4,17 @@ import { model } from './model.ts'
 import type { Entity } from './model.ts'
 
 /**
- * What a conversation's hash is finished with. Frozen: it was the model's version when hashes still included that, and hashes that
- * are stored must stay valid. The model must not come into it again, or every upgrade would mark the whole history as changed.
- * A policy that changes what is stored of a conversation would have to, beside the seed.
+ * Seed of a conversation's hash. Frozen: it was the model's version when hashes still included that, and stored hashes must stay
+ * valid. The model must not influence it again, or every upgrade would mark the entire history as changed. A policy that changes
+ * what is stored of a conversation would need its own seed beside this one.
  */
 const SEED = 1
 
 /**
  * Fingerprint of a conversation as the API sent it: 16 hex digits, 64 bits. The same for every order of keys and of array
- * elements, and whether a member is null, [] or absent. Only the content counts: neither the
- * participants' attributes do, nor which fields the model knows. Takes any JSON. No defence against intent: two 32-bit lanes, each from Murmur3's mixing steps.
+ * elements, and whether a member is null, [] or absent. Only the content counts, not the
+ * participants' attributes, nor which fields the model has. Takes any JSON. Not cryptographic: two 32-bit lanes, each from
+ * Murmur3's mixing steps.
  */
 export function contentHash(raw: JsonValue): string {
   hashValue(raw, Role.conversation, 0)
@@ -43,16 +44,16 @@ function carriedAttributes(participant: JsonValue): JsonObject[] {
   return attributes === undefined || isAbsent(attributes) ? [] : [{ participantId: participantId ?? null, attributes }]
 }
 
-/** Which part of a conversation a value is: attributes are left out of participants, and only there. */
+/** Which part of a conversation a value is: attributes are skipped in participants, and only there. */
 const Role = { conversation: 0, participants: 1, participant: 2, other: 3 } as const
 type Role = (typeof Role)[keyof typeof Role]
 
-/** What a hash starts from, so that "1", 1, [1] and {"1": …} differ. */
+/** Start values of hashes, so that "1", 1, [1] and {"1": …} differ. */
 const Tag = { text: 1, integer: 2, number: 3, true: 4, false: 5, null: 6, array: 7, object: 8, deep: 9 } as const
 
 /**
- * The two lanes of the hash under way, then its result. One place for all instead of an object for every value, because
- * a conversation has hundreds of them: hashing has to stay well under the time that parsing takes.
+ * The two lanes of the hash in progress, then its result. Module state instead of an object per value, because a conversation has
+ * hundreds of values and hashing has to take much less time than parsing. Every function below leaves its result here.
  */
 const lanes = new Int32Array(2)
 
@@ -86,7 +87,7 @@ function hex(): string {
   return (lanes[0]! >>> 0).toString(16).padStart(8, '0') + (lanes[1]! >>> 0).toString(16).padStart(8, '0')
 }
 
-/** Leaves the value's state in the lanes; whoever adds it up finishes it first. */
+/** Leaves the value's state in the lanes; the caller runs `finish` before it adds the state to another. */
 function hashValue(value: JsonValue, role: Role, depth: number): void {
   if (typeof value === 'string') hashText(Tag.text, value)
   else if (typeof value === 'number') hashNumber(value)
@@ -122,7 +123,7 @@ function hashText(tag: number, text: string): void {
   lanes[1] = b
 }
 
-/** Hashes of the keys that the model knows, kept because it saves time: they are those of any other key. */
+/** A cache of the hashes of the model's keys; other keys are hashed in the same way. */
 const knownKeys: ReadonlyMap<string, readonly [number, number]> = new Map(
   Object.values(model)
     .flatMap((entity: Entity) => [...Object.keys(entity.fields), entity.property ?? ''])

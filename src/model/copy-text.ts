@@ -16,7 +16,7 @@ export function encoders(table: TableName, columns: readonly Column[]): Encode[]
   })
 }
 
-/** Nesting that a jsonb column gets: what is left of that of the whole conversation, so that the limit is the same place in it. */
+/** The nesting that a jsonb column may have: what remains of the conversation's limit, so that the same place in it is the limit. */
 function levelsOf(table: TableName, column: string): number {
   return MAX_DEPTH - depthOf(table) - (column === '_extra' ? 0 : 1)
 }
@@ -42,12 +42,12 @@ const literals: Readonly<Record<Exclude<Column['type'], 'jsonb'>, Encode>> = {
 const needsEscape = /[\\\n\r\t]/
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** Escapes what COPY's text format escapes. Most values have nothing to escape, and a test is much cheaper than a replacement. */
+/** Escapes what COPY's text format requires. Most values have nothing to escape, and a test is much cheaper than a replacement. */
 export function escapeText(text: string): string {
   return needsEscape.test(text) ? text.replace(/[\\\n\r\t]/g, (character) => escapes[character]!) : text
 }
 
-// a text NULL is told from null by its quotes
+// the quotes distinguish the text NULL from null
 function quoteElement(text: string | null): string {
   return text === null ? 'NULL' : `"${/["\\]/.test(text) ? text.replace(/["\\]/g, String.raw`\$&`) : text}"`
 }

@@ -7,7 +7,7 @@ export interface Interval {
   readonly end: Date
 }
 
-/** Clocks of machines that take turns as the database's may differ by this much; what is dated later comes from a wrong clock. */
+/** The clocks of a primary server and its standby may differ by this much; what is dated later comes from a wrong clock. */
 export const CLOCK_TOLERANCE_MS = 60_000
 
 const MS_PER_DAY = 86_400_000
@@ -32,7 +32,7 @@ export function secondsBetween(from: Date, to: Date): number {
   return Math.max(0, Math.round((to.getTime() - from.getTime()) / 1000))
 }
 
-/** Cuts a range at every UTC midnight; the first and last piece may be parts of a day. Empty for an empty range. */
+/** Splits a range at every UTC midnight; the first and last part may be parts of a day. Empty for an empty range. */
 export function splitByDay(range: Interval): Interval[] {
   const days: Interval[] = []
   let start = range.start
@@ -59,7 +59,7 @@ export function union(windows: readonly Interval[]): Interval[] {
   return merged
 }
 
-/** What of `range` no window of `covered` covers, sorted. */
+/** The parts of `range` that no window of `covered` covers, sorted. */
 export function subtract(range: Interval, covered: readonly Interval[]): Interval[] {
   const gaps: Interval[] = []
   let start = range.start

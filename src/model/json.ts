@@ -1,9 +1,9 @@
-/** A number that a double can't hold exactly, as its JSON text: what `JSON.rawJSON` makes. Tell it by isRawNumber. */
+/** A number that a double can't hold exactly, as its JSON text: what `JSON.rawJSON` makes. Recognized by isRawNumber. */
 export interface RawNumber {
   readonly rawJSON: string
 }
 
-/** Any JSON value, as parseJson gives it. */
+/** Any JSON value, as parseJson returns it. */
 export type JsonValue = null | boolean | number | string | RawNumber | readonly JsonValue[] | JsonObject
 
 /** A JSON object. It may have an own key `__proto__`: write to one with `put`. */
@@ -32,7 +32,7 @@ export function objects(value: JsonValue | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isJsonObject) : []
 }
 
-/** Whether a member with this value counts as absent, as the API leaves members out: null or an empty array. */
+/** Whether a member with this value counts as absent, since the API omits members: null or an empty array. */
 export function isAbsent(value: JsonValue): boolean {
   return value === null || (Array.isArray(value) && value.length === 0)
 }
@@ -47,7 +47,7 @@ export function put(target: Record<string, JsonValue>, key: string, value: JsonV
 }
 
 /**
- * Where a number may stand that a double does not keep as numberFrom asks: 16 digits without a point, more than 17 with
+ * Where there may be a number that a double does not keep as numberFrom requires: 16 digits without a point, more than 17 with
  * one, or an exponent of three digits. May also match inside a string, which costs time only; what must follow a number
  * keeps that rare: an address like sip:3e904d53-… would make every other page be parsed the slow way.
  */
@@ -58,7 +58,8 @@ const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 /**
  * JSON text → value, exact: a number that a double would change comes as a RawNumber (see numberFrom), any other as a number.
- * Throws SyntaxError as JSON.parse does. Of a repeated key the last counts.
+ * Of a repeated key the last counts.
+ * @throws SyntaxError as JSON.parse does
  */
 export function parseJson(text: string): JsonValue {
   if (!/^\s*[[{]/.test(text)) return parseKeepingSource(text)
@@ -69,12 +70,12 @@ export function parseJson(text: string): JsonValue {
   return JSON.parse(text) as JsonValue
 }
 
-/** The next token of JSON text, behind white space and separators: a bracket, the opening quote of a text, or a word. */
+/** The next token of JSON text, after white space and separators: a bracket, the opening quote of a text, or a word. */
 const nextToken = /[\s,:]*([[\]{}"]|[^\s,:[\]{}"]+)/y
 
 /**
- * Parses text that has numbers to keep. JSON.parse with a reviver would give their source too, but it recurses, and overflows
- * the stack at some 2 000 levels of nesting; without one it does not. So this keeps a stack of its own.
+ * Parses text with numbers that a double can't hold. JSON.parse with a reviver would provide their source too, but it recurses, and
+ * overflows the stack at about 2 000 levels of nesting; without one it does not. So this keeps its own stack.
  */
 function parseKeepingSource(text: string): JsonValue {
   // throws where the text is not JSON; what follows relies on it
@@ -110,7 +111,7 @@ function parseKeepingSource(text: string): JsonValue {
   return root[0]!
 }
 
-/** Where a text of JSON ends, behind its closing quote: the first one that no backslash escapes. */
+/** Where a JSON string ends, after its closing quote: the first one that no backslash escapes. */
 function endOfText(text: string, start: number): number {
   for (let quote = text.indexOf('"', start); ; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0
@@ -124,8 +125,8 @@ const MIN_NORMAL_DOUBLE = 2.2250738585072014e-308
 
 /**
  * The value of a JSON number's text: a number where a double keeps it, else a RawNumber. Integers are kept to the last
- * digit. A number written with a point or an exponent was a double where it came from if it has no more than 17
- * significant digits (IEEE 754), so its nearest double is the very value, in whatever digits it was printed.
+ * digit. A number written with a point or an exponent was a double at its origin if it has no more than 17
+ * significant digits (IEEE 754), so its nearest double is the exact value, in whatever digits it was printed.
  */
 export function numberFrom(source: string): number | RawNumber {
   const number = Number(source)
@@ -137,14 +138,14 @@ export function numberFrom(source: string): number | RawNumber {
   return plainDecimal(shortest) === plainDecimal(source) ? number : rawJSON(source)
 }
 
-/** A decimal number apart: digits without leading and trailing zeros, times ten to the exponent. Zero has no digits. */
+/** The parts of a decimal number: digits without leading and trailing zeros, times ten to the exponent. Zero has no digits. */
 export interface Decimal {
   readonly negative: boolean
   readonly digits: string
   readonly exponent: number
 }
 
-/** Takes the text of a JSON number apart; null for any other text. */
+/** Splits the text of a JSON number into its parts; null for any other text. */
 export function decimalOf(source: string): Decimal | null {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(source)
   if (parts === null) return null
@@ -155,7 +156,7 @@ export function decimalOf(source: string): Decimal | null {
   return digits === '' ? { negative: false, digits, exponent: 0 } : { negative: parts[1] === '-', digits, exponent }
 }
 
-/** One spelling for all spellings of the same number: -1.50e3 → -15e2. */
+/** The same spelling for every spelling of a number: -1.50e3 → -15e2. */
 function plainDecimal(source: string): string {
   const decimal = decimalOf(source)
   if (decimal === null) return source
@@ -186,7 +187,7 @@ export function storableText(text: string): string {
 }
 
 /**
- * Levels of nesting of a record that are kept as such; what lies deeper is kept as its JSON text. Postgres and JSON.stringify
+ * Levels of nesting of a record that are kept as such; deeper values are kept as their JSON text. Postgres and JSON.stringify
  * recurse, and overflow their stacks at some thousands.
  */
 export const MAX_DEPTH = 500
@@ -195,9 +196,9 @@ export const MAX_DEPTH = 500
 const unstorable = /\\u(?:0000|d[89a-f])|[\d.][eE][+-]?\d{3,}|\d{1000}/i
 
 /**
- * A JSON value as text that Postgres takes as jsonb. What jsonb can't hold is replaced: U+0000 and lone surrogates in
+ * A JSON value as text that Postgres accepts as jsonb. What jsonb can't hold is replaced: U+0000 and lone surrogates in
  * texts and keys by U+FFFD (of keys that become equal the last counts), a number of more than 1000 digits before or after
- * its point by its text, what is nested deeper than `levels` by its JSON text.
+ * its point by its text, values nested deeper than `levels` by their JSON text.
  */
 export function storableJson(value: JsonValue, levels = MAX_DEPTH): string {
   const text = isShallow(value, levels) ? JSON.stringify(value) : null
@@ -223,7 +224,7 @@ export function storableValue(value: JsonValue, levels = MAX_DEPTH): JsonValue {
   return replaced
 }
 
-/** JSON.stringify for a value of any depth: keeps a stack of its own. */
+/** JSON.stringify for a value of any depth: keeps its own stack. */
 export function textOfDeep(value: JsonValue): string {
   const parts: string[] = []
   const pending: ({ readonly value: JsonValue } | string)[] = [{ value }]

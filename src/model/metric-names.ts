@@ -28,10 +28,10 @@ type Entry = readonly [
   genuine?: 'genuine',
 ]
 
-const perStretch = 'end of each stretch, one row each'
+const perInterval = 'end of each interval, one row each'
 const agentEnd = "the agent's end, one row per session"
 
-/** Names that end differently but mean the sum of the same stretches stand next to each other. */
+/** Names that end differently but mean the sum of the same intervals are next to each other. */
 const entries: readonly Entry[] = [
   // The contact and its line
   ['nConnected', 'customer, outbound, external', 'connect', 'sum', 'The contact was connected.', 'genuine'],
@@ -69,17 +69,17 @@ const entries: readonly Entry[] = [
   ['nError', 'any', 'when the error occurs', 'sum', 'Errors of the session, alerts without an answer among them.', 'genuine'],
   ['nStateTransitionError', 'agent, user', 'when the error occurs', 'sum', 'Transitions of the session that made no sense to Genesys.'],
   // Agents: working
-  ['tTalk', 'agent, user', perStretch, 'sum', 'Talk or written exchange, split by every hold. Its rows are stretches, not contacts: never use their number.', 'genuine'],
+  ['tTalk', 'agent, user', perInterval, 'sum', 'Talk or written exchange, split by every hold. Its rows are intervals, not contacts: never use their number.', 'genuine'],
   ['tTalkComplete', 'agent, user', agentEnd, 'sum and count', 'Sum of the session\'s tTalk. The number of rows is the number of sessions with talk, so averages are made from this one.', 'genuine'],
-  ['tHeld', 'agent, user', perStretch, 'sum', 'Hold. On the phone the agent put the customer on hold; for written media the agent was busy with another contact, so do not mix the two.', 'genuine'],
+  ['tHeld', 'agent, user', perInterval, 'sum', 'Hold. On the phone the agent put the customer on hold; for written media the agent was busy with another contact, so do not mix the two.', 'genuine'],
   ['tHeldComplete', 'agent, user', agentEnd, 'sum and count', "Sum of the session's tHeld.", 'genuine'],
-  ['tPark', 'agent', perStretch, 'sum', 'E-mail or message parked by the agent.'],
+  ['tPark', 'agent', perInterval, 'sum', 'E-mail or message parked by the agent.'],
   ['tParkComplete', 'agent', agentEnd, 'sum and count', "Sum of the session's tPark."],
-  ['tDialing', 'agent, user, customer, external, outbound', perStretch, 'sum and count', 'Dialing until answer. Part of tHandle for the agent.'],
-  ['tContacting', 'agent, user, customer, external, outbound', perStretch, 'sum and count', 'Before dialing: the line of the agent is set up. Part of tHandle for the agent.'],
+  ['tDialing', 'agent, user, customer, external, outbound', perInterval, 'sum and count', 'Dialing until answer. Part of tHandle for the agent.'],
+  ['tContacting', 'agent, user, customer, external, outbound', perInterval, 'sum and count', 'Before dialing: the line of the agent is set up. Part of tHandle for the agent.'],
   ['tAcw', 'agent', 'end of the after-call work, up to some seconds before its segment ends', 'sum and count', 'After-call work. Need not equal the length of the wrapup segment. An agent who did not answer can have it, too.', 'genuine'],
   ['tHandle', 'agent, user', 'end of the after-call work (without any: the agent\'s end), the whole value at that time', 'sum and count', 'tTalkComplete + tHeldComplete + tAcw, outbound + tDialing + tContacting; for callbacks the same, without tActiveCallback. The number of rows is "handled": every agent who was involved, one who only has tAcw included. Average handle time = sum / number.', 'genuine'],
-  ['tActiveCallback', 'agent', perStretch, 'sum', 'Callbacks: calls placed within the callback session. In addition to its tTalk, and no part of tHandle.'],
+  ['tActiveCallback', 'agent', perInterval, 'sum', 'Callbacks: calls placed within the callback session. In addition to its tTalk, and no part of tHandle.'],
   ['tActiveCallbackComplete', 'agent', agentEnd, 'sum and count', "Sum of the session's tActiveCallback."],
   ['nCallbackScheduled', 'customer, agent', 'when it is scheduled', 'sum', 'Callbacks that were scheduled.'],
   ['nCallbackAttempts', 'agent', 'when the agent takes the callback', 'sum', 'Attempts to call back.'],
@@ -91,12 +91,12 @@ const entries: readonly Entry[] = [
   ['nConsult', 'agent', 'when the consultation begins', 'sum', 'Consultations, whether a transfer follows or not.'],
   ['nTakeover', 'agent', 'takeover', 'sum', 'A supervisor took the contact over.'],
   // Supervisors and what is recorded
-  ['tMonitoring', 'user, agent', perStretch, 'sum', 'A supervisor listened.'],
+  ['tMonitoring', 'user, agent', perInterval, 'sum', 'A supervisor listened.'],
   ['tMonitoringComplete', 'user, agent', 'end of the monitoring', 'sum and count', "Sum of the session's tMonitoring."],
-  ['tCoaching', 'user, agent', perStretch, 'sum', 'A supervisor coached the agent.'],
+  ['tCoaching', 'user, agent', perInterval, 'sum', 'A supervisor coached the agent.'],
   ['tCoachingComplete', 'user, agent', 'end of the coaching', 'sum and count', "Sum of the session's tCoaching."],
-  ['tBarging', 'user, agent', perStretch, 'sum and count', 'A supervisor barged in.'],
-  ['tScreenMonitoring', 'user, agent', perStretch, 'sum and count', 'A supervisor watched the screen.'],
+  ['tBarging', 'user, agent', perInterval, 'sum and count', 'A supervisor barged in.'],
+  ['tScreenMonitoring', 'user, agent', perInterval, 'sum and count', 'A supervisor watched the screen.'],
   ['tSnippetRecord', 'agent', 'end of the recording', 'sum and count', 'A part was recorded by hand.'],
   ['tVoicemail', 'voicemail, customer, agent', 'end of the message', 'sum and count', 'Voicemail being left.'],
   ['tTransmitting', 'fax, agent', 'end of the transmission', 'sum and count', 'A document was being sent.'],

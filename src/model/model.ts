@@ -19,19 +19,19 @@ export type FieldType =
 interface Field {
   readonly type: FieldType
   readonly description: string
-  /** Set where the value names, reaches or singles out a person, or was written by one. Ids of agents don't count. */
+  /** Set where the value names, reaches or identifies a person, or was written by one. Ids of agents don't count. */
   readonly personal?: true
 }
 
 /** Our columns that place a row in its conversation. */
 export type PositionColumn = '_index' | '_participant_index' | '_session_index' | 'participant_id' | 'session_id'
 
-/** One table: where its rows stand in the JSON, and its API fields by API name. */
+/** One table: where its rows are in the JSON, and its API fields by API name. */
 export interface Entity {
   readonly parent: string | null
   /** The parent's JSON property that holds it; null where the parent's own object is the source. */
   readonly property: string | null
-  /** `one`: an object (0..1 a parent), `many`: an array of objects. */
+  /** `one`: an object (0..1 per parent), `many`: an array of objects. */
   readonly cardinality: 'one' | 'many'
   /** Our columns that place a row, beside conversation_id and conversation_start. */
   readonly position: readonly PositionColumn[]
@@ -41,7 +41,7 @@ export interface Entity {
 
 /**
  * Fields can be added: the migration that adds the column is all it takes, for rows that are stored are filled from their `_extra`
- * (warehouse/fill-columns.ts).
+ * (postgres/fill-columns.ts).
  */
 export const model = {
   conversations: {
@@ -58,7 +58,7 @@ export const model = {
       },
       associatedConversationId: {
         type: 'text',
-        description: 'Another conversation that whoever started this one declared as belonging to it. Absent for most.',
+        description: 'Another conversation that the initiator of this one declared as related. Absent for most.',
       },
       conferenceStart: {
         type: 'timestamptz',
@@ -66,7 +66,7 @@ export const model = {
       },
       consultationConversationIds: {
         type: 'text[]',
-        description: 'Other conversations that whoever started this one declared as consultations of it.',
+        description: 'Other conversations that the initiator of this one declared as consultations of it.',
       },
       conversationEnd: {
         type: 'timestamptz',

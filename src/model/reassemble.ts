@@ -6,10 +6,10 @@ import { model } from './model.ts'
 import type { Entity } from './model.ts'
 
 /**
- * The inverse of transform: the API's JSON of ONE conversation from its rows, in any order. Equal to what came in, but that
- * null and [] are absent and U+0000 and lone surrogates are U+FFFD. Rows whose parent is missing are left out. To compare
- * with a source that has no participant attributes, give no rows of participant_attributes. Throws where there is no
- * conversations row.
+ * The inverse of transform: the API's JSON of ONE conversation from its rows, in any order. Equal to the original, except that null
+ * and [] are absent and U+0000 and lone surrogates are U+FFFD. Rows whose parent is missing are skipped. To compare with a source
+ * that has no participant attributes, pass no rows of participant_attributes.
+ * @throws Error where there is no conversations row
  */
 export function reassemble(rows: RowSet): JsonObject {
   const [conversation, ...more] = rows.conversations
@@ -52,7 +52,7 @@ function buildPlans(): Readonly<Record<TableName, Plan>> {
       indexSlot: columnIndex(table, '_index'),
       extraSlot: columnIndex(table, '_extra'),
       linkSlot: link === null ? null : columnIndex(table, link),
-      // A session has one flow at most: what belongs to a flow names the session.
+      // A session has at most one flow: the rows of a flow refer to the session.
       keySlot: columnIndex(table, table === 'flows' ? '_session_index' : '_index'),
       children: [],
     }
@@ -99,7 +99,7 @@ function addChildren(object: Record<string, JsonValue>, { entity }: Plan, childr
   else object[property] = withMisfits(children, object[property])
 }
 
-/** Puts the elements that were no objects back between the others, each at its position. */
+/** Puts the elements that were not objects back between the others, each at its position. */
 function withMisfits(children: readonly JsonObject[], misfits: JsonValue | undefined): readonly JsonValue[] {
   if (!isJsonObject(misfits)) return children
   const elements: JsonValue[] = [...children]

@@ -1,6 +1,6 @@
 /**
- * How a time is spelled. `canonical`: as a read from Postgres gives it back, so the column alone keeps it. `valid`: an
- * instant in another spelling, so the column gets the canonical one and `_extra` the original. `invalid`: no instant.
+ * How a time is spelled. `canonical`: as a read from Postgres returns it, so the column alone keeps it. `valid`: an instant in
+ * another spelling, so the column gets the canonical one and `_extra` the original. `invalid`: not an instant.
  */
 export type TimeSpelling = 'canonical' | 'valid' | 'invalid'
 
@@ -17,8 +17,8 @@ const canonicalForm =
 /**
  * The canonical spelling of an ISO 8601 instant: `YYYY-MM-DDTHH:MM:SS.mmmZ`, with six digits where the last three aren't 000.
  * Takes any offset, up to any number of digits (cut after microseconds, which is what Postgres holds), no seconds, 24:00,
- * second 60 (both the instant after), a space for the T. Null where it is no instant of the years 1 to 9999: no such day,
- * no offset, anything else.
+ * second 60 (both the instant after), a space for the T. Null where it is not an instant of the years 1 to 9999: no such
+ * day, no offset, anything else.
  */
 export function canonicalTime(text: string): string | null {
   if (canonicalForm.test(text) && !text.startsWith('0000') && !(text.length === 27 && text.endsWith('000Z')))
@@ -65,8 +65,8 @@ function isTimeOfDay(hour: number, minute: number, second: number, fraction: num
 
 /**
  * A timestamptz as Postgres prints it (ISO style, any time zone of the session) in canonical spelling:
- * `2021-04-01 12:27:53.386+00` → `2021-04-01T12:27:53.386Z`. What is no instant of the years 1 to 9999 (`infinity`, BC)
- * comes back as it is; west of UTC that includes the first hours of the year 1, so let the session be in UTC.
+ * `2021-04-01 12:27:53.386+00` → `2021-04-01T12:27:53.386Z`. Anything but an instant of the years 1 to 9999 (`infinity`,
+ * BC) is returned unchanged; west of UTC that includes the first hours of the year 1, so the session has to be in UTC.
  */
 export function fromPostgres(text: string): string {
   return canonicalTime(text) ?? text

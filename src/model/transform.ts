@@ -13,10 +13,10 @@ export interface ConversationKey {
   readonly conversationStart: string
 }
 
-/** Far above any id of the API (36), far below what an index of Postgres takes (2704 bytes). */
+/** Far above any id of the API (36), far below the limit of a Postgres index (2704 bytes). */
 const MAX_ID_LENGTH = 255
 
-/** The key of a record, or why it has none. The reason holds nothing of the record's content. */
+/** The key of a record, or why it has none. The reason contains none of the record's content. */
 export function conversationKey(raw: unknown): ConversationKey | { readonly rejected: string } {
   if (!isJsonObject(raw)) return { rejected: 'not an object' }
   const { conversationId, conversationStart } = raw
@@ -30,8 +30,8 @@ export function conversationKey(raw: unknown): ConversationKey | { readonly reje
 
 /**
  * Appends the rows of one conversation to a RowSet, parents before children, in document order. Nothing is lost: what no
- * column holds goes into the row's `_extra` under its API name; null and [] count as absent. Throws only where
- * conversationKey rejects the record.
+ * column holds goes into the row's `_extra` under its API name; null and [] count as absent.
+ * @throws Error only where conversationKey rejects the record
  */
 export function appendRows(rows: RowSet, raw: JsonObject): void {
   const key = conversationKey(raw)
@@ -42,22 +42,22 @@ export function appendRows(rows: RowSet, raw: JsonObject): void {
 interface Conversation {
   readonly rows: RowSet
   readonly key: ConversationKey
-  /** By table in model order: how many rows of earlier conversations stand before ours. */
+  /** By table in model order: how many rows of earlier conversations come before ours. */
   readonly firstRow: readonly number[]
 }
 
-/** Values of the position columns that a row takes over from its parents. */
+/** Values of the position columns that a row inherits from its parents. */
 type Place = { readonly [Name in PositionColumn]?: Value }
 
-/** What becomes of an API field: a cell of its own row, rows of another table, or one row of another table for the field alone. */
+/** Where an API field goes: a cell of its own row, rows of another table, or one row of another table for the field alone. */
 type Target =
   | { readonly kind: 'column'; readonly slot: number; readonly type: FieldType; readonly fit: Fit }
   | { readonly kind: 'one' | 'many' | 'apart'; readonly shape: Shape }
 
-/** The value as a column type holds it; undefined where it does not fit. */
+/** The value as a column type stores it; undefined where it does not fit. */
 type Fit = (value: JsonValue) => Value | undefined
 
-/** An entity of the model, prepared for looking fields up by API name. */
+/** An entity of the model, indexed by API name. */
 interface Shape {
   readonly table: TableName
   readonly tableIndex: number
@@ -148,7 +148,7 @@ function idOf(value: JsonValue | undefined): Value {
   return typeof value === 'string' ? storableText(value) : null
 }
 
-/** Makes rows of a child property. Returns what has to stay in the parent's `_extra`, undefined when nothing. */
+/** Makes rows of a child property. Returns what has to stay in the parent's `_extra`; undefined: nothing. */
 function appendChildren(
   kind: 'one' | 'many' | 'apart',
   shape: Shape,
@@ -191,8 +191,8 @@ function fillCell(
 }
 
 /**
- * What becomes of a field's value, as appendRows does it: the cell of its column (null where it does not fit) and what has to stay in
- * `_extra` (undefined: nothing).
+ * Where a field's value goes, as in appendRows: the cell of its column (null where it does not fit) and what has to stay in `_extra`
+ * (undefined: nothing).
  */
 export function fitCell(
   type: FieldType,
@@ -204,8 +204,8 @@ export function fitCell(
 }
 
 /**
- * Whether the cell gives the very value back. The instant, the nearest double and the elements that fit are what a query wants;
- * the exact value then stays beside them.
+ * Whether the cell gives the exact value back. The instant, the nearest double and the elements that fit are what a query needs; the
+ * exact value then stays in `_extra`.
  */
 function isExact(type: FieldType, cell: Value, value: JsonValue): boolean {
   if (type === 'timestamptz') return cell === value
@@ -219,7 +219,7 @@ function text(value: JsonValue): string | undefined {
   return typeof value === 'string' ? storableText(value) : undefined
 }
 
-/** The elements at their positions; null is an element, and stands for what does not fit. Undefined where nothing fits. */
+/** The elements at their positions; null is an element, and replaces what does not fit. Undefined where nothing fits. */
 function arrayOf<Element extends string | number | bigint>(
   value: JsonValue,
   fit: (element: JsonValue) => Element | undefined,

@@ -3,9 +3,9 @@ import { type EmptyMonth } from '../history/missing-rows.ts'
 import {
   believedWindows,
   dueWindows,
-  firstDayOwed,
+  firstDueDay,
   isFromFuture,
-  owedWindows,
+  unloadedWindows,
   type WindowStatus,
 } from '../history/plan.ts'
 import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
@@ -127,10 +127,10 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
 function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): StatusDocument['history'] {
   const { now, runs, emptyMonths = [] } = inputs
   const today = startOfDay(now)
-  const firstDay = firstDayOwed(inputs)
+  const firstDay = firstDueDay(inputs)
   const done = windows.filter(({ status }) => status === 'done')
   const covered = union(done)
-  const owed = union(owedWindows({ start: firstDay, end: today }, now, done))
+  const owed = union(unloadedWindows({ start: firstDay, end: today }, now, done))
   const due = union(dueWindows({ ...inputs, ledger: windows }))
   const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
   const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs, withJitter } from '../backoff.ts'
 import { commandLine } from '../command-line.ts'
 import { EtlError, type ErrorKind } from '../errors.ts'
 
@@ -37,6 +38,8 @@ export function classify(error: unknown): DatabaseErrorClass {
   return code === '' && LOST_CONNECTION.test(message) ? 'transient' : 'other'
 }
 
+const RETRY_BACKOFF = { baseMs: 100, ceilingMs: 5000 }
+
 /**
  * Runs `work` again while it fails for a transient reason: at most `attempts` times, waiting 0.1 s, 0.2 s, … up to 5 s with
  * jitter in between.
@@ -53,8 +56,7 @@ export async function retryTransient<Result>(
       return await work(attempt)
     } catch (error) {
       if (attempt >= attempts || classify(error) !== 'transient') throw error
-      const ceiling = Math.min(5000, 100 * 2 ** (attempt - 1))
-      await sleep(ceiling * (0.5 + Math.random() / 2), undefined, { signal: options.signal })
+      await sleep(withJitter(backoffMs(attempt, RETRY_BACKOFF), Math.random()), undefined, { signal: options.signal })
     }
   }
 }

@@ -12,7 +12,7 @@ export interface Run {
   readonly id: number
   readonly job: string
   readonly startedAt: Date
-  /** Windows read since then need not be read again: the start of the first of the unfinished runs that this one resumes. */
+  /** Windows read since then are not read again: the start of the first of the unfinished runs that this one resumes. */
   readonly cycleStartedAt: Date
 }
 
@@ -31,10 +31,11 @@ export interface RunRecord extends Run {
 }
 
 /**
- * Books a run that starts. To be called under the job's lock: runs of the job that are still booked as running are those of
- * killed processes, and are booked as interrupted. A run of the same parameters that ended without being done, no longer
- * than a day ago, is resumed; but the cycle of a job on a schedule (`sync`, `intraday`) lasts 12 hours at most, since its
- * lookback is meant to be read every night whatever failed the night before.
+ * Records the start of a run. To be called under the job's lock: runs of the job that are still recorded as running are those of
+ * killed processes, and become interrupted. A run of the same parameters that ended without being done, at most a day ago, is
+ * resumed; but the cycle of a job on a schedule (`sync`, `intraday`) lasts 12 hours at most, since its lookback has to be read
+ * every night whatever failed the night before.
+ * @throws EtlError
  */
 export async function startRun(
   db: Kysely<Database>,
@@ -47,7 +48,7 @@ export async function startRun(
   return recording('starting a run', async () =>
     db.transaction().execute(async (trx) => {
       await sql`
-        update etl.runs r set status = 'interrupted', error_code = 'PROCESS_GONE', error = 'The process ended without a word',
+        update etl.runs r set status = 'interrupted', error_code = 'PROCESS_GONE', error = 'The process was killed or crashed before it recorded a result',
           finished_at = greatest(r.started_at, (select max(w.recorded_at) from etl.windows w where w.run_id = r.id))
         where r.job = ${request.job} and r.status = 'running'`.execute(trx)
       const parameters = JSON.stringify(request.parameters)
@@ -64,15 +65,15 @@ export async function startRun(
               and (${request.job} not in ('sync', 'intraday') or cycle_started_at > now() - interval '12 hours')), now())
         returning id, started_at, cycle_started_at`.execute(trx)
       const [row] = rows
-      if (!row) throw new Error('etl.runs took no row')
+      if (!row) throw new Error('etl.runs returned no row')
       return { id: row.id, job: request.job, startedAt: row.started_at, cycleStartedAt: row.cycle_started_at }
     }),
   )
 }
 
-/** Keeps what a run expects to do. */
+/** Records what a run expects to do. */
 export async function recordPlan(db: Kysely<Database>, run: Run, plan: unknown): Promise<void> {
-  await recording('keeping a plan', () =>
+  await recording('recording a plan', () =>
     db
       .updateTable('etl.runs')
       .set({ plan: JSON.stringify(plan) })
@@ -81,7 +82,7 @@ export async function recordPlan(db: Kysely<Database>, run: Run, plan: unknown):
   )
 }
 
-/** Books how a run ended. */
+/** Records how a run ended. */
 export async function finishRun(
   db: Kysely<Database>,
   run: Run,
@@ -93,7 +94,7 @@ export async function finishRun(
     readonly hint?: string | undefined
   },
 ): Promise<void> {
-  await recording('booking the end of a run', () =>
+  await recording('recording the end of a run', () =>
     db
       .updateTable('etl.runs')
       .set({
@@ -132,8 +133,8 @@ export async function selectRuns(db: Kysely<Database>, limit: number): Promise<R
 }
 
 /**
- * When the first sync of what the key covers ran that got as far as a plan; null when none has. What is owed without
- * HISTORY_START begins there.
+ * When the first sync ran that covers the key and got as far as a plan; null when none has. Without HISTORY_START, what is due begins
+ * there.
  */
 export async function selectFirstSync(db: Kysely<Database>, key: { readonly filter: object }): Promise<Date | null> {
   const filter = JSON.stringify(key.filter)
@@ -147,9 +148,13 @@ export async function selectFirstSync(db: Kysely<Database>, key: { readonly filt
   return rows[0]?.started_at ?? null
 }
 
-/** When a run of the job last started; null when none ever has. */
-export async function selectLastStart(db: Kysely<Database>, job: string): Promise<Date | null> {
-  const query = db.selectFrom('etl.runs').select('started_at').where('job', '=', job).orderBy('id', 'desc').limit(1)
-  const row = await recording('reading runs', () => query.executeTakeFirst())
-  return row?.started_at ?? null
+/**
+ * Reduces runs older than a quarter to what the status needs of them: the windows of their plan and their counts go, which are most
+ * of a row.
+ */
+export async function forgetOldDetails(db: Kysely<Database>): Promise<void> {
+  // the rest of the plan stays: that there was one tells when the first sync ran
+  await sql`
+    update etl.runs set counts = null, plan = case jsonb_typeof(plan) when 'object' then plan - 'windows' else plan end
+    where started_at < now() - interval '92 days' and (counts is not null or plan ? 'windows')`.execute(db)
 }

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
+import { backoffMs, withJitter } from '../backoff.ts'
 import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { postJson, type PostFailure } from '../post-json.ts'
@@ -185,8 +186,8 @@ function badSecret(problem: string): ConfigError {
 
 /** Doubles with each attempt; half of it is random, so that a receiver that recovers is not overrun. */
 function retryDelayMs(attempts: number, waits: DeliveryWaits): number {
-  const ceiling = Math.min(waits.maxRetryMs, waits.firstRetryMs * 2 ** Math.min(30, attempts - 1))
-  return ceiling * (0.5 + Math.random() / 2)
+  const limits = { baseMs: waits.firstRetryMs, ceilingMs: waits.maxRetryMs }
+  return withJitter(backoffMs(attempts, limits), Math.random())
 }
 
 /** A wait that `ring` ends early; a ring before the wait ends it at once. */

@@ -147,3 +147,14 @@ function list(request: ReceivedRequest, url: URL, ids: readonly string[]): void 
     .map((id) => ({ id, name: `name of ${id}` }))
   json(request, { entities, pageNumber, pageSize, total: ids.length, pageCount: Math.ceil(ids.length / pageSize) })
 }
+
+/** How a reader of the org cut a window whose query had these filters: undefined, not at all. */
+export function splitOf(
+  { queries }: ScriptedOrg,
+  whole: { readonly start: Date; readonly end: Date },
+  filters: number,
+): 'time' | 'predicate' | undefined {
+  const pages = queries.filter(({ pageSize }) => pageSize > 1)
+  if (pages.some((page) => page.filters.flatMap(({ predicates }) => predicates).length > filters)) return 'predicate'
+  return pages.some(({ from, to }) => from !== +whole.start || to !== +whole.end) ? 'time' : undefined
+}

@@ -1,8 +1,10 @@
+import PQueue from 'p-queue'
 import { expect, test } from 'vitest'
-import { createLoadQueue } from '../../src/history/load-queue.ts'
-import { createPlaces } from '../../src/genesys/places.ts'
+import { createLoadQueue, withBackpressure } from '../../src/history/load-queue.ts'
 import { emptyLoadCounts } from '../../src/loader/load-counts.ts'
+import type { GenesysClient } from '../../src/genesys/client.ts'
 import type { FetchedConversation } from '../../src/loader/load.ts'
+import { never } from '../genesys/support.ts'
 
 /** A loader whose batches end when the test says so. */
 function scriptedLoader() {
@@ -34,7 +36,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 
 test('gathers records into full batches, in the order in which they came, and loads the rest at the end', async () => {
   const { batches, load } = scriptedLoader()
-  const queue = createLoadQueue({ batchSize: 3, places: createPlaces(9), load })
+  const queue = createLoadQueue({ batchSize: 3, writes: new PQueue({ concurrency: 9 }), load })
   await queue.add(fetched('a', 'b'))
   expect(batches).toEqual([])
   await queue.add(fetched('c', 'd', 'e', 'f', 'g', 'h'))
@@ -46,9 +48,9 @@ test('gathers records into full batches, in the order in which they came, and lo
   expect((await drained).map(({ received }) => received).sort((a, b) => a - b)).toEqual([2, 3, 3])
 })
 
-test('holds the reader back while every place is taken', async () => {
+test('holds the reader back while as many batches are being written as may be', async () => {
   const { batches, load } = scriptedLoader()
-  const queue = createLoadQueue({ batchSize: 1, places: createPlaces(2), load })
+  const queue = createLoadQueue({ batchSize: 1, writes: new PQueue({ concurrency: 2 }), load })
   await queue.add(fetched('a', 'b'))
   const third = queue.add(fetched('c'))
   expect(await isSettled(third)).toBe(false)
@@ -60,11 +62,11 @@ test('holds the reader back while every place is taken', async () => {
   await queue.drain()
 })
 
-test('shares its places with the queues of other windows', async () => {
+test('shares the limit with the queues of other windows', async () => {
   const { batches, load } = scriptedLoader()
-  const places = createPlaces(1)
-  const one = createLoadQueue({ batchSize: 1, places, load })
-  const other = createLoadQueue({ batchSize: 1, places, load })
+  const writes = new PQueue({ concurrency: 1 })
+  const one = createLoadQueue({ batchSize: 1, writes, load })
+  const other = createLoadQueue({ batchSize: 1, writes, load })
   await one.add(fetched('a'))
   const waiting = other.add(fetched('b'))
   expect(await isSettled(waiting)).toBe(false)
@@ -76,7 +78,7 @@ test('shares its places with the queues of other windows', async () => {
 
 test('ends only when every batch has committed', async () => {
   const { batches, load } = scriptedLoader()
-  const queue = createLoadQueue({ batchSize: 1, places: createPlaces(2), load })
+  const queue = createLoadQueue({ batchSize: 1, writes: new PQueue({ concurrency: 2 }), load })
   await queue.add(fetched('a', 'b'))
   const drained = queue.drain()
   batches[1]?.end()
@@ -85,22 +87,22 @@ test('ends only when every batch has committed', async () => {
   expect(await drained).toHaveLength(2)
 })
 
-test('tells the failure of a batch at the next chance, loads nothing more, and gives its place back', async () => {
+test('throws the failure of a batch at the next call, loads nothing more, and lets other batches be written', async () => {
   const { batches, load } = scriptedLoader()
-  const places = createPlaces(1)
-  const queue = createLoadQueue({ batchSize: 1, places, load })
+  const writes = new PQueue({ concurrency: 1 })
+  const queue = createLoadQueue({ batchSize: 1, writes, load })
   await queue.add(fetched('a'))
   batches[0]?.fail(new Error('refused'))
   await expect(queue.drain()).rejects.toThrow('refused')
   await expect(queue.add(fetched('b'))).rejects.toThrow('refused')
   await expect(queue.drain()).rejects.toThrow('refused')
   expect(batches).toHaveLength(1)
-  expect(await isSettled(places.take())).toBe(true)
+  expect(await isSettled(writes.add(async () => {}))).toBe(true)
 })
 
-test('waits for the other batches before it tells the failure of one', async () => {
+test('waits for the other batches before it throws the failure of one', async () => {
   const { batches, load } = scriptedLoader()
-  const queue = createLoadQueue({ batchSize: 1, places: createPlaces(2), load })
+  const queue = createLoadQueue({ batchSize: 1, writes: new PQueue({ concurrency: 2 }), load })
   await queue.add(fetched('a', 'b'))
   const drained = queue.drain()
   batches[0]?.fail(new Error('refused'))
@@ -109,38 +111,41 @@ test('waits for the other batches before it tells the failure of one', async () 
   await expect(drained).rejects.toThrow('refused')
 })
 
-test('starts nothing any more once it is left, not even what was waiting for a place', async () => {
+test('starts nothing after it is abandoned, not even a batch that was waiting for its turn', async () => {
   const { batches, load } = scriptedLoader()
-  const places = createPlaces(1)
-  const queue = createLoadQueue({ batchSize: 1, places, load })
+  const writes = new PQueue({ concurrency: 1 })
+  const queue = createLoadQueue({ batchSize: 1, writes, load })
   await queue.add(fetched('a'))
   const waiting = queue.add(fetched('b'))
   const left = queue.abandon()
   batches[0]?.end()
   await Promise.all([left, waiting])
   expect(batches.map(({ ids }) => ids.join(''))).toEqual(['a'])
-  expect(await isSettled(places.take())).toBe(true)
+  expect(await isSettled(writes.add(async () => {}))).toBe(true)
 })
 
-test('a reader can wait until no batch waits to be written, whichever window it is of', async () => {
+test('a client with backpressure sends nothing while a batch waits to be written, whichever window it is of', async () => {
   const { batches, load } = scriptedLoader()
-  const places = createPlaces(1)
-  const one = createLoadQueue({ batchSize: 2, places, load })
-  const other = createLoadQueue({ batchSize: 2, places, load })
+  const writes = new PQueue({ concurrency: 1 })
+  const one = createLoadQueue({ batchSize: 2, writes, load })
+  const other = createLoadQueue({ batchSize: 2, writes, load })
+  const client = { request: async () => ({ data: {}, sentAt: 0 }), close() {} } as unknown as GenesysClient
+  const reader = withBackpressure(client, writes)
+  const request = { method: 'GET', path: '/', endpoint: 'test', priority: 'history', signal: never } as const
   await one.add(fetched('a', 'b', 'c'))
-  expect(await isSettled(places.calm())).toBe(true)
+  expect(await isSettled(reader.request(request))).toBe(true)
   const second = other.add(fetched('d', 'e'))
-  const calm = places.calm()
-  expect(await isSettled(calm)).toBe(false)
+  const sent = reader.request(request)
+  expect(await isSettled(sent)).toBe(false)
   batches[0]?.end()
-  await Promise.all([second, calm])
+  await Promise.all([second, sent])
   batches[1]?.end()
   await Promise.all([one.abandon(), other.drain()])
 })
 
-test('can be left without loading the rest, but not before what is being written is written', async () => {
+test('can be abandoned without loading the rest, but waits for what is being written', async () => {
   const { batches, load } = scriptedLoader()
-  const queue = createLoadQueue({ batchSize: 2, places: createPlaces(2), load })
+  const queue = createLoadQueue({ batchSize: 2, writes: new PQueue({ concurrency: 2 }), load })
   await queue.add(fetched('a', 'b', 'c'))
   const left = queue.abandon()
   expect(await isSettled(left)).toBe(false)

@@ -3,19 +3,22 @@ import { readWindow } from '../../src/history/read-window.ts'
 import type { ReadWindowOptions } from '../../src/history/read-window.ts'
 import { readOpen } from '../../src/genesys/open-conversations.ts'
 import { json } from '../support/fake-server.ts'
-import { conversations, day, scriptedOrg, window } from '../genesys/scripted-org.ts'
+import { limitInFlight } from '../../src/genesys/in-flight.ts'
+import { conversations, day, scriptedOrg, splitOf, window } from '../genesys/scripted-org.ts'
 import type { Held, OrgScript, ScriptedOrg } from '../genesys/scripted-org.ts'
 import { never } from '../genesys/support.ts'
 
 type Before = NonNullable<OrgScript['before']>
 
 /** Reads the window; gives the outcome and the ids that were brought. */
-async function read(org: ScriptedOrg, changes: Partial<ReadWindowOptions> = {}) {
+async function read(
+  org: ScriptedOrg,
+  { concurrency = 4, ...changes }: Partial<ReadWindowOptions> & { readonly concurrency?: number } = {},
+) {
   const brought = new Set<string>()
-  const outcome = await readWindow(org.client, {
+  const outcome = await readWindow(limitInFlight(org.client, concurrency), {
     window,
     filter: {},
-    concurrency: 4,
     priority: 'history',
     signal: never,
     pauseMs: 1,
@@ -24,7 +27,7 @@ async function read(org: ScriptedOrg, changes: Partial<ReadWindowOptions> = {}) 
     },
     ...changes,
   })
-  return { outcome, brought: [...brought].sort() }
+  return { outcome: { ...outcome, split: splitOf(org, changes.window ?? window, 0) }, brought: [...brought].sort() }
 }
 
 const ids = (held: readonly Held[]): string[] => held.map(({ id }) => id!).sort()
@@ -170,7 +173,7 @@ describe('answers that cannot be right', () => {
     await expect(read(org)).rejects.toMatchObject(bad)
   })
 
-  test.each([-1, 1, -400])('the records of the day that is %i days away', async (days) => {
+  test.each([-1, 1, -400])('the records of the day that is %i days apart', async (days) => {
     const others = moved(days)
     await using org = await scriptedOrg([], {
       before: answering((page) => answered(others.slice((page - 1) * 100, page * 100), 250)),
@@ -216,7 +219,7 @@ describe('answers that cannot be right', () => {
     }
   })
 
-  test('an error document that passes costs an attempt', async () => {
+  test('a temporary error document costs an attempt', async () => {
     await using org = await scriptedOrg(held, {
       before(_org, _query, number, request) {
         if (number % 2 === 0) return false

@@ -1,10 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  countableGroups,
+  shareHits,
   dueWindows,
-  firstDayOwed,
+  firstDueDay,
   nextAttemptAt,
-  owedWindows,
+  unloadedWindows,
   planBackfill,
   planIntraday,
   planSync,
@@ -49,7 +51,7 @@ describe('the nightly plan', () => {
     expect(plan.slice(0, 2).map(({ reason }) => reason)).toEqual(['lookback', 'owed'])
   })
 
-  it('still owes what was only read so far, or kept changing', () => {
+  it('still plans what is provisional or kept changing', () => {
     const ledger = [ledgerDay(1, 'done'), ledgerDay(2, 'provisional'), ledgerDay(3, 'unstable')]
     const plan = planSync({ ...settings, ledger })
     expect(plan.slice(0, 3).map(({ reason }) => reason)).toEqual(['lookback', 'owed', 'owed'])
@@ -68,13 +70,13 @@ describe('the nightly plan', () => {
     expect(names(planBackfill({ range, now, ledger, reload: true, cycleStart }))).toEqual(['2026-11-21'])
   })
 
-  it('makes up older days that are owed since the first day, and only those', () => {
+  it('catches up on older days since the first due day that were never loaded, and only those', () => {
     const ledger = [ledgerDay(8, 'done'), ledgerDay(9, 'failed'), ledgerDay(10, 'provisional'), ledgerDay(11, 'done')]
     const plan = planSync({ ...settings, historyStart: addDays(today, -12), ledger })
     expect(names(plan).slice(7)).toEqual(['2026-11-13', '2026-11-12', '2026-11-10'])
   })
 
-  it('owes nothing before the first day, even within the lookback', () => {
+  it('plans nothing before the first due day, even within the lookback', () => {
     expect(names(planSync({ ...settings, historyStart: addDays(today, -2), ledger: [] }))).toEqual([
       '2026-11-21',
       '2026-11-20',
@@ -86,10 +88,11 @@ describe('the nightly plan', () => {
     expect(formatWindow(plan[0]!)).toBe('2026-11-21T00:00Z/2026-11-21T23:59Z')
   })
 
-  it('thins out a lookback beyond the request budget, but never what is owed', () => {
+  it('thins out a lookback beyond the request budget, but never what was not loaded yet', () => {
     const ledger = [1, 2, 3, 4, 5, 7].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, ledger })
-    const estimated = (requests: number) => plan.map((window) => ({ ...window, hits: requests * 100, requests }))
+    const estimated = (requests: number) =>
+      plan.map((window) => ({ ...window, hits: requests * 100, requests, isCounted: true }))
     expect(names(withinBudget(estimated(1000), now, 7))).toEqual([
       '2026-11-21',
       '2026-11-20',
@@ -126,14 +129,14 @@ describe('a day is due until it was read at the last age of the lookback', () =>
     expect(names(dueWindows({ ...settings, ledger: [wide, half] }))[0]).toBe('2026-11-04T12:00Z/2026-11-05T00:00Z')
   })
 
-  it('owes the days of an outage without a first day set, too: since the lookback of the first sync', () => {
+  it('plans the days of an outage without HISTORY_START too: since the lookback of the first sync', () => {
     const firstSyncAt = addDays(now, -60)
     const ledger = [ledgerDay(62, 'done', readAtAge(62, 2))]
     const plan = planSync({ ...settings, firstSyncAt, ledger })
     expect(plan).toHaveLength(67)
     expect(plan.filter(({ reason }) => reason === 'lookback').map(formatWindow)).toEqual(['2026-09-21'])
     expect(formatWindow(plan.at(-1)!)).toBe('2026-09-16')
-    expect(firstDayOwed({ ...settings, firstSyncAt: addDays(now, 3) })).toEqual(addDays(today, -7))
+    expect(firstDueDay({ ...settings, firstSyncAt: addDays(now, 3) })).toEqual(addDays(today, -7))
   })
 
   it('leaves what was loaded before the first day that is set', () => {
@@ -149,7 +152,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
     const kept = (requests: number) =>
       names(
         withinBudget(
-          plan.map((window) => ({ ...window, hits: requests * 100, requests })),
+          plan.map((window) => ({ ...window, hits: requests * 100, requests, isCounted: true })),
           now,
           7,
         ),
@@ -161,7 +164,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
   it('keeps the last age of the lookback when it thins out, since that settles a day', () => {
     const ledger = [1, 2, 3, 4, 5].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, lookbackDays: 5, ledger })
-    const estimated = plan.map((window) => ({ ...window, hits: 0, requests: 2000 }))
+    const estimated = plan.map((window) => ({ ...window, hits: 0, requests: 2000, isCounted: true }))
     expect(names(withinBudget(estimated, now, 5))).toEqual(['2026-11-21', '2026-11-20', '2026-11-18', '2026-11-17'])
   })
 
@@ -232,7 +235,7 @@ function simulate(given: {
       ledger: [...ledger.values()],
     })
     const kept = withinBudget(
-      plan.map((window) => ({ ...window, hits: requestsOfDay * 100, requests: requestsOfDay })),
+      plan.map((window) => ({ ...window, hits: requestsOfDay * 100, requests: requestsOfDay, isCounted: true })),
       at,
       lookbackDays,
     )
@@ -251,7 +254,7 @@ function simulate(given: {
   }
   const missed: string[] = []
   for (
-    let at = firstDayOwed({ now: end, lookbackDays, historyStart, firstSyncAt: firstSyncAt ?? begin });
+    let at = firstDueDay({ now: end, lookbackDays, historyStart, firstSyncAt: firstSyncAt ?? begin });
     at < end;
     at = addDays(at, 1)
   ) {
@@ -266,7 +269,7 @@ describe('a ledger that a clock ahead has written', () => {
 
   it('does not believe windows that end or were read in the future', () => {
     const ledger = [ledgerDay(-1, 'done', { readAt: now }), ledgerDay(0, 'done', { readAt: now })]
-    expect(owedWindows({ start: today, end: now }, now, ledger)).toHaveLength(1)
+    expect(unloadedWindows({ start: today, end: now }, now, ledger)).toHaveLength(1)
     expect(planSync({ ...settings, ledger: [ledgerDay(1, 'done', { readAt: ahead })] })[0]).toMatchObject({
       reason: 'owed',
     })
@@ -278,13 +281,13 @@ describe('a ledger that a clock ahead has written', () => {
   })
 
   it('believes them once they have been read again, and bears clocks that differ by seconds', () => {
-    expect(owedWindows(day(1), now, [ledgerDay(1, 'done', { readAt: new Date(+now + 30_000) })])).toEqual([])
+    expect(unloadedWindows(day(1), now, [ledgerDay(1, 'done', { readAt: new Date(+now + 30_000) })])).toEqual([])
   })
 
   it('does not let a window rest until an attempt further ahead than any rest', () => {
     const resting = (hours: number) => [ledgerDay(3, 'unstable', { nextAttemptAt: new Date(+now + hours * 3_600_000) })]
-    expect(names(owedWindows(day(3), now, resting(24)))).toEqual([])
-    expect(names(owedWindows(day(3), now, resting(25)))).toEqual(['2026-11-19'])
+    expect(names(unloadedWindows(day(3), now, resting(24)))).toEqual([])
+    expect(names(unloadedWindows(day(3), now, resting(25)))).toEqual(['2026-11-19'])
   })
 })
 
@@ -312,8 +315,8 @@ describe('the plan of a backfill', () => {
   it('lets an unstable window rest until its next attempt', () => {
     const resting = ledgerDay(3, 'unstable', { nextAttemptAt: new Date(+now + 1) })
     const due = ledgerDay(3, 'unstable', { nextAttemptAt: now })
-    expect(names(owedWindows(day(3), now, [resting]))).toEqual([])
-    expect(names(owedWindows(day(3), now, [due]))).toEqual(['2026-11-19'])
+    expect(names(unloadedWindows(day(3), now, [resting]))).toEqual([])
+    expect(names(unloadedWindows(day(3), now, [due]))).toEqual(['2026-11-19'])
   })
 
   it('ends with everything covered, whatever was done before and in whatever order windows complete', () => {
@@ -360,5 +363,35 @@ describe('the intraday plan and the state of a window', () => {
   it('waits longer after each unstable attempt, a day at most', () => {
     const minutes = (attempts: number) => (+nextAttemptAt(now, attempts) - +now) / 60_000
     expect([1, 2, 3, 50].map(minutes)).toEqual([15, 30, 60, 1440])
+  })
+})
+
+describe('the estimate of windows that were never read', () => {
+  const days = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, index) => ({
+      start: addDays(now, from + index),
+      end: addDays(now, from + index + 1),
+      reason: 'owed' as const,
+    }))
+
+  it('counts a few windows one by one, which is exact', () => {
+    expect(countableGroups(days(31), 7).map((group) => group.length)).toEqual(Array.from({ length: 31 }, () => 1))
+  })
+
+  it('counts many in groups of days that touch, whatever their order', () => {
+    const windows = [...days(20), ...days(20, 30)].reverse()
+    const groups = countableGroups(windows, 7)
+    expect(groups.map((group) => group.length)).toEqual([7, 7, 6, 7, 7, 6])
+    for (const group of groups) expect(+group.at(-1)!.end - +group[0]!.start).toBe(group.length * 86_400_000)
+  })
+
+  it('shares the hits of a group by length, in whole numbers that add up', () => {
+    fc.assert(
+      fc.property(fc.nat(1_000_000), fc.integer({ min: 1, max: 31 }), (hits, count) => {
+        const shares = shareHits(hits, days(count))
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBe(hits)
+        for (const share of shares) expect(Math.abs(share - hits / count)).toBeLessThanOrEqual(1)
+      }),
+    )
   })
 })

@@ -5,10 +5,11 @@ import { addDays, startOfDay } from '../../src/model/interval.ts'
 import { EtlError, Interrupted } from '../../src/errors.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { windowKey } from '../../src/history/context.ts'
-import { planHistory, runHistory } from '../../src/history/sync.ts'
+import { planHistory } from '../../src/history/plan-history.ts'
+import { runHistory } from '../../src/history/sync.ts'
 import { tables } from '../../src/model/columns.ts'
 import { loadWindow } from '../../src/history/load-window.ts'
-import { createPlaces } from '../../src/genesys/places.ts'
+import PQueue from 'p-queue'
 import { readStatus } from '../../src/monitoring/read-status.ts'
 import { verifyRange } from '../../src/history/verify.ts'
 import { readDatabaseClock } from '../../src/postgres/clock.ts'
@@ -47,13 +48,13 @@ async function mark(it: TestOrg, age: number, fields: { hits?: number; status?: 
   await recordWindow(it.warehouse.db, { ...key, start, end: addDays(start, 1), status, hits, runId: null })
 }
 
-test('a nightly plan within the budget reads the whole lookback again, newest first', async () => {
+test('a nightly plan within the budget reads the entire lookback again, newest first', async () => {
   await using it = await startSmallOrg()
   for (let age = 1; age <= 5; age++) await mark(it, age)
   expect(await plan(it, 5)).toEqual([1, 2, 3, 4, 5].map((age) => `${dayName(age)} lookback`))
 })
 
-test('a nightly plan beyond the budget reads the ages 1, 2, 4 and 7, and whatever is owed', async () => {
+test('a nightly plan beyond the budget reads the ages 1, 2, 4 and 7, and whatever was never loaded', async () => {
   await using it = await startSmallOrg()
   for (const age of [1, 2, 4, 5, 6, 7]) await mark(it, age, { hits: 100_000 })
   expect(await plan(it, 7)).toEqual([
@@ -65,7 +66,7 @@ test('a nightly plan beyond the budget reads the ages 1, 2, 4 and 7, and whateve
   ])
 })
 
-test('a sync reads the lookback, and what is owed since the first day', async () => {
+test('a sync reads the lookback, and what was never loaded since the first due day', async () => {
   await using it = await startSmallOrg(6)
   for (const age of [4, 6]) await mark(it, age)
   const settings = { lookbackDays: 2, start: addDays(today, -6) }
@@ -79,7 +80,7 @@ test('a sync reads the lookback, and what is owed since the first day', async ()
   expect(new Set(pagesAsked(it.org.requests.slice(asked)))).toEqual(new Set([1, 2].map(dayName)))
 })
 
-test('the current day is provisional, never done, and is owed again when it is over', async () => {
+test('the current day is provisional, never done, and is due again when it is over', async () => {
   await using it = await startSmallOrg()
   const { windows } = await it.run({ job: 'intraday' })
   expect(windows).toMatchObject({ planned: 1, provisional: 1, done: 0 })
@@ -157,7 +158,7 @@ test.each([
   },
 )
 
-test('many days that fail for ever leave the others alone', async () => {
+test('many days that always fail do not hold up the others', async () => {
   await using it = await startTestOrg({ days: 12, perDay: 10 })
   await using given = it.dependencies({ settings: { concurrency: 1 } })
   const range = { start: addDays(threeDays.end, -12), end: threeDays.end }
@@ -188,7 +189,7 @@ test('a day that had conversations and has none is a warning, and counted', asyn
   const summary = await runHistory({ ...given, onEmptied: () => emptied++ }, request, 'manual', signal)
   expect(summary).toMatchObject({ windows: { done: 3 }, counts: { emptiedWindows: 2 } })
   expect(emptied).toBe(2)
-  const warnings = it.log.filter((line) => line.includes('has none any more'))
+  const warnings = it.log.filter((line) => line.includes('now has none'))
   expect(warnings.map((line) => (JSON.parse(line) as { window: string }).window).sort()).toEqual([
     '2025-06-10',
     '2025-06-11',
@@ -278,7 +279,7 @@ test('a filter reads part of the conversations, and its coverage is its own', as
   await it.expectEqual()
 })
 
-test('books every run with its trigger, plan and counts', async () => {
+test('records every run with its trigger, plan and counts', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const { rows } = await sql`
@@ -342,7 +343,7 @@ test('an outage longer than the lookback is caught up: late changes of all days 
   expect(await plan(it, 2)).toEqual([1, 2].map((age) => `${dayName(age)} lookback`))
 })
 
-test('without a first day set, the days that passed during an outage are owed', async () => {
+test('without a first day set, the days that passed during an outage are due', async () => {
   await using it = await startTestOrg({ now, days: 8, perDay: 5 })
   await it.run({ job: 'sync' }, { settings: { lookbackDays: 1 } })
   const back = sql`interval '6 days'`
@@ -454,16 +455,24 @@ test('a clock of the database that is set while a window is read: the window is 
     reason: 'owed',
     hits: 5,
     requests: 1,
+    isCounted: true,
   } as const
   const run = await startRun(it.warehouse.db, { job: 'backfill', trigger: 'manual', parameters: {} })
-  const context = { ...given, key: windowKey(given.history), run, clock: early, places: createPlaces(1), signal }
+  const context = {
+    ...given,
+    key: windowKey(given.history),
+    run,
+    clock: early,
+    writes: new PQueue({ concurrency: 1 }),
+    signal,
+  }
   await expect(loadWindow(context, window)).rejects.toMatchObject({ code: 'DATABASE_CLOCK_CHANGED', kind: 'retryable' })
   expect(await it.doneDays()).toEqual([])
   await it.backfill()
   await it.expectEqual()
 })
 
-test('a run of which every record was refused as stale is no success', async () => {
+test('a run of which every record was refused as stale fails', async () => {
   await using it = await startTestOrg({ perDay: 5, malformedShare: 0 })
   await it.backfill()
   // as if another run had read them all at the end of this one

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { ensureMonths } from '../../src/loader/partitions.ts'
+import { tables } from '../../src/model/columns.ts'
 import { addDays, startOfDay } from '../../src/model/interval.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { verifyRange, type Verification } from '../../src/history/verify.ts'
@@ -30,7 +32,7 @@ async function forgotten(it: TestOrg): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
-const nothing = { mismatches: [], misplaced: { twins: [], undecided: [], orphans: {} } }
+const nothing = { mismatches: [], misplaced: { duplicates: [], inconsistent: [], orphans: {} } }
 
 test('finds nothing where the tables equal the organization', async () => {
   await using it = await startTestOrg()
@@ -112,7 +114,7 @@ test('refuses a range of which nothing has settled', async () => {
   })
 })
 
-test('lets a reload mend what it found, which an unchanged answer alone would not', async () => {
+test('makes a reload fix what it found, which an unchanged answer alone would not', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const { db } = it.warehouse
@@ -128,7 +130,7 @@ test('lets a reload mend what it found, which an unchanged answer alone would no
   expect(await verify(it)).toMatchObject(nothing)
 })
 
-test('finds a twin under another start, in the same range or outside of it', async () => {
+test('finds a duplicate under another start, in the same range or outside of it', async () => {
   await using it = await startTestOrg()
   await it.backfill()
   const [near, far] = [await anId(it, 0), await anId(it, 1)]
@@ -136,7 +138,7 @@ test('finds a twin under another start, in the same range or outside of it', asy
   // still within the month's partition
   await insertDuplicate(it.warehouse, far, '-5 days')
   const { misplaced } = await verify(it)
-  expect([...misplaced.twins].sort()).toEqual([near, far].sort())
+  expect([...misplaced.duplicates].sort()).toEqual([near, far].sort())
 })
 
 test('a difference that a later read of the same window no longer has is none, and nothing is to be loaded again', async () => {
@@ -172,4 +174,18 @@ test('does not miss what is too young to be loaded', async () => {
   await it.run({ job: 'intraday' })
   for (let number = 0; number < 5; number++) it.org.control.changes.begin('inboundCall', +now - 1000 * number)
   expect(await verify(it, { start: addDays(today, -1), end: addDays(today, 2) })).toMatchObject(nothing)
+})
+
+test('compares a range without reading other months', async () => {
+  await using it = await startTestOrg({ malformedShare: 0, perDay: 20 })
+  await it.backfill()
+  await ensureMonths(it.warehouse, ['2025-05', '2025-07'])
+  const blocker = await it.warehouse.connectAlone('blocker')
+  try {
+    const others = ['2025_05', '2025_07'].flatMap((month) => tables.map((table) => `genesys.${table}_${month}`))
+    await blocker.query(`begin; lock table ${others.join(', ')} in access exclusive mode`)
+    expect(await verify(it)).toMatchObject(nothing)
+  } finally {
+    await blocker.end()
+  }
 })

@@ -26,7 +26,7 @@ async function expectStored(expected: readonly JsonObject[]): Promise<void> {
   }
   const { rows } = await sql`select count(*) from genesys.conversations`.execute(warehouse.db)
   expect(rows).toEqual([{ count: expected.length }])
-  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ twins: [], undecided: [], orphans: {} })
+  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ duplicates: [], inconsistent: [], orphans: {} })
 }
 
 /** Makes inserts into a table fail with a SQLSTATE until the returned function is called. */
@@ -54,18 +54,18 @@ async function failures(): Promise<number> {
 }
 
 test('waits and tries again while the disk is full, and then has everything', async () => {
-  const mend = await failing('genesys.participants', '53100')
+  const repair = await failing('genesys.participants', '53100')
   const batch = [conversation('a'), conversation('b')]
   const loading = load(warehouse, batch, 1)
   await expect.poll(failures, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
   expect(await stored(warehouse, 'a')).toBeUndefined()
-  await mend()
+  await repair()
   expect(await loading).toMatchObject({ received: 2, inserted: 2 })
   await expectStored(batch)
 })
 
-test('gives up for later when it stays full, leaves nothing half-written and tells no data', async () => {
-  const mend = await failing('genesys.session_metrics', '53100')
+test('gives up with a retryable error when it stays full, leaves nothing half-written and reveals no data', async () => {
+  const repair = await failing('genesys.session_metrics', '53100')
   try {
     const stop = new AbortController()
     const raw = conversation('secret-name')
@@ -75,19 +75,19 @@ test('gives up for later when it stays full, leaves nothing half-written and tel
     await expect(loading).rejects.toThrow()
     await expectStored([])
   } finally {
-    await mend()
+    await repair()
   }
 })
 
-test('tells a refusal for good apart, with what to do', async () => {
-  const mend = await failing('genesys.conversations', '42501')
+test('distinguishes a permanent refusal, with what to do', async () => {
+  const repair = await failing('genesys.conversations', '42501')
   try {
     await expect(load(warehouse, [conversation('a')], 1)).rejects.toMatchObject({
       code: 'DATABASE_FORBIDDEN',
       kind: 'fatal',
     })
   } finally {
-    await mend()
+    await repair()
   }
 })
 
@@ -184,3 +184,53 @@ function lcg(seed: number): () => number {
     return state / 2 ** 32
   }
 }
+
+test('a foreign key of the customer blocks its conversation alone, and the reason names constraint and table', async () => {
+  const batch = ['a', 'b', 'c'].map((id) => conversation(id))
+  await load(warehouse, batch, 1)
+  await sql`create schema customer`.execute(warehouse.db)
+  await sql`create table customer.orders (id text, start timestamptz, constraint orders_call
+    foreign key (id, start) references genesys.conversations (conversation_id, conversation_start))`.execute(
+    warehouse.db,
+  )
+  try {
+    await sql`insert into customer.orders select conversation_id, conversation_start from genesys.conversations
+      where conversation_id = 'b'`.execute(warehouse.db)
+    const changed = batch.map((raw) => ({ ...raw, externalTag: 'changed' }))
+    expect(await load(warehouse, changed, 2)).toMatchObject({ received: 3, changed: 2, rejected: 1 })
+    expect(await stored(warehouse, 'b')).not.toHaveProperty('externalTag')
+    const { rows } = await sql<{ conversation_id: string; reason: string }>`
+      select conversation_id, reason from etl.rejected_records`.execute(warehouse.db)
+    expect(rows).toEqual([
+      {
+        conversation_id: 'b',
+        reason: expect.stringMatching(/23503.* constraint orders_call\S* of customer\.orders; .*deferrable/) as string,
+      },
+    ])
+
+    // what the reason advises
+    await sql`alter table customer.orders drop constraint orders_call`.execute(warehouse.db)
+    await sql`alter table customer.orders add constraint orders_call foreign key (id, start)
+      references genesys.conversations (conversation_id, conversation_start) deferrable initially deferred`.execute(
+      warehouse.db,
+    )
+    expect(await load(warehouse, changed, 3)).toMatchObject({ changed: 1, unchanged: 2, rejected: 0 })
+    await expectStored(changed)
+  } finally {
+    await sql`drop schema customer cascade`.execute(warehouse.db)
+  }
+})
+
+test.each([
+  ['a check', "add constraint no_b check (conversation_id <> 'b')", /23514.* constraint no_b of genesys\.participants/],
+])('%s of the customer blocks its conversation alone', async (_name, constraint, reason) => {
+  await sql.raw(`alter table genesys.participants ${constraint}`).execute(warehouse.db)
+  try {
+    const batch = ['a', 'b', 'c'].map((id) => conversation(id))
+    expect(await load(warehouse, batch, 1)).toMatchObject({ received: 3, inserted: 2, rejected: 1 })
+    const { rows } = await sql<{ reason: string }>`select reason from etl.rejected_records`.execute(warehouse.db)
+    expect(rows).toEqual([{ reason: expect.stringMatching(reason) as string }])
+  } finally {
+    await sql`alter table genesys.participants drop constraint no_b`.execute(warehouse.db)
+  }
+})

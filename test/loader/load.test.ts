@@ -30,7 +30,7 @@ async function expectStored(...expected: JsonObject[]): Promise<void> {
     expect(differences(raw, (await stored(warehouse, raw['conversationId'] as string)) ?? null)).toEqual([])
   }
   expect(await rows('select count(*) from genesys.conversations')).toEqual([{ count: expected.length }])
-  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ twins: [], undecided: [], orphans: {} })
+  expect(await findMisplacedRows(warehouse.db, everything)).toEqual({ duplicates: [], inconsistent: [], orphans: {} })
 }
 
 /** Tuples written in schema genesys so far, by the server's statistics. */
@@ -117,7 +117,7 @@ test('compares instants, not their spelling', async () => {
   await expectStored(late)
 })
 
-test('leaves no twin when a start is corrected, even into another month', async () => {
+test('leaves no duplicate when a start is corrected, even into another month', async () => {
   await load(warehouse, [conversation('a', { conversationStart: '2026-03-31T23:59:59.999Z' })], 1)
   const corrected = conversation('a', { conversationStart: '2026-04-01T00:00:00.000Z' })
   expect(await load(warehouse, [corrected], 2)).toMatchObject({ changed: 1 })
@@ -138,7 +138,7 @@ test('keeps attributes that another source delivered, and moves them with a corr
   await expectStored(withAttributes(moved, { score: 1 }, { language: 'en' }))
 })
 
-test('replaces attributes where they are delivered, and takes them away where they are gone', async () => {
+test('replaces attributes where they are delivered, and deletes them where they are gone', async () => {
   const raw = conversation('a')
   const first = withAttributes(raw, { language: 'en' })
   await load(warehouse, [first], 1, { deliversAttributes: true })
@@ -261,7 +261,7 @@ describe('unchanged means that the row is there', () => {
     await expectStored(march, conversation('b'))
   })
 
-  test('a table of children whose month was dropped is filled again, by a process that makes its partition anew', async () => {
+  test('a table of children whose month was dropped is filled again, by a process that creates its partition again', async () => {
     await load(warehouse, [march, april], 1)
     await rows('drop table genesys.segments_2026_03')
     await using later = connect(database.url)
@@ -271,7 +271,7 @@ describe('unchanged means that the row is there', () => {
     expect(await load(again, [march, april], 3)).toMatchObject({ unchanged: 2 })
   })
 
-  test('rows that a restored table has under an earlier start leave no twin', async () => {
+  test('rows that a restored table has under an earlier start leave no duplicate', async () => {
     const earlier = conversation('march', { conversationStart: '2026-02-28T23:59:59.000Z' })
     await load(warehouse, [earlier], 1)
     await rows('create table kept as select * from genesys.conversations')
@@ -282,7 +282,7 @@ describe('unchanged means that the row is there', () => {
     await expectStored(march)
   })
 
-  test('rows that etl.conversations does not know under their start leave no twin', async () => {
+  test('rows that etl.conversations does not know under their start leave no duplicate', async () => {
     await load(warehouse, [conversation('a', { conversationStart: '2026-02-28T23:59:59.000Z' }), march], 1)
     await rows('truncate etl.conversations')
     const corrected = conversation('a')
@@ -300,7 +300,7 @@ describe('unchanged means that the row is there', () => {
     expect(await load(warehouse, [whole], 4, { deliversAttributes: true })).toMatchObject({ unchanged: 1 })
   })
 
-  test('to know it costs one statement per batch, which looks into the months of the batch alone', async () => {
+  test('to know it costs one statement per batch, which searches only the months of the batch', async () => {
     const batch = [march, april, conversation('b')]
     await load(warehouse, batch, 1)
     const statements = async (seconds: number, raws: JsonObject[]): Promise<string[]> => {

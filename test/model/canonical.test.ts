@@ -36,7 +36,7 @@ describe('differences', () => {
     ['a list and its only element', { a: [1] }, { a: 1 }],
     ['integers that one double stands for', parseJson('[9007199254740993]'), parseJson('[9007199254740992]')],
     ['an inherited and an own key', { constructor: 1 }, {}],
-  ])('tell %s apart', (_, a, b) => {
+  ])('distinguish %s', (_, a, b) => {
     expect(differences(a, b)).toHaveLength(1)
     expect(differences(b, a)).toHaveLength(1)
   })

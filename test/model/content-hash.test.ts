@@ -150,11 +150,11 @@ describe('contentHash', () => {
     ['texts that differ in the last character only', { a: 'x'.repeat(99) }, { a: `${'x'.repeat(98)}y` }],
     ['texts that differ in length only', { a: 'aa' }, { a: 'aaa' }],
     ['a text and it with NULs', { a: 'a' }, { a: 'a\0' }],
-  ])('tells %s apart', (_, a, b) => {
+  ])('distinguishes %s', (_, a, b) => {
     expect(contentHash(a)).not.toBe(contentHash(b))
   })
 
-  it('tells neighbouring ids and times apart: no collision in 100 000 of them', () => {
+  it('distinguishes neighbouring ids and times: no collision in 100 000 of them', () => {
     const seen = new Set<string>()
     for (let i = 0; i < 50_000; i++) {
       seen.add(contentHash({ conversationStart: new Date(1.6e12 + i).toISOString() }))
@@ -205,7 +205,7 @@ describe('attributesHash', () => {
     expect(attributesHash({ participants: { attributes: { a: 1 } } })).toBeNull()
   })
 
-  it('tells none from empty ones, and whose they are', () => {
+  it('distinguishes none from empty ones, and to whom they belong', () => {
     expect(hashOf({ attributes: {} })).not.toBeNull()
     expect(
       hashOf({ participantId: 'p', attributes: { a: '1' } }, { participantId: 'q', attributes: { b: '1' } }),

@@ -13,7 +13,7 @@ function expectKept(printed: string, source: string): void {
 }
 
 describe('parseJson', () => {
-  it.each(DIFFICULT_NUMBERS)('keeps %s, wherever it stands', (source) => {
+  it.each(DIFFICULT_NUMBERS)('keeps %s, wherever it is', (source) => {
     for (const [before, after] of [
       ['', ''],
       ['[', ']'],

@@ -1,0 +1,142 @@
+/** What a history job would read: the windows that are due, with an estimate of their requests. */
+import { estimateWindow, isFiltered, pageSize } from '../genesys/details-query.ts'
+import { addDays, startOfDay, type Interval } from '../model/interval.ts'
+import type { DatabaseClock } from '../postgres/clock.ts'
+import { selectFirstSync } from '../runs/run-history.ts'
+import { windowKey, type HistoryDependencies, type HistoryRequest, type HistorySettings } from './context.ts'
+import { selectWindows } from './ledger.ts'
+import {
+  countableGroups,
+  planBackfill,
+  planIntraday,
+  planSync,
+  shareHits,
+  withinBudget,
+  type EstimatedWindow,
+  type LedgerWindow,
+  type PlannedWindow,
+} from './plan.ts'
+import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
+
+export interface HistoryPlan {
+  readonly windows: readonly EstimatedWindow[]
+  readonly requests: number
+  /** At the rate limit, reading once. */
+  readonly minutes: number
+  /** Windows within the request's scope that were read and are not known to be complete. */
+  readonly unsettled: readonly UnsettledWindow[]
+}
+
+/** Days that one counting query may span: what the API takes without a filter, and with one. */
+const COUNTABLE_DAYS = { unfiltered: 7, filtered: 31 }
+
+/**
+ * What a request would read, estimated but not read: for `--dry-run`, and the first step of every run. Windows that the ledger
+ * does not know are counted by the API: one by one where there are few, several days per request otherwise.
+ * @throws GenesysError, a database error, or the signal's reason
+ */
+export async function planHistory(
+  dependencies: HistoryDependencies,
+  request: HistoryRequest,
+  {
+    clock,
+    cycleStart,
+    signal,
+  }: { readonly clock: DatabaseClock; readonly cycleStart: Date; readonly signal: AbortSignal },
+): Promise<HistoryPlan> {
+  const { warehouse, history } = dependencies
+  const now = clock.now()
+  // a sync looks after all that was ever loaded; the others concern their own time alone
+  const scope = scopeOf(request, history, now)
+  const ledger = await selectWindows(warehouse.db, windowKey(history), request.job === 'sync' ? undefined : scope)
+  const firstSyncAt = await selectFirstSync(warehouse.db, history)
+  const due = choose(request, { now, ledger, cycleStart, history, firstSyncAt })
+  const estimated = await estimate(dependencies, due, ledger, signal)
+  const windows = request.job === 'sync' ? withinBudget(estimated, now, history.lookbackDays) : estimated
+  const requests = windows.reduce((sum, window) => sum + window.requests, 0)
+  return {
+    windows,
+    requests,
+    minutes: requests / history.requestsPerMinute,
+    unsettled: unsettledIn(scope, ledger),
+  }
+}
+
+/** The time that a job is responsible for. */
+export function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Interval {
+  if (request.job === 'backfill') return request.range
+  const today = startOfDay(now)
+  const tomorrow = addDays(today, 1)
+  if (request.job === 'intraday') return { start: today, end: tomorrow }
+  return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
+}
+
+function choose(
+  request: HistoryRequest,
+  inputs: {
+    readonly now: Date
+    readonly ledger: readonly LedgerWindow[]
+    readonly cycleStart: Date
+    readonly history: HistorySettings
+    readonly firstSyncAt: Date | null
+  },
+): PlannedWindow[] {
+  const { now, ledger, cycleStart, history, firstSyncAt } = inputs
+  const { lookbackDays, start: historyStart } = history
+  switch (request.job) {
+    case 'sync':
+      return planSync({ now, ledger, cycleStart, lookbackDays, historyStart, firstSyncAt })
+    case 'intraday':
+      return planIntraday(now)
+    case 'backfill':
+      return planBackfill({ now, ledger, cycleStart, range: request.range, reload: request.reload })
+  }
+}
+
+/** The windows with what reading them should take: by the ledger where it knows them, else by counting. */
+async function estimate(
+  { genesys, history, progress, logger }: HistoryDependencies,
+  windows: readonly PlannedWindow[],
+  ledger: readonly LedgerWindow[],
+  signal: AbortSignal,
+): Promise<EstimatedWindow[]> {
+  const estimates = new Map<string, EstimatedWindow>()
+  const keep = (window: PlannedWindow, hits: number, isCounted: boolean): void => {
+    estimates.set(keyOf(window), { ...window, hits, requests: requestsFor(hits), isCounted })
+  }
+  const hitsOf = new Map(ledger.map((window) => [keyOf(window), window.hits]))
+  for (const window of windows) {
+    const hits = hitsOf.get(keyOf(window))
+    if (typeof hits === 'number') keep(window, hits, true)
+  }
+  const unknown = windows.filter((window) => !estimates.has(keyOf(window)))
+  const days = isFiltered(history.filter) ? COUNTABLE_DAYS.filtered : COUNTABLE_DAYS.unfiltered
+  const groups = countableGroups(unknown, days)
+  if (groups.length > 0)
+    logger.info({ windows: unknown.length, requests: groups.length }, 'estimating windows that were never read')
+  progress.plan('estimate', groups.length)
+  const count = async (group: readonly PlannedWindow[]): Promise<void> => {
+    const [first, last] = [group[0], group.at(-1)]
+    if (!first || !last) return
+    const interval = { start: first.start, end: last.end }
+    const { hits } = await estimateWindow(genesys, interval, history.filter, { priority: 'history', signal })
+    for (const [index, share] of shareHits(hits, group).entries()) keep(group[index]!, share, group.length === 1)
+    progress.advance(1)
+  }
+  try {
+    // the client bounds how many are in flight
+    await Promise.all(groups.map(count))
+  } finally {
+    progress.finish()
+  }
+  return windows.flatMap((window) => estimates.get(keyOf(window)) ?? [])
+}
+
+/** The requests that so many conversations take, reading once. */
+function requestsFor(hits: number): number {
+  return Math.max(1, Math.ceil(hits / pageSize))
+}
+
+function keyOf({ start, end }: Interval): string {
+  return `${+start}/${+end}`
+}

@@ -1,0 +1,27 @@
+import { sql } from 'kysely'
+import { afterAll, expect, test } from 'vitest'
+import { pruneRejected } from '../../src/loader/rejected.ts'
+import { connect } from '../../src/postgres/connect.ts'
+import { createFileDatabase } from '../support/database.ts'
+
+const database = await createFileDatabase()
+const warehouse = connect(database.url)
+afterAll(() => warehouse.close())
+
+test('rejected records are deleted 30 days after they were resolved, and 180 days after they last came', async () => {
+  const record = (name: string, cameDaysAgo: number, resolvedDaysAgo: number | null) =>
+    sql`
+    insert into etl.rejected_records (stream, reason, raw, raw_hash, rejected_at, last_rejected_at, resolved_at)
+    values ('conversations', ${name}, '{}', ${name}, now() - interval '400 days', now() - make_interval(days => ${cameDaysAgo}),
+      now() - make_interval(days => ${resolvedDaysAgo}::integer))`.execute(warehouse.db)
+  await record('resolved long ago', 31, 31)
+  await record('resolved of late', 200, 29)
+  await record('unresolved, long gone', 181, null)
+  await record('unresolved, came of late', 179, null)
+  expect(await pruneRejected(warehouse.db)).toBe(2)
+  const { rows } = await sql<{ reason: string }>`select reason from etl.rejected_records order by id`.execute(
+    warehouse.db,
+  )
+  expect(rows.map(({ reason }) => reason)).toEqual(['resolved of late', 'unresolved, came of late'])
+  expect(await pruneRejected(warehouse.db)).toBe(0)
+})
