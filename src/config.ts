@@ -3,8 +3,8 @@
  * the variable's name and what is allowed; secrets stay apart from the settings, so that settings can be logged.
  */
 import { readFileSync } from 'node:fs'
-import { validate as validateCron } from 'node-cron'
 import { z } from 'zod'
+import { isCronLine } from './cron.ts'
 import { ConfigError } from './errors.ts'
 import { resolveHosts } from './genesys/regions.ts'
 
@@ -33,7 +33,7 @@ const cron = (name: string) =>
   z
     .string()
     .refine(
-      validateCron,
+      isCronLine,
       `must be a cron line such as '15 2 * * *' (${name}: minute hour day month weekday; six fields begin with the second)`,
     )
 const wholeNumber = (from: number, to: number) =>

@@ -12,7 +12,17 @@ const history = { filter: {}, lookbackDays: 7, start: null }
 
 export function jobState(name: string, state: Partial<JobState> = {}): JobState {
   const nextRun = new Date(Date.now() + 60_000)
-  return { name, running: false, nextRun, retryAt: null, overlaps: 0, failure: null, intervalMs: 60_000, ...state }
+  return {
+    name,
+    running: false,
+    nextRun,
+    retryAt: null,
+    overlaps: 0,
+    failure: null,
+    intervalMs: 60_000,
+    stuckSince: null,
+    ...state,
+  }
 }
 
 /** The service's sources over a database, with a process that runs as told. */
