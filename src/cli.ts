@@ -18,8 +18,10 @@ import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { ConfigError, EtlError, exitCodeFor, Interrupted } from './errors.ts'
+import { STOP_DEADLINE_MS, stopOnSignals } from './stop.ts'
 
-const stop = new AbortController()
+/** Aborted by SIGINT and SIGTERM. */
+const stopSignal = stopOnSignals({ deadlineMs: STOP_DEADLINE_MS })
 
 const program = new Command('genesys-etl')
   .description('Brings the conversations of a Genesys Cloud contact centre into Postgres.')
@@ -111,18 +113,7 @@ async function run<Options extends { readonly json?: boolean }>(
   options: Options,
 ): Promise<void> {
   const output = createOutput(process.stdout, options.json ?? false)
-  process.exitCode = (await command(options, { env: process.env, output, signal: stop.signal })) ?? 0
-}
-
-function stopOnSignals(): void {
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      const reason = new Interrupted(name)
-      if (stop.signal.aborted) process.exit(exitCodeFor(reason))
-      process.stderr.write(`\n${name}: finishing what is being written; once more to stop at once\n`)
-      stop.abort(reason)
-    })
-  }
+  process.exitCode = (await command(options, { env: process.env, output, signal: stopSignal })) ?? 0
 }
 
 /** Prints what happened and what to do now; a stack only for what is a bug. */
@@ -146,7 +137,6 @@ function loadEnvFile(): void {
 }
 
 async function main(): Promise<void> {
-  stopOnSignals()
   try {
     loadEnvFile()
     await program.parseAsync()
