@@ -16,6 +16,8 @@ import { type WebhookOptions } from './webhooks/delivery.ts'
 
 export interface App extends AsyncDisposable {
   readonly config: Config
+  /** What of the environment is accepted but probably wrong; it has been logged. */
+  readonly warnings: readonly string[]
   readonly logger: Logger
   readonly warehouse: Warehouse
   readonly metrics: Metrics
@@ -68,9 +70,10 @@ interface Parts {
  * @throws ConfigError that lists every problem of the environment
  */
 export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App> {
-  const { config, secrets } = parseEnvironment(env, needs)
+  const { config, secrets, warnings } = parseEnvironment(env, needs)
   const terminal = process.stderr.isTTY ? createTerminal(process.stderr) : null
   const logger = createLogger(config.logLevel, terminal ? terminal.logStream : process.stderr)
+  for (const warning of warnings) logger.warn(warning)
   const metrics = createMetrics()
   const database = await openDatabase(secrets.databaseUrl, logger)
   const clients = createClients({ env, config, secrets, logger, metrics })
@@ -78,6 +81,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   const { warehouse } = parts
   return {
     config,
+    warnings,
     logger,
     warehouse,
     metrics,

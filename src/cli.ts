@@ -2,7 +2,6 @@
  * argv → command. The only place that sets the exit code: 0 done, 1 failed and a human must act, 75 failed but worth
  * trying again, 78 bad configuration or arguments, 130/143 interrupted.
  */
-import { existsSync } from 'node:fs'
 import { Command, CommanderError, Option } from '@commander-js/extra-typings'
 import { backfill } from './commands/backfill.ts'
 import type { CommandContext } from './commands/context.ts'
@@ -17,7 +16,8 @@ import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { ConfigError, EtlError, exitCodeFor, Interrupted } from './errors.ts'
+import { loadEnvFile } from './env-file.ts'
+import { EtlError, exitCodeFor, Interrupted } from './errors.ts'
 import { STOP_DEADLINE_MS, stopOnSignals } from './stop.ts'
 
 /** Aborted by SIGINT and SIGTERM. */
@@ -126,19 +126,9 @@ function explain(error: unknown): void {
   }
 }
 
-function loadEnvFile(): void {
-  if (!existsSync('.env')) return
-  try {
-    process.loadEnvFile('.env')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'not a file of text'
-    throw new ConfigError(`.env can't be read (${code})`, 'It has lines of NAME=value; .env.example shows them all.')
-  }
-}
-
 async function main(): Promise<void> {
   try {
-    loadEnvFile()
+    loadEnvFile('.env', process.env)
     await program.parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -108,7 +108,7 @@ test('a .env that is no file: 78', async () => {
   mkdirSync(path.join(cwd, '.env'))
   const { code, stderr } = await runCli(['status'], { env, cwd })
   expect(code).toBe(78)
-  expect(stderr).toContain(".env can't be read")
+  expect(stderr).toContain('.env cannot be read')
 })
 
 test('help and version: 0', async () => {
