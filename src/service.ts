@@ -40,14 +40,14 @@ export async function runService(app: App, signal: AbortSignal, onStarted?: (url
   const server = await startHttp(app, readDocument, jobStates)
   const stopping = new AbortController()
   const ending = AbortSignal.any([signal, stopping.signal])
-  const closers: (() => Promise<void> | undefined)[] = [() => server.close()]
+  const closers: (() => Promise<void>)[] = [() => server.close()]
   try {
     const alerting = startAlerts(app, readDocument, jobStates, ending)
-    closers.push(() => alerting?.stop())
+    if (alerting) closers.push(() => alerting.stop())
     await waitForDatabase(app, ending)
     const webhooks = app.webhookOptions()
     const delivery = webhooks && startWebhookDelivery({ ...webhooks, signal: ending })
-    closers.push(() => delivery?.ended)
+    if (delivery) closers.push(() => delivery.ended)
     const jobs = scheduledJobs(app, () => delivery?.wake())
     const started = await startScheduler(jobs, { timezone: app.config.cronTimezone, logger, signal: ending })
     scheduler = started

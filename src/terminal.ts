@@ -55,17 +55,17 @@ const PLACED = new Set(['level', 'time', 'service', 'msg', 'err', 'pid', 'hostna
  * One of pino's JSON lines as people read it: `07:15:02Z warn  scheduled run failed  job=sync`, and the error, if there is one,
  * below it. What is no JSON object comes back as it is.
  */
-export function readableLine(json: string): string {
+function readableLine(json: string): string {
   const entry = parse(json)
   if (entry === null) return json
-  const time = String(entry['time'] ?? '').slice(11, 19)
-  const level = String(entry['level'] ?? '').padEnd(5)
+  const time = textOf(entry['time']).slice(11, 19)
+  const level = textOf(entry['level']).padEnd(5)
   const fields = Object.entries(entry)
     .filter(([name]) => !PLACED.has(name))
     .map(([name, value]) => `${name}=${fieldText(value)}`)
   const first = [`${time}Z ${level} ${textOf(entry['msg'])}`, ...fields].join('  ')
   const error = entry['err']
-  return typeof error === 'object' && error !== null ? `${first}\n${errorText(error as LoggedError)}` : first
+  return typeof error === 'object' && error !== null ? `${first}\n${errorText(error)}` : first
 }
 
 function parse(json: string): Record<string, unknown> | null {

@@ -48,11 +48,12 @@ export async function runChecks(
   onFinding: (finding: Finding) => void,
 ): Promise<void> {
   const blocked = new Set<string>()
-  for (const { name, needs, run } of checks) {
+  for (const check of checks) {
+    const { name, needs } = check
     if (needs !== undefined && blocked.has(needs)) continue
     const block = (): unknown => blocked.add(name)
     try {
-      const findings = await run(context, block)
+      const findings = await check.run(context, block)
       if (findings.some(({ verdict }) => verdict === 'failed')) block()
       findings.forEach(onFinding)
     } catch (error) {
