@@ -1,7 +1,7 @@
 /** How a signal stops a process: gently first, at once by a second signal, and in any case by a deadline. */
 import { exitCodeFor, Interrupted } from './errors.ts'
 
-/** For the whole stop. Below the grace periods of the deploy files, after which the process would be killed without a word. */
+/** For all steps of a stop together. Below the grace periods of the deploy files, after which the process is killed silently. */
 export const STOP_DEADLINE_MS = 45_000
 /** Ctrl-C under npm comes twice, from the terminal and from npm; a person who means it sends the second one later. */
 const SAME_SIGNAL_MS = 500

@@ -225,7 +225,7 @@ describe('secrets in files', () => {
 describe('values that cannot be right', () => {
   const now = new Date('2026-06-10T12:00:00Z')
 
-  it('a history that begins in the future is refused, and one that begins today is not', () => {
+  it('a history that starts in the future is refused, and one that starts today is not', () => {
     const start = (HISTORY_START: string) => () => parseEnvironment({ ...good, HISTORY_START }, needs, now)
     expect(start('2026-06-12')).toThrow('HISTORY_START: lies in the future')
     expect(start('2026-06-10')).not.toThrow()

@@ -21,7 +21,14 @@ test('draws a bar with what is done of what is planned', () => {
 })
 
 test('writes durations as people say them', () => {
-  expect([0, 59.4, 65, 3600, 8100].map(formatDuration)).toEqual(['0 s', '59 s', '1 min 5 s', '1 h 0 min', '2 h 15 min'])
+  expect([0, 59.4, 65, 3600, 7199, 8100].map(formatDuration)).toEqual([
+    '0 s',
+    '59 s',
+    '1 min 5 s',
+    '1 h 0 min',
+    '2 h 0 min',
+    '2 h 15 min',
+  ])
 })
 
 /** What a progress shows on a terminal, and what it logs, while the clock goes on a second per request. */
@@ -74,7 +81,7 @@ test('logs now and then where there is no terminal', async () => {
 })
 
 describe('log lines on a terminal', () => {
-  test('are readable, and leave the bar whole below them', () => {
+  test('are readable, and keep the bar intact below them', () => {
     const screen = createScreen()
     const terminal = createTerminal(screen)
     const logger = createLogger('info', terminal.logStream)

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
+import { STOP_DEADLINE_MS } from '../src/stop.ts'
 
 const moduleUrl = `file://${path.join(import.meta.dirname, '../src/stop.ts')}`
 
@@ -48,4 +50,13 @@ test('a second signal exits at once, but not the copy of the first one that npm 
   const { exitCode, stderr } = await ended
   expect(exitCode).toBe(130)
   expect(stderr).not.toContain('not finished after')
+})
+
+test.each([
+  ['docker-compose.yml', /stop_grace_period: (\d+)s/],
+  ['deploy/kubernetes/genesys-etl.yaml', /terminationGracePeriodSeconds: (\d+)/],
+  ['deploy/systemd/genesys-etl.service', /TimeoutStopSec=(\d+)/],
+])('the deadline is below the grace period of %s', (file, period) => {
+  const text = readFileSync(path.join(import.meta.dirname, '..', file), 'utf8')
+  expect(Number(period.exec(text)?.[1]) * 1000).toBeGreaterThanOrEqual(STOP_DEADLINE_MS + 10_000)
 })

@@ -187,7 +187,7 @@ test('a database that is down: 75', async () => {
   expect(stderr).toContain('The database failed')
 })
 
-test('told to come back in an hour: 75, and when', async () => {
+test('rate limited for an hour: 75, and until when', async () => {
   org.control.faults.add({ on: 'details', kind: '429-long', nth: 1 })
   try {
     const { code, stderr } = await runCli(backfill, { env })

@@ -85,7 +85,7 @@ test('nothing secret and nothing personal is in any output at the finest level, 
   await run(['backfill', ...twoDays, '--reload'])
   await sql`alter table genesys.participants drop constraint refuse`.execute(it.warehouse.db)
 
-  // differences that verify tells
+  // differences that verify reports
   await sql`update genesys.participants set participant_name = null where _index = 0`.execute(it.warehouse.db)
   await sql`update genesys.sessions set ani = null, dnis = null, remote = null`.execute(it.warehouse.db)
   await run(['verify', ...twoDays])

@@ -38,7 +38,7 @@ async function runsOf(it: TestOrg): Promise<{ job: string; status: string }[]> {
   ).rows
 }
 
-test('starts, makes up what was missed, answers, and stops with 0 on SIGTERM', async () => {
+test('starts, catches up what was missed, answers, and stops with 0 on SIGTERM', async () => {
   await using it = await connectTestOrg(org)
   const service = serve(it)
   const url = await urlOf(service)
@@ -65,7 +65,7 @@ test('starts, makes up what was missed, answers, and stops with 0 on SIGTERM', a
   expect(await runsOf(it)).toHaveLength(2)
 })
 
-test('stops in the middle of a run, books it as interrupted, and goes on with it after the next start', async () => {
+test('stops in the middle of a run, records it as interrupted, and resumes it after the next start', async () => {
   await using it = await connectTestOrg(org)
   org.control.faults.add({ on: 'details', kind: 'hang', nth: 4 })
   const service = serve(it, { INTRADAY_CRON: 'off' })
