@@ -157,13 +157,14 @@ class JobSchedule {
     this.planNextTick()
   }
 
-  /** Runs the job if its latest tick came while the service was down, or if it is not known whether it did. */
+  /** Runs the job if it has no earlier run, if its latest tick came while the service was down, or if that is not known. */
   async catchUpAtStart(): Promise<void> {
     if (!this.#job.lastStartedAt) return
     try {
       const lastStartedAt = await this.#job.lastStartedAt()
       if (!hasMissedTick(this.line, lastStartedAt, this.#now())) return
-      this.#catchUp('missed a tick while the service was down; running it now', { lastStartedAt })
+      if (lastStartedAt === null) this.#tick()
+      else this.#catchUp('missed a tick while the service was down; running it now', { lastStartedAt })
     } catch (error) {
       this.#catchUp('could not read when the job last ran; running it now', { err: error })
     }

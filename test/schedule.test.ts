@@ -177,6 +177,13 @@ describe('the schedule', () => {
     expect(stuckSince()).toBeNull()
   })
 
+  test('a job without an earlier run runs at start, and nothing is said to be missed', async () => {
+    const { job, starts } = scriptedJob([() => null], { lastStartedAt: async () => null })
+    const lines = await startLogged(job)
+    expect(starts).toEqual(['02:00:00'])
+    expect(lines).toEqual([])
+  })
+
   test('a job runs when its last run cannot be read at start', async () => {
     const { job, starts } = scriptedJob([() => null], { lastStartedAt: () => Promise.reject(unavailable()) })
     await start(job)
