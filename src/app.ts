@@ -1,155 +1,229 @@
-/** Wires everything once. Commands ask for what they need; tests go through the same door. */
-import { parseEnvironment, type Config, type Needs } from './config.ts'
+/** The composition root: builds what a command needs from the environment. service.ts runs it. */
+import { parseEnvironment, type Config, type Needs, type Secrets } from './config.ts'
+import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
 import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
-import type { HistoryDependencies } from './history/context.ts'
-import type { LiveDependencies } from './live/take-snapshot.ts'
-import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
+import { type HistoryDependencies } from './history/context.ts'
+import { type LiveDependencies } from './live/take-snapshot.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
-import { createProgress, silentProgress } from './progress.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
-import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
+import { createProgress, silentProgress } from './progress.ts'
+import { createTerminal, type Terminal } from './terminal.ts'
+import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 
 /** A start does not wait longer for new columns to be filled; `migrate` fills the rest. */
 const FILL_AT_START_MS = 60_000
 
 export interface App extends AsyncDisposable {
   readonly config: Config
+  /** What of the environment is accepted but probably wrong; it has been logged. */
+  readonly warnings: readonly string[]
   readonly logger: Logger
   readonly warehouse: Warehouse
-  /** Migrates where AUTO_MIGRATE allows it; otherwise refuses an old schema and names the command. */
-  ensureSchema(): Promise<void>
-  /** What the history job works with. Throws where no Genesys client is configured. */
-  historyDependencies(overrides?: {
-    readonly concurrency?: number | undefined
-    readonly quiet?: boolean
-  }): HistoryDependencies
-  /** What the live job works with; null: LIVE_SOURCE=off. Throws where no Genesys client is configured. */
-  liveDependencies(): LiveDependencies | null
-  /** What the delivery of webhooks works with; null: no WEBHOOK_URL. */
-  webhookOptions(): Omit<WebhookOptions, 'signal'> | null
-  genesys(): GenesysClient
   readonly metrics: Metrics
-  /** What the rate limiter counts at the moment. */
-  requestBudget(): ReturnType<RateLimiter['stats']>
   /** Guards HTTP; null: none is set. */
   readonly httpToken: string | null
+  /**
+   * Migrates where AUTO_MIGRATE allows it.
+   * @throws EtlError where it does not and the schema is old, with the command to run
+   */
+  readonly ensureSchema: () => Promise<void>
+  /** @throws Error where the command did not ask for a Genesys client */
+  readonly genesys: () => GenesysClient
+  /**
+   * What the history job works with.
+   * @throws Error where the command did not ask for a Genesys client
+   */
+  readonly historyDependencies: (overrides?: HistoryOverrides) => HistoryDependencies
+  /**
+   * What the live job works with; null: LIVE_SOURCE=off.
+   * @throws Error where the command did not ask for a Genesys client
+   */
+  readonly liveDependencies: () => LiveDependencies | null
+  /** What the delivery of webhooks works with; null: no WEBHOOK_URL. */
+  readonly webhookOptions: () => Omit<WebhookOptions, 'signal'> | null
+  /** The current counts of the rate limiter. */
+  readonly requestBudget: () => ReturnType<RateLimiter['stats']>
+}
+
+interface HistoryOverrides {
+  /** Requests in flight; absent: HISTORY_CONCURRENCY. */
+  readonly concurrency?: number | undefined
+  /** Without a progress bar or lines. */
+  readonly quiet?: boolean
+}
+
+/** What the builders below share. */
+interface Parts {
+  readonly env: NodeJS.ProcessEnv
+  readonly config: Config
+  readonly secrets: Secrets
+  readonly terminal: Terminal | null
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly warehouse: Warehouse
+  readonly clients: Clients
 }
 
 /**
- * Reads the environment and opens what the command needs: the connections are made at first use.
+ * Reads the environment and opens what the command needs; connections are made at first use.
  * @throws ConfigError that lists every problem of the environment
  */
 export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App> {
-  const { config, secrets } = parseEnvironment(env, needs)
-  const logger = createLogger(config.logLevel)
+  const { config, secrets, warnings } = parseEnvironment(env, needs)
+  const terminal = process.stderr.isTTY ? createTerminal(process.stderr) : null
+  const logger = createLogger(config.logLevel, terminal ? terminal.logStream : process.stderr)
+  for (const warning of warnings) logger.warn(warning)
   const metrics = createMetrics()
-  /** What has to be closed, in the order in which it was opened. */
-  const opened: (() => unknown)[] = []
+  const database = await openDatabase(secrets.databaseUrl, logger)
+  const clients = createClients({ env, config, secrets, logger, metrics })
+  const parts: Parts = { env, config, secrets, terminal, logger, metrics, warehouse: database.warehouse, clients }
+  const { warehouse } = parts
+  return {
+    config,
+    warnings,
+    logger,
+    warehouse,
+    metrics,
+    httpToken: secrets.httpToken,
+    ensureSchema: () => ensureSchema(parts),
+    genesys: clients.ofOrganization,
+    historyDependencies: (overrides = {}) => historyDependencies(parts, overrides),
+    liveDependencies: () => liveDependencies(parts),
+    webhookOptions: () => webhookOptions(parts),
+    requestBudget: clients.requestBudget,
+    async [Symbol.asyncDispose]() {
+      clients.close()
+      await database.close()
+    },
+  }
+}
 
-  const embedded = secrets.databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
-  if (embedded) opened.push(() => embedded.stop())
-  const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? 'postgres://', {
+/** Connects to the database, which `embedded` starts first. */
+async function openDatabase(
+  databaseUrl: string | null,
+  logger: Logger,
+): Promise<{ readonly warehouse: Warehouse; readonly close: () => Promise<void> }> {
+  const embedded = databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
+  const warehouse = connect(embedded?.url ?? databaseUrl ?? 'postgres://', {
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
         'an idle database connection broke; it will be replaced',
       ),
   })
-  opened.push(() => warehouse.close())
+  return {
+    warehouse,
+    async close() {
+      try {
+        await warehouse.close()
+      } finally {
+        await embedded?.stop()
+      }
+    },
+  }
+}
 
-  const limiter = createRateLimiter({ requestsPerMinute: config.genesys.requestsPerMinute })
-  let client: GenesysClient | undefined
-  let userClient: GenesysClient | undefined
-  opened.push(
-    () => client?.close(),
-    () => userClient?.close(),
-  )
-  const clientOf = (credentials: GenesysClientOptions['credentials'], limiter: RateLimiter): GenesysClient =>
+interface Clients {
+  readonly ofOrganization: () => GenesysClient
+  /** For the conversations of one user: with the user's token where there is one beside the OAuth client; it has its own limit. */
+  readonly ofUser: () => GenesysClient
+  readonly requestBudget: () => ReturnType<RateLimiter['stats']>
+  readonly close: () => void
+}
+
+/** The clients of Genesys Cloud, made at first use. */
+function createClients(parts: Pick<Parts, 'env' | 'config' | 'secrets' | 'logger' | 'metrics'>): Clients {
+  const { env, config, secrets, logger, metrics } = parts
+  const { apiUrl, loginUrl, requestsPerMinute } = config.genesys
+  const limiter = createRateLimiter({ requestsPerMinute })
+  const open = (credentials: GenesysClientOptions['credentials'], itsLimiter: RateLimiter): GenesysClient =>
     createGenesysClient({
-      apiUrl: config.genesys.apiUrl,
-      loginUrl: config.genesys.loginUrl,
+      apiUrl,
+      loginUrl,
       credentials,
-      limiter,
+      limiter: itsLimiter,
       logger,
       metrics: metrics.genesysHooks,
       proxyEnv: env,
     })
-  const genesys = (): GenesysClient => {
+  let client: GenesysClient | undefined
+  let userClient: GenesysClient | undefined
+  const ofOrganization = (): GenesysClient => {
     if (!secrets.credentials) throw new Error('this command did not ask for a Genesys client')
-    return (client ??= clientOf(secrets.credentials, limiter))
+    return (client ??= open(secrets.credentials, limiter))
   }
-  const { requestsPerMinute } = config.genesys
-  /** For the conversations of a user: with the user's token, where there is one beside the OAuth client; it counts apart. */
-  const liveGenesys = (source: 'analytics' | 'conversations'): GenesysClient => {
-    const { accessToken, credentials } = secrets
-    if (source === 'analytics' || !accessToken || !credentials || 'accessToken' in credentials) return genesys()
-    return (userClient ??= clientOf({ accessToken }, createRateLimiter({ requestsPerMinute })))
-  }
-
   return {
-    config,
-    logger,
-    warehouse,
-    genesys,
-    metrics,
+    ofOrganization,
+    ofUser() {
+      const { accessToken, credentials } = secrets
+      if (!accessToken || !credentials || 'accessToken' in credentials) return ofOrganization()
+      return (userClient ??= open({ accessToken }, createRateLimiter({ requestsPerMinute })))
+    },
     requestBudget: () => limiter.stats(),
-    httpToken: secrets.httpToken,
-    async ensureSchema() {
-      if (config.autoMigrate) {
-        await migrateUp(warehouse.db, {
-          budgetMs: FILL_AT_START_MS,
-          onPartition: (progress) => logger.info(progress, 'filling new columns from _extra'),
-        })
-      } else {
-        await requireCurrentSchema(warehouse.db)
-      }
+    close() {
+      client?.close()
+      userClient?.close()
     },
-    historyDependencies({ concurrency = config.history.concurrency, quiet = false } = {}) {
-      const { lookbackDays, start, filter } = config.history
-      return {
-        genesys: genesys(),
-        warehouse,
-        logger,
-        progress: quiet ? silentProgress : createProgress({ stream: process.stderr, logger, requestsPerMinute }),
-        history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
-        onLoaded: metrics.countLoad,
-        onEmptied: metrics.countEmptied,
-      }
+  }
+}
+
+async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void> {
+  if (!config.autoMigrate) return await requireCurrentSchema(warehouse.db)
+  await migrateUp(warehouse.db, {
+    budgetMs: FILL_AT_START_MS,
+    onPartition: (progress) => logger.info(progress, 'filling new columns from _extra'),
+  })
+}
+
+function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
+  const { config, warehouse, logger, metrics, terminal } = parts
+  const { requestsPerMinute } = config.genesys
+  const { lookbackDays, start, filter } = config.history
+  const { concurrency = config.history.concurrency, quiet = false } = overrides
+  return {
+    genesys: parts.clients.ofOrganization(),
+    warehouse,
+    logger,
+    progress: quiet ? silentProgress : createProgress({ terminal, logger, requestsPerMinute }),
+    history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
+    onLoaded: metrics.countLoad,
+    onEmptied: metrics.countEmptied,
+  }
+}
+
+function liveDependencies({ config, warehouse, logger, metrics, clients }: Parts): LiveDependencies | null {
+  const { source, retentionHours } = config.live
+  if (source === 'off') return null
+  return {
+    genesys: source === 'analytics' ? clients.ofOrganization() : clients.ofUser(),
+    warehouse,
+    logger,
+    live: {
+      source,
+      requestsPerMinute: config.genesys.requestsPerMinute,
+      retentionHours,
+      historyFilter: config.history.filter,
+      events: config.webhook?.events ?? [],
     },
-    liveDependencies() {
-      const { source, retentionHours } = config.live
-      if (source === 'off') return null
-      const events = config.webhook?.events ?? []
-      const live = { source, requestsPerMinute, retentionHours, historyFilter: config.history.filter, events }
-      const onEndedInAfterCallWork = metrics.countEndedInAfterCallWork
-      return {
-        genesys: liveGenesys(source),
-        warehouse,
-        logger,
-        live,
-        elapsedMs: () => performance.now(),
-        onLoaded: metrics.countLoad,
-        onEndedInAfterCallWork,
-      }
-    },
-    webhookOptions() {
-      if (!config.webhook || !secrets.webhookSecret) return null
-      const { retentionHours } = config.live
-      return {
-        warehouse,
-        logger,
-        url: config.webhook.url,
-        secret: secrets.webhookSecret,
-        retentionHours,
-        waits: DELIVERY_WAITS,
-        proxyEnv: env,
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      for (const close of opened.reverse()) await close()
-    },
+    elapsedMs: () => performance.now(),
+    onLoaded: metrics.countLoad,
+    onEndedInAfterCallWork: metrics.countEndedInAfterCallWork,
+  }
+}
+
+function webhookOptions({ env, config, secrets, warehouse, logger }: Parts): Omit<WebhookOptions, 'signal'> | null {
+  if (!config.webhook || !secrets.webhookSecret) return null
+  const { retentionHours } = config.live
+  return {
+    warehouse,
+    logger,
+    url: config.webhook.url,
+    secret: secrets.webhookSecret,
+    retentionHours,
+    waits: DELIVERY_WAITS,
+    proxyEnv: env,
   }
 }

@@ -1,13 +1,12 @@
 /**
- * argv → command. The only place that sets the exit code: 0 done, 1 failed and a human must act, 75 failed but worth
- * trying again, 78 bad configuration or arguments, 130/143 interrupted.
+ * argv → command. The only place that sets the exit code: 0 done, 1 failed and action is needed, 75 failed but worth another try
+ * later, 78 bad configuration or arguments, 130/143 interrupted.
  */
-import { existsSync } from 'node:fs'
 import { Command, CommanderError, Option } from '@commander-js/extra-typings'
 import { backfill } from './commands/backfill.ts'
-import type { CommandContext } from './commands/context.ts'
+import { type CommandContext } from './commands/context.ts'
 import { demo } from './commands/demo.ts'
-import { doctor } from './commands/doctor.ts'
+import { doctor } from './commands/doctor/doctor.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
 import { serve } from './commands/serve.ts'
@@ -17,15 +16,18 @@ import { status } from './commands/status.ts'
 import { sync } from './commands/sync.ts'
 import { verify } from './commands/verify.ts'
 import manifest from '../package.json' with { type: 'json' }
-import { ConfigError, EtlError, exitCodeFor, Interrupted } from './errors.ts'
+import { loadEnvFile } from './env-file.ts'
+import { EtlError, exitCodeFor, Interrupted } from './errors.ts'
+import { STOP_DEADLINE_MS, stopOnSignals } from './stop.ts'
 
-const stop = new AbortController()
+/** Aborted by SIGINT and SIGTERM. */
+const stopSignal = stopOnSignals({ deadlineMs: STOP_DEADLINE_MS })
 
 const program = new Command('genesys-etl')
   .description('Brings the conversations of a Genesys Cloud contact centre into Postgres.')
   .version(manifest.version)
   .exitOverride()
-  .showHelpAfterError('Run with --help to see what is allowed.')
+  .showHelpAfterError('Run with --help for usage.')
 
 program
   .command('serve')
@@ -33,51 +35,52 @@ program
   .action(() => run(serve, {}))
 program
   .command('sync')
-  .description('do once what the nightly tick does: read the lookback again and whatever is owed')
+  .description('run the nightly job once: read the lookback again and load what is due')
   .addOption(json())
   .action((options) => run(sync, options))
 program
   .command('backfill')
   .description('load the conversations that started in [from, to)')
-  .requiredOption('--from <date>', 'first date or instant, UTC')
-  .requiredOption('--to <date>', 'first date or instant that is not loaded any more, UTC')
+  .requiredOption('--from <date>', 'start of the range, a date or an instant (UTC)')
+  .requiredOption('--to <date>', 'end of the range, exclusive (UTC)')
   .addOption(
     new Option('--source <source>', 'which API to read from')
       .choices(['query', 'jobs', 'auto'] as const)
       .default('auto' as const),
   )
   .option('--concurrency <n>', 'requests in flight (default: HISTORY_CONCURRENCY)')
-  .option('--reload', 'read again what is covered', false)
-  .option('--dry-run', 'print windows, requests and the time to expect, and load nothing', false)
+  .option('--reload', 'read complete windows again', false)
+  .option('--dry-run', 'print windows, requests and the expected time, and load nothing', false)
   .addOption(json())
   .action((options) => run(backfill, options))
 program
   .command('snapshot')
-  .description('take one live snapshot, and print what is open by state, queue and medium')
+  .description('take one live snapshot and print the open conversations by state, queue and media type')
   .addOption(json())
   .action((options) => run(snapshot, options))
 program
   .command('migrate')
-  .description('bring the schema up to date, take its last migration back, or show where it stands')
+  .description('bring the schema up to date, revert its last migration, or list all migrations')
   .argument('[direction]', 'up, down or status', 'up')
-  .option('--yes', 'down: even if that drops the conversations', false)
+  .option('--yes', 'down: even if that drops all conversations', false)
   .addOption(json())
   .action((direction, options) => run(migrate, { direction, ...options }))
 program
   .command('status')
-  .description('coverage, gaps, last runs, what is owed')
+  .description('show coverage, gaps, what is due, and the last runs')
+  .option('--check', 'exit with 1 where something failed, and with 75 where loads are due', false)
   .addOption(json())
   .action((options) => run(status, options))
 program
   .command('doctor')
-  .description('check config, login, permissions, divisions, database and clock; say how to mend each')
+  .description('check configuration, login, permissions, divisions, database and clocks, and explain how to fix each')
   .addOption(json())
   .action((options) => run(doctor, options))
 program
   .command('verify')
-  .description('read [from, to) again and compare it with the tables, field by field; exit 1 on any difference')
-  .requiredOption('--from <date>', 'first date or instant, UTC')
-  .requiredOption('--to <date>', 'first date or instant that is not compared any more, UTC')
+  .description('read [from, to) again and compare it with the tables field by field; exit 1 on any difference')
+  .requiredOption('--from <date>', 'start of the range, a date or an instant (UTC)')
+  .requiredOption('--to <date>', 'end of the range, exclusive (UTC)')
   .addOption(json())
   .action((options) => run(verify, options))
 program
@@ -88,16 +91,18 @@ program
   .option('--days <n>', 'days of history before today', '14')
   .option('--per-day <n>', 'conversations on a weekday', '1000')
   .addOption(
-    new Option('--interval-reading <reading>', 'how intervals select')
+    new Option('--interval-reading <reading>', 'how intervals select conversations')
       .choices(['overlap', 'day'] as const)
       .default('day' as const),
   )
-  .option('--latency-ms <n>', 'time each request takes', '0')
+  .option('--latency-ms <n>', 'duration of each request', '0')
   .action((options) => run(simulator, { ...options, json: false }))
 program
   .command('demo')
-  .description('simulator, Postgres and a first load in one; touches no database or organization of yours')
-  .option('--once', 'load, print the figures and exit', false)
+  .description(
+    'start a simulator, a Postgres and the service, and load a week; uses no database or organization of yours',
+  )
+  .option('--once', 'load, print the figures, and exit', false)
   .addOption(json())
   .action((options) => run(demo, options))
 
@@ -105,27 +110,16 @@ function json(): Option<'--json', undefined, false> {
   return new Option('--json', 'JSON instead of text').default(false)
 }
 
-/** Runs a command with the environment, the output and the signal; its error becomes the exit code. */
+/** Runs a command; what it returns is the exit code. */
 async function run<Options extends { readonly json?: boolean }>(
   command: (options: Options, context: CommandContext) => Promise<number | void>,
   options: Options,
 ): Promise<void> {
   const output = createOutput(process.stdout, options.json ?? false)
-  process.exitCode = (await command(options, { env: process.env, output, signal: stop.signal })) ?? 0
+  process.exitCode = (await command(options, { env: process.env, output, signal: stopSignal })) ?? 0
 }
 
-function stopOnSignals(): void {
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      const reason = new Interrupted(name)
-      if (stop.signal.aborted) process.exit(exitCodeFor(reason))
-      process.stderr.write(`\n${name}: finishing what is being written; once more to stop at once\n`)
-      stop.abort(reason)
-    })
-  }
-}
-
-/** Prints what happened and what to do now; a stack only for what is a bug. */
+/** Prints what happened and what to do now; a stack only for a bug. */
 function explain(error: unknown): void {
   if (error instanceof Interrupted) return
   if (error instanceof EtlError) {
@@ -135,20 +129,22 @@ function explain(error: unknown): void {
   }
 }
 
-function loadEnvFile(): void {
-  if (!existsSync('.env')) return
-  try {
-    process.loadEnvFile('.env')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'not a file of text'
-    throw new ConfigError(`.env can't be read (${code})`, 'It has lines of NAME=value; .env.example shows them all.')
-  }
+/** A reader that has enough, such as `head`, closes the pipe: that is no error. */
+function endQuietlyWithoutReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit(process.exitCode ?? 0)
+  })
+  // a service outlives the reader of its log
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
 }
 
 async function main(): Promise<void> {
-  stopOnSignals()
+  endQuietlyWithoutReader()
   try {
-    loadEnvFile()
+    loadEnvFile('.env', process.env)
     await program.parseAsync()
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -1,123 +1,13 @@
 /**
- * The environment, parsed once. Everything else takes its settings as arguments. Every problem is reported at once, with
- * the variable's name and what is allowed; secrets stay apart from the settings, so that settings can be logged.
+ * The environment, parsed once. Everything else takes its settings as arguments. All problems are reported together, each with the
+ * variable's name and what is allowed. Secrets are kept apart from the settings, so that settings can be logged.
  */
 import { readFileSync } from 'node:fs'
-import { validate as validateCron } from 'node-cron'
-import { z } from 'zod'
+import { type z } from 'zod'
+import { environmentSchema, givenVariables, nearestOf, unknownVariables, type GivenVariables } from './environment.ts'
 import { ConfigError } from './errors.ts'
-import { resolveHosts } from './genesys/regions.ts'
-import { EVENT_RULES_HINT, parseEventRule, type EventRule } from './live/transitions.ts'
-import { describeUrlProblem } from './postgres/connection-url.ts'
-
-/** Media types of analytics sessions (Genesys' enum of AnalyticsSession.mediaType). */
-const MEDIA_TYPES = [
-  'callback',
-  'chat',
-  'cobrowse',
-  'email',
-  'internalmessage',
-  'message',
-  'screenmonitoring',
-  'screenshare',
-  'unknown',
-  'video',
-  'voice',
-] as const
-
-const cron = (name: string) =>
-  z
-    .string()
-    .refine(
-      validateCron,
-      `must be a cron line such as '15 2 * * *' (${name}: minute hour day month weekday; six fields begin with the second)`,
-    )
-const wholeNumber = (from: number, to: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `must be a whole number from ${from} to ${to}`)
-    .transform(Number)
-    .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
-const url = (protocols: RegExp, example: string) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.test(text), `must look like ${example}`)
-const eventRule = z.string().transform((text, context) => {
-  const rule = parseEventRule(text)
-  if (rule) return rule
-  context.addIssue({ code: 'custom', message: EVENT_RULES_HINT })
-  return z.NEVER
-})
-const timeZone = z
-  .string()
-  .refine(isTimeZone, 'must be an IANA time zone such as UTC, Europe/Berlin or America/Sao_Paulo')
-
-/** Every variable, its default and what it allows. `.env.example` documents the same list and is tested against it. */
-export const environmentSchema = z.object({
-  GENESYS_CLIENT_ID: z.string().optional(),
-  GENESYS_CLIENT_SECRET: z.string().optional(),
-  GENESYS_CLIENT_SECRET_FILE: z.string().optional(),
-  GENESYS_CLIENT_ID_FILE: z.string().optional(),
-  GENESYS_ACCESS_TOKEN: z.string().optional(),
-  GENESYS_ACCESS_TOKEN_FILE: z.string().optional(),
-  GENESYS_ENVIRONMENT: z.string().default('mypurecloud.com'),
-  GENESYS_API_URL: url(/^https?:/, 'https://api.mypurecloud.com').optional(),
-  GENESYS_LOGIN_URL: url(/^https?:/, 'https://login.mypurecloud.com').optional(),
-  GENESYS_REQUESTS_PER_MINUTE: wholeNumber(1, 3000).default(270),
-  DATABASE_URL: z
-    .string()
-    .superRefine((text, context) => {
-      const problem = text === 'embedded' ? null : describeUrlProblem(text)
-      if (problem) context.addIssue({ code: 'custom', message: problem })
-    })
-    .optional(),
-  DATABASE_URL_FILE: z.string().optional(),
-  HISTORY_CRON: cron('HISTORY_CRON').default('15 2 * * *'),
-  INTRADAY_CRON: z.union([z.literal('off'), cron('INTRADAY_CRON')]).default('20 * * * *'),
-  HISTORY_LOOKBACK_DAYS: wholeNumber(0, 365).default(7),
-  HISTORY_START: z
-    .string()
-    .refine(isDate, 'must be a date such as 2026-01-31')
-    .transform((text) => new Date(`${text}T00:00:00.000Z`))
-    .optional(),
-  HISTORY_MEDIA_TYPES: z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(z.array(z.enum(MEDIA_TYPES, `must be a comma-separated list out of ${MEDIA_TYPES.join(', ')}`)))
-    // part of the ledger's key: the same types in another order are the same history
-    .transform((types) => [...new Set(types)].toSorted())
-    .optional(),
-  HISTORY_DIRECTION: z.enum(['inbound', 'outbound'], 'must be inbound or outbound').optional(),
-  HISTORY_MIN_DURATION_SECONDS: wholeNumber(0, 86_400).optional(),
-  HISTORY_CONCURRENCY: wholeNumber(1, 50).default(10),
-  LIVE_CRON: cron('LIVE_CRON').default('* * * * *'),
-  LIVE_SOURCE: z
-    .enum(['analytics', 'conversations', 'off'], 'must be analytics, conversations or off')
-    .default('analytics'),
-  LIVE_RETENTION_HOURS: wholeNumber(1, 8760).default(72),
-  WEBHOOK_URL: url(/^https?:/, 'https://example.com/hook').optional(),
-  WEBHOOK_SECRET: z.string().optional(),
-  WEBHOOK_SECRET_FILE: z.string().optional(),
-  WEBHOOK_EVENTS: z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .pipe(z.array(eventRule))
-    .prefault('waiting,interacting,ended'),
-  ALERT_WEBHOOK_URL: url(/^https?:/, 'https://example.com/alerts').optional(),
-  CRON_TIMEZONE: timeZone.default('UTC'),
-  HTTP_HOST: z.string().default('127.0.0.1'),
-  HTTP_PORT: wholeNumber(0, 65_535).default(8080),
-  HTTP_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
-  HTTP_TOKEN_FILE: z.string().optional(),
-  AUTO_MIGRATE: z
-    .enum(['true', 'false'], 'must be true or false')
-    .default('true')
-    .transform((text) => text === 'true'),
-  LOG_LEVEL: z
-    .enum(
-      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-      'must be fatal, error, warn, info, debug, trace or silent',
-    )
-    .default('info'),
-})
+import { regions, resolveHosts } from './genesys/regions.ts'
+import { type EventRule } from './live/transitions.ts'
 
 /** What the history reads: part of the ledger's key, since a filtered read covers less. */
 interface HistoryFilter {
@@ -146,7 +36,7 @@ export interface Config {
     readonly source: 'analytics' | 'conversations' | 'off'
     readonly retentionHours: number
   }
-  /** Null: nothing is to be told. */
+  /** Null: there are no webhooks. */
   readonly webhook: { readonly url: string; readonly events: readonly EventRule[] } | null
   readonly alertUrl: string | null
   readonly cronTimezone: string
@@ -161,15 +51,15 @@ export interface Secrets {
     | { readonly clientId: string; readonly clientSecret: string }
     | { readonly accessToken: string }
     | null
-  /** A user's token, for what client credentials can't ask. */
+  /** A user's token, for what client credentials may not read. */
   readonly accessToken: string | null
   readonly databaseUrl: string | null
   readonly webhookSecret: string | null
-  /** Guards all of HTTP but its health; without one HTTP stays on loopback. */
+  /** Guards all of HTTP but the health checks; without one HTTP stays on loopback. */
   readonly httpToken: string | null
 }
 
-/** What a command can't do without. */
+/** What a command needs. */
 export interface Needs {
   readonly genesys?: boolean
   readonly database?: boolean
@@ -177,110 +67,105 @@ export interface Needs {
   readonly http?: boolean
 }
 
+/** A parsed environment. */
+export interface Settings {
+  readonly config: Config
+  readonly secrets: Secrets
+  /** What is accepted but probably wrong, one sentence each. */
+  readonly warnings: readonly string[]
+}
+
+/** The limit of the API for one OAuth client, unless Genesys has raised it. */
+const API_REQUESTS_PER_MINUTE = 300
+/** The clock of this machine may be wrong, and dates begin elsewhere earlier. */
+const FUTURE_TOLERANCE_MS = 24 * 3_600_000
+
 /**
  * Parses the environment.
  * @param env variables as strings; empty ones count as absent
- * @param needs what the command can't do without
+ * @param needs what the command needs
  * @throws ConfigError that lists every problem
  */
 export function parseEnvironment(
   env: Readonly<Record<string, string | undefined>>,
   needs: Needs = {},
-): { config: Config; secrets: Secrets } {
+  now = new Date(),
+): Settings {
   const problems: string[] = []
-  const given = Object.fromEntries(
-    Object.entries(env)
-      .map(([name, value]) => [name, value?.trim()] as const)
-      .filter(([name, value]) => name in environmentSchema.shape && value),
-  )
+  const given = withSecretFiles(givenVariables(env), problems)
   const parsed = environmentSchema.safeParse(given)
-  for (const { path, message } of parsed.error?.issues ?? []) {
-    const [name, position] = path.map(String) as [string, string?]
-    const part = position === undefined ? '' : `${JSON.stringify(given[name]?.split(',')[Number(position)]?.trim())} `
-    problems.push(`${name}: ${part}${message}`)
-  }
+  if (parsed.error) problems.push(...schemaProblems(parsed.error, given))
+  const hosts = readHosts(given, problems)
+  problems.push(
+    ...missingVariables(given, needs),
+    ...insecureUrls(given),
+    ...(parsed.data ? impossibleValues(parsed.data, now) : []),
+  )
+  if (!parsed.data || problems.length > 0) throw environmentError([...problems, ...unknownVariables(Object.keys(env))])
+  const warnings = [...unknownVariables(Object.keys(env)), ...doubtfulValues(parsed.data, given)]
+  return { config: toConfig(parsed.data, hosts), secrets: toSecrets(given), warnings }
+}
 
-  const secret = (name: string): string | undefined => {
+type Values = z.infer<typeof environmentSchema>
+
+function environmentError(problems: readonly string[]): ConfigError {
+  return new ConfigError(
+    `The environment has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n` +
+      problems.map((problem) => `  ${problem}`).join('\n'),
+    'Set the variables in the environment or in a file .env; .env.example explains each of them.',
+  )
+}
+
+function schemaProblems(error: z.ZodError, given: GivenVariables): string[] {
+  return error.issues.map(({ path, message }) => {
+    const [name = '', position] = path.map(String)
+    const part = position === undefined ? '' : `${JSON.stringify(given[name]?.split(',')[Number(position)]?.trim())} `
+    return `${name}: ${part}${message}`
+  })
+}
+
+const SECRETS = [
+  'GENESYS_CLIENT_ID',
+  'GENESYS_CLIENT_SECRET',
+  'GENESYS_ACCESS_TOKEN',
+  'DATABASE_URL',
+  'WEBHOOK_SECRET',
+  'HTTP_TOKEN',
+] as const
+
+/** Adds the secrets that are in the files that NAME_FILE names, so that they are checked like the others. */
+function withSecretFiles(given: GivenVariables, problems: string[]): GivenVariables {
+  const all = { ...given }
+  for (const name of SECRETS) {
     const file = given[`${name}_FILE`]
-    if (given[name] && file) problems.push(`${name}: set ${name} or ${name}_FILE, not both`)
-    if (!file) return given[name]
+    if (file === undefined) continue
+    if (given[name] !== undefined) problems.push(`${name}: set ${name} or ${name}_FILE, not both`)
     try {
-      return readFileSync(file, 'utf8').trim()
+      all[name] = readFileSync(file, 'utf8')
+        .replace(/^\uFEFF/, '')
+        .trim()
+      if (all[name] === '') problems.push(`${name}_FILE: the file is empty`)
     } catch (error) {
-      problems.push(`${name}_FILE: can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
-      return undefined
+      problems.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
     }
   }
-  const clientId = secret('GENESYS_CLIENT_ID')
-  const clientSecret = secret('GENESYS_CLIENT_SECRET')
-  const accessToken = secret('GENESYS_ACCESS_TOKEN')
-  const databaseUrl = secret('DATABASE_URL')
-  const webhookSecret = secret('WEBHOOK_SECRET')
-  const httpToken = secret('HTTP_TOKEN')
-  if (given['WEBHOOK_URL'] && !webhookSecret) {
-    problems.push(
-      'WEBHOOK_SECRET: is needed with WEBHOOK_URL: base64 of 24 to 64 random bytes, as `openssl rand -base64 32` makes',
-    )
-  }
-  if (needs.http && !httpToken && !isLoopback(given['HTTP_HOST'] ?? '127.0.0.1')) {
-    problems.push(
-      'HTTP_TOKEN: is needed when HTTP_HOST is not a loopback address: whoever can reach it could read the pages',
-    )
-  }
-  if (needs.genesys && !accessToken) {
-    if (!clientId)
-      problems.push('GENESYS_CLIENT_ID: is needed: the id of an OAuth client with the grant "client credentials"')
-    if (!clientSecret) problems.push('GENESYS_CLIENT_SECRET: is needed: the secret of that OAuth client')
-  }
-  if (needs.database && !databaseUrl && !problems.some((problem) => problem.startsWith('DATABASE_URL'))) {
-    problems.push(
-      'DATABASE_URL: is needed: postgres://user:password@host:5432/database for a Postgres of yours, ' +
-        'or the word embedded for one that this program starts itself',
-    )
-  }
-  const hosts = tryHosts(given, problems)
-  if (!parsed.success || problems.length > 0) {
-    throw new ConfigError(
-      `The environment has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n` +
-        problems.map((problem) => `  ${problem}`).join('\n'),
-      'Set them in the environment or in a file .env; .env.example explains every variable.',
-    )
-  }
-  const data = parsed.data
+  return all
+}
+
+function toSecrets(given: GivenVariables): Secrets {
+  const clientId = given['GENESYS_CLIENT_ID']
+  const clientSecret = given['GENESYS_CLIENT_SECRET']
+  const accessToken = given['GENESYS_ACCESS_TOKEN'] ?? null
   return {
-    config: {
-      genesys: { ...hosts, requestsPerMinute: data.GENESYS_REQUESTS_PER_MINUTE },
-      history: {
-        cron: data.HISTORY_CRON,
-        intradayCron: data.INTRADAY_CRON,
-        lookbackDays: data.HISTORY_LOOKBACK_DAYS,
-        start: data.HISTORY_START ?? null,
-        filter: {
-          mediaTypes: data.HISTORY_MEDIA_TYPES,
-          direction: data.HISTORY_DIRECTION,
-          minDurationSeconds: data.HISTORY_MIN_DURATION_SECONDS,
-        },
-        concurrency: data.HISTORY_CONCURRENCY,
-      },
-      live: { cron: data.LIVE_CRON, source: data.LIVE_SOURCE, retentionHours: data.LIVE_RETENTION_HOURS },
-      webhook: data.WEBHOOK_URL ? { url: data.WEBHOOK_URL, events: data.WEBHOOK_EVENTS } : null,
-      alertUrl: data.ALERT_WEBHOOK_URL ?? null,
-      cronTimezone: data.CRON_TIMEZONE,
-      http: { host: data.HTTP_HOST, port: data.HTTP_PORT },
-      autoMigrate: data.AUTO_MIGRATE,
-      logLevel: data.LOG_LEVEL,
-    },
-    secrets: {
-      credentials: clientId && clientSecret ? { clientId, clientSecret } : accessToken ? { accessToken } : null,
-      accessToken: accessToken ?? null,
-      databaseUrl: databaseUrl ?? null,
-      webhookSecret: webhookSecret ?? null,
-      httpToken: httpToken ?? null,
-    },
+    credentials: clientId && clientSecret ? { clientId, clientSecret } : accessToken ? { accessToken } : null,
+    accessToken,
+    databaseUrl: given['DATABASE_URL'] ?? null,
+    webhookSecret: given['WEBHOOK_SECRET'] ?? null,
+    httpToken: given['HTTP_TOKEN'] ?? null,
   }
 }
 
-function tryHosts(given: Record<string, string | undefined>, problems: string[]): { apiUrl: string; loginUrl: string } {
+function readHosts(given: GivenVariables, problems: string[]): { apiUrl: string; loginUrl: string } {
   try {
     return resolveHosts({
       environment: given['GENESYS_ENVIRONMENT'] ?? 'mypurecloud.com',
@@ -290,27 +175,113 @@ function tryHosts(given: Record<string, string | undefined>, problems: string[])
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const [variable = ''] = error.message.split(' ')
-    // the schema may have said so already
+    // the schema may have reported it already
     if (!problems.some((problem) => problem.startsWith(`${variable}:`)))
       problems.push([error.message, error.hint].filter(Boolean).join('. '))
     return { apiUrl: '', loginUrl: '' }
   }
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
-}
-
-function isDate(text: string): boolean {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false
-  const date = new Date(`${text}T00:00:00.000Z`)
-  return !Number.isNaN(+date) && date.toISOString().startsWith(text)
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
-  } catch {
-    return false
+function missingVariables(given: GivenVariables, needs: Needs): string[] {
+  const isMissing = (name: (typeof SECRETS)[number]): boolean => !given[name] && !given[`${name}_FILE`]
+  const missing: string[] = []
+  if (given['WEBHOOK_URL'] && isMissing('WEBHOOK_SECRET')) {
+    missing.push(
+      'WEBHOOK_SECRET: is needed with WEBHOOK_URL: base64 of 24 to 64 random bytes, for example from `openssl rand -base64 32`',
+    )
   }
+  if (needs.http && isMissing('HTTP_TOKEN') && !isLoopback(given['HTTP_HOST'] ?? '127.0.0.1')) {
+    missing.push(
+      'HTTP_TOKEN: is needed when HTTP_HOST is not a loopback address: without it, anyone who can reach the port can read the pages',
+    )
+  }
+  if (needs.genesys && isMissing('GENESYS_ACCESS_TOKEN')) {
+    if (isMissing('GENESYS_CLIENT_ID'))
+      missing.push('GENESYS_CLIENT_ID: is needed: the id of an OAuth client with the grant "client credentials"')
+    if (isMissing('GENESYS_CLIENT_SECRET'))
+      missing.push('GENESYS_CLIENT_SECRET: is needed: the secret of that OAuth client')
+  }
+  if (needs.database && isMissing('DATABASE_URL')) {
+    missing.push(
+      'DATABASE_URL: is needed: postgres://user:password@host:5432/database of your Postgres, or the word embedded for one that ' +
+        'this program starts itself',
+    )
+  }
+  return missing
+}
+
+/** Credentials and data would cross the network in clear text. */
+function insecureUrls(given: GivenVariables): string[] {
+  if (given['ALLOW_INSECURE_HTTP'] === 'true') return []
+  return ['GENESYS_API_URL', 'GENESYS_LOGIN_URL', 'WEBHOOK_URL', 'ALERT_WEBHOOK_URL'].flatMap((name) => {
+    const text = given[name]
+    const url = text !== undefined && URL.canParse(text) ? new URL(text) : null
+    if (url?.protocol !== 'http:' || isLoopback(url.hostname)) return []
+    return [
+      `${name}: plain http:// to another host is not encrypted; use https://, or set ALLOW_INSECURE_HTTP=true in a network that you trust`,
+    ]
+  })
+}
+
+function impossibleValues({ HISTORY_START: start }: Values, now: Date): string[] {
+  if (!start || +start <= +now + FUTURE_TOLERANCE_MS) return []
+  return ['HISTORY_START: lies in the future, so nothing would be loaded']
+}
+
+/** Values that may be meant, but hardly are. */
+function doubtfulValues(values: Values, given: GivenVariables): string[] {
+  const warnings: string[] = []
+  // another server, such as the simulator, has other limits
+  if (!given['GENESYS_API_URL'] && values.GENESYS_REQUESTS_PER_MINUTE > API_REQUESTS_PER_MINUTE) {
+    warnings.push(
+      `GENESYS_REQUESTS_PER_MINUTE: ${values.GENESYS_REQUESTS_PER_MINUTE} is more than the ${API_REQUESTS_PER_MINUTE} that the API ` +
+        'allows an OAuth client; more requests will be refused with 429, unless Genesys has raised the limit of your organization',
+    )
+  }
+  const isOverridden = given['GENESYS_API_URL'] !== undefined && given['GENESYS_LOGIN_URL'] !== undefined
+  if (!isOverridden) warnings.push(...unknownRegion(values.GENESYS_ENVIRONMENT))
+  if (values.WEBHOOK_URL && values.LIVE_SOURCE === 'off') {
+    warnings.push('WEBHOOK_URL: no message will be sent, because LIVE_SOURCE is off')
+  }
+  return warnings
+}
+
+/** New regions keep appearing, so an unknown domain is used as it is. */
+function unknownRegion(environment: string): string[] {
+  const domains = Object.values(regions)
+  const domain = environment.toLowerCase().replace(/^(api|login|apps)\./, '')
+  if (Object.hasOwn(regions, domain) || domains.includes(domain)) return []
+  const [nearest, distance] = nearestOf(domain, [...domains, ...Object.keys(regions)])
+  const suggestion = distance <= nearest.length / 3 ? `; did you mean ${nearest}?` : ''
+  return [`GENESYS_ENVIRONMENT: ${domain} is no region of Genesys Cloud that this version knows${suggestion}`]
+}
+
+function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly loginUrl: string }): Config {
+  return {
+    genesys: { ...hosts, requestsPerMinute: values.GENESYS_REQUESTS_PER_MINUTE },
+    history: {
+      cron: values.HISTORY_CRON,
+      intradayCron: values.INTRADAY_CRON,
+      lookbackDays: values.HISTORY_LOOKBACK_DAYS,
+      start: values.HISTORY_START ?? null,
+      filter: {
+        mediaTypes: values.HISTORY_MEDIA_TYPES,
+        direction: values.HISTORY_DIRECTION,
+        minDurationSeconds: values.HISTORY_MIN_DURATION_SECONDS,
+      },
+      concurrency: values.HISTORY_CONCURRENCY,
+    },
+    live: { cron: values.LIVE_CRON, source: values.LIVE_SOURCE, retentionHours: values.LIVE_RETENTION_HOURS },
+    webhook: values.WEBHOOK_URL ? { url: values.WEBHOOK_URL, events: values.WEBHOOK_EVENTS } : null,
+    alertUrl: values.ALERT_WEBHOOK_URL ?? null,
+    cronTimezone: values.CRON_TIMEZONE,
+    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    autoMigrate: values.AUTO_MIGRATE,
+    logLevel: values.LOG_LEVEL,
+  }
+}
+
+/** A host name of this machine, as in HTTP_HOST or a URL. */
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }

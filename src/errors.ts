@@ -1,6 +1,6 @@
 /**
- * The errors of the pipeline. The kind decides what the system does: `config` refuses to start (78), `fatal` needs a
- * human (1), `retryable` heals by itself (75). Anything else that is thrown is a bug and ends as 1.
+ * The errors of the pipeline. The kind decides what happens: `config` refuses to start (78), `fatal` needs action (1), `retryable`
+ * may succeed later without any (75). Anything else that is thrown is a bug (1).
  */
 export type ErrorKind = 'config' | 'fatal' | 'retryable'
 
@@ -10,12 +10,12 @@ export interface ErrorDetails {
   readonly kind: ErrorKind
   /** What to do now, one sentence. */
   readonly hint?: string | undefined
-  /** When trying again makes sense, if the other side said so. */
+  /** Earliest time of another attempt, if the other side named one. */
   readonly retryAt?: Date | undefined
   readonly cause?: unknown
 }
 
-/** Base of every error that the pipeline expects. Message: what happened, to which window or record. */
+/** Base of all errors that the pipeline expects. The message says what happened, and to which window or record. */
 export class EtlError extends Error {
   override readonly name: string = 'EtlError'
   readonly code: string
@@ -40,7 +40,7 @@ export class ConfigError extends EtlError {
   }
 }
 
-/** The work was stopped by a signal; carries the signal for the exit code (130 for SIGINT, 143 for SIGTERM). */
+/** A signal stopped the work; its name decides the exit code (130 for SIGINT, 143 for SIGTERM). */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
   readonly signal: 'SIGINT' | 'SIGTERM'
@@ -51,7 +51,7 @@ export class Interrupted extends Error {
 }
 
 /**
- * The process exit code that an error stands for: 78 configuration, 75 try again later, 130/143 interrupted, else 1.
+ * The exit code of the process for an error: 78 configuration, 75 try again later, 130/143 interrupted, else 1.
  */
 export function exitCodeFor(error: unknown): number {
   if (error instanceof Interrupted) return error.signal === 'SIGINT' ? 130 : 143

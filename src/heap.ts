@@ -1,7 +1,7 @@
 /**
- * Makes the garbage collector return memory sooner. Left alone, V8 lets the heap of a load grow to 450 MB, of which most is
- * garbage (docs/performance.md). To be imported before anything else. The nursery's size can only be set when node starts:
- * package.json and the first line of bin/genesys-etl.mjs do.
+ * Makes the garbage collector return memory sooner: by default, the heap of a load grows to 450 MB, most of it garbage
+ * (docs/performance.md). Import it before anything else. The size of the young generation can only be set when Node starts:
+ * package.json and the first line of bin/genesys-etl.mjs do that.
  */
 import { setFlagsFromString } from 'node:v8'
 

@@ -8,15 +8,9 @@ import { secondsBetween } from './model/interval.ts'
 import { type StatusDocument } from './monitoring/status.ts'
 import { type JobState } from './schedule.ts'
 
-/** A job as the scheduler sees it. */
-export interface ScheduledJobState extends JobState {
-  /** Since when a run has shown no progress, if that is longer than its job allows; null or absent: the job is not stuck. */
-  readonly stuckSince?: Date | null
-}
-
 /** What only the running process knows. */
 export interface ProcessState {
-  readonly jobs: readonly ScheduledJobState[]
+  readonly jobs: readonly JobState[]
   /** The counts of the rate limiter; null: no request has been sent yet. */
   readonly budget: ReturnType<RateLimiter['stats']> | null
 }

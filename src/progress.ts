@@ -1,30 +1,32 @@
-/** Shows how far long work is: one rewritten line on a terminal, a log line now and then elsewhere. */
-import type { Logger } from './log.ts'
+/** Shows the progress of long work: one rewritten line on a terminal, a log line every 15 seconds elsewhere. */
+import { type Logger } from './log.ts'
+import { type Terminal } from './terminal.ts'
 
-/** What jobs report to; they don't know whether anybody looks. */
+/** What jobs report their progress to. */
 export interface Progress {
   /** Sets what is being done and how many requests it should take; may be called again when the estimate changes. */
   plan(label: string, requests: number): void
-  /** So many more requests were answered. */
+  /** Counts requests that were answered since the last call. */
   advance(requests: number): void
-  /** The work ended, well or not: leaves the terminal's line clean. */
+  /** The work has ended, successfully or not; a bar stays where it is. */
   finish(): void
 }
 
 interface ProgressOptions {
-  readonly stream: NodeJS.WriteStream
+  /** Where the bar is drawn; null: standard error is no terminal, so progress is logged. */
+  readonly terminal: Pick<Terminal, 'showProgress' | 'endProgress'> | null
   readonly logger: Logger
   /** The API's limit: no estimate promises more than that. */
   readonly requestsPerMinute: number
   readonly now?: () => number
 }
 
-const LINE_EVERY_MILLISECONDS = 100
-const LOG_EVERY_MILLISECONDS = 15_000
+const DRAW_EVERY_MS = 100
+const LOG_EVERY_MS = 15_000
 const BAR_WIDTH = 30
 
-/** A progress that draws on `stream` when it is a terminal, and otherwise logs every 15 seconds. */
-export function createProgress({ stream, logger, requestsPerMinute, now = Date.now }: ProgressOptions): Progress {
+/** A progress that draws one line on a terminal, and without one logs every 15 seconds. */
+export function createProgress({ terminal, logger, requestsPerMinute, now = Date.now }: ProgressOptions): Progress {
   let label = ''
   let planned = 0
   let done = 0
@@ -32,16 +34,12 @@ export function createProgress({ stream, logger, requestsPerMinute, now = Date.n
   let shownAt = 0
 
   const show = (force: boolean): void => {
-    const due = stream.isTTY ? LINE_EVERY_MILLISECONDS : LOG_EVERY_MILLISECONDS
-    if (!force && now() - shownAt < due) return
+    const everyMs = terminal ? DRAW_EVERY_MS : LOG_EVERY_MS
+    if (!force && now() - shownAt < everyMs) return
     shownAt = now()
-    const secondsLeft = secondsRemaining({
-      planned,
-      done,
-      elapsedSeconds: (now() - startedAt) / 1000,
-      requestsPerMinute,
-    })
-    if (stream.isTTY) stream.write(`\r\u001B[2K${progressLine({ label, planned, done, secondsLeft })}`)
+    const elapsedSeconds = (now() - startedAt) / 1000
+    const secondsLeft = secondsRemaining({ planned, done, elapsedSeconds, requestsPerMinute })
+    if (terminal) terminal.showProgress(progressLine({ label, planned, done, secondsLeft }))
     else if (!force) logger.info({ label, requestsDone: done, requestsPlanned: planned, secondsLeft }, 'progress')
   }
 
@@ -51,25 +49,30 @@ export function createProgress({ stream, logger, requestsPerMinute, now = Date.n
       planned = requests
       done = 0
       startedAt = now()
-      shownAt = stream.isTTY ? 0 : now()
+      shownAt = terminal ? 0 : now()
       show(false)
     },
     advance(requests) {
       done += requests
-      // Reading twice what would not settle takes more requests than planned; the bar must not run past its end.
+      // Reading an unstable window again takes more requests than planned; the bar must not run past its end.
       planned = Math.max(planned, done)
       show(false)
     },
     finish() {
       if (planned === 0) return
       show(true)
-      if (stream.isTTY) stream.write('\n')
+      terminal?.endProgress()
       planned = 0
     },
   }
 }
 
-/** A progress that nobody sees, for scheduled runs and tests. */
+/** Shows nothing, and reports each step of the work: for scheduled runs, where a run without progress is stuck. */
+export function observeProgress(onProgress: () => void): Progress {
+  return { plan: onProgress, advance: onProgress, finish: onProgress }
+}
+
+/** A progress that is shown nowhere. */
 export const silentProgress: Progress = { plan() {}, advance() {}, finish() {} }
 
 /**
@@ -107,8 +110,9 @@ export function progressLine(state: {
 
 /** `42 s`, `3 min 5 s`, `2 h 10 min`. */
 export function formatDuration(seconds: number): string {
-  const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  return `${Math.floor(whole / 3600)} h ${Math.round((whole % 3600) / 60)} min`
+  const rounded = Math.round(seconds)
+  if (rounded < 60) return `${rounded} s`
+  if (rounded < 3600) return `${Math.floor(rounded / 60)} min ${rounded % 60} s`
+  const minutes = Math.round(rounded / 60)
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }

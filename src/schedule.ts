@@ -1,26 +1,35 @@
 /**
- * node-cron wakes jobs; the ledger decides what they do. A tick that comes while its job is still running is skipped and
- * counted. A tick that was missed is made up, be it that the service was down, that the process stood still, or that the clock
- * of the machine jumped over it. A run that failed for a reason that passes is tried again before the next tick. One job's
- * failure concerns no other.
+ * Runs jobs by their cron lines; the ledger decides what a run does. node-cron wakes the scheduler in UTC, and cron.ts says which
+ * jobs are due. A tick is skipped and counted while its job is still running. A missed tick is caught up, whether the service was
+ * down, the process was suspended, or the system clock jumped. A run that failed for a temporary reason is retried before the next
+ * tick. No job affects another.
  */
-import { createTask, setLogger, type ScheduledTask } from 'node-cron'
+import { createTask, setLogger } from 'node-cron'
 import { backoffMs } from './backoff.ts'
+import { hasMissedTick, parseCronLine, type CronLine } from './cron.ts'
 import { EtlError, Interrupted, type ErrorKind } from './errors.ts'
-import type { Logger } from './log.ts'
+import { type Logger } from './log.ts'
 
 /** A job and when it runs. */
 export interface ScheduledJob {
   readonly name: string
   /** A cron line; a leading seconds field is allowed. */
   readonly cron: string
-  /** Runs the job once. Its errors are booked by the job itself and end here. */
-  run(signal: AbortSignal): Promise<unknown>
-  /** When the job last started a run that need not be made up; null: never. Where given, a missed tick is made up at start. */
+  /** A run that shows no progress for this long counts as stuck; absent: no run does. */
+  readonly stuckAfterMs?: number
+  /**
+   * Runs the job once. The job records its own failures; whatever it throws ends in the scheduler.
+   * @param onProgress to be called while the run makes progress
+   */
+  run(signal: AbortSignal, onProgress: () => void): Promise<unknown>
+  /**
+   * When the latest run started that need not be repeated, also by another process; null: there is none. Where given, a tick that
+   * was missed before the start of the service is caught up.
+   */
   lastStartedAt?(): Promise<Date | null>
 }
 
-/** How a run ended badly, as far as a reader of the status needs it. */
+/** How a run failed, as far as a reader of the status needs it. */
 interface JobFailure {
   readonly at: Date
   readonly code: string
@@ -30,226 +39,301 @@ interface JobFailure {
   readonly hint: string | null
 }
 
-/** What the scheduler knows of a job. It begins anew with each start of the service; the books remember more. */
+/** What the scheduler knows of a job. Reset on every start; etl.runs keeps the full history. */
 export interface JobState {
   readonly name: string
   readonly running: boolean
   /** Its next tick, or the retry before that. */
   readonly nextRun: Date | null
-  /** Set while a run that failed is due to be tried again before the next tick. */
+  /** Set while a failed run is due to be retried before the next tick. */
   readonly retryAt: Date | null
   /** Ticks skipped because the job was still running. */
   readonly overlaps: number
   /** How its latest run failed; null: it did not. */
   readonly failure: JobFailure | null
-  /** From one tick to the next, the next one's; null where the line has no two. */
+  /** Time between its next two ticks; null where there are no two. */
   readonly intervalMs: number | null
+  /** Since when a run has shown no progress, where that is longer than its job allows; null: it is not stuck. */
+  readonly stuckSince: Date | null
 }
 
 export interface Scheduler {
-  /** When a job starts next: its next tick, or the retry before that. */
-  nextRun(name: string): Date | null
-  /** Ticks skipped because the job was still running. */
-  overlaps(name: string): number
   /** All jobs, in the order in which they were given. */
   states(): JobState[]
-  /** No more ticks or retries; resolves when what is running has ended. */
+  /** No more ticks or retries; resolves when all runs have ended. */
   stop(): Promise<void>
 }
 
-interface SchedulerOptions {
+export interface SchedulerOptions {
+  /** Zone of the cron lines. */
   readonly timezone: string
   readonly logger: Logger
+  /** Interrupts running jobs, and ends ticks and retries. */
   readonly signal: AbortSignal
   readonly now?: () => Date
 }
 
-const MINUTE = 60_000
-/** The first retry of a run comes after this long, where the other side named no time; each further one after twice as long. */
-const FIRST_RETRY_MS = 5 * MINUTE
-const LONGEST_RETRY_MS = 60 * MINUTE
+const MINUTE_MS = 60_000
+/** Retries where the other side named no time. */
+const RETRY_BACKOFF = { baseMs: 5 * MINUTE_MS, ceilingMs: 60 * MINUTE_MS }
 /** Not even at a named time sooner than this: clocks differ. */
 const SHORTEST_RETRY_MS = 10_000
+/** The longest delay that setTimeout takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
-/** The clock of the machine is compared so often with one that can't be set; what differs by more than this is a jump. */
-const CLOCK_LOOK_MS = 5_000
+/** A tick that comes later than this was missed, by a suspended process or a clock that jumped. */
+const LATE_MS = 10_000
+/** The system clock is compared this often with one that cannot be set; a greater difference is a jump. */
+const CLOCK_CHECK_MS = 5_000
 const CLOCK_JUMP_MS = 2_000
 
-/** A job with what has become of it. */
-interface Entry {
-  readonly job: ScheduledJob
-  task: ScheduledTask
-  current: Promise<void> | null
-  overlaps: number
-  /** Retries since the last tick. */
-  retries: number
-  retry: { readonly at: Date; readonly timer: NodeJS.Timeout } | null
-  failure: JobFailure | null
-}
-
-/** Starts the schedule of `jobs`. Aborting the signal interrupts the jobs that run, and ends ticks and retries. */
+/** Starts the schedule of the jobs; what was missed while the service was down is caught up first. */
 export async function startScheduler(jobs: readonly ScheduledJob[], options: SchedulerOptions): Promise<Scheduler> {
   const { timezone, logger, signal, now = () => new Date() } = options
-  adoptCronMessages(logger)
+  const cronLogger = cronLoggerOf(logger)
+  // node-cron logs through its global logger what is no task's own
+  setLogger(cronLogger)
+  const schedules = jobs.map((job) => new JobSchedule(job, parseCronLine(job.cron, timezone), { logger, signal, now }))
+  for (const schedule of schedules) await schedule.catchUpAtStart()
 
-  const entries = jobs.map((job): Entry => {
-    const entry: Entry = {
-      job,
-      task: createTask(job.cron, () => tick(entry), { timezone, name: job.name, logger: cronLogger(logger) }),
-      current: null,
-      overlaps: 0,
-      retries: 0,
-      retry: null,
-      failure: null,
-    }
-    return entry
+  const wake = (): void => schedules.forEach((schedule) => schedule.wake())
+  // In UTC no hour is skipped or repeated.
+  const wakesEverySecond = schedules.some(({ line }) => line.hasSeconds)
+  const alarm = createTask(wakesEverySecond ? '* * * * * *' : '* * * * *', wake, {
+    timezone: 'UTC',
+    logger: cronLogger,
   })
-  const byName = new Map(entries.map((entry) => [entry.job.name, entry]))
+  alarm.on('execution:missed', wake)
+  await alarm.start()
+  const stopWatching = watchClock(now, (jumpedMs) => {
+    logger.warn({ jumpedMs: Math.round(jumpedMs) }, 'the system clock jumped; the schedule follows it')
+    if (jumpedMs < 0) schedules.forEach((schedule) => schedule.planNextTick())
+    wake()
+    // node-cron set its timer by the old time
+    void Promise.resolve(alarm.stop()).then(() => (signal.aborted ? undefined : alarm.start()))
+  })
 
-  // Not awaited by node-cron: it would count the next tick as missed. Whether the job still runs is minded here.
-  function tick(entry: Entry): void {
-    if (signal.aborted) return
-    if (entry.current) {
-      entry.overlaps += 1
-      logger.warn({ job: entry.job.name }, 'tick skipped: the job is still running')
+  const end = (): void => {
+    stopWatching()
+    schedules.forEach((schedule) => schedule.dropRetry())
+  }
+  signal.addEventListener('abort', end, { once: true })
+  return {
+    states: () => schedules.map((schedule) => schedule.state()),
+    async stop() {
+      end()
+      await alarm.destroy()
+      await Promise.all(schedules.map((schedule) => schedule.stop()))
+    },
+  }
+}
+
+/** One job on its schedule: when it is due, its current run, and the retry of a failed one. */
+class JobSchedule {
+  readonly line: CronLine
+  readonly #job: ScheduledJob
+  readonly #logger: Logger
+  readonly #signal: AbortSignal
+  readonly #now: () => Date
+  #nextTick: Date | null = null
+  #run: Promise<void> | null = null
+  #progressAt: Date | null = null
+  #overlaps = 0
+  /** Failed runs since the last tick. */
+  #failures = 0
+  #failure: JobFailure | null = null
+  #retry: { readonly at: Date; readonly timer: NodeJS.Timeout } | null = null
+  #isStopped = false
+
+  constructor(
+    job: ScheduledJob,
+    line: CronLine,
+    { logger, signal, now }: Required<Omit<SchedulerOptions, 'timezone'>>,
+  ) {
+    this.#job = job
+    this.line = line
+    this.#logger = logger.child({ job: job.name })
+    this.#signal = signal
+    this.#now = now
+    this.planNextTick()
+  }
+
+  /** Runs the job if it has no earlier run, if its latest tick came while the service was down, or if that is not known. */
+  async catchUpAtStart(): Promise<void> {
+    if (!this.#job.lastStartedAt) return
+    try {
+      const lastStartedAt = await this.#job.lastStartedAt()
+      if (!hasMissedTick(this.line, lastStartedAt, this.#now())) return
+      if (lastStartedAt === null) this.#tick()
+      else this.#catchUp('missed a tick while the service was down; running it now', { lastStartedAt })
+    } catch (error) {
+      this.#catchUp('could not read when the job last ran; running it now', { err: error })
+    }
+  }
+
+  /** Runs the job if its tick has come. */
+  wake(): void {
+    const now = this.#now()
+    if (this.#nextTick === null || now < this.#nextTick) return
+    const lateMs = +now - +this.#nextTick
+    this.planNextTick()
+    if (lateMs > LATE_MS) this.#catchUp('missed a tick (process suspended or clock jump); running it now', { lateMs })
+    else this.#tick()
+  }
+
+  /** The next tick by the clock as it is now. */
+  planNextTick(): void {
+    this.#nextTick = this.line.next(this.#now())
+  }
+
+  state(): JobState {
+    const next = this.#nextTick
+    const afterNext = next && this.line.next(next)
+    return {
+      name: this.#job.name,
+      running: this.#run !== null,
+      nextRun: this.#retry?.at ?? next,
+      retryAt: this.#retry?.at ?? null,
+      overlaps: this.#overlaps,
+      failure: this.#failure,
+      intervalMs: next && afterNext ? +afterNext - +next : null,
+      stuckSince: this.#stuckSince(),
+    }
+  }
+
+  dropRetry(): void {
+    clearTimeout(this.#retry?.timer)
+    this.#retry = null
+  }
+
+  /** Resolves when the current run has ended; there is no other one. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.dropRetry()
+    await this.#run
+  }
+
+  #stuckSince(): Date | null {
+    const { stuckAfterMs } = this.#job
+    if (this.#run === null || this.#progressAt === null || stuckAfterMs === undefined) return null
+    return +this.#now() - +this.#progressAt > stuckAfterMs ? this.#progressAt : null
+  }
+
+  /** One run for all ticks that were missed; a run in progress is no overlap then. */
+  #catchUp(message: string, details: object): void {
+    if (this.#run !== null) return
+    this.#logger.warn(details, message)
+    this.#tick()
+  }
+
+  #tick(): void {
+    if (this.#run !== null) {
+      this.#overlaps += 1
+      this.#logger.warn('tick skipped: the job is still running')
       return
     }
-    dropRetry(entry)
-    entry.retries = 0
-    start(entry)
+    this.dropRetry()
+    this.#failures = 0
+    this.#start()
   }
 
-  async function setAnew({ job, task }: Entry): Promise<void> {
-    try {
-      await task.stop()
-      if (!signal.aborted) await task.start()
-    } catch (error) {
-      logger.error({ job: job.name, err: error }, 'the schedule of the job could not be set anew: restart the service')
+  #start(): void {
+    if (this.#run !== null || this.#isStopped || this.#signal.aborted) return
+    const onProgress = (): void => {
+      this.#progressAt = this.#now()
     }
-  }
-
-  /** Of several missed ticks the first is made up; that its run is under way at the next is no overlap. */
-  function makeUp(entry: Entry): void {
-    if (entry.current || signal.aborted) return
-    logger.warn({ job: entry.job.name }, 'a tick was missed, the process stood still or the clock jumped; made up now')
-    tick(entry)
-  }
-
-  function start(entry: Entry): void {
-    if (entry.current || signal.aborted) return
-    entry.current = runOnce(entry).finally(() => {
-      entry.current = null
+    onProgress()
+    this.#run = this.#runOnce(onProgress).finally(() => {
+      this.#run = null
     })
   }
 
-  async function runOnce(entry: Entry): Promise<void> {
+  async #runOnce(onProgress: () => void): Promise<void> {
     try {
-      await entry.job.run(signal)
-      entry.failure = null
+      await this.#job.run(this.#signal, onProgress)
+      this.#failure = null
     } catch (error) {
-      // The job has logged and booked its failure; an error that it did not expect must not end the service either.
-      logger.debug({ job: entry.job.name, err: error }, 'scheduled run ended with an error')
-      if (signal.aborted || error instanceof Interrupted || isRunningElsewhere(error)) return
-      entry.failure = failureOf(error, now())
-      if (error instanceof EtlError && error.kind === 'retryable') planRetry(entry, error.retryAt)
+      this.#handleFailure(error)
     }
   }
 
-  function planRetry(entry: Entry, retryAt: Date | undefined): void {
-    const delay = retryAt
-      ? Math.max(SHORTEST_RETRY_MS, +retryAt - +now())
-      : backoffMs(entry.retries + 1, { baseMs: FIRST_RETRY_MS, ceilingMs: LONGEST_RETRY_MS })
-    const at = new Date(+now() + delay)
-    const nextTick = entry.task.getNextRun()
-    if (delay > LONGEST_TIMER_MS || (nextTick && at >= nextTick)) return
-    dropRetry(entry)
-    const timer = setTimeout(() => {
-      entry.retry = null
-      entry.retries += 1
-      logger.info({ job: entry.job.name, retry: entry.retries }, 'trying again after a failure')
-      start(entry)
-    }, delay)
-    entry.retry = { at, timer }
-    logger.info({ job: entry.job.name, retryAt: at }, 'will be tried again')
-  }
-
-  signal.addEventListener('abort', () => entries.forEach(dropRetry), { once: true })
-
-  for (const entry of entries) {
-    const { job } = entry
-    if (!job.lastStartedAt) continue
-    const last = await job.lastStartedAt()
-    if (missedTick(job.cron, timezone, last, now())) {
-      logger.info({ job: job.name, lastStartedAt: last }, 'a tick was missed while the service was down; made up now')
-      start(entry)
+  /** Logs every failure: one that came before the run had its row in etl.runs is logged nowhere else. */
+  #handleFailure(error: unknown): void {
+    if (this.#signal.aborted || this.#isStopped || error instanceof Interrupted) return
+    this.#failures += 1
+    if (isRunningElsewhere(error)) {
+      const retryAt = this.#job.lastStartedAt ? this.#planRetry(undefined) : null
+      this.#logger.info({ retryAt }, 'not started: another process is running the job')
+      return
     }
+    this.#failure = failureOf(error, this.#now())
+    const { code, message } = this.#failure
+    const retryAt = isTemporary(error) ? this.#planRetry(error.retryAt) : null
+    const details = error instanceof EtlError ? { code, reason: message, retryAt } : { err: error }
+    this.#logger.warn(details, retryAt ? 'scheduled run failed; it will be retried' : 'scheduled run failed')
   }
-  for (const entry of entries) {
-    entry.task.on('execution:missed', () => makeUp(entry))
-    await entry.task.start()
-  }
-  const unwatch = onClockJump(now, (jumpedMs, from) => {
-    logger.warn({ jumpedMs: Math.round(jumpedMs) }, 'the clock of this machine has jumped; the schedule follows it')
-    for (const entry of entries) {
-      // its timer was set by the old time
-      void setAnew(entry)
-      if (jumpedMs > 0 && missedTick(entry.job.cron, timezone, from, now())) makeUp(entry)
-    }
-  })
-  signal.addEventListener('abort', unwatch, { once: true })
 
-  const nextRun = ({ task, retry }: Entry): Date | null => retry?.at ?? task.getNextRun()
-  return {
-    nextRun(name) {
-      const entry = byName.get(name)
-      return entry ? nextRun(entry) : null
-    },
-    overlaps: (name) => byName.get(name)?.overlaps ?? 0,
-    states: () =>
-      entries.map((entry) => ({
-        name: entry.job.name,
-        running: entry.current !== null,
-        nextRun: nextRun(entry),
-        retryAt: entry.retry?.at ?? null,
-        overlaps: entry.overlaps,
-        failure: entry.failure,
-        intervalMs: intervalOf(entry.task),
-      })),
-    async stop() {
-      unwatch()
-      entries.forEach(dropRetry)
-      for (const { task } of entries) await task.destroy()
-      await Promise.all(entries.map(({ current }) => current ?? Promise.resolve()))
-      // a run that ended only now may have planned its retry
-      entries.forEach(dropRetry)
-    },
+  /** Plans a retry; null where the next tick comes before it. */
+  #planRetry(earliest: Date | undefined): Date | null {
+    const now = this.#now()
+    const delayMs = earliest ? Math.max(SHORTEST_RETRY_MS, +earliest - +now) : backoffMs(this.#failures, RETRY_BACKOFF)
+    const at = new Date(+now + delayMs)
+    if (delayMs > LONGEST_TIMER_MS || (this.#nextTick && at >= this.#nextTick)) return null
+    this.dropRetry()
+    this.#retry = { at, timer: setTimeout(() => void this.#retryNow(), delayMs) }
+    return at
+  }
+
+  async #retryNow(): Promise<void> {
+    if (await this.#isDoneElsewhere()) {
+      this.#retry = null
+      this.#failure = null
+      return
+    }
+    // a tick or the end of the service may have come while the database was asked
+    if (this.#retry === null) return
+    this.#retry = null
+    this.#logger.info({ retry: this.#failures }, 'retrying after a failure')
+    this.#start()
+  }
+
+  /** Whether another process has meanwhile done what the latest tick of this job was for. */
+  async #isDoneElsewhere(): Promise<boolean> {
+    try {
+      const lastStartedAt = (await this.#job.lastStartedAt?.()) ?? null
+      return lastStartedAt !== null && !hasMissedTick(this.line, lastStartedAt, this.#now())
+    } catch {
+      // the run will say what is wrong
+      return false
+    }
   }
 }
 
 /**
- * Tells by how much the clock `now` has jumped (back: less than 0), and where it stood at the last look before. A machine that
- * was suspended jumps ahead.
+ * Reports by how much the clock `now` jumped (negative: it was set back). A suspended machine sees a jump ahead.
  * @returns what ends it
  */
-function onClockJump(now: () => Date, told: (jumpedMs: number, from: Date) => void): () => void {
-  let seen = { at: now(), steady: performance.now() }
+function watchClock(now: () => Date, onJump: (jumpedMs: number) => void): () => void {
+  let seen = { at: now(), steadyMs: performance.now() }
   const timer = setInterval(() => {
-    const { at: from, steady } = seen
-    seen = { at: now(), steady: performance.now() }
-    const jumpedMs = +seen.at - +from - (seen.steady - steady)
-    if (Math.abs(jumpedMs) >= CLOCK_JUMP_MS) told(jumpedMs, from)
-  }, CLOCK_LOOK_MS)
+    const { at, steadyMs } = seen
+    seen = { at: now(), steadyMs: performance.now() }
+    const jumpedMs = +seen.at - +at - (seen.steadyMs - steadyMs)
+    if (Math.abs(jumpedMs) >= CLOCK_JUMP_MS) onJump(jumpedMs)
+  }, CLOCK_CHECK_MS)
   return () => clearInterval(timer)
 }
 
-function dropRetry(entry: Entry): void {
-  clearTimeout(entry.retry?.timer)
-  entry.retry = null
-}
-
-/** Another process on this database runs the job: nothing has failed, and nothing is to be tried again. */
+/** Another process on this database is running the job: nothing has failed. */
 function isRunningElsewhere(error: unknown): boolean {
   return error instanceof EtlError && error.code === 'JOB_ALREADY_RUNNING'
+}
+
+/**
+ * Whether the same run may succeed later. What the database refuses (a login during a change of passwords, a full disk) is put
+ * right without a restart of this service, so it counts.
+ */
+function isTemporary(error: unknown): error is EtlError {
+  return error instanceof EtlError && (error.kind === 'retryable' || error.code.startsWith('DATABASE_'))
 }
 
 function failureOf(error: unknown, at: Date): JobFailure {
@@ -260,32 +344,7 @@ function failureOf(error: unknown, at: Date): JobFailure {
   return { at, code: 'UNEXPECTED', kind: 'bug', message, hint: 'This is a bug in genesys-etl: report it with the log.' }
 }
 
-function intervalOf(task: ScheduledTask): number | null {
-  const [first, second] = task.getNextRuns(2)
-  return first && second ? +second - +first : null
-}
-
-/** How far back a missed tick is looked for; a job that never ran, or not for so long, is due anyway. */
-const HORIZON_MINUTES = 8 * 24 * 60
-
-/** Whether a tick of the cron line fell between the job's last start and now. A job that never ran is due. */
-export function missedTick(cron: string, timezone: string, lastStartedAt: Date | null, now: Date): boolean {
-  if (!lastStartedAt || +now - +lastStartedAt > HORIZON_MINUTES * MINUTE) return true
-  const task = createTask(cron, () => {}, { timezone })
-  try {
-    const newest = Math.floor(+now / MINUTE) * MINUTE
-    for (let minute = newest; minute > +lastStartedAt; minute -= MINUTE) if (task.match(new Date(minute))) return true
-    return false
-  } finally {
-    void task.destroy()
-  }
-}
-
-function adoptCronMessages(logger: Logger): void {
-  setLogger(cronLogger(logger))
-}
-
-function cronLogger(logger: Logger): Parameters<typeof setLogger>[0] {
+function cronLoggerOf(logger: Logger): Parameters<typeof setLogger>[0] {
   const log = logger.child({ component: 'node-cron' })
   const text = (message: string | Error): string => (message instanceof Error ? message.message : message)
   return {

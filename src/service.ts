@@ -1,34 +1,104 @@
-/** The service: scheduler, HTTP server, alerts and webhooks of one app, until a signal. */
+/** The service: HTTP server, alerts, webhooks and scheduler of one app, until a signal. */
 import { once } from 'node:events'
-import type { App } from './app.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type App } from './app.ts'
+import { backoffMs } from './backoff.ts'
+import { parseCronLine } from './cron.ts'
+import { EtlError, Interrupted } from './errors.ts'
+import { runHistory } from './history/sync.ts'
+import { startHttpServer, type HttpServer } from './http/server.ts'
+import { createSources } from './http/sources.ts'
+import { createLiveJob } from './live/snapshot-job.ts'
+import { createAlerts, startAlerting } from './monitoring/alert-webhook.ts'
 import { LIVE_LATE_SECONDS } from './monitoring/alert-rules.ts'
 import { LIVE_STALE_SECONDS } from './monitoring/live-status.ts'
-import type { StatusDocument } from './monitoring/status.ts'
-import { Interrupted } from './errors.ts'
-import { startHttpServer } from './http/server.ts'
-import { createSources } from './http/sources.ts'
-import { createAlerts, startAlerting } from './monitoring/alert-webhook.ts'
-import { runHistory } from './history/sync.ts'
-import { createLiveJob } from './live/snapshot-job.ts'
 import { readStatus } from './monitoring/read-status.ts'
-import { startWebhookDelivery } from './webhooks/delivery.ts'
-import { startScheduler, type ScheduledJob, type Scheduler } from './schedule.ts'
+import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
+import { toEtlError } from './postgres/errors.ts'
+import { observeProgress } from './progress.ts'
+import { startScheduler, type JobState, type ScheduledJob, type Scheduler } from './schedule.ts'
+import { startWebhookDelivery } from './webhooks/delivery.ts'
 
-/** Runs the service of an app until the signal; `demo` runs the same. `started` is told where it listens. */
-export async function runService(app: App, signal: AbortSignal, started?: (url: string) => void): Promise<void> {
+/** Waits between attempts to reach the database at the start. */
+const DATABASE_BACKOFF = { baseMs: 1_000, ceilingMs: 30_000 }
+/** A run of the history reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
+const HISTORY_STUCK_MS = 30 * 60_000
+const LIVE_STUCK_MS = 10 * 60_000
+
+/**
+ * Runs the service of an app until the signal; also for `demo`. It binds its port first, so that a port that is taken ends it
+ * before any job has started, and waits for a database that cannot be reached.
+ * @param onStarted called with the URL of the HTTP server when everything runs
+ * @throws EtlError of kind config where HTTP cannot listen; whatever `app.ensureSchema` throws that waiting does not resolve
+ */
+export async function runService(app: App, signal: AbortSignal, onStarted?: (url: string) => void): Promise<void> {
+  const { logger } = app
+  let scheduler: Scheduler | null = null
+  const jobStates = (): JobState[] => scheduler?.states() ?? []
+  const readDocument = statusReader(app)
+  const server = await startHttp(app, readDocument, jobStates)
+  const stopping = new AbortController()
+  const ending = AbortSignal.any([signal, stopping.signal])
+  const closers: (() => Promise<void>)[] = [() => server.close()]
+  try {
+    const alerting = startAlerts(app, readDocument, jobStates, ending)
+    if (alerting) closers.push(() => alerting.stop())
+    await waitForDatabase(app, ending)
+    const webhooks = app.webhookOptions()
+    const delivery = webhooks && startWebhookDelivery({ ...webhooks, signal: ending })
+    if (delivery) closers.push(() => delivery.ended)
+    const jobs = scheduledJobs(app, () => delivery?.wake())
+    const started = await startScheduler(jobs, { timezone: app.config.cronTimezone, logger, signal: ending })
+    scheduler = started
+    closers.push(() => started.stop())
+    onStarted?.(server.url)
+    logger.info({ url: server.url }, 'service started')
+    if (!signal.aborted) await once(signal, 'abort')
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    logger.info('stopping: no more ticks, finishing in-flight writes')
+    // without an error in between, the signal has ended everything already
+    stopping.abort(new Interrupted())
+    await Promise.all(closers.map((close) => close()))
+    logger.info('service stopped')
+  }
+}
+
+/**
+ * Brings the schema up to date, or checks it, as soon as the database answers.
+ * @throws EtlError that waiting does not resolve; the signal's reason
+ */
+async function waitForDatabase({ logger, ensureSchema }: App, signal: AbortSignal): Promise<void> {
+  for (let failures = 1; ; failures++) {
+    try {
+      return await ensureSchema()
+    } catch (error) {
+      signal.throwIfAborted()
+      const known = toEtlError(error, 'preparing the database')
+      if (!(known instanceof EtlError) || known.kind !== 'retryable') throw known
+      const waitMs = backoffMs(failures, DATABASE_BACKOFF)
+      const { code, message } = known
+      logger.warn({ code, reason: message, attempt: failures, waitMs }, 'the database is not available yet; waiting')
+      await sleep(waitMs, undefined, { signal })
+    }
+  }
+}
+
+function statusReader({ config, warehouse }: App): () => Promise<StatusDocument> {
+  const live = isLiveOn(config)
+  const liveStaleSeconds = threeTicks(config, LIVE_STALE_SECONDS)
+  return () => readStatus(warehouse, config.history, { live, liveStaleSeconds })
+}
+
+async function startHttp(
+  app: App,
+  readDocument: () => Promise<StatusDocument>,
+  jobStates: () => JobState[],
+): Promise<HttpServer> {
   const { config, logger, warehouse, metrics } = app
-  const failed = new AbortController()
-  const ending = AbortSignal.any([signal, failed.signal])
-  const webhooks = app.webhookOptions()
-  const delivery = webhooks && startWebhookDelivery({ ...webhooks, signal: ending })
-  const jobs = scheduledJobs(app, () => delivery?.wake())
-  const scheduler = await startScheduler(jobs, { timezone: config.cronTimezone, logger, signal: ending })
-  const isLiveOn = config.live.source !== 'off'
-  const liveStaleSeconds = threeTicks(scheduler, LIVE_STALE_SECONDS)
-  const readDocument = () => readStatus(warehouse, config.history, { live: isLiveOn, liveStaleSeconds })
-  const alerting = startAlerts(app, scheduler, readDocument, signal)
-  const server = await startHttpServer({
+  return await startHttpServer({
     ...config.http,
     ...createSources({
       logger,
@@ -36,35 +106,18 @@ export async function runService(app: App, signal: AbortSignal, started?: (url: 
       warehouse,
       metrics,
       readStatus: readDocument,
-      process: () => ({ jobs: scheduler.states(), budget: app.requestBudget() }),
-      isLiveOn,
-      liveStaleSeconds,
+      process: () => ({ jobs: jobStates(), budget: app.requestBudget() }),
+      isLiveOn: isLiveOn(config),
+      liveStaleSeconds: threeTicks(config, LIVE_STALE_SECONDS),
     }),
-  }).catch(async (error: unknown) => {
-    // without HTTP there is no service: what the scheduler has begun must not keep the process alive
-    failed.abort(new Interrupted())
-    await Promise.all([scheduler.stop(), delivery?.ended])
-    throw error
   })
-  started?.(server.url)
-  logger.info({ url: server.url }, 'service started')
-  if (!signal.aborted) await once(signal, 'abort')
-  logger.info('stopping: no more ticks, what is in flight ends')
-  await Promise.all([scheduler.stop(), server.close(), delivery?.ended, alerting?.stop()])
-  logger.info('service stopped')
 }
 
-/** How old live data may be: three ticks, though not less than is usual. In seconds. */
-function threeTicks(scheduler: Scheduler, usual: number): number {
-  const intervalMs = scheduler.states().find(({ name }) => name === 'live')?.intervalMs ?? 0
-  return Math.max(usual, (3 * intervalMs) / 1000)
-}
-
-/** Looks every minute whether something is to be told to ALERT_WEBHOOK_URL, beside the jobs and whatever becomes of them. */
+/** Checks once per minute whether a notification to ALERT_WEBHOOK_URL is due, independently of the jobs; null: no URL is set. */
 function startAlerts(
   { config, logger, warehouse, metrics }: App,
-  scheduler: Scheduler,
   readDocument: () => Promise<StatusDocument>,
+  jobStates: () => JobState[],
   signal: AbortSignal,
 ): { stop(): Promise<void> } | null {
   if (!config.alertUrl) return null
@@ -74,10 +127,9 @@ function startAlerts(
     url: config.alertUrl,
     readStatus: readDocument,
     facts: () => ({
-      isLiveOn: config.live.source !== 'off',
-      liveLateSeconds: threeTicks(scheduler, LIVE_LATE_SECONDS),
-      fatalJobs: scheduler
-        .states()
+      isLiveOn: isLiveOn(config),
+      liveLateSeconds: threeTicks(config, LIVE_LATE_SECONDS),
+      fatalJobs: jobStates()
         .filter(({ failure }) => failure && failure.kind !== 'retryable')
         .map(({ name }) => name),
     }),
@@ -86,39 +138,46 @@ function startAlerts(
   return startAlerting(alerts, { logger, signal })
 }
 
-/** @param onSnapshot called when a snapshot may have brought news for the webhooks */
+/** @param onSnapshot called after each snapshot, which may have put messages into the outbox of the webhooks */
 function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   const { cron, intradayCron } = app.config.history
   const dependencies = app.historyDependencies({ quiet: true })
-  const jobs: ScheduledJob[] = [
-    {
-      name: 'sync',
-      cron,
-      run: (signal) => runHistory(dependencies, { job: 'sync' }, 'cron', signal),
-      lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'sync'),
-    },
-  ]
-  if (intradayCron !== 'off') {
-    jobs.push({
-      name: 'intraday',
-      cron: intradayCron,
-      run: (signal) => runHistory(dependencies, { job: 'intraday' }, 'cron', signal),
-      lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'intraday'),
-    })
-  }
+  const historyJob = (job: 'sync' | 'intraday', line: string): ScheduledJob => ({
+    name: job,
+    cron: line,
+    stuckAfterMs: HISTORY_STUCK_MS,
+    run: (signal, onProgress) =>
+      runHistory({ ...dependencies, progress: observeProgress(onProgress) }, { job }, 'cron', signal),
+    lastStartedAt: () => selectLastSettledStart(app.warehouse.db, job),
+  })
+  const jobs = [historyJob('sync', cron)]
+  if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
   const live = app.liveDependencies()
   if (live) {
     const job = createLiveJob(live)
     jobs.push({
       name: 'live',
       cron: app.config.live.cron,
+      stuckAfterMs: LIVE_STUCK_MS,
       run: async (signal) => {
         await job.tick(signal)
         onSnapshot()
       },
-      // What was open while the service was down matters less than what is now: the first snapshot comes at once.
+      // What was open while the service was down matters less than what is open now: the first snapshot is taken at once.
       lastStartedAt: async () => null,
     })
   }
   return jobs
+}
+
+function isLiveOn({ live }: App['config']): boolean {
+  return live.source !== 'off'
+}
+
+/** How old live data may be, in seconds: three ticks, but not less than `usual`. */
+function threeTicks({ live, cronTimezone }: App['config'], usual: number): number {
+  const line = parseCronLine(live.cron, cronTimezone)
+  const first = line.next(new Date())
+  const second = first && line.next(first)
+  return first && second ? Math.max(usual, (3 * (+second - +first)) / 1000) : usual
 }

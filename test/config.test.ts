@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { environmentSchema, parseEnvironment } from '../src/config.ts'
+import { parseEnvironment } from '../src/config.ts'
+import { environmentSchema } from '../src/environment.ts'
 import { ConfigError } from '../src/errors.ts'
 
 const good = {
@@ -187,7 +188,7 @@ describe('the media types of the history', () => {
   })
 })
 
-describe('problems are told once, with what is allowed', () => {
+describe('problems are reported once, with what is allowed', () => {
   it.each([
     [{ GENESYS_ENVIRONMENT: 'nowhere' }, ['mypurecloud.ie', 'us-east-1']],
     [{ GENESYS_API_URL: 'foo' }, ['https://api.mypurecloud.com']],
@@ -197,9 +198,114 @@ describe('problems are told once, with what is allowed', () => {
     [{ WEBHOOK_EVENTS: 'waiting>120' }, ['"waiting>120" must']],
     [{ DATABASE_URL: 'postgres://u@h/d?sslmode=bogus' }, ['verify-full', 'no-verify']],
   ])('%j', (env, allowed) => {
-    const told = problemsOf({ ...good, ...env })
-    expect(told).toContain('has a problem:')
-    for (const word of allowed) expect(told).toContain(word)
-    expect(told).toContain(`  ${Object.keys(env)[0]}`)
+    const reported = problemsOf({ ...good, ...env })
+    expect(reported).toContain('has a problem:')
+    for (const word of allowed) expect(reported).toContain(word)
+    expect(reported).toContain(`  ${Object.keys(env)[0]}`)
+  })
+})
+
+describe('secrets in files', () => {
+  const inFile = (text: string): string => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), 'secrets-')), 'secret')
+    writeFileSync(file, text)
+    return file
+  }
+
+  it('are checked like variables', () => {
+    const { DATABASE_URL: _, ...rest } = good
+    expect(problemsOf({ ...rest, DATABASE_URL_FILE: inFile('mysql://hunter2@x') })).toMatch(
+      /DATABASE_URL: must be postgres/,
+    )
+    expect(problemsOf({ ...rest, DATABASE_URL_FILE: inFile('mysql://hunter2@x') })).not.toContain('hunter2')
+    expect(problemsOf({ ...good, HTTP_TOKEN_FILE: inFile('short') })).toContain('at least 16')
+    expect(problemsOf({ ...rest, DATABASE_URL_FILE: inFile(' \n') })).toContain('DATABASE_URL_FILE: the file is empty')
+  })
+
+  it('may begin with a byte order mark', () => {
+    const { DATABASE_URL, ...rest } = good
+    const env = { ...rest, DATABASE_URL_FILE: inFile(`\uFEFF${DATABASE_URL}\n`) }
+    expect(parseEnvironment(env, needs).secrets.databaseUrl).toBe(DATABASE_URL)
+  })
+})
+
+describe('values that cannot be right', () => {
+  const now = new Date('2026-06-10T12:00:00Z')
+
+  it('a history that starts in the future is refused, and one that starts today is not', () => {
+    const start = (HISTORY_START: string) => () => parseEnvironment({ ...good, HISTORY_START }, needs, now)
+    expect(start('2026-06-12')).toThrow('HISTORY_START: lies in the future')
+    expect(start('2026-06-10')).not.toThrow()
+  })
+
+  it.each([
+    ['GENESYS_API_URL', 'http://genesys.example.com'],
+    ['GENESYS_LOGIN_URL', 'http://10.0.0.7:8090'],
+    ['WEBHOOK_URL', 'http://receiver.internal/hook'],
+    ['ALERT_WEBHOOK_URL', 'http://chat.example.com/alerts'],
+  ])('%s over plain http to another host is refused, unless that is allowed', (name, url) => {
+    const env = { ...good, WEBHOOK_SECRET: 'c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0', [name]: url }
+    expect(problemsOf(env)).toContain(`${name}: plain http://`)
+    expect(problemsOf({ ...env, ALLOW_INSECURE_HTTP: 'true' })).toBe('')
+    for (const host of ['localhost:8090', '127.0.0.1', '[::1]:8090']) {
+      expect(problemsOf({ ...env, [name]: `http://${host}/` })).toBe('')
+    }
+    expect(problemsOf({ ...env, [name]: url.replace('http:', 'https:') })).toBe('')
+  })
+
+  const warningsOf = (env: Record<string, string>) => parseEnvironment({ ...good, ...env }, needs, now).warnings
+
+  it('more requests than the API allows are reported, but not for another server', () => {
+    expect(warningsOf({ GENESYS_REQUESTS_PER_MINUTE: '300' })).toEqual([])
+    expect(warningsOf({ GENESYS_REQUESTS_PER_MINUTE: '301' })).toEqual([
+      expect.stringMatching(/301 is more than the 300/),
+    ])
+    expect(warningsOf({ GENESYS_REQUESTS_PER_MINUTE: '301', GENESYS_API_URL: 'http://127.0.0.1:8090' })).toEqual([])
+  })
+
+  it('an unknown region is reported with the nearest one', () => {
+    expect(warningsOf({ GENESYS_ENVIRONMENT: 'mypurecloud.co' })).toEqual([
+      expect.stringMatching(/GENESYS_ENVIRONMENT.*did you mean mypurecloud\.com\?/),
+    ])
+    expect(warningsOf({ GENESYS_ENVIRONMENT: 'new.example.org' })).toEqual([
+      expect.not.stringContaining('did you mean'),
+    ])
+    for (const known of ['eu-central-1', 'mypurecloud.de', 'apps.mypurecloud.de', 'MyPureCloud.ie'])
+      expect(warningsOf({ GENESYS_ENVIRONMENT: known })).toEqual([])
+  })
+
+  it('webhooks without live data are reported', () => {
+    const env = { WEBHOOK_URL: 'https://example.com/hook', WEBHOOK_SECRET: 'c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0' }
+    expect(warningsOf({ ...env, LIVE_SOURCE: 'off' })).toEqual([expect.stringContaining('LIVE_SOURCE is off')])
+    expect(warningsOf(env)).toEqual([])
+  })
+
+  it.each([
+    ['HISTORY_STRAT', 'HISTORY_START'],
+    ['history_start', 'HISTORY_START'],
+    ['GENESYS_CLIENTID', 'GENESYS_CLIENT_ID'],
+    ['GENESYS_REQUEST_PER_MINUTE', 'GENESYS_REQUESTS_PER_MINUTE'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['HTTP_TOKENS', 'HTTP_TOKEN'],
+    ['WEBHOOK_EVENT', 'WEBHOOK_EVENTS'],
+    ['LIVE_RETENTION_HOUR', 'LIVE_RETENTION_HOURS'],
+  ])('the unknown variable %s is reported with the nearest name', (name, nearest) => {
+    expect(warningsOf({ [name]: '1' })).toEqual([`${name}: is not a variable of genesys-etl; did you mean ${nearest}?`])
+  })
+
+  it('an unknown variable is also named beside the problem that it causes', () => {
+    const { DATABASE_URL, ...rest } = good
+    expect(problemsOf({ ...rest, DATABSE_URL: DATABASE_URL })).toMatch(
+      /DATABASE_URL: is needed.*did you mean DATABASE_URL\?/s,
+    )
+  })
+
+  it('variables of others are not reported', () => {
+    const others = {
+      PATH: '/bin', HOME: '/root', HTTP_PROXY: 'http://proxy:3128', HTTPS_PROXY: 'x', NO_PROXY: 'x', NODE_OPTIONS: '', LOGLEVEL: 'x',
+      PGHOST: 'x', POSTGRES_PASSWORD: 'x', READER_PASSWORD: 'x', GRAFANA_PASSWORD: 'x', HISTSIZE: '1', HISTFILE: 'x', TZ: 'UTC',
+      GENESYS_ETL_SERVICE_HOST: 'x', GENESYS_ETL_PORT: 'tcp://x', GENESYS_ETL_PORT_8080_TCP_ADDR: 'x', NODE_COMPILE_CACHE: 'x',
+    } // prettier-ignore
+    expect(warningsOf(others)).toEqual([])
   })
 })

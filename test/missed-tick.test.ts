@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { createLogger } from '../src/log.ts'
-import { missedTick, startScheduler, type ScheduledJob } from '../src/schedule.ts'
+import { hasMissedTick, parseCronLine } from '../src/cron.ts'
+import { startScheduler, type ScheduledJob } from '../src/schedule.ts'
 
 const at = (text: string): Date => new Date(text)
+const missedTick = (cron: string, timezone: string, last: Date | null, now: Date): boolean =>
+  hasMissedTick(parseCronLine(cron, timezone), last, now)
 
 test.each([
   // cron, time zone, last start, now, missed
@@ -25,8 +28,14 @@ test.each([
   // it ends on 25 October 2026: 02:15 comes twice
   ['15 2 * * *', 'Europe/Berlin', '2026-10-24T00:15:00.100Z', '2026-10-25T00:15:00Z', true],
   ['15 4 * * *', 'Europe/Berlin', '2026-10-25T03:15:00.100Z', '2026-10-26T03:14:00Z', false],
-  // longer ago than is looked back
-  ['0 0 1 1 *', 'UTC', '2026-03-01T00:00:00Z', '2026-03-20T00:00:00Z', true],
+  // once per year
+  ['0 0 1 1 *', 'UTC', '2026-03-01T00:00:00Z', '2026-03-20T00:00:00Z', false],
+  ['0 0 1 1 *', 'UTC', '2025-12-31T00:00:00Z', '2026-03-20T00:00:00Z', true],
+  // a field for seconds
+  ['30 15 2 * * *', 'UTC', '2026-03-10T02:15:30.020Z', '2026-03-11T02:15:29Z', false],
+  ['30 15 2 * * *', 'UTC', '2026-03-10T02:15:30.020Z', '2026-03-11T02:15:30Z', true],
+  ['*/20 * * * * *', 'UTC', '2026-03-10T02:15:20.020Z', '2026-03-10T02:15:39Z', false],
+  ['*/20 * * * * *', 'UTC', '2026-03-10T02:15:20.020Z', '2026-03-10T02:15:40Z', true],
 ] as const)('%s in %s, last started %s, now %s: missed %s', (cron, timezone, last, now, missed) => {
   expect(missedTick(cron, timezone, at(last), at(now))).toBe(missed)
 })
@@ -35,9 +44,10 @@ test('a job that never ran is due', () => {
   expect(missedTick('15 2 * * *', 'UTC', null, at('2026-03-10T00:00:00Z'))).toBe(true)
 })
 
-test('02:15 on the night when it does not exist is made up by the next day at the latest', () => {
+test('02:15 on the night when it does not exist comes at the end of the gap', () => {
   const last = at('2026-03-28T01:15:00.100Z')
-  expect(missedTick('15 2 * * *', 'Europe/Berlin', last, at('2026-03-30T00:15:00Z'))).toBe(true)
+  expect(missedTick('15 2 * * *', 'Europe/Berlin', last, at('2026-03-29T00:59:59Z'))).toBe(false)
+  expect(missedTick('15 2 * * *', 'Europe/Berlin', last, at('2026-03-29T01:00:00Z'))).toBe(true)
 })
 
 const logger = createLogger('silent')
@@ -47,7 +57,7 @@ function recorder(name: string, overrides: Partial<ScheduledJob> = {}) {
   return { job, starts }
 }
 
-test('makes up a missed tick at start, once, and not one that was not missed', async () => {
+test('catches up a missed tick at start, once, and none that was not missed', async () => {
   const now = () => at('2026-03-11T12:00:00Z')
   const missed = recorder('missed', { cron: '15 2 * * *', lastStartedAt: async () => at('2026-03-10T02:15:01Z') })
   const kept = recorder('kept', { cron: '15 2 * * *', lastStartedAt: async () => at('2026-03-11T02:15:01Z') })
@@ -62,6 +72,6 @@ test('knows the next run in the time zone of the cron lines', async () => {
   const { job } = recorder('nightly', { cron: '15 2 * * *' })
   const signal = new AbortController().signal
   const scheduler = await startScheduler([job], { timezone: 'America/Sao_Paulo', logger, signal })
-  expect(scheduler.nextRun('nightly')?.toISOString()).toMatch(/T05:15:00\.000Z$/)
+  expect(scheduler.states()[0]?.nextRun?.toISOString()).toMatch(/T05:15:00\.000Z$/)
   await scheduler.stop()
 })

@@ -1,8 +1,9 @@
 import { PassThrough } from 'node:stream'
-import type { WriteStream } from 'node:tty'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { EtlError } from '../src/errors.ts'
 import { createLogger } from '../src/log.ts'
 import { createProgress, formatDuration, progressLine, secondsRemaining } from '../src/progress.ts'
+import { createTerminal } from '../src/terminal.ts'
 
 test('extrapolates the pace so far, but promises no more than the rate limit allows', () => {
   const limit = { requestsPerMinute: 60 }
@@ -20,16 +21,23 @@ test('draws a bar with what is done of what is planned', () => {
 })
 
 test('writes durations as people say them', () => {
-  expect([0, 59.4, 65, 3600, 8100].map(formatDuration)).toEqual(['0 s', '59 s', '1 min 5 s', '1 h 0 min', '2 h 15 min'])
+  expect([0, 59.4, 65, 3600, 7199, 8100].map(formatDuration)).toEqual([
+    '0 s',
+    '59 s',
+    '1 min 5 s',
+    '1 h 0 min',
+    '2 h 0 min',
+    '2 h 15 min',
+  ])
 })
 
-/** What a progress writes to a stream, and what it logs, while the clock goes on a second a request. */
+/** What a progress shows on a terminal, and what it logs, while the clock goes on a second per request. */
 async function watch(isTerminal: boolean): Promise<{ screen: string; log: string }> {
-  const screen = Object.assign(new PassThrough(), { isTTY: isTerminal })
+  const screen = createScreen()
   const log = new PassThrough()
   let now = 0
   const progress = createProgress({
-    stream: screen as unknown as WriteStream,
+    terminal: isTerminal ? createTerminal(screen) : null,
     logger: createLogger('info', log),
     requestsPerMinute: 270,
     now: () => now,
@@ -40,7 +48,20 @@ async function watch(isTerminal: boolean): Promise<{ screen: string; log: string
     progress.advance(1)
   }
   progress.finish()
-  return { screen: String(screen.read() ?? ''), log: String(log.read() ?? '') }
+  return { screen: screen.text(), log: String(log.read() ?? '') }
+}
+
+/** A terminal of a width that keeps what was written to it. */
+function createScreen(columns = 100): { write(text: string): boolean; columns: number; text(): string } {
+  let text = ''
+  return {
+    columns,
+    write(more) {
+      text += more
+      return true
+    },
+    text: () => text,
+  }
 }
 
 test('rewrites one line on a terminal, which never runs past its end', async () => {
@@ -57,4 +78,35 @@ test('logs now and then where there is no terminal', async () => {
   expect(lines).toHaveLength(3)
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ msg: 'progress', label: 'backfill', requestsDone: 15 })
   expect(screen).toBe('')
+})
+
+describe('log lines on a terminal', () => {
+  test('are readable, and keep the bar intact below them', () => {
+    const screen = createScreen()
+    const terminal = createTerminal(screen)
+    const logger = createLogger('info', terminal.logStream)
+    terminal.showProgress('sync ███░░░ 1/2 requests')
+    logger.warn({ job: 'sync', reason: 'no answer' }, 'scheduled run failed')
+    terminal.endProgress()
+    const clear = '\r\u001B[2K'
+    const [before, time, after] = screen.text().split(/(\d\d:\d\d:\d\dZ)/)
+    expect(before).toBe(`${clear}sync ███░░░ 1/2 requests${clear}`)
+    expect(time).toBeDefined()
+    expect(after).toBe(` warn  scheduled run failed  job=sync  reason="no answer"\n${clear}sync ███░░░ 1/2 requests\n`)
+  })
+
+  test('show an error of ours by message and hint, and any other one with its stack', () => {
+    const screen = createScreen()
+    const logger = createLogger('info', createTerminal(screen).logStream)
+    logger.error({ err: new EtlError('no access', { code: 'DENIED', kind: 'fatal', hint: 'Grant it.' }) }, 'run failed')
+    logger.error({ err: new TypeError('oops') }, 'run failed')
+    expect(screen.text()).toContain('error run failed\n    no access (DENIED)\n    Grant it.\n')
+    expect(screen.text()).toMatch(/ {4}TypeError: oops\n {4} {4}at /)
+  })
+
+  test('cut a bar that is wider than the terminal', () => {
+    const screen = createScreen(10)
+    createTerminal(screen).showProgress('0123456789abc')
+    expect(screen.text()).toBe('\r\u001B[2K012345678')
+  })
 })

@@ -23,7 +23,7 @@ describe('when the clock jumps', () => {
   })
 
   /** Starts the schedule of a job; gives the instants of its runs. */
-  async function startJob(cron: string): Promise<string[]> {
+  async function startJob(cron: string, timezone = 'UTC'): Promise<string[]> {
     const starts: string[] = []
     const job: ScheduledJob = {
       name: 'job',
@@ -34,7 +34,7 @@ describe('when the clock jumps', () => {
     }
     const stream = { write: (line: string) => log.push(line) } as unknown as NodeJS.WritableStream
     const logger = createLogger('warn', stream)
-    scheduler = await startScheduler([job], { timezone: 'UTC', logger, signal: stopping.signal })
+    scheduler = await startScheduler([job], { timezone, logger, signal: stopping.signal })
     return starts
   }
   const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
@@ -87,6 +87,20 @@ describe('when the clock jumps', () => {
     vi.setSystemTime(Date.now() + 40_000)
     await pass(MINUTE)
     expect(starts).toHaveLength(1)
+  })
+
+  test('an hourly job runs in each of the 25 hours in which the clocks of its zone go back', async () => {
+    vi.setSystemTime(new Date('2026-10-24T22:30:00.000Z'))
+    const starts = await startJob('20 * * * *', 'Europe/Berlin')
+    await pass(4 * HOUR)
+    expect(starts).toEqual(['24T23:20:00', '25T00:20:00', '25T01:20:00', '25T02:20:00'])
+  })
+
+  test('a nightly job runs in the night in which its hour is skipped', async () => {
+    vi.setSystemTime(new Date('2026-03-28T20:00:00.000Z'))
+    const starts = await startJob('15 2 * * *', 'Europe/Berlin')
+    await pass(30 * HOUR)
+    expect(starts).toEqual(['29T01:00:00', '30T00:15:00'])
   })
 
   test('small corrections of the clock, as by NTP, are not logged and lose no tick', async () => {

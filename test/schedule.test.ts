@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EtlError, Interrupted } from '../src/errors.ts'
 import { createLogger } from '../src/log.ts'
-import { missedTick, startScheduler, type ScheduledJob, type Scheduler } from '../src/schedule.ts'
+import { startScheduler, type ScheduledJob, type Scheduler } from '../src/schedule.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -49,6 +49,13 @@ describe('the schedule', () => {
       logger: createLogger('silent'),
       signal: stopping.signal,
     }))
+  const startLogged = async (...jobs: ScheduledJob[]): Promise<Record<string, unknown>[]> => {
+    const lines: Record<string, unknown>[] = []
+    const stream = { write: (line: string) => lines.push(JSON.parse(line)) } as unknown as NodeJS.WritableStream
+    const logger = createLogger('info', stream)
+    scheduler = await startScheduler(jobs, { timezone: 'UTC', logger, signal: stopping.signal })
+    return lines
+  }
   const pass = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds)
 
   test('a run that failed for a passing reason is retried after 5 minutes, then after twice as long each time', async () => {
@@ -72,14 +79,14 @@ describe('the schedule', () => {
     const { job, starts } = scriptedJob([() => unavailable(new Date('2026-11-22T02:47:30.000Z')), () => null])
     await start(job)
     await pass(20 * MINUTE)
-    expect(scheduler?.nextRun('sync')).toEqual(new Date('2026-11-22T02:47:30.000Z'))
+    expect(scheduler?.states()[0]?.nextRun).toEqual(new Date('2026-11-22T02:47:30.000Z'))
     expect(scheduler?.states()[0]).toMatchObject({
       retryAt: new Date('2026-11-22T02:47:30.000Z'),
       failure: { code: 'GENESYS_UNAVAILABLE', kind: 'retryable' },
     })
     await pass(HOUR)
     expect(starts).toEqual(['02:15:00', '02:47:30'])
-    expect(scheduler?.nextRun('sync')).toEqual(new Date('2026-11-23T02:15:00.000Z'))
+    expect(scheduler?.states()[0]?.nextRun).toEqual(new Date('2026-11-23T02:15:00.000Z'))
   })
 
   test('a failed run is not retried where the next tick comes before the retry', async () => {
@@ -115,6 +122,74 @@ describe('the schedule', () => {
     expect(scheduler?.states()[0]?.failure).toBeNull()
   })
 
+  test('a job that another process is running is retried, until a run there is done', async () => {
+    const elsewhere = () => new EtlError('is already running', { code: 'JOB_ALREADY_RUNNING', kind: 'retryable' })
+    let lastDone = new Date('2026-11-21T02:15:00.050Z')
+    const { job, starts } = scriptedJob([elsewhere], { lastStartedAt: async () => lastDone })
+    const lines = await startLogged(job)
+    await pass(HOUR)
+    expect(starts).toEqual(['02:15:00', '02:20:00', '02:30:00', '02:50:00'])
+    expect(lines).toContainEqual(expect.objectContaining({ level: 'info', job: 'sync', retryAt: expect.any(String) }))
+    lastDone = new Date('2026-11-22T02:15:01.000Z')
+    await pass(20 * HOUR)
+    expect(starts).toHaveLength(4)
+    expect(scheduler?.states()[0]).toMatchObject({ failure: null, retryAt: null })
+  })
+
+  test('a run that failed before its row exists is logged and retried before the next tick', async () => {
+    const refused = () =>
+      new EtlError('password authentication failed', { code: 'DATABASE_LOGIN', kind: 'config', hint: 'Check it.' })
+    const { job, starts } = scriptedJob([refused, () => null])
+    const lines = await startLogged(job)
+    await pass(HOUR)
+    expect(starts).toEqual(['02:15:00', '02:20:00'])
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        job: 'sync',
+        code: 'DATABASE_LOGIN',
+        reason: 'password authentication failed',
+        retryAt: '2026-11-22T02:20:00.000Z',
+      }),
+    )
+  })
+
+  test('a run without progress is stuck after the time that its job allows, and not before', async () => {
+    let progress = (): void => {}
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const run: ScheduledJob['run'] = (_signal, onProgress) => {
+      progress = onProgress
+      return promise
+    }
+    await start({ name: 'sync', cron: NIGHTLY, stuckAfterMs: 30 * MINUTE, run })
+    const stuckSince = () => scheduler?.states()[0]?.stuckSince
+    await pass(40 * MINUTE)
+    expect(stuckSince()).toBeNull()
+    progress()
+    await pass(29 * MINUTE)
+    expect(stuckSince()).toBeNull()
+    await pass(2 * MINUTE)
+    expect(stuckSince()).toEqual(new Date('2026-11-22T02:40:00.000Z'))
+    progress()
+    expect(stuckSince()).toBeNull()
+    resolve()
+    await pass(31 * MINUTE)
+    expect(stuckSince()).toBeNull()
+  })
+
+  test('a job without an earlier run runs at start, and nothing is said to be missed', async () => {
+    const { job, starts } = scriptedJob([() => null], { lastStartedAt: async () => null })
+    const lines = await startLogged(job)
+    expect(starts).toEqual(['02:00:00'])
+    expect(lines).toEqual([])
+  })
+
+  test('a job runs when its last run cannot be read at start', async () => {
+    const { job, starts } = scriptedJob([() => null], { lastStartedAt: () => Promise.reject(unavailable()) })
+    await start(job)
+    expect(starts).toEqual(['02:00:00'])
+  })
+
   test('an unexpected error of one job harms no other job', async () => {
     const broken = scriptedJob([() => new TypeError('oops')], { name: 'broken', cron: '* * * * *' })
     const sound = scriptedJob([() => null], { name: 'sound', cron: '* * * * *' })
@@ -136,7 +211,7 @@ describe('the schedule', () => {
     })
     await pass(2 * MINUTE)
     expect(runs).toBe(1)
-    expect(scheduler?.overlaps('sync')).toBe(2)
+    expect(scheduler?.states()[0]?.overlaps).toBe(2)
     expect(scheduler?.states()[0]?.running).toBe(true)
     resolve()
     await pass(MINUTE)
@@ -170,18 +245,5 @@ describe('the schedule', () => {
     const live = scriptedJob([() => null], { name: 'live', cron: '*/30 * * * * *' })
     await start(live.job)
     expect(scheduler?.states()[0]?.intervalMs).toBe(30_000)
-  })
-})
-
-describe('a missed tick', () => {
-  const now = new Date('2026-11-22T12:00:00.000Z')
-
-  test('a tick between the last start and now has been missed, one before the last start has not', () => {
-    expect(missedTick(NIGHTLY, 'UTC', new Date('2026-11-21T02:15:00.000Z'), now)).toBe(true)
-    expect(missedTick(NIGHTLY, 'UTC', new Date('2026-11-22T02:15:01.000Z'), now)).toBe(false)
-  })
-
-  test('a job that never ran has missed a tick', () => {
-    expect(missedTick(NIGHTLY, 'UTC', null, now)).toBe(true)
   })
 })

@@ -1,6 +1,6 @@
-/** Reads command-line arguments; what does not fit is a ConfigError (exit code 78). */
-import type { Interval } from '../model/interval.ts'
+/** Reads command-line arguments; anything wrong is a ConfigError (exit code 78). */
 import { ConfigError } from '../errors.ts'
+import { type Interval } from '../model/interval.ts'
 
 /**
  * A date or an instant in UTC: `2026-01-31`, `2026-01-31T10:00`, `2026-01-31T10:00:00Z`, `2026-01-31T10:00:00+02:00`.
@@ -22,19 +22,19 @@ export function parseInstant(text: string, option: string): Date {
   return instant
 }
 
-/** What this machine's clock may be behind. */
+/** The clock of this machine may be behind by this much. */
 const CLOCK_TOLERANCE_MS = 3_600_000
 
 /**
  * The half-open range [from, to).
- * @throws ConfigError when it is empty, or has not begun yet
+ * @throws ConfigError where it is empty, or has not begun yet
  */
 export function parseRange(options: { readonly from: string; readonly to: string }): Interval {
   const range = { start: parseInstant(options.from, '--from'), end: parseInstant(options.to, '--to') }
   if (range.start >= range.end) {
     throw new ConfigError(
       `--from ${options.from} is not before --to ${options.to}`,
-      'The range is half open: --to is the first instant that is not read any more.',
+      'The range is half open: --to itself is not part of it.',
     )
   }
   if (+range.start > Date.now() + CLOCK_TOLERANCE_MS) {

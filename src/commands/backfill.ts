@@ -1,13 +1,13 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from './context.ts'
-import { formatWindow } from '../model/interval.ts'
 import { ConfigError } from '../errors.ts'
 import { type HistoryPlan } from '../history/plan-history.ts'
 import { dryRunHistory, runHistory } from '../history/sync.ts'
+import { formatWindow } from '../model/interval.ts'
 import { formatDuration } from '../progress.ts'
 import { parseRange, parseWholeNumber } from './arguments.ts'
+import { type CommandContext } from './context.ts'
 import { nothingToRead, printSummary, printUnsettled, summaryExitCode } from './history-summary.ts'
-import { formatNumber, table, type Output } from './print.ts'
+import { formatCount, table, type Output } from './print.ts'
 
 interface BackfillOptions {
   readonly from: string
@@ -18,18 +18,15 @@ interface BackfillOptions {
   readonly dryRun: boolean
 }
 
-/**
- * `backfill`: loads a range, resuming where an earlier one stopped; exit code 75 when windows of it are left that are not known to be
- * whole.
- */
+/** `backfill`: loads a range, resuming where an earlier run stopped; exit code 75 where windows of it are not complete yet. */
 export async function backfill(options: BackfillOptions, { env, output, signal }: CommandContext): Promise<number> {
   const range = parseRange(options)
   const concurrency =
     options.concurrency === undefined ? undefined : parseWholeNumber(options.concurrency, '--concurrency', 1, 50)
   if (options.source === 'jobs') {
     throw new ConfigError(
-      '--source jobs: reading by the jobs API is not built yet',
-      'Use --source query (or auto, which reads by query).',
+      '--source jobs: reading through the jobs API is not implemented yet',
+      'Use --source query, or auto, which reads by query.',
     )
   }
   await using app = await openApp(env, { genesys: true, database: true })
@@ -66,6 +63,6 @@ function printPlan(output: Output, plan: HistoryPlan): void {
   )
   output.line()
   output.line(
-    `${formatNumber(windows.length)} windows, ${formatNumber(plan.requests)} requests, about ${formatDuration(plan.minutes * 60)} at the rate limit. Nothing was loaded.`,
+    `${formatCount(windows.length, 'window')}, ${formatCount(plan.requests, 'request')}, about ${formatDuration(plan.minutes * 60)} at the rate limit. Nothing was loaded.`,
   )
 }

@@ -1,6 +1,6 @@
-import type { Output } from './print.ts'
+import { type Output } from './print.ts'
 
-/** What every command is handed. */
+/** What every command receives. */
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv
   readonly output: Output

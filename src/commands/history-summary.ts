@@ -1,13 +1,14 @@
+import { commandLine } from '../command-line.ts'
+import { type HistorySummary } from '../history/sync.ts'
 import { formatWindow } from '../model/interval.ts'
-import type { HistorySummary } from '../history/sync.ts'
-import { formatNumber, table, type Output } from './print.ts'
+import { formatCount, table, type Output } from './print.ts'
 
-/** 75, try again later, when what was asked for has windows that are not known to be whole, also if they only rest; else 0. */
+/** 75, try again later, where windows of the range are not complete, even if their next attempt is not due yet; else 0. */
 export function summaryExitCode({ unsettled }: HistorySummary): number {
   return unsettled.length > 0 ? 75 : 0
 }
 
-/** Prints what a history run has read and written. */
+/** Prints what a run of the history read and wrote. */
 export function printSummary(output: Output, summary: HistorySummary): void {
   output.data(summary)
   if (summary.windows.planned > 0) printLoaded(output, summary)
@@ -15,26 +16,26 @@ export function printSummary(output: Output, summary: HistorySummary): void {
   printUnsettled(output, summary.unsettled)
 }
 
-/** Why a plan has no window. */
+/** Why a plan has no windows. */
 export function nothingToRead(unsettled: HistorySummary['unsettled']): string {
   return unsettled.length === 0
-    ? 'Nothing is owed: every window is loaded already. `backfill --reload` reads it again.'
-    : 'Nothing is read now: what is owed waits for its next attempt. `backfill --reload` reads it at once.'
+    ? `Nothing to load: every window is already complete. To read it again: ${commandLine('backfill --reload')}`
+    : `Nothing to load now: what is due waits for its next attempt. To read it at once: ${commandLine('backfill --reload')}`
 }
 
-/** Names the windows that are not known to be whole, and why. */
+/** Names the windows that are not complete, and why. */
 export function printUnsettled(output: Output, unsettled: HistorySummary['unsettled']): void {
   for (const { reason, nextAttemptAt, ...window } of unsettled) {
-    const again = nextAttemptAt ? `; it is read again from ${nextAttemptAt.toISOString().slice(0, 16)}Z on` : ''
-    output.line(`${formatWindow(window)} is not known to be whole: ${reason}${again}.`)
+    const again = nextAttemptAt ? `; it will be read again after ${nextAttemptAt.toISOString().slice(0, 16)}Z` : ''
+    output.line(`${formatWindow(window)} is not complete: ${reason}${again}.`)
   }
 }
 
 function printLoaded(output: Output, { windows, counts, requests }: HistorySummary): void {
   output.line(
-    `${formatNumber(windows.planned)} windows in ${formatNumber(requests)} requests: ${windows.done} done` +
-      (windows.provisional ? `, ${windows.provisional} provisional (its day goes on)` : '') +
-      (windows.unstable ? `, ${windows.unstable} unstable (not known to be whole; will be read again)` : ''),
+    `${formatCount(windows.planned, 'window')} in ${formatCount(requests, 'request')}: ${windows.done} done` +
+      (windows.provisional ? `, ${windows.provisional} provisional (day not over yet)` : '') +
+      (windows.unstable ? `, ${windows.unstable} unstable (not complete yet; will be read again)` : ''),
   )
   output.line(
     table(
@@ -43,11 +44,13 @@ function printLoaded(output: Output, { windows, counts, requests }: HistorySumma
         ['new', counts.inserted],
         ['changed', counts.changed],
         ['unchanged', counts.unchanged],
-        ['older than what is stored', counts.stale],
+        ['older than the stored version', counts.stale],
         ['rejected (see etl.rejected_records)', counts.rejected],
       ],
     ),
   )
   if (counts.emptiedWindows > 0)
-    output.line(`${counts.emptiedWindows} windows had conversations and have none any more (see the log).`)
+    output.line(
+      `${formatCount(counts.emptiedWindows, 'window')} had conversations before and ${counts.emptiedWindows === 1 ? 'has' : 'have'} none now (see the log).`,
+    )
 }

@@ -11,23 +11,21 @@ export interface Output {
 
 /** An output on `stream`. */
 export function createOutput(stream: NodeJS.WritableStream, json: boolean): Output {
+  const plain = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value)
   return {
     json,
     line(text = '') {
       if (!json) stream.write(`${text}\n`)
     },
     data(value) {
-      if (json)
-        stream.write(
-          `${JSON.stringify(value, (_key, entry: unknown) => (typeof entry === 'bigint' ? Number(entry) : entry), 2)}\n`,
-        )
+      if (json) stream.write(`${JSON.stringify(value, plain, 2)}\n`)
     },
   }
 }
 
 type Cell = string | number | null
 
-/** Rows as aligned columns under a header; numbers stand right, everything else left. */
+/** Rows as aligned columns under a header: numbers to the right, everything else to the left. */
 export function table(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const texts = rows.map((row) => row.map((cell) => (typeof cell === 'number' ? formatNumber(cell) : (cell ?? '–'))))
   const widths = header.map((title, column) => Math.max(title.length, ...texts.map((row) => row[column]?.length ?? 0)))
@@ -42,7 +40,12 @@ export function table(header: readonly string[], rows: readonly (readonly Cell[]
   return [line(header), line(widths.map((width) => '─'.repeat(width))), ...texts.map(line)].join('\n')
 }
 
-/** 12 345.6: thousands apart, so that counts can be read. */
+/** 12,345.6: with separators and at most one decimal. */
 export function formatNumber(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 1 })
+}
+
+/** `1 window`, `2,000 windows`. */
+export function formatCount(number: number, noun: string): string {
+  return `${formatNumber(number)} ${noun}${number === 1 ? '' : 's'}`
 }

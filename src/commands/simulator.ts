@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import type { CommandContext } from './context.ts'
 import { ConfigError } from '../errors.ts'
 import { startSimulator } from '../simulator/server.ts'
 import { parseWholeNumber } from './arguments.ts'
+import { type CommandContext } from './context.ts'
 
 interface SimulatorOptions {
   readonly port: string
@@ -13,7 +13,7 @@ interface SimulatorOptions {
   readonly latencyMs: string
 }
 
-/** `simulator`: serves the fake org until a signal. */
+/** `simulator`: serves a fake organization until a signal. */
 export async function simulator(options: SimulatorOptions, { output, signal }: CommandContext): Promise<void> {
   const port = parseWholeNumber(options.port, '--port', 0, 65_535)
   await using org = await startSimulator({
@@ -26,9 +26,9 @@ export async function simulator(options: SimulatorOptions, { output, signal }: C
   }).catch((error: unknown) => {
     const { code, syscall } = error as NodeJS.ErrnoException
     if (syscall !== 'listen') throw error
-    throw new ConfigError(`The simulator can't listen on port ${port} (${code})`, 'Give it a free one with --port.')
+    throw new ConfigError(`The simulator cannot listen on port ${port} (${code})`, 'Choose a free port with --port.')
   })
-  output.line(`A fake Genesys Cloud organization answers at ${org.url}. Point genesys-etl at it:`)
+  output.line(`A fake Genesys Cloud organization is running at ${org.url}. Point genesys-etl at it:`)
   output.line()
   output.line(`  GENESYS_API_URL=${org.url}`)
   output.line(`  GENESYS_LOGIN_URL=${org.url}`)

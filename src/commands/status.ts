@@ -1,53 +1,90 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from './context.ts'
-import type { StatusDocument } from '../monitoring/status.ts'
+import { commandLine } from '../command-line.ts'
 import { formatWindow } from '../model/interval.ts'
 import { formatInterval } from '../monitoring/problems.ts'
 import { readStatus } from '../monitoring/read-status.ts'
-import { formatDuration } from '../progress.ts'
+import { type StatusDocument } from '../monitoring/status.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
-import { table, type Output } from './print.ts'
+import { formatDuration } from '../progress.ts'
+import { type CommandContext } from './context.ts'
+import { formatCount, formatNumber, table, type Output } from './print.ts'
 
-/** `status`: coverage, gaps, last runs and what is owed; exit code 0 whatever it finds. */
-export async function status(_options: object, { env, output }: CommandContext): Promise<void> {
+/** `status`: coverage, gaps and last runs. Exit code 0; with --check 1 where something failed and 75 where loads are due. */
+export async function status({ check }: { readonly check: boolean }, { env, output }: CommandContext): Promise<number> {
   await using app = await openApp(env, { database: true })
   await requireCurrentSchema(app.warehouse.db)
-  const document = await readStatus(app.warehouse, app.config.history)
+  const live = app.config.live.source !== 'off'
+  const document = await readStatus(app.warehouse, app.config.history, { live })
   output.data(document)
-  printStatus(output, document)
+  if (isUntouched(document)) printFirstSteps(output, document)
+  else printStatus(output, document)
+  return check ? EXIT_CODES[document.state] : 0
 }
 
+/** What is behind is caught up by the next sync, so it is worth checking again; a failure needs a person. */
+const EXIT_CODES = { ok: 0, behind: 75, failing: 1 }
+
 const STATES = {
-  ok: 'All is loaded.',
-  behind: 'Something is owed, or due to be read again; the next sync reads it.',
+  ok: 'Everything due is loaded.',
+  behind: 'Some windows are due; the next sync reads them.',
   failing: 'Something failed; see below.',
 }
 
-function printStatus(output: Output, { state, history, runs, rejectedRecords, problems }: StatusDocument): void {
-  output.line(STATES[state])
+function isUntouched({ history, runs, problems }: StatusDocument): boolean {
+  const isTrouble = problems.some(({ severity }) => severity === 'trouble')
+  return !isTrouble && runs.length === 0 && history.covered.length === 0 && history.provisionalUntil === null
+}
+
+function printFirstSteps(output: Output, { history }: StatusDocument): void {
+  const first = history.firstDay.toISOString().slice(0, 10)
+  output.line('Nothing has been loaded yet.')
   output.line()
+  output.line(`The first sync loads the days since ${first}. To do that now: ${commandLine('sync')}`)
+  output.line(`To load older days: ${commandLine('backfill --from 2026-01-01 --to 2026-02-01')}`)
+  output.line(`To load every night and take live snapshots: ${commandLine('serve')}`)
+}
+
+function printStatus(output: Output, document: StatusDocument): void {
+  output.line(STATES[document.state])
+  output.line()
+  printHistory(output, document)
+  printProblems(output, document)
+  output.line()
+  printRuns(output, document.runs)
+}
+
+function printHistory(output: Output, { history, rejectedRecords }: StatusDocument): void {
+  const complete = history.coveredUntil
+    ? `${formatInstant(history.coveredUntil)} (${formatDuration(history.lagSeconds)} ago)`
+    : 'not yet: the first day is not loaded'
   output.line(`History since      ${history.firstDay.toISOString().slice(0, 10)}`)
-  output.line(
-    `Complete until     ${history.coveredUntil ? formatInstant(history.coveredUntil) : '–'} (${formatDuration(history.lagSeconds)} ago)`,
-  )
+  output.line(`Complete until     ${complete}`)
   output.line(`Today read until   ${history.provisionalUntil ? formatInstant(history.provisionalUntil) : '–'}`)
   output.line(`Loaded             ${history.covered.map(formatInterval).join(', ') || '–'}`)
-  output.line(`Owed               ${history.owed.map(formatInterval).join(', ') || '–'}`)
+  output.line(`Due                ${history.owed.map(formatInterval).join(', ') || '–'}`)
   if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
-  output.line(`Rejected records   ${rejectedRecords}${rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''}`)
-  for (const window of history.unsettled) {
-    output.line(
-      `${formatWindow(window)} is ${window.status} after ${window.attempts} attempts${window.error ? `: ${window.error}` : ''}`,
-    )
+  const hint = rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''
+  output.line(`Rejected records   ${formatNumber(rejectedRecords)}${hint}`)
+  for (const { status: state, attempts, error, ...window } of history.unsettled) {
+    const reason = error ? `: ${error}` : ''
+    output.line(`${formatWindow(window)} is ${state} after ${formatCount(attempts, 'attempt')}${reason}`)
   }
+}
+
+function printProblems(output: Output, { problems }: StatusDocument): void {
   for (const { title, detail, hint } of problems.filter(({ severity }) => severity === 'trouble')) {
     output.line()
     output.line(title)
     if (detail) output.line(detail)
     if (hint) output.line(hint)
   }
-  output.line()
-  if (runs.length === 0) return output.line('No job has run yet.')
+}
+
+function printRuns(output: Output, runs: StatusDocument['runs']): void {
+  if (runs.length === 0) {
+    output.line('No job has run yet.')
+    return
+  }
   output.line(
     table(
       ['run', 'job', 'trigger', 'started (UTC)', 'took', 'status'],

@@ -1,9 +1,9 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from './context.ts'
 import { runHistory } from '../history/sync.ts'
+import { type CommandContext } from './context.ts'
 import { printSummary, summaryExitCode } from './history-summary.ts'
 
-/** `sync`: what the nightly tick does, once; exit code 75 when windows are left that are not known to be whole. */
+/** `sync`: what the nightly tick does, once; exit code 75 where windows are not complete yet. */
 export async function sync(_options: object, { env, output, signal }: CommandContext): Promise<number> {
   await using app = await openApp(env, { genesys: true, database: true })
   await app.ensureSchema()

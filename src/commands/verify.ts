@@ -1,14 +1,15 @@
 import { openApp } from '../app.ts'
-import type { CommandContext } from './context.ts'
-import { columnsOf, tables } from '../model/columns.ts'
-import { isRawNumber, type JsonValue } from '../model/json.ts'
-import { formatWindow } from '../model/interval.ts'
+import { commandLine } from '../command-line.ts'
 import { verifyRange, type Mismatch, type Verification } from '../history/verify.ts'
+import { columnsOf, tables } from '../model/columns.ts'
+import { formatWindow } from '../model/interval.ts'
+import { isRawNumber, type JsonValue } from '../model/json.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { parseRange } from './arguments.ts'
-import { formatNumber, type Output } from './print.ts'
+import { type CommandContext } from './context.ts'
+import { formatCount, formatNumber, type Output } from './print.ts'
 
-/** `verify`: exit code 0 when the tables equal Genesys, 1 when they differ, 75 when not all of the range could be read. */
+/** `verify`: exit code 0 where the tables equal Genesys, 1 where they differ, 75 where the range could not be read completely. */
 export async function verify(
   options: { readonly from: string; readonly to: string },
   { env, output, signal }: CommandContext,
@@ -36,37 +37,39 @@ function foundNothing({ mismatches, misplaced }: Verification): boolean {
   return mismatches.length + duplicates.length + inconsistent.length + Object.keys(orphans).length === 0
 }
 
+/** Conversations that differ, named in the text. */
 const SHOWN = 20
 
 function printVerification(output: Output, verification: Verification, isEqual: boolean): void {
   const { compared, windows, requests, mismatches, misplaced, unkeyable, incomplete } = verification
   output.line(
-    `${formatNumber(compared)} conversations of ${windows} windows compared, field by field (${formatNumber(requests)} requests).`,
+    `Compared ${formatCount(compared, 'conversation')} of ${formatCount(windows, 'window')}, field by field (${formatCount(requests, 'request')}).`,
   )
-  if (unkeyable > 0) output.line(`${unkeyable} records have no usable key; they are kept in etl.rejected_records.`)
+  if (unkeyable > 0)
+    output.line(`${formatCount(unkeyable, 'record')} without a usable key, kept in etl.rejected_records.`)
   for (const { window, reason } of incomplete)
-    output.line(`${formatWindow(window)} was not read whole, so not all of it was compared: ${reason}.`)
+    output.line(`${formatWindow(window)} was not read completely, so not all of it was compared: ${reason}.`)
   for (const mismatch of mismatches.slice(0, SHOWN).map(withoutPersonalData)) {
     output.line(`${mismatch.conversationId} (${formatWindow(mismatch.window)}): ${mismatch.kind}`)
     for (const { path, genesys, here } of mismatch.differences)
       output.line(`    ${path}: Genesys ${genesys}, here ${here}`)
   }
   if (mismatches.length > SHOWN)
-    output.line(`… and ${formatNumber(mismatches.length - SHOWN)} more (all of them with --json)`)
+    output.line(`… and ${formatNumber(mismatches.length - SHOWN)} more (--json lists all of them)`)
   if (misplaced.duplicates.length > 0) output.line(`Stored under two starts: ${misplaced.duplicates.join(', ')}`)
   if (misplaced.inconsistent.length > 0)
     output.line(`Inconsistent with etl.conversations: ${misplaced.inconsistent.join(', ')}`)
   for (const [table, count] of Object.entries(misplaced.orphans)) {
-    output.line(`genesys.${table}: ${formatNumber(count)} rows without their conversation`)
+    output.line(`genesys.${table}: ${formatCount(count, 'row')} without a conversation`)
   }
   if (isEqual && incomplete.length > 0) {
-    output.line('No difference in what could be read. Run verify again later for the rest.')
+    output.line('No difference in what could be read. Run verify again later for the remaining windows.')
     return
   }
   output.line(
     isEqual
       ? 'No difference: the tables equal Genesys.'
-      : 'The tables differ from Genesys. `backfill --reload` over the range mends what Genesys still has.',
+      : `The tables differ from Genesys. Run ${commandLine('backfill --reload')} over the range: it repairs whatever Genesys still returns.`,
   )
 }
 
@@ -75,7 +78,7 @@ const PERSONAL_FIELDS = new Set(
 )
 const KNOWN_FIELDS = new Set(tables.flatMap((table) => columnsOf(table).flatMap(({ api }) => api ?? [])))
 
-/** The paths of the differences; values only of known fields that hold nothing personal. */
+/** The paths of all differences; values only of known fields without personal data. */
 function withoutPersonalData({ differences, ...mismatch }: Mismatch): Omit<Mismatch, 'differences'> & {
   readonly differences: readonly { readonly path: string; readonly genesys: string; readonly here: string }[]
 } {

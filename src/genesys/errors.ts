@@ -218,7 +218,9 @@ function judgeLogin(call: FailedCall): Verdict {
       message,
       kind,
       code: 'GENESYS_LOGIN_SECRET',
-      hint: 'GENESYS_CLIENT_SECRET does not belong to GENESYS_CLIENT_ID.',
+      hint:
+        'GENESYS_CLIENT_SECRET does not belong to GENESYS_CLIENT_ID, or the OAuth client belongs to another region than ' +
+        'GENESYS_ENVIRONMENT.',
     }
   return {
     message,

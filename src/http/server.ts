@@ -6,9 +6,12 @@ import { createRoutes, type RouteDependencies } from './routes.ts'
 
 export interface HttpServer {
   readonly url: string
-  /** Stops listening; responses in flight finish first. */
+  /** Stops listening. Answers in flight end first, unless that takes long; connections without a whole request are closed then. */
   close(): Promise<void>
 }
+
+/** How long answers in flight may take once the server is closing. */
+const CLOSE_GRACE_MS = 5_000
 
 /**
  * Listens on host:port (0: any free port).
@@ -36,8 +39,15 @@ export async function startHttpServer(
     async close() {
       const closed = once(server, 'close')
       server.close()
-      if ('closeIdleConnections' in server) server.closeIdleConnections()
-      await closed
+      if (!('closeIdleConnections' in server)) return void (await closed)
+      server.closeIdleConnections()
+      // Idle is only a connection that has been answered: one that has sent nothing, or half a request, would stay for minutes.
+      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS)
+      try {
+        await closed
+      } finally {
+        clearTimeout(timer)
+      }
     },
   }
 }

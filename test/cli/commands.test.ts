@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { connect } from '../../src/postgres/connect.ts'
-import { environmentOf, runCli } from '../support/cli.ts'
+import { emptyFolder, environmentOf, runCli } from '../support/cli.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { connectTestOrg, startOrg, threeDays } from '../support/simulated-org.ts'
 import { expectTablesEqualTruth, insertDuplicate } from '../support/truth.ts'
@@ -34,7 +37,9 @@ test('backfill: dry run, load, nothing more to do, reload', async () => {
 
   const again = await runCli(['backfill', ...range], { env })
   expect(again).toMatchObject({ code: 0 })
-  expect(again.stdout).toContain('Nothing is owed')
+  expect(again.stdout).toContain(
+    'Nothing to load: every window is already complete. To read it again: npm run etl -- backfill --reload',
+  )
 
   const reloaded = await runCli(
     ['backfill', ...range, '--reload', '--json', '--concurrency', '3', '--source', 'query'],
@@ -57,7 +62,7 @@ test('backfill of instants loads the part of the day, and the rest later', async
   await it.expectEqual()
 })
 
-test('status and sync: what is owed, and what was loaded, for people and as JSON', async () => {
+test('status and sync: what is due, and what was loaded, for people and as JSON', async () => {
   const now = new Date()
   await using fresh = await startOrg({ now, days: 2, perDay: 20 })
   await using it = await connectTestOrg(fresh)
@@ -65,6 +70,13 @@ test('status and sync: what is owed, and what was loaded, for people and as JSON
   const before = await runCli(['status', '--json'], { env })
   expect(before).toMatchObject({ code: 0 })
   expect(JSON.parse(before.stdout)).toMatchObject({ state: 'behind', runs: [], history: { coveredUntil: null } })
+
+  const first = await runCli(['status'], { env })
+  expect(first.stdout).toMatch(
+    /^Nothing has been loaded yet\.\n\nThe first sync loads the days since \d{4}-\d\d-\d\d\. /,
+  )
+  expect(first.stdout).toContain('npm run etl -- sync')
+  expect(await runCli(['status', '--check'], { env })).toMatchObject({ code: 75 })
 
   const synced = await runCli(['sync', '--json'], { env })
   expect(synced).toMatchObject({ code: 0 })
@@ -78,8 +90,19 @@ test('status and sync: what is owed, and what was loaded, for people and as JSON
   })
   const text = await runCli(['status'], { env })
   expect(text.code).toBe(0)
-  expect(text.stdout).toContain('All is loaded.')
+  expect(text.stdout).toContain('Everything due is loaded.')
   expect(text.stdout).toMatch(/sync +manual/)
+  expect(await runCli(['status', '--check'], { env })).toMatchObject({ code: 0 })
+
+  await sql`insert into etl.runs (job, trigger, parameters, status, finished_at, error_code, error)
+    values ('sync', 'cron', '{}', 'failed', now(), 'GENESYS_FORBIDDEN', 'a permission is missing')`.execute(
+    it.warehouse.db,
+  )
+  expect(await runCli(['status', '--check'], { env })).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('a permission is missing'),
+  })
+  expect(await runCli(['status'], { env })).toMatchObject({ code: 0 })
 })
 
 test('verify: 0 where the tables equal Genesys, 1 with what differs where they do not', async () => {
@@ -142,4 +165,22 @@ test('migrate: up, status, down', async () => {
   expect(await runCli(['backfill', ...range], { env: { ...environmentOf(org, empty.url) } })).toMatchObject({ code: 0 })
   await using warehouse = connect(empty.url)
   await expectTablesEqualTruth(warehouse, org, threeDays)
+})
+
+test('a reader that closes the pipe ends a command quietly', async () => {
+  await using it = await connectTestOrg(org)
+  // more than a pipe holds, so that the command is still writing when its reader has gone
+  await sql`insert into etl.runs (job, trigger, parameters, status, finished_at, error_code, error)
+    select 'job' || n, 'cron', '{}', 'failed', now(), 'X', repeat('x', 100000) from generate_series(1, 20) n`.execute(
+    it.warehouse.db,
+  )
+  const program = path.join(import.meta.dirname, '../../bin/genesys-etl.mjs')
+  const command = `"${process.execPath}" "${program}" status --json | head -n 1; echo "\${PIPESTATUS[0]}"`
+  const child = spawn('bash', ['-c', command], {
+    cwd: emptyFolder(),
+    env: { PATH: process.env['PATH'], ...environmentOf(org, it.databaseUrl) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+  expect({ stdout, stderr }).toEqual({ stdout: '{\n0\n', stderr: '' })
 })

@@ -27,7 +27,7 @@ function find({ checks }: Report, name: string) {
   return checks.find((check) => check.name.startsWith(name))
 }
 
-test('says that all is well', async () => {
+test('reports that everything is ready', async () => {
   const { code, report } = await doctor()
   expect(report.checks.filter(({ verdict }) => verdict !== 'ok')).toEqual([])
   expect({ code, ok: report.ok }).toEqual({ code: 0, ok: true })
@@ -35,18 +35,18 @@ test('says that all is well', async () => {
   expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining('Ready to load.') })
 })
 
-test('tells a wrong secret', async () => {
+test('reports a wrong secret', async () => {
   const { code, report } = await doctor({ GENESYS_CLIENT_SECRET: 'wrong' })
   expect(code).toBe(1)
   expect(find(report, 'login')).toMatchObject({
     verdict: 'failed',
     mend: expect.stringContaining('GENESYS_CLIENT_SECRET'),
   })
-  // the rest is looked at all the same
+  // the other checks run all the same
   expect(find(report, 'database: version')).toMatchObject({ verdict: 'ok' })
 })
 
-test('tells a client that this region does not know', async () => {
+test('reports a client that this region does not know', async () => {
   const { code, report } = await doctor({ GENESYS_CLIENT_ID: '00000000-0000-4000-8000-000000000000' })
   expect(code).toBe(1)
   expect(find(report, 'login')).toMatchObject({
@@ -55,7 +55,7 @@ test('tells a client that this region does not know', async () => {
   })
 })
 
-test('tells a missing permission by its name', async () => {
+test('names a missing permission', async () => {
   const client = org.control.addClient({ permissions: new Set() })
   const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
   expect(code).toBe(1)
@@ -65,7 +65,7 @@ test('tells a missing permission by its name', async () => {
   })
 })
 
-test('warns of permissions that only some things need, and names what is lost', async () => {
+test('warns of missing optional permissions, and names what is lost without them', async () => {
   const client = org.control.addClient({ permissions: new Set(['analytics:conversationDetail:view']) })
   const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
   expect(code).toBe(0)
@@ -90,7 +90,7 @@ test('warns of divisions that the client does not see', async () => {
   for (const { name } of org.org.divisions.slice(1)) expect(check?.detail).toContain(name)
 })
 
-test('tells a clock that is off', async () => {
+test('reports a clock that is wrong', async () => {
   org.control.set({ dateSkewMs: -120_000 })
   try {
     const { code, report } = await doctor()
@@ -102,7 +102,7 @@ test('tells a clock that is off', async () => {
   }
 })
 
-test('tells a database that is down, and looks at Genesys all the same', async () => {
+test('reports a database that is down, and checks Genesys all the same', async () => {
   const url = new URL(database.url)
   url.port = '9'
   const { code, report } = await doctor({ DATABASE_URL: url.href })
@@ -111,7 +111,7 @@ test('tells a database that is down, and looks at Genesys all the same', async (
   expect(find(report, 'login')).toMatchObject({ verdict: 'ok' })
 })
 
-test('tells what the ledger has and the tables lack, and what is dated in the future', async () => {
+test('reports what the ledger has and the tables lack, and what is dated in the future', async () => {
   await using own = await createTestDatabase()
   await using warehouse = connect(own.url)
   const key = { stream: 'conversations', source: 'query', filter: {} }
@@ -134,7 +134,7 @@ test('tells what the ledger has and the tables lack, and what is dated in the fu
   expect(find(later.report, 'ledger')).toMatchObject({ verdict: 'ok' })
   expect(find(later.report, 'dates')).toMatchObject({
     verdict: 'warning',
-    detail: expect.stringMatching(/1 windows of the ledger, 1 conversations in etl\.conversations/),
+    detail: expect.stringMatching(/1 window of the ledger, 1 conversation in etl\.conversations/),
   })
 })
 
@@ -145,9 +145,19 @@ test('warns of a schema that is behind', async () => {
   expect(find(report, 'schema')).toMatchObject({ verdict: 'warning', mend: expect.stringContaining('migrate') })
 })
 
-test('tells a wrong environment, with every problem: 78', async () => {
+test('reports a wrong environment with every problem: 78', async () => {
   const { code, report } = await doctor({ DATABASE_URL: undefined, HISTORY_CRON: 'x' })
   expect(code).toBe(78)
   expect(find(report, 'configuration')?.detail).toContain('DATABASE_URL')
   expect(find(report, 'configuration')?.detail).toContain('HISTORY_CRON')
+})
+
+test('warns of misspelt variables and doubtful values, and still is ready to load', async () => {
+  const { code, report } = await doctor({ HISTORY_STRAT: '2026-01-01', GENESYS_REQUESTS_PER_MINUTE: '3000' })
+  expect(code).toBe(0)
+  expect(report.checks.filter(({ name }) => name === 'configuration')).toEqual([
+    expect.objectContaining({ verdict: 'warning', detail: expect.stringContaining('did you mean HISTORY_START?') }),
+  ])
+  const text = await runCli(['doctor'], { env: { ...env, HISTORY_STRAT: '2026-01-01' } })
+  expect(text.stdout).toContain('Ready to load, with 1 warning.')
 })

@@ -48,14 +48,14 @@ test('a wrong environment: 78, and every problem at once', async () => {
 })
 
 test.each([
-  ['a date that is none', ['backfill', '--from', 'yesterday', '--to', '2025-06-13'], '--from "yesterday"'],
+  ['no date', ['backfill', '--from', 'yesterday', '--to', '2025-06-13'], '--from "yesterday"'],
   ['a day that does not exist', ['backfill', '--from', '2025-02-30', '--to', '2025-06-13'], '2025-02-30'],
-  ['a range that ends before it begins', ['backfill', '--from', '2025-06-13', '--to', '2025-06-10'], 'not before'],
+  ['a range that ends before it starts', ['backfill', '--from', '2025-06-13', '--to', '2025-06-10'], 'not before'],
   ['an empty range', ['verify', '--from', '2025-06-13', '--to', '2025-06-13'], 'not before'],
   ['no range', ['backfill'], '--from'],
   ['an unknown option', ['sync', '--fast'], '--fast'],
   ['an unknown command', ['snc'], 'sync'],
-  ['a source that is not built yet', [...backfill, '--source', 'jobs'], '--source'],
+  ['a source that is not implemented yet', [...backfill, '--source', 'jobs'], '--source'],
   ['a source that does not exist', [...backfill, '--source', 'fax'], 'fax'],
   ['too much concurrency', [...backfill, '--concurrency', '1000'], '--concurrency'],
   ['a direction that does not exist', ['migrate', 'sideways'], 'sideways'],
@@ -108,7 +108,7 @@ test('a .env that is no file: 78', async () => {
   mkdirSync(path.join(cwd, '.env'))
   const { code, stderr } = await runCli(['status'], { env, cwd })
   expect(code).toBe(78)
-  expect(stderr).toContain(".env can't be read")
+  expect(stderr).toContain('.env cannot be read')
 })
 
 test('help and version: 0', async () => {
@@ -116,7 +116,7 @@ test('help and version: 0', async () => {
   expect(await runCli(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
 })
 
-test('days that are not known to be whole: 75, which and why, until they are', async () => {
+test('days that are not complete: 75, which and why, until they are', async () => {
   await using fresh = await createTestDatabase()
   const now = new Date()
   await using own = await startOrg({ now, perDay: 20, malformedShare: 0, days: 4 })
@@ -129,17 +129,17 @@ test('days that are not known to be whole: 75, which and why, until they are', a
     const { code, stdout } = await runCli(['backfill', ...range], cli)
     expect(code).toBe(75)
     expect(stdout).toMatch(
-      new RegExp(`${dayOf(3)} is not known to be whole: .* 50 conversations match, .* 20; it is read again from`),
+      new RegExp(`${dayOf(3)} is not complete: .* 50 conversations match, .* 20; it will be read again after`),
     )
-    expect(stdout).toContain(`${dayOf(2)} is not known to be whole`)
-    expect(stdout).not.toContain('every window is loaded already')
+    expect(stdout).toContain(`${dayOf(2)} is not complete`)
+    expect(stdout).not.toContain('every window is already complete')
   }
   expect(await runCli(['backfill', ...range, '--dry-run'], cli)).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(new RegExp(`waits for its next attempt.*\\n${dayOf(3)} is not known to be whole`)),
+    stdout: expect.stringMatching(new RegExp(`waits for its next attempt.*\\n${dayOf(3)} is not complete`)),
   })
   const synced = await runCli(['sync'], cli)
-  expect(synced).toMatchObject({ code: 75, stdout: expect.stringContaining(`${dayOf(2)} is not known to be whole`) })
+  expect(synced).toMatchObject({ code: 75, stdout: expect.stringContaining(`${dayOf(2)} is not complete`) })
   const verified = await runCli(['verify', ...range, '--json'], cli)
   expect(verified.code).toBe(75)
   expect(JSON.parse(verified.stdout)).toMatchObject({ equal: false, mismatches: [], unstable: 2 })
@@ -187,7 +187,7 @@ test('a database that is down: 75', async () => {
   expect(stderr).toContain('The database failed')
 })
 
-test('told to come back in an hour: 75, and when', async () => {
+test('rate limited for an hour: 75, and until when', async () => {
   org.control.faults.add({ on: 'details', kind: '429-long', nth: 1 })
   try {
     const { code, stderr } = await runCli(backfill, { env })

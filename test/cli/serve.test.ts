@@ -1,8 +1,11 @@
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { connect as connectTo, createServer, type AddressInfo } from 'node:net'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { addDays, startOfDay } from '../../src/model/interval.ts'
+import { startNetwork } from '../chaos/network.ts'
 import { environmentOf, runCli, startCli, type CliProcess } from '../support/cli.ts'
 import { stayClearOfMidnight } from '../support/midnight.ts'
 import { patience } from '../support/patience.ts'
@@ -35,7 +38,7 @@ async function runsOf(it: TestOrg): Promise<{ job: string; status: string }[]> {
   ).rows
 }
 
-test('starts, makes up what was missed, answers, and stops with 0 on SIGTERM', async () => {
+test('starts, catches up what was missed, answers, and stops with 0 on SIGTERM', async () => {
   await using it = await connectTestOrg(org)
   const service = serve(it)
   const url = await urlOf(service)
@@ -62,7 +65,7 @@ test('starts, makes up what was missed, answers, and stops with 0 on SIGTERM', a
   expect(await runsOf(it)).toHaveLength(2)
 })
 
-test('stops in the middle of a run, books it as interrupted, and goes on with it after the next start', async () => {
+test('stops in the middle of a run, records it as interrupted, and resumes it after the next start', async () => {
   await using it = await connectTestOrg(org)
   org.control.faults.add({ on: 'details', kind: 'hang', nth: 4 })
   const service = serve(it, { INTRADAY_CRON: 'off' })
@@ -77,20 +80,6 @@ test('stops in the middle of a run, books it as interrupted, and goes on with it
   await it.expectEqual({ start: addDays(startOfDay(now), -2), end: startOfDay(now) })
 })
 
-test('a port that is taken: 78, at once, and what to do', async () => {
-  await using it = await connectTestOrg(org)
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
-  try {
-    const { port } = taken.address() as AddressInfo
-    const { code, stderr } = await serve(it, { HTTP_PORT: String(port) }).result
-    expect(code).toBe(78)
-    expect(stderr).toContain('HTTP_PORT')
-  } finally {
-    taken.close()
-  }
-})
-
 test('refuses an old schema when AUTO_MIGRATE is false: 1, with the command to run', async () => {
   await using it = await connectTestOrg(org)
   await it.warehouse.pool.query('delete from etl.kysely_migration')
@@ -98,3 +87,102 @@ test('refuses an old schema when AUTO_MIGRATE is false: 1, with the command to r
   expect(code).toBe(1)
   expect(stderr).toContain('npm run etl -- migrate')
 })
+
+test('a port that is taken: 78 before any job has started, also with alerts', async () => {
+  await using it = await connectTestOrg(org)
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  try {
+    const { port } = taken.address() as AddressInfo
+    const { code, stderr } = await serve(it, {
+      HTTP_PORT: String(port),
+      ALERT_WEBHOOK_URL: 'http://127.0.0.1:9/alerts',
+    }).result
+    expect(code).toBe(78)
+    expect(stderr).toContain('HTTP_PORT')
+    expect(await runsOf(it)).toEqual([])
+  } finally {
+    taken.close()
+  }
+})
+
+test('stops on SIGTERM while connections are open that send nothing, or half a request', async () => {
+  await using it = await connectTestOrg(org)
+  const service = serve(it, { LIVE_SOURCE: 'off', INTRADAY_CRON: 'off', HISTORY_CRON: '0 0 1 1 *' })
+  const { hostname, port } = new URL(await urlOf(service))
+  const sockets = [connectTo(Number(port), hostname), connectTo(Number(port), hostname)]
+  try {
+    for (const socket of sockets) {
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+    }
+    sockets[1]?.write('GET /healthz HTTP/1.1\r\nHost: ')
+    await sleep(500)
+    const sentAt = performance.now()
+    service.kill('SIGTERM')
+    expect(await service.result).toMatchObject({ code: 0, stderr: expect.stringContaining('service stopped') })
+    expect(performance.now() - sentAt).toBeLessThan(40_000)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
+})
+
+test('SIGTERM to npm reaches the service', async () => {
+  await using it = await connectTestOrg(org)
+  const child = spawn('npm', ['run', 'etl', '--', 'serve'], {
+    cwd: path.join(import.meta.dirname, '../..'),
+    env: { ...process.env, ...environmentOf(org, it.databaseUrl), HTTP_PORT: '0', LIVE_SOURCE: 'off' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // a group of its own, so that everything that is left can be ended
+    detached: true,
+  })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const closed = once(child, 'close')
+  try {
+    await expect.poll(() => stderr, patience).toContain('service started')
+    child.kill('SIGTERM')
+    // closed is stderr only when the service, which holds it, has ended
+    await closed
+    expect(stderr).toContain('service stopped')
+  } finally {
+    try {
+      process.kill(-(child.pid ?? 0), 'SIGKILL')
+    } catch {
+      // all of it has ended
+    }
+  }
+})
+
+test('waits for a database that is not there yet, is alive meanwhile, and starts when it comes', async () => {
+  await using it = await connectTestOrg(org)
+  await using network = await startNetwork(it.databaseUrl)
+  await network.cut()
+  const port = await freePort()
+  const service = serve(it, { DATABASE_URL: network.url, HTTP_PORT: String(port) })
+  await expect.poll(() => service.stderr(), patience).toContain('the database is not available yet; waiting')
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200)
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(503)
+  await network.restore()
+  await urlOf(service)
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
+  service.kill('SIGTERM')
+  expect(await service.result).toMatchObject({ code: 0 })
+})
+
+test('SIGTERM ends the wait for a database', async () => {
+  await using it = await connectTestOrg(org)
+  const service = serve(it, { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+  await expect.poll(() => service.stderr(), patience).toContain('the database is not available yet; waiting')
+  service.kill('SIGTERM')
+  expect(await service.result).toMatchObject({ code: 0, stderr: expect.stringContaining('service stopped') })
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

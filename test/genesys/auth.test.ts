@@ -35,7 +35,11 @@ describe('login', () => {
 
   test.each([
     ['client not found', 'GENESYS_LOGIN_CLIENT', 'another region'],
-    ['authentication failed', 'GENESYS_LOGIN_SECRET', 'GENESYS_CLIENT_SECRET'],
+    [
+      'authentication failed',
+      'GENESYS_LOGIN_SECRET',
+      'GENESYS_CLIENT_ID, or the OAuth client belongs to another region',
+    ],
     ['client is inactive', 'GENESYS_LOGIN_INACTIVE', 'Activate'],
     ['who knows', 'GENESYS_LOGIN', 'GENESYS_CLIENT_ID'],
   ])('a refusal with "%s" says what to mend', async (description, code, hint) => {

@@ -1,4 +1,5 @@
-import { createMetrics, type Metrics, type ProcessState, type ScheduledJobState } from '../../src/metrics.ts'
+import { createMetrics, type Metrics, type ProcessState } from '../../src/metrics.ts'
+import { type JobState } from '../../src/schedule.ts'
 import { createRoutes, type RouteDependencies } from '../../src/http/routes.ts'
 import { createSources } from '../../src/http/sources.ts'
 import { readStatus } from '../../src/monitoring/read-status.ts'
@@ -11,9 +12,19 @@ export const TOKEN = 'a-token-of-some-length'
 let days = 0
 const history = { filter: {}, lookbackDays: 7, start: null }
 
-export function jobState(name: string, state: Partial<ScheduledJobState> = {}): ScheduledJobState {
+export function jobState(name: string, state: Partial<JobState> = {}): JobState {
   const nextRun = new Date(Date.now() + 60_000)
-  return { name, running: false, nextRun, retryAt: null, overlaps: 0, failure: null, intervalMs: 60_000, ...state }
+  return {
+    name,
+    running: false,
+    nextRun,
+    retryAt: null,
+    overlaps: 0,
+    failure: null,
+    intervalMs: 60_000,
+    stuckSince: null,
+    ...state,
+  }
 }
 
 /** The service's sources over a database, with the given state of the process. */

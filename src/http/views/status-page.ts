@@ -1,5 +1,5 @@
 /** `/`: problems and what to do first, then coverage and volume, jobs and runs. Data in, HTML out. */
-import { type ScheduledJobState } from '../../metrics.ts'
+import { type JobState } from '../../schedule.ts'
 import { type Problem } from '../../monitoring/problems.ts'
 import { type RunSummary } from '../../monitoring/records.ts'
 import { type StatusDocument } from '../../monitoring/status.ts'
@@ -99,13 +99,13 @@ function problemsOf({ document, reason, process }: ServiceStatus): Problem[] {
   return [unreadable, ...stuck, ...process.jobs.flatMap(failedProblem)]
 }
 
-function stuckProblem({ name, stuckSince }: ScheduledJobState): Problem[] {
+function stuckProblem({ name, stuckSince }: JobState): Problem[] {
   if (!stuckSince) return []
   const hint = 'Restart the service; the ledger resumes what is due.'
   return [{ severity: 'trouble', title: `${name} shows no progress`, detail: null, hint, since: stuckSince }]
 }
 
-function failedProblem({ name, failure }: ScheduledJobState): Problem[] {
+function failedProblem({ name, failure }: JobState): Problem[] {
   if (!failure) return []
   const { message: detail, hint, at: since } = failure
   return [{ severity: 'trouble', title: `${name} has failed`, detail, hint, since }]
@@ -186,10 +186,10 @@ const JOB_COLUMNS: readonly Column[] = [
   { heading: markup`Last<span class="wide"> success</span>`, className: 'right' },
 ]
 
-function jobTable(jobs: readonly ScheduledJobState[], document: StatusDocument | null, now: Date): Html {
+function jobTable(jobs: readonly JobState[], document: StatusDocument | null, now: Date): Html {
   if (jobs.length === 0) return markup`<p>No job is scheduled.</p>`
   const row = (
-    job: ScheduledJobState,
+    job: JobState,
   ): Html => markup`<tr><th scope="row">${job.name}${skippedTicks(job)}</th><td>${jobState(job)}</td>
 <td class="right">${nextRun(job, now)}</td>
 <td class="right">${ago(lastSuccess(job.name, document), now)}</td></tr>`
@@ -202,18 +202,18 @@ function lastSuccess(job: string, document: StatusDocument | null): Date | null 
   return document?.jobs.find((record) => record.job === job)?.lastSuccessAt ?? null
 }
 
-function jobState({ running, failure, stuckSince }: ScheduledJobState): Html {
+function jobState({ running, failure, stuckSince }: JobState): Html {
   if (stuckSince) return markup`<span class="tag bad">stuck</span>`
   if (running) return markup`<span class="tag busy">running</span>`
   return failure ? markup`<span class="tag bad">failed</span>` : markup`<span class="tag">idle</span>`
 }
 
-function skippedTicks({ overlaps }: ScheduledJobState): Html {
+function skippedTicks({ overlaps }: JobState): Html {
   if (overlaps === 0) return markup``
   return markup` <span class="quiet detail-line">${plural(overlaps, 'tick')} skipped</span>`
 }
 
-function nextRun({ nextRun: next, retryAt }: ScheduledJobState, now: Date): Html {
+function nextRun({ nextRun: next, retryAt }: JobState, now: Date): Html {
   if (!next) return nothing
   const seconds = (+next - +now) / 1000
   if (seconds < 1) return markup`now`

@@ -1,0 +1,123 @@
+/** Checks of Genesys Cloud: login, permissions, divisions, clocks. */
+import { EtlError } from '../../errors.ts'
+import {
+  probeClock,
+  probeDetailsQuery,
+  probeDivisions,
+  probeOrganization,
+  probeQueueObservations,
+  probeQueues,
+} from '../../genesys/probes.ts'
+import { readDatabaseClock } from '../../postgres/clock.ts'
+import { formatCount } from '../print.ts'
+import { type Check, type CheckContext, type Finding } from './check.ts'
+
+const READ_PERMISSION = 'analytics:conversationDetail:view'
+/** Beyond this it is the clock rather than the network; ticks and the renewal of tokens go by our clock. */
+const CLOCK_TOLERANCE_MS = 30_000
+
+/** What works without these permissions, but less well. */
+const OPTIONAL_PERMISSIONS = [
+  {
+    name: 'routing:queue:view',
+    lost: 'days beyond 20 000 conversations cannot be split by queue, and live queues lack their agents',
+    probe: probeQueues,
+  },
+  {
+    name: 'analytics:queueObservation:view',
+    lost: 'live queues show no agents on and off queue, and open conversations older than a day that no snapshot has seen yet appear up to an hour late',
+    probe: probeQueueObservations,
+  },
+] as const
+
+type OptionalPermission = (typeof OPTIONAL_PERMISSIONS)[number]
+
+export const genesysChecks: readonly Check[] = [
+  { name: 'login', run: checkLogin },
+  { name: `permission ${READ_PERMISSION}`, needs: 'login', run: checkReadPermission },
+  ...OPTIONAL_PERMISSIONS.map((permission): Check => {
+    const name = `permission ${permission.name}`
+    return { name, needs: 'login', run: (context) => checkOptionalPermission(name, permission, context) }
+  }),
+  { name: 'divisions', needs: 'login', run: checkDivisions },
+  { name: 'clock', needs: 'login', run: checkClock },
+  { name: 'database clock', needs: 'login', run: checkDatabaseClock },
+]
+
+function options({ signal }: CheckContext): { readonly priority: 'live'; readonly signal: AbortSignal } {
+  return { priority: 'live', signal }
+}
+
+async function checkLogin(context: CheckContext): Promise<Finding[]> {
+  const { name, id } = await probeOrganization(context.genesys, options(context))
+  const { apiUrl } = context.app.config.genesys
+  return [{ name: 'login', verdict: 'ok', detail: `organization ${name ?? ''} (${id}) at ${apiUrl}` }]
+}
+
+async function checkReadPermission(context: CheckContext): Promise<Finding[]> {
+  const hits = await probeDetailsQuery(context.genesys, new Date(), options(context))
+  const detail = `${formatCount(hits, 'conversation')} that started today ${hits === 1 ? 'is' : 'are'} visible`
+  return [{ name: `permission ${READ_PERMISSION}`, verdict: 'ok', detail }]
+}
+
+async function checkOptionalPermission(
+  name: string,
+  { lost, probe }: OptionalPermission,
+  context: CheckContext,
+): Promise<Finding[]> {
+  try {
+    await probe(context.genesys, options(context))
+    return [{ name, verdict: 'ok', detail: 'granted' }]
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof EtlError)) throw error
+    return [{ name, verdict: 'warning', detail: `${error.message}; without it ${lost}`, fix: error.hint }]
+  }
+}
+
+async function checkDivisions(context: CheckContext): Promise<Finding[]> {
+  const name = 'divisions'
+  const { all, visible } = await probeDivisions(context.genesys, READ_PERMISSION, options(context))
+  if (!visible) {
+    return [
+      {
+        name,
+        verdict: 'warning',
+        detail: `the organization has ${all.length}; Genesys does not say which of them the OAuth client sees`,
+        fix: 'Look at the OAuth client in Admin → Integrations → OAuth: its role should be granted for all divisions.',
+      },
+    ]
+  }
+  const hidden = all.filter(({ id }) => !visible.some((division) => division.id === id))
+  if (hidden.length === 0) return [{ name, verdict: 'ok', detail: `all ${all.length} are visible` }]
+  const names = hidden.map((division) => division.name ?? division.id).join(', ')
+  return [
+    {
+      name,
+      verdict: 'warning',
+      detail: `${visible.length} of ${all.length} are visible; conversations of ${names} are silently missing`,
+      fix: 'If their conversations belong in the warehouse, grant the role of the OAuth client for these divisions, too.',
+    },
+  ]
+}
+
+async function checkClock(context: CheckContext): Promise<Finding[]> {
+  return [clockFinding('clock', 'this machine', await probeClock(context.genesys, options(context)))]
+}
+
+async function checkDatabaseClock(context: CheckContext): Promise<Finding[]> {
+  const clock = await readDatabaseClock(context.app.warehouse.db)
+  const aheadMs = await probeClock(context.genesys, options(context), () => +clock.now())
+  return [clockFinding('database clock', 'the machine of the database', aheadMs)]
+}
+
+function clockFinding(name: string, machine: string, aheadMs: number | null): Finding {
+  if (aheadMs === null) return { name, verdict: 'warning', detail: 'the API did not say what time it is' }
+  if (Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return { name, verdict: 'ok', detail: 'agrees with the API' }
+  return {
+    name,
+    verdict: 'failed',
+    detail: `${Math.round(Math.abs(aheadMs) / 1000)} s ${aheadMs > 0 ? 'ahead of' : 'behind'} the API`,
+    fix: `Synchronize ${machine} with a time server (NTP).`,
+  }
+}

@@ -1,0 +1,78 @@
+/** Checks of what has been loaded: the ledger against the tables, and dates in the future. */
+import { commandLine } from '../../command-line.ts'
+import { windowKey } from '../../history/context.ts'
+import { selectWindows } from '../../history/ledger.ts'
+import { selectEmptyDays, selectEmptyMonths } from '../../history/missing-rows.ts'
+import { isFromFuture } from '../../history/plan.ts'
+import { countFetchedInFuture, selectFutureDates } from '../../monitoring/status-queries.ts'
+import { readDatabaseClock } from '../../postgres/clock.ts'
+import { formatCount } from '../print.ts'
+import { type Check, type CheckContext, type Finding } from './check.ts'
+
+const DAYS_NAMED = 5
+
+export const historyChecks: readonly Check[] = [
+  { name: 'ledger', needs: 'schema', run: checkLedger },
+  { name: 'dates', needs: 'schema', run: checkDates },
+]
+
+/** Whether the tables have rows of every day that the ledger calls loaded, and every table has rows of its months. */
+async function checkLedger({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'ledger'
+  const { db } = app.warehouse
+  const windows = await selectWindows(db, windowKey(app.config.history))
+  const days = await selectEmptyDays(db, windows)
+  const months = await selectEmptyMonths(db, windows)
+  const emptied = months.filter(({ tables }) => !tables.includes('conversations'))
+  if (days.length + emptied.length === 0)
+    return [{ name, verdict: 'ok', detail: 'the tables have rows of every day that is loaded' }]
+  const gaps = [
+    ...(days.length > 0 ? [`genesys.conversations has no row of ${nameDays(days)}`] : []),
+    ...emptied.map(({ month, tables }) => {
+      const names = tables.map((table) => `genesys.${table}`).join(', ')
+      return `${names} ${tables.length === 1 ? 'has' : 'have'} no row of ${month}`
+    }),
+  ]
+  return [
+    {
+      name,
+      verdict: 'failed',
+      detail: `says that they are loaded, but ${gaps.join('; ')}`,
+      fix:
+        `Run ${commandLine('verify')} and then ${commandLine('backfill --reload')} over their range. ` +
+        'If they were dropped on purpose, see "Dropping a month" in docs/operations.md.',
+    },
+  ]
+}
+
+function nameDays(days: readonly string[]): string {
+  const named = days.slice(0, DAYS_NAMED).join(', ')
+  const rest = days.length - DAYS_NAMED
+  return rest > 0 ? `${named} and ${formatCount(rest, 'more day')}` : named
+}
+
+/** Whether anything is dated in the future, which only a clock that was ahead can have written. */
+async function checkDates({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'dates'
+  const { db } = app.warehouse
+  const now = (await readDatabaseClock(db)).now()
+  const all = await selectWindows(db, windowKey(app.config.history))
+  const windows = all.filter((window) => isFromFuture(window, now)).length
+  const { snapshotAt, loadedAt } = await selectFutureDates(db)
+  const fetched = await countFetchedInFuture(db)
+  const found = [
+    ...(windows > 0 ? [`${formatCount(windows, 'window')} of the ledger`] : []),
+    ...(fetched > 0 ? [`${formatCount(fetched, 'conversation')} in etl.conversations`] : []),
+    ...(loadedAt ? ['_loaded_at in genesys.conversations'] : []),
+    ...(snapshotAt ? ['the newest live snapshot'] : []),
+  ]
+  if (found.length === 0) return [{ name, verdict: 'ok', detail: 'nothing is dated in the future' }]
+  return [
+    {
+      name,
+      verdict: 'warning',
+      detail: `dated in the future, by a clock of the database that was ahead: ${found.join(', ')}`,
+      fix: `Once that clock is right, the next sync reads again what is due; for older days run ${commandLine('backfill --reload')}.`,
+    },
+  ]
+}
