@@ -7,6 +7,7 @@ import { validate as validateCron } from 'node-cron'
 import { z } from 'zod'
 import { ConfigError } from './errors.ts'
 import { resolveHosts } from './genesys/regions.ts'
+import { isLoopback } from './loopback.ts'
 
 /** Media types of analytics sessions (Genesys' enum of AnalyticsSession.mediaType). */
 const MEDIA_TYPES = [
@@ -309,10 +310,6 @@ function tryHosts(given: Record<string, string | undefined>, problems: string[])
 function hasKnownSslMode(databaseUrl: string): boolean {
   const mode = URL.canParse(databaseUrl) ? new URL(databaseUrl).searchParams.get('sslmode') : null
   return mode === null || SSL_MODES.some((known) => known === mode)
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 function isDate(text: string): boolean {

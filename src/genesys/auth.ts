@@ -1,6 +1,6 @@
 import { EtlError } from '../errors.ts'
-import type { Http } from './http.ts'
 import { GenesysError } from './errors.ts'
+import { type Http } from './http.ts'
 
 export type Credentials =
   | { readonly clientId: string; readonly clientSecret: string }

@@ -1,12 +1,9 @@
-import { defaultBackoff } from './retry.ts'
-import type { Backoff } from './retry.ts'
-import type { Logger } from '../log.ts'
-import { createTokenProvider } from './auth.ts'
-import type { Credentials } from './auth.ts'
-import { createHttp } from './http.ts'
-import type { Answer, HttpHooks } from './http.ts'
-import type { Permit, RateLimiter } from './rate-limiter.ts'
-import type { Priority } from './send-budget.ts'
+import { type Logger } from '../log.ts'
+import { createTokenProvider, type Credentials } from './auth.ts'
+import { createHttp, type Answer, type HttpHooks } from './http.ts'
+import { type Permit, type RateLimiter } from './rate-limiter.ts'
+import { DEFAULT_BACKOFF, type Backoff } from './retry.ts'
+import { type Priority } from './send-budget.ts'
 
 export interface GenesysClientOptions {
   readonly apiUrl: string
@@ -53,7 +50,7 @@ export interface GenesysClient {
 
 /** The only way to the API of Genesys Cloud: rate limit, token, retries and errors are the same for every request. */
 export function createGenesysClient(options: GenesysClientOptions): GenesysClient {
-  const { limiter, logger, metrics: hooks, timeoutMs = 60_000, backoff = defaultBackoff } = options
+  const { limiter, logger, metrics: hooks, timeoutMs = 60_000, backoff = DEFAULT_BACKOFF } = options
   const shared = { logger, hooks, timeoutMs, backoff, proxyEnv: options.proxyEnv ?? process.env }
   const api = createHttp({ ...shared, baseUrl: options.apiUrl })
   const login = createHttp({ ...shared, baseUrl: options.loginUrl })
@@ -80,8 +77,8 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
           token = await tokens.token(signal)
           return { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
         },
-        answered: (headers) => limiter.observe(headers, permit),
-        retrying(reason, waitMs) {
+        onAnswer: (headers) => limiter.observe(headers, permit),
+        onRetry(reason, waitMs) {
           if (reason === 'rate-limited') limiter.pause(waitMs)
           if (reason === 'unauthorized') tokens.refused(token)
         },

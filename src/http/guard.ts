@@ -1,6 +1,7 @@
 /** Who may see the pages, and what a browser may do with them. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { MiddlewareHandler } from 'hono'
+import { isLoopback } from '../loopback.ts'
 
 /** Nothing but our own files, no inline script or style, no framing: text that slipped through could still do nothing. */
 const CONTENT_SECURITY_POLICY = [
@@ -33,7 +34,7 @@ export const secureHeaders: MiddlewareHandler = async (context, next) => {
 export function guard(token: string | null): MiddlewareHandler {
   if (token === null) {
     return async (context, next) => {
-      if (isLoopbackName(new URL(context.req.url).hostname)) return await next()
+      if (isLoopback(new URL(context.req.url).hostname)) return await next()
       return context.text('Answers only to localhost. Set HTTP_TOKEN to serve under other names.\n', 421)
     }
   }
@@ -59,8 +60,4 @@ function credentialOf(header: string | undefined): string | null {
 /** Of equal length whatever goes in, so that the comparison tells nothing of the token's. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
-}
-
-function isLoopbackName(hostname: string): boolean {
-  return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i.test(hostname)
 }

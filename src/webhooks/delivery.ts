@@ -9,6 +9,7 @@ import { create as createAxios, isAxiosError } from 'axios'
 import { Webhook } from 'standardwebhooks'
 import { ConfigError } from '../errors.ts'
 import type { Logger } from '../log.ts'
+import { isLoopback } from '../loopback.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { giveUpMessages, markDelivered, markFailed, pruneMessages, takeMessages, type TakenMessage } from './outbox.ts'
 
@@ -117,7 +118,7 @@ export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
 function createSender(options: WebhookOptions, timeoutMs: number): (message: TakenMessage) => Promise<string | null> {
   const { url, secret, proxyEnv = process.env } = options
   const signer = signerOf(secret)
-  const agentOptions = { keepAlive: true, proxyEnv: isLoopback(url) ? {} : proxyEnv }
+  const agentOptions = { keepAlive: true, proxyEnv: isLoopback(new URL(url).hostname) ? {} : proxyEnv }
   const client = createAxios({
     httpAgent: new http.Agent(agentOptions),
     httpsAgent: new https.Agent(agentOptions),
@@ -190,8 +191,4 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   } catch {
     // awake early
   }
-}
-
-function isLoopback(url: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }
