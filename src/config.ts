@@ -6,23 +6,9 @@ import { readFileSync } from 'node:fs'
 import { validate as validateCron } from 'node-cron'
 import { z } from 'zod'
 import { ConfigError } from './errors.ts'
+import { MEDIA_TYPES } from './genesys/details-filter.ts'
 import { resolveHosts } from './genesys/regions.ts'
 import { isLoopback } from './loopback.ts'
-
-/** Media types of analytics sessions (Genesys' enum of AnalyticsSession.mediaType). */
-const MEDIA_TYPES = [
-  'callback',
-  'chat',
-  'cobrowse',
-  'email',
-  'internalmessage',
-  'message',
-  'screenmonitoring',
-  'screenshare',
-  'unknown',
-  'video',
-  'voice',
-] as const
 
 /** What node-postgres knows of libpq's. */
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'] as const

@@ -1,6 +1,5 @@
 import { EtlError, type ErrorDetails } from '../errors.ts'
 import { MAX_ANSWER_BYTES } from './body-text.ts'
-import { permissionFor } from './permissions.ts'
 import { type Failure } from './retry.ts'
 
 interface CallFacts {
@@ -63,6 +62,11 @@ export function paginationLimit(error: unknown): number | undefined {
   )?.[1]
   const limit = Number(digits?.replaceAll(/\D/g, '') ?? Number.NaN)
   return limit > 0 ? limit : undefined
+}
+
+/** Whether the answer to a request was too large to be read: a smaller page, or fewer ids, may fit. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof GenesysError && error.code === 'GENESYS_ANSWER_TOO_LARGE'
 }
 
 /** What is known of a failed call once the retries are over. */
@@ -220,9 +224,17 @@ function timedOut(call: FailedCall): Verdict {
   }
 }
 
+/** The permission that a path needs, where the API documents one; from the docs of the official SDK 259. */
+const PERMISSIONS: readonly (readonly [path: RegExp, permission: string])[] = [
+  [/^\/api\/v2\/analytics\/conversations\/activity\//, 'analytics:queueObservation:view'],
+  [/^\/api\/v2\/analytics\/conversations\/details/, 'analytics:conversationDetail:view'],
+  [/^\/api\/v2\/analytics\/queues\/observations\//, 'analytics:queueObservation:view'],
+  [/^\/api\/v2\/routing\/queues/, 'routing:queue:view'],
+]
+
 function grant(call: FailedCall): string {
-  const permission = permissionFor(call.path)
-  return permission === null
+  const permission = PERMISSIONS.find(([path]) => path.test(call.path))?.[1]
+  return permission === undefined
     ? 'Give the roles of the OAuth client the permission that the message names, for all divisions.'
     : `Grant ${permission} to a role of the OAuth client, for all divisions (Admin › Integrations › OAuth › Roles).`
 }

@@ -1,4 +1,4 @@
-import type { GenesysClient } from './client.ts'
+import { type GenesysClient } from './client.ts'
 import { createPlaces } from './places.ts'
 
 /** The same client with at most `count` requests in flight through it: windows that are read at once share them. */

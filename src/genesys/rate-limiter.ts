@@ -1,5 +1,4 @@
-import { SendBudget } from './send-budget.ts'
-import type { Priority } from './send-budget.ts'
+import { SendBudget, type Priority } from './send-budget.ts'
 
 /** Stands for one send; its answer's headers are understood as of it. */
 export interface Permit {

@@ -4,7 +4,13 @@ import { toleratedShortfall } from '../genesys/record-identity.ts'
 import type { Instability, WindowRead } from './stability.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
-import { countDetails, deepestResult, detailsQueryPath, intervalText, isFiltered } from '../genesys/details-query.ts'
+import {
+  countDetails,
+  MAX_PAGED_RESULTS,
+  DETAILS_QUERY_PATH,
+  intervalText,
+  isFiltered,
+} from '../genesys/details-query.ts'
 import type { DetailsFilter, DetailsPage } from '../genesys/details-query.ts'
 import type { Interval } from '../model/interval.ts'
 import { badAnswer, GenesysError, paginationLimit } from '../genesys/errors.ts'
@@ -56,7 +62,7 @@ export interface WindowOutcome {
 /** Reads whose answers can't be right, after which the window has failed. */
 const mostImplausibleReads = 3
 
-const defaultLimits = { wholeUpTo: 20_000, deepest: deepestResult }
+const defaultLimits = { wholeUpTo: 20_000, deepest: MAX_PAGED_RESULTS }
 
 interface PartOutcome {
   readonly records: ReadonlyMap<string, number>
@@ -243,7 +249,7 @@ function lackingParts(hits: number, distinct: number): Instability | null {
 
 function implausibleAnswer(part: Part, problem: string): GenesysError {
   const text = `the answers about ${intervalText(part.interval)} can't be right, ${mostImplausibleReads} reads: ${problem}`
-  return badAnswer({ method: 'POST', path: detailsQueryPath }, text)
+  return badAnswer({ method: 'POST', path: DETAILS_QUERY_PATH }, text)
 }
 
 function tooLarge(part: Part, hits: number, deepest: number): EtlError {

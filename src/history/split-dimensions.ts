@@ -1,22 +1,8 @@
+import { MEDIA_TYPES } from '../genesys/details-filter.ts'
 import { identifierList } from '../genesys/entity-list.ts'
-import type { GenesysClient } from '../genesys/client.ts'
+import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
 import { matches, notExists } from '../genesys/details-query.ts'
-import type { DetailsFilter, Predicate, Sending } from '../genesys/details-query.ts'
-
-/** Values of AnalyticsSession.mediaType in the official SDK. */
-const mediaTypes = [
-  'voice',
-  'chat',
-  'email',
-  'message',
-  'callback',
-  'cobrowse',
-  'internalmessage',
-  'screenmonitoring',
-  'screenshare',
-  'video',
-  'unknown',
-]
+import type { DetailsFilter, Predicate } from '../genesys/details-query.ts'
 
 /** A way to cut a set of conversations into parts that don't overlap much and miss nothing. */
 export interface SplitDimension {
@@ -24,13 +10,13 @@ export interface SplitDimension {
   /** Whether the predicate is about the conversation or about a segment of it. */
   readonly of: 'conversation' | 'segment'
   /** The values there are; the rest, conversations without one, is a part of its own. */
-  values(client: GenesysClient, sending: Sending): Promise<readonly string[]>
+  values(client: GenesysClient, sending: RequestOptions): Promise<readonly string[]>
 }
 
 /** In the order in which they are tried: few values first, those that have to be asked for last. */
 export const splitDimensions: readonly SplitDimension[] = [
   { name: 'originatingDirection', of: 'conversation', values: async () => ['inbound', 'outbound'] },
-  { name: 'mediaType', of: 'segment', values: async () => mediaTypes },
+  { name: 'mediaType', of: 'segment', values: async () => MEDIA_TYPES },
   {
     name: 'divisionId',
     of: 'conversation',

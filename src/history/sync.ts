@@ -15,7 +15,7 @@ import {
 } from './plan.ts'
 import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
 import type { GenesysClient } from '../genesys/client.ts'
-import { estimateWindow, pageSize } from '../genesys/details-query.ts'
+import { estimateWindow, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
 import { EtlError } from '../errors.ts'
 import { readDatabaseClock, type DatabaseClock } from '../postgres/clock.ts'
 import { selectWindows } from './ledger.ts'
@@ -111,7 +111,7 @@ export async function planHistory(
   progress.plan('estimate', unknown.length)
   const estimate = async (window: PlannedWindow): Promise<EstimatedWindow> => {
     const hits = hitsOf.get(keyOf(window))
-    if (typeof hits === 'number') return { ...window, hits, requests: Math.max(1, Math.ceil(hits / pageSize)) }
+    if (typeof hits === 'number') return { ...window, hits, requests: Math.max(1, Math.ceil(hits / DETAILS_PAGE_SIZE)) }
     const estimated = await estimateWindow(genesys, window, history.filter, { priority: 'history', signal })
     progress.advance(1)
     return { ...window, ...estimated }

@@ -11,8 +11,8 @@ import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey } from '../model/transform.ts'
 import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
 import { ConfigError } from '../errors.ts'
-import { isFiltered, pageSize } from '../genesys/details-query.ts'
-import { idsARequest, readByIds } from '../genesys/details-by-id.ts'
+import { isFiltered, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
+import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import { readWindow } from './read-window.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
@@ -108,7 +108,7 @@ export async function verifyRange(
   await forgetContent(warehouse.db, [...mismatches.keys()])
   return {
     windows: days.length,
-    requests: requests + Math.ceil(unseenIds.length / idsARequest),
+    requests: requests + Math.ceil(unseenIds.length / IDS_PER_REQUEST),
     compared: seen.size,
     unkeyable: comparison.unkeyable.size,
     mismatches: [...mismatches.values()],
@@ -156,7 +156,7 @@ function createComparison(warehouse: Warehouse) {
 async function requestsFor(days: readonly Interval[], { warehouse, history }: HistoryDependencies): Promise<number> {
   const ledger = await selectWindows(warehouse.db, windowKey(history))
   const hits = new Map(ledger.map((window) => [+window.start, window.hits ?? 0]))
-  return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / pageSize)), 0)
+  return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / DETAILS_PAGE_SIZE)), 0)
 }
 
 /** The part of a range that is old enough to be loaded at all. */

@@ -4,7 +4,7 @@ import { rereadIdsPerSnapshot } from './request-budget.ts'
 import { reasonWithHint } from './failure.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
-import { idsARequest, readByIds } from '../genesys/details-by-id.ts'
+import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import type { ReadRecord } from '../genesys/open-conversations.ts'
 import { forEachParallel } from '../genesys/parallel.ts'
 import type { Logger } from '../log.ts'
@@ -103,7 +103,7 @@ export function createLiveHistory(options: {
       try {
         const due = await selectDueRereads(warehouse.db, at, rereadIdsPerSnapshot(options.requestsPerMinute))
         if (due.length === 0) return
-        await forEachParallel(batches(due, idsARequest), REREADS_AT_ONCE, signal, again)
+        await forEachParallel(batches(due, IDS_PER_REQUEST), REREADS_AT_ONCE, signal, again)
         logger.info({ reread: due.length, changed }, 'ended conversations read again')
       } catch (error) {
         signal.throwIfAborted()

@@ -6,9 +6,8 @@ import { chooseOlder, type LastLook } from './older.ts'
 import { judgeUnknown } from './plausibility.ts'
 import type { LiveConversation, LiveReading } from './state.ts'
 import { EtlError } from '../errors.ts'
-import type { GenesysClient } from '../genesys/client.ts'
+import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
 import type { ConversationActivity } from '../genesys/conversation-activity.ts'
-import type { Sending } from '../genesys/details-query.ts'
 import type { Interval } from '../model/interval.ts'
 import { GenesysError } from '../genesys/errors.ts'
 import { readByIds } from '../genesys/details-by-id.ts'
@@ -141,7 +140,7 @@ async function readQueries(
   const refused: Interval[] = []
   let active: ConversationActivity | null = null
   let inAfterCallWork: number | null = null
-  const readWindow = async (window: Interval, position: number, sending: Sending): Promise<ReadRecord[]> => {
+  const readWindow = async (window: Interval, position: number, sending: RequestOptions): Promise<ReadRecord[]> => {
     try {
       return await readOpen(genesys, window, sending)
     } catch (error) {
@@ -152,12 +151,12 @@ async function readQueries(
       return []
     }
   }
-  const readEnded = async (sending: Sending): Promise<ReadRecord[]> => {
+  const readEnded = async (sending: RequestOptions): Promise<ReadRecord[]> => {
     const records = await readAfterCallWork(genesys, lastDay, sending)
     inAfterCallWork = records.length
     return records
   }
-  const readActivity = async (sending: Sending): Promise<ReadRecord[]> => {
+  const readActivity = async (sending: RequestOptions): Promise<ReadRecord[]> => {
     active = await activity(genesys, sending.signal)
     return []
   }
