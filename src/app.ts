@@ -1,7 +1,7 @@
 /** Wires everything once. Commands ask for what they need; tests go through the same door. */
 import { parseEnvironment, type Config, type Needs } from './config.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
-import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
+import { createRateLimiter, type RateLimiter, type RateLimiterStats } from './genesys/rate-limiter.ts'
 import type { HistoryDependencies } from './history/context.ts'
 import { limitInFlight } from './genesys/in-flight.ts'
 import type { LiveDependencies } from './live/snapshot-job.ts'
@@ -9,6 +9,7 @@ import type { WebhookOptions } from './webhooks/delivery.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { createProgress, silentProgress } from './progress.ts'
+import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
@@ -30,8 +31,8 @@ export interface App extends AsyncDisposable {
   webhookOptions(): Omit<WebhookOptions, 'signal'> | null
   genesys(): GenesysClient
   readonly metrics: Metrics
-  /** What the rate limiter counts at the moment. */
-  requestBudget(): ReturnType<RateLimiter['stats']>
+  /** The current figures of the rate limiter. */
+  requestBudget(): RateLimiterStats
   /** Guards HTTP; null: none is set. */
   readonly httpToken: string | null
 }
@@ -49,7 +50,8 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
 
   const embedded = secrets.databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
   if (embedded) opened.push(() => embedded.stop())
-  const warehouse = connect(embedded?.url ?? secrets.databaseUrl ?? '', {
+  const databaseUrl = embedded?.url ?? secrets.databaseUrl ?? ''
+  const warehouse = connect(databaseUrl, {
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
@@ -58,7 +60,20 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   })
   opened.push(() => warehouse.close())
 
-  const limiter = createRateLimiter({ requestsPerMinute: config.genesys.requestsPerMinute })
+  const { requestsPerMinute } = config.genesys
+  // A connection of its own: a lease that queued behind loads would come too late.
+  const budgetStore = connect(databaseUrl, { applicationName: 'genesys-etl request budget', max: 1 })
+  opened.push(() => budgetStore.close())
+  const limiterOf = (credentials: GenesysClientOptions['credentials']): RateLimiter => {
+    const key = budgetKey(
+      config.genesys.apiUrl,
+      'clientId' in credentials ? credentials.clientId : credentials.accessToken,
+    )
+    const shared =
+      databaseUrl === '' ? null : createSharedBudget({ db: budgetStore.db, key, requestsPerMinute, logger })
+    return createRateLimiter({ requestsPerMinute, shared })
+  }
+  const limiter = secrets.credentials ? limiterOf(secrets.credentials) : createRateLimiter({ requestsPerMinute })
   let client: GenesysClient | undefined
   let userClient: GenesysClient | undefined
   opened.push(
@@ -79,12 +94,11 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     if (!secrets.credentials) throw new Error('this command did not ask for a Genesys client')
     return (client ??= clientOf(secrets.credentials, limiter))
   }
-  const { requestsPerMinute } = config.genesys
   /** For the conversations of a user: with the user's token, where there is one beside the OAuth client; it counts apart. */
   const liveGenesys = (source: 'analytics' | 'conversations'): GenesysClient => {
     const { accessToken, credentials } = secrets
     if (source === 'analytics' || !accessToken || !credentials || 'accessToken' in credentials) return genesys()
-    return (userClient ??= clientOf({ accessToken }, createRateLimiter({ requestsPerMinute })))
+    return (userClient ??= clientOf({ accessToken }, limiterOf({ accessToken })))
   }
 
   return {
@@ -105,7 +119,14 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
         genesys: limitInFlight(genesys(), concurrency),
         warehouse,
         logger,
-        progress: quiet ? silentProgress : createProgress({ stream: process.stderr, logger, requestsPerMinute }),
+        progress: quiet
+          ? silentProgress
+          : createProgress({
+              stream: process.stderr,
+              logger,
+              requestsPerMinute,
+              limitWaitMs: () => limiter.stats().waitMs,
+            }),
         history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
         onLoaded: metrics.countLoad,
         onEmptied: metrics.countEmptied,

@@ -46,7 +46,7 @@ export interface HttpOptions {
 }
 
 /** One request, which may take several attempts. */
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: 'GET' | 'POST'
   /** With the query, which never reaches a log or an error. */
   readonly url: string
@@ -228,8 +228,8 @@ class Call {
 
   /** Metrics, the rate limit's headers and one debug line for an attempt that is over. */
   #report(response: AxiosResponse<unknown> | undefined, error: AxiosError | null): void {
-    const { endpoint, signal, onAnswer } = this.#request
-    if (response !== undefined) onAnswer?.(response.headers)
+    const { endpoint, signal } = this.#request
+    if (response !== undefined) this.#request.onAnswer?.(response.headers)
     if (signal.aborted) return
     const durationMs = performance.now() - this.#sentAt
     const failure = error === null ? null : failureOf(error)
@@ -265,10 +265,10 @@ class Call {
   }
 
   #announceRetry(): void {
-    const { endpoint, onRetry } = this.#request
+    const { endpoint } = this.#request
     const reason = this.#retries.at(-1) ?? 'network'
     this.#options.hooks?.onRetry?.({ endpoint, reason, waitMs: this.#waitMs })
-    onRetry?.(reason, this.#waitMs)
+    this.#request.onRetry?.(reason, this.#waitMs)
   }
 
   /** The error that leaves: ours unchanged, everything else without what axios attaches to it. */

@@ -1,5 +1,5 @@
-/** The share of the request limit that the live side may use at most, on average. */
-const LIVE_SHARE = 0.4
+import { LIVE_SHARE } from '../genesys/send-budget.ts'
+
 /** Of the live share, what a snapshot may spend on older conversations by id, and on those that are read again. */
 const OLDER_SHARE = 0.5
 const REREAD_SHARE = 0.25

@@ -17,6 +17,7 @@ const migrations = [
   '20261122T1800Z-live-agents',
   '20261126T0900Z-create-rereads',
   '20261126T1000Z-record-filled-columns',
+  '20261126T1100Z-create-request-budget',
 ]
 
 interface ColumnRow {
