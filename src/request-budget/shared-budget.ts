@@ -98,7 +98,10 @@ function stateFrom(value: unknown): SharedState {
 async function withinTimeout<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(Object.assign(new Error('no answer in time'), { code: 'TIMEOUT' })), TIMEOUT_MS)
+    timer = setTimeout(
+      () => reject(Object.assign(new Error('no answer in time'), { code: 'TIMEOUT' })),
+      TIMEOUT_MS,
+    ).unref()
   })
   try {
     return await Promise.race([work, late])
