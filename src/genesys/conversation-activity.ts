@@ -1,7 +1,7 @@
 /** Which conversations wait in a queue, ring at an agent or are being handled now, however long ago they started. */
-import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
+import { type JsonObject } from '../model/json.ts'
+import { fieldsOf, objectsIn, refusalWithoutList } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
-import { GenesysError } from './errors.ts'
 
 /** By conversation id, a text that changes whenever the activity does; for comparison only. */
 export type ConversationActivity = ReadonlyMap<string, string>
@@ -29,7 +29,7 @@ export async function readConversationActivity(
     const before = groups.size + entries.size
     for (const result of results) {
       groups.add(JSON.stringify(result['group'] ?? null))
-      for (const entity of objects(result['entities'])) {
+      for (const entity of objectsIn(result['entities'])) {
         const id = entity['conversationId']
         if (typeof id === 'string' && id !== '') entries.set(fingerprint(entity), id)
       }
@@ -43,7 +43,7 @@ export async function readConversationActivity(
 }
 
 async function readPage(client: GenesysClient, pageNumber: number, options: RequestOptions): Promise<JsonObject[]> {
-  const { data, status, correlationId } = await client.request<JsonValue>({
+  const { data } = await client.request<JsonObject>({
     method: 'POST',
     path: PATH,
     query: { pageSize: GROUPS_PER_PAGE, pageNumber },
@@ -52,30 +52,16 @@ async function readPage(client: GenesysClient, pageNumber: number, options: Requ
       groupBy: ['queueId', 'mediaType'],
     },
     endpoint: 'conversation-activity',
+    // Past the last page the list is null.
+    refuse: (answer) =>
+      fieldsOf(answer)?.['results'] === null ? null : refusalWithoutList(answer, 'results', 'conversation activity'),
     ...options,
   })
-  const results = isJsonObject(data) ? (data['results'] ?? []) : null
-  // An error document with status 200 has a message and no results.
-  const isError = isJsonObject(data) && data['results'] === undefined && data['message'] !== undefined
-  if (!Array.isArray(results) || isError)
-    throw new GenesysError(`POST ${PATH}: the answer is not a page of conversation activity`, {
-      code: 'GENESYS_BAD_ANSWER',
-      kind: 'retryable',
-      method: 'POST',
-      path: PATH,
-      status,
-      correlationId,
-      attempts: 1,
-    })
-  return results.filter(isJsonObject)
+  return objectsIn(data['results'])
 }
 
 /** Equal for two entries of the same activity. */
 function fingerprint(entity: JsonObject): string {
   const names = ['conversationId', 'metric', 'sessionId', 'mediaType', 'queueId', 'userId', 'activityDate']
   return JSON.stringify(names.map((name) => entity[name] ?? null))
-}
-
-function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }

@@ -1,3 +1,4 @@
+import { objectsIn } from './answer-body.ts'
 import { isJsonObject, type JsonValue } from '../model/json.ts'
 
 /** Values of AnalyticsSession.mediaType in the official SDK. */
@@ -31,12 +32,8 @@ export function belongsToHistory(record: JsonValue, filter: Filter): boolean {
     const lasted = instant(record['conversationEnd']) - instant(record['conversationStart'])
     if (!(lasted >= minDurationSeconds * 1000)) return false
   }
-  const sessions = objects(record['participants']).flatMap((participant) => objects(participant['sessions']))
+  const sessions = objectsIn(record['participants']).flatMap((participant) => objectsIn(participant['sessions']))
   return mediaTypes.length === 0 || sessions.some(({ mediaType }) => mediaTypes.includes(mediaType as string))
-}
-
-function objects(value: JsonValue | undefined): Readonly<Record<string, JsonValue>>[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }
 
 function instant(value: JsonValue | undefined): number {

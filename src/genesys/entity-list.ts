@@ -7,7 +7,7 @@ const PAGE_SIZE = 100
 /** Ends the reading of a list that never ends; no organization has 50 000 queues. */
 export const MAX_PAGES = 500
 
-/** An object of the organization, such as a queue, with its id and, mostly, a name. */
+/** An object of the organization, such as a queue, with its id and usually a name. */
 export interface NamedEntity {
   readonly id: string
   readonly name?: string | undefined

@@ -49,7 +49,7 @@ export function badAnswer(call: { readonly method: string; readonly path: string
   })
 }
 
-const BAD_ANSWER_HINT = 'If this persists, look for a proxy that answers in place of Genesys.'
+const BAD_ANSWER_HINT = 'If this persists, check for a proxy that answers in place of Genesys.'
 
 /**
  * The number of results beyond which the API refuses to page, as its 400 says: "Pagination may not exceed 100000 results".
@@ -120,7 +120,7 @@ function judge(call: FailedCall): Verdict {
         message: `${what}: the answer is larger than ${MAX_ANSWER_BYTES / 1024 ** 2} MB`,
         code: 'GENESYS_ANSWER_TOO_LARGE',
         kind: 'fatal',
-        hint: 'Not even a smaller page fits. Look for a proxy that answers in place of Genesys.',
+        hint: 'Not even a smaller page fits. Check for a proxy that answers in place of Genesys.',
       }
     case 'bad-body':
       return {

@@ -77,3 +77,10 @@ export function correlationIdOf(response: AxiosResponse | undefined): string | u
 export function nonEmptyText(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
+
+/** The label of an attempt in the metrics: 2xx … 5xx, 429, or the kind of a failure without a status. */
+export function statusClassOf(failure: Failure | null, response: AxiosResponse | undefined): string {
+  if (failure !== null && failure.kind !== 'status') return failure.kind
+  const status = response?.status ?? 200
+  return status === 429 ? '429' : `${Math.floor(status / 100)}xx`
+}

@@ -25,8 +25,9 @@ import {
   networkCodeOf,
   nonEmptyText,
   OUT_OF_TIME,
+  statusClassOf,
 } from './http-failure.ts'
-import { decideRetry, type Backoff, type Failure, type RetryReason } from './retry.ts'
+import { decideRetry, type Backoff, type RetryReason } from './retry.ts'
 
 /** What the metrics want to know; `statusClass` is 2xx … 5xx, 429, or the kind of a failure without a status. */
 export interface HttpHooks {
@@ -92,7 +93,7 @@ const sendByHttp = getAdapter('http')
 /** An HTTP client for one host of Genesys. What differs between the API and the login comes with each request. */
 export function createHttp(options: HttpOptions): Http {
   const isLocal = isLoopback(new URL(options.baseUrl).hostname)
-  // A proxy would look for a loopback address on its own machine.
+  // A proxy would resolve a loopback address on its own machine.
   const agentOptions = { keepAlive: true, proxyEnv: isLocal ? {} : options.proxyEnv }
   const httpAgent = new http.Agent(agentOptions)
   const httpsAgent = new https.Agent(agentOptions)
@@ -301,10 +302,4 @@ class Call {
 function ownedBy(config: InternalAxiosRequestConfig, error: unknown): unknown {
   if (error instanceof AxiosError) error.config = config
   return error
-}
-
-function statusClassOf(failure: Failure | null, response: AxiosResponse | undefined): string {
-  if (failure !== null && failure.kind !== 'status') return failure.kind
-  const status = response?.status ?? 200
-  return status === 429 ? '429' : `${Math.floor(status / 100)}xx`
 }

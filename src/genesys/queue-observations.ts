@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
-import { refusalWithoutList } from './answer-body.ts'
+import { objectsIn, refusalWithoutList } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
 import { matches } from './details-query.ts'
 import { forEachParallel } from './parallel.ts'
@@ -42,11 +42,11 @@ export async function readQueueUsers(
       priority: options.priority,
       signal,
     })
-    for (const result of objects(isJsonObject(data) ? data['results'] : null)) {
+    for (const result of objectsIn(isJsonObject(data) ? data['results'] : null)) {
       const group = result['group'] ?? null
       const queueId = isJsonObject(group) ? group['queueId'] : null
       if (typeof queueId !== 'string') continue
-      const entries = objects(result['data'])
+      const entries = objectsIn(result['data'])
       // one entry per status of its users
       users.set(queueId, { onQueue: sum(entries, 'oOnQueueUsers'), offQueue: sum(entries, 'oOffQueueUsers') })
     }
@@ -63,8 +63,4 @@ function sum(entries: readonly JsonObject[], metric: string): number {
       return typeof count === 'number' && Number.isInteger(count) ? count : 0
     })
     .reduce((a, b) => a + b, 0)
-}
-
-function objects(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
 }

@@ -151,7 +151,7 @@ class Gate implements RateLimiter {
     const reset = amount(headers['inin-ratelimit-reset'])
     this.#budget.answered(this.#clock.now())
     if (count === null || allowed === null || reset === null || allowed === 0) return
-    // The windows of Genesys Cloud last a minute: a reset that is days away must not silence us for days.
+    // The windows of Genesys Cloud last a minute: a reset in ten days must not silence us for days.
     const resetMs = Math.min(reset * 1000, MAX_WAIT_IN_REQUEST_MS) + RESET_GUARD_MS
     // Counted, and so stamped, when the request arrived, not when its answer was ready.
     this.#budget.observe({ count, allowed, resetAt: permit.sentAt + resetMs }, permit.sequence)
@@ -196,7 +196,7 @@ class Gate implements RateLimiter {
     }
   }
 
-  /** Lets the waiters of a priority go until one has to wait; when to look again, and when that one is expected to go. */
+  /** Lets the waiters of a priority go until one has to wait; when to check again, and when that one is expected to go. */
   #serve(priority: Priority): { wakeAt: number; expectedAt: number } {
     const queue = this.#waiting[priority]
     for (const waiter of queue) {

@@ -73,7 +73,7 @@ export function decideRetry(
   const spent = earlier.filter((each) => budget?.reasons.includes(each)).length
   if (budget === undefined || spent >= budget.retries) return { action: 'give-up', why: 'exhausted' }
 
-  // The first 401 mostly means that the token has expired.
+  // The first 401 usually means that the token has expired.
   if (reason === 'unauthorized' && spent === 0) return { action: 'retry', reason, waitMs: 0 }
   const ceiling = Math.min(backoff.ceilingMs, backoff.baseMs * 2 ** spent)
   const jittered = ceiling * (0.5 + random / 2)

@@ -65,7 +65,7 @@ describe('login', () => {
     })
   })
 
-  test('a login that is told to wait for an hour is retryable later, and says when', async () => {
+  test('a login with a Retry-After of an hour is retryable later, and says when', async () => {
     await using genesys = await fakeGenesys((received) => json(received, ok), {
       login: (received) => json(received, {}, 429, { 'Retry-After': 3600 }),
     })
@@ -86,7 +86,7 @@ describe('login', () => {
     })
   })
 
-  test('a failed login is tried anew by the next request', async () => {
+  test('a failed login is tried again by the next request', async () => {
     await using genesys = await fakeGenesys((received) => json(received, ok), {
       login: (received, count) =>
         count === 1 ? json(received, { error: 'x' }, 400) : json(received, { access_token: 't', expires_in: 300 }),

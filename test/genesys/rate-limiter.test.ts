@@ -197,7 +197,7 @@ describe('what the server says', () => {
     expect(sent).toEqual([0, 21_200, 21_200])
   })
 
-  test('a reset that is days away is believed for three minutes', async () => {
+  test('a reset in ten days is believed for three minutes', async () => {
     const clock = new VirtualClock()
     const limiter = createRateLimiter({ requestsPerMinute: 270, clock })
     limiter.observe(headers(300, 300, 900_000), await limiter.acquire('history', never))
