@@ -3,7 +3,7 @@
 import '../src/heap.ts'
 import { readFileSync } from 'node:fs'
 import { createGenesysClient } from '../src/genesys/client.ts'
-import { createRateLimiter } from '../src/genesys/rate-limiter.ts'
+import { createRateLimiter, type LimiterClock } from '../src/genesys/rate-limiter.ts'
 import { runHistory } from '../src/history/sync.ts'
 import { createLogger } from '../src/log.ts'
 import { silentProgress } from '../src/progress.ts'
@@ -45,7 +45,7 @@ async function load(): Promise<LoadResult> {
   const logger = createLogger('warn')
   const limiter = createRateLimiter({
     requestsPerMinute: limit?.requests ?? Infinity,
-    ...(limit && { windowMs: limit.windowMs }),
+    ...(limit && { clock: fastClock(60_000 / limit.windowMs) }),
   })
   const client = createGenesysClient({
     apiUrl: org.url,
@@ -84,7 +84,18 @@ async function load(): Promise<LoadResult> {
   return { seconds, cpuSeconds: (user + system) / 1e6, peakMb: residentPeakMb(), startMb, requests, windows, counts }
 }
 
-/** The kernel's high-water mark. The one of getrusage is right elsewhere, but under Linux it includes the parent at the fork. */
+/** A clock that is so many times as fast, so that a window of the request limit takes less than a minute. */
+function fastClock(speed: number): LimiterClock {
+  return {
+    now: () => performance.now() * speed,
+    after(ms, callback) {
+      const timer = setTimeout(callback, ms / speed)
+      return () => clearTimeout(timer)
+    },
+  }
+}
+
+/** The kernel's own high-water mark. The one of getrusage would do elsewhere, but under Linux it includes the parent at the fork. */
 function residentPeakMb(): number {
   if (process.platform !== 'linux') return (process.resourceUsage().maxRSS * 1024) / 1e6
   const [, kilobytes = '0'] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []

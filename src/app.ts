@@ -2,7 +2,7 @@
 import { parseEnvironment, type Config, type Needs, type Secrets } from './config.ts'
 import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
-import { createRateLimiter, type RateLimiter } from './genesys/rate-limiter.ts'
+import { createRateLimiter, type RateLimiter, type RateLimiterStats } from './genesys/rate-limiter.ts'
 import { type HistoryDependencies } from './history/context.ts'
 import { type LiveDependencies } from './live/take-snapshot.ts'
 import { createLogger, type Logger } from './log.ts'
@@ -10,6 +10,7 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 import { createProgress, silentProgress } from './progress.ts'
+import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 
@@ -45,7 +46,7 @@ export interface App extends AsyncDisposable {
   /** What the delivery of webhooks works with; null: no WEBHOOK_URL. */
   readonly webhookOptions: () => Omit<WebhookOptions, 'signal'> | null
   /** The current counts of the rate limiter. */
-  readonly requestBudget: () => ReturnType<RateLimiter['stats']>
+  readonly requestBudget: () => RateLimiterStats
 }
 
 interface HistoryOverrides {
@@ -78,7 +79,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   for (const warning of warnings) logger.warn(warning)
   const metrics = createMetrics()
   const database = await openDatabase(secrets.databaseUrl, logger)
-  const clients = createClients({ env, config, secrets, logger, metrics })
+  const clients = createClients({ env, config, secrets, logger, metrics }, database.url)
   const parts: Parts = { env, config, secrets, terminal, logger, metrics, warehouse: database.warehouse, clients }
   const { warehouse } = parts
   return {
@@ -95,19 +96,24 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     webhookOptions: () => webhookOptions(parts),
     requestBudget: clients.requestBudget,
     async [Symbol.asyncDispose]() {
-      clients.close()
+      await clients.close()
       await database.close()
     },
   }
 }
 
+interface Database {
+  /** Null: the command needs none. */
+  readonly url: string | null
+  readonly warehouse: Warehouse
+  readonly close: () => Promise<void>
+}
+
 /** Connects to the database, which `embedded` starts first. */
-async function openDatabase(
-  databaseUrl: string | null,
-  logger: Logger,
-): Promise<{ readonly warehouse: Warehouse; readonly close: () => Promise<void> }> {
+async function openDatabase(databaseUrl: string | null, logger: Logger): Promise<Database> {
   const embedded = databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
-  const warehouse = connect(embedded?.url ?? databaseUrl ?? 'postgres://', {
+  const url = embedded?.url ?? databaseUrl
+  const warehouse = connect(url ?? 'postgres://', {
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
@@ -115,6 +121,7 @@ async function openDatabase(
       ),
   })
   return {
+    url,
     warehouse,
     async close() {
       try {
@@ -130,15 +137,26 @@ interface Clients {
   readonly ofOrganization: () => GenesysClient
   /** For the conversations of one user: with the user's token where there is one beside the OAuth client; it has its own limit. */
   readonly ofUser: () => GenesysClient
-  readonly requestBudget: () => ReturnType<RateLimiter['stats']>
-  readonly close: () => void
+  readonly requestBudget: () => RateLimiterStats
+  readonly close: () => Promise<void>
 }
 
 /** The clients of Genesys Cloud, made at first use. */
-function createClients(parts: Pick<Parts, 'env' | 'config' | 'secrets' | 'logger' | 'metrics'>): Clients {
+function createClients(
+  parts: Pick<Parts, 'env' | 'config' | 'secrets' | 'logger' | 'metrics'>,
+  databaseUrl: string | null,
+): Clients {
   const { env, config, secrets, logger, metrics } = parts
   const { apiUrl, loginUrl, requestsPerMinute } = config.genesys
-  const limiter = createRateLimiter({ requestsPerMinute })
+  // A connection of its own: a lease that queued behind loads would come too late.
+  const budgetStore =
+    databaseUrl === null ? null : connect(databaseUrl, { applicationName: 'genesys-etl request budget', max: 1 })
+  const limiterOf = (credentials: GenesysClientOptions['credentials']): RateLimiter => {
+    const key = budgetKey(apiUrl, 'clientId' in credentials ? credentials.clientId : credentials.accessToken)
+    const shared = budgetStore && createSharedBudget({ db: budgetStore.db, key, requestsPerMinute, logger })
+    return createRateLimiter({ requestsPerMinute, shared })
+  }
+  const limiter = secrets.credentials ? limiterOf(secrets.credentials) : createRateLimiter({ requestsPerMinute })
   const open = (credentials: GenesysClientOptions['credentials'], itsLimiter: RateLimiter): GenesysClient =>
     createGenesysClient({
       apiUrl,
@@ -160,12 +178,13 @@ function createClients(parts: Pick<Parts, 'env' | 'config' | 'secrets' | 'logger
     ofUser() {
       const { accessToken, credentials } = secrets
       if (!accessToken || !credentials || 'accessToken' in credentials) return ofOrganization()
-      return (userClient ??= open({ accessToken }, createRateLimiter({ requestsPerMinute })))
+      return (userClient ??= open({ accessToken }, limiterOf({ accessToken })))
     },
     requestBudget: () => limiter.stats(),
-    close() {
+    async close() {
       client?.close()
       userClient?.close()
+      await budgetStore?.close()
     },
   }
 }
@@ -187,7 +206,14 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     genesys: parts.clients.ofOrganization(),
     warehouse,
     logger,
-    progress: quiet ? silentProgress : createProgress({ terminal, logger, requestsPerMinute }),
+    progress: quiet
+      ? silentProgress
+      : createProgress({
+          terminal,
+          logger,
+          requestsPerMinute,
+          limitWaitMs: () => parts.clients.requestBudget().waitMs,
+        }),
     history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
     onLoaded: metrics.countLoad,
     onEmptied: metrics.countEmptied,

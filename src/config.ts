@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs'
 import { type z } from 'zod'
 import { environmentSchema, givenVariables, nearestOf, unknownVariables, type GivenVariables } from './environment.ts'
 import { ConfigError } from './errors.ts'
-import { regions, resolveHosts } from './genesys/regions.ts'
+import { REGIONS, resolveHosts } from './genesys/regions.ts'
 import { type EventRule } from './live/transitions.ts'
+import { isLoopback } from './loopback.ts'
 
 /** What the history reads: part of the ledger's key, since a filtered read covers less. */
 interface HistoryFilter {
@@ -248,10 +249,10 @@ function doubtfulValues(values: Values, given: GivenVariables): string[] {
 
 /** New regions keep appearing, so an unknown domain is used as it is. */
 function unknownRegion(environment: string): string[] {
-  const domains = Object.values(regions)
+  const domains = Object.values(REGIONS)
   const domain = environment.toLowerCase().replace(/^(api|login|apps)\./, '')
-  if (Object.hasOwn(regions, domain) || domains.includes(domain)) return []
-  const [nearest, distance] = nearestOf(domain, [...domains, ...Object.keys(regions)])
+  if (Object.hasOwn(REGIONS, domain) || domains.includes(domain)) return []
+  const [nearest, distance] = nearestOf(domain, [...domains, ...Object.keys(REGIONS)])
   const suggestion = distance <= nearest.length / 3 ? `; did you mean ${nearest}?` : ''
   return [`GENESYS_ENVIRONMENT: ${domain} is no region of Genesys Cloud that this version knows${suggestion}`]
 }
@@ -279,9 +280,4 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
     autoMigrate: values.AUTO_MIGRATE,
     logLevel: values.LOG_LEVEL,
   }
-}
-
-/** A host name of this machine, as in HTTP_HOST or a URL. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }

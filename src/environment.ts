@@ -1,23 +1,9 @@
 /** The variables of the environment: every name, its default, and what its value must look like. */
+import { MEDIA_TYPES } from './genesys/details-filter.ts'
 import { EVENT_RULES_HINT, parseEventRule } from './live/transitions.ts'
 import { describeUrlProblem } from './postgres/connection-url.ts'
 import { z } from 'zod'
 import { isCronLine } from './cron.ts'
-
-/** Media types of analytics sessions (Genesys' enum of AnalyticsSession.mediaType). */
-const MEDIA_TYPES = [
-  'callback',
-  'chat',
-  'cobrowse',
-  'email',
-  'internalmessage',
-  'message',
-  'screenmonitoring',
-  'screenshare',
-  'unknown',
-  'video',
-  'voice',
-] as const
 
 const cron = (name: string) =>
   z

@@ -16,31 +16,38 @@ interface ProgressOptions {
   /** Where the bar is drawn; null: standard error is no terminal, so progress is logged. */
   readonly terminal: Pick<Terminal, 'showProgress' | 'endProgress'> | null
   readonly logger: Logger
-  /** The API's limit: no estimate promises more than that. */
+  /** No estimate promises more than this limit. */
   readonly requestsPerMinute: number
+  /** For how long the request limit holds back the next request; 0 when it does not. */
+  readonly limitWaitMs?: () => number
   readonly now?: () => number
 }
 
 const DRAW_EVERY_MS = 100
+/** While no request is answered, the line is redrawn this often, since the wait for the limit goes on. */
+const IDLE_DRAW_EVERY_MS = 1000
 const LOG_EVERY_MS = 15_000
 const BAR_WIDTH = 30
 
 /** A progress that draws one line on a terminal, and without one logs every 15 seconds. */
-export function createProgress({ terminal, logger, requestsPerMinute, now = Date.now }: ProgressOptions): Progress {
+export function createProgress(options: ProgressOptions): Progress {
+  const { terminal, logger, requestsPerMinute, limitWaitMs = () => 0, now = Date.now } = options
   let label = ''
   let planned = 0
   let done = 0
   let startedAt = now()
   let shownAt = 0
+  let idleTimer: NodeJS.Timeout | undefined
 
-  const show = (force: boolean): void => {
-    const everyMs = terminal ? DRAW_EVERY_MS : LOG_EVERY_MS
-    if (!force && now() - shownAt < everyMs) return
+  const show = (isForced: boolean): void => {
+    if (!isForced && now() - shownAt < (terminal ? DRAW_EVERY_MS : LOG_EVERY_MS)) return
     shownAt = now()
     const elapsedSeconds = (now() - startedAt) / 1000
-    const secondsLeft = secondsRemaining({ planned, done, elapsedSeconds, requestsPerMinute })
-    if (terminal) terminal.showProgress(progressLine({ label, planned, done, secondsLeft }))
-    else if (!force) logger.info({ label, requestsDone: done, requestsPlanned: planned, secondsLeft }, 'progress')
+    const waitSeconds = Math.round(limitWaitMs() / 1000)
+    const secondsLeft = secondsRemaining({ planned, done, elapsedSeconds, requestsPerMinute, waitSeconds })
+    if (terminal) terminal.showProgress(progressLine({ label, planned, done, secondsLeft, waitSeconds }))
+    else if (!isForced)
+      logger.info({ label, requestsDone: done, requestsPlanned: planned, secondsLeft, waitSeconds }, 'progress')
   }
 
   return {
@@ -50,6 +57,8 @@ export function createProgress({ terminal, logger, requestsPerMinute, now = Date
       done = 0
       startedAt = now()
       shownAt = terminal ? 0 : now()
+      clearInterval(idleTimer)
+      idleTimer = setInterval(() => show(false), terminal ? IDLE_DRAW_EVERY_MS : LOG_EVERY_MS).unref()
       show(false)
     },
     advance(requests) {
@@ -59,6 +68,7 @@ export function createProgress({ terminal, logger, requestsPerMinute, now = Date
       show(false)
     },
     finish() {
+      clearInterval(idleTimer)
       if (planned === 0) return
       show(true)
       terminal?.endProgress()
@@ -76,39 +86,47 @@ export function observeProgress(onProgress: () => void): Progress {
 export const silentProgress: Progress = { plan() {}, advance() {}, finish() {} }
 
 /**
- * Seconds until the planned requests are answered: at the pace so far, but never faster than the rate limit allows.
- * Null while there is nothing to extrapolate from.
+ * Seconds until the planned requests are answered: at the pace so far, but no faster than the request limit allows, and not
+ * before the current wait for it is over. Null while there is nothing to extrapolate from. Pure.
  */
 export function secondsRemaining(inputs: {
   readonly planned: number
   readonly done: number
   readonly elapsedSeconds: number
   readonly requestsPerMinute: number
+  /** What is left of the wait for the request limit. */
+  readonly waitSeconds?: number
 }): number | null {
-  const { planned, done, elapsedSeconds, requestsPerMinute } = inputs
+  const { planned, done, elapsedSeconds, requestsPerMinute, waitSeconds = 0 } = inputs
   const left = planned - done
+  if (left === 0) return 0
   if (done === 0) return null
   const atThisPace = (left * elapsedSeconds) / done
   // The first `requestsPerMinute` requests may go out in a burst, so the limit binds only beyond the current minute.
   const atTheLimit = ((planned - requestsPerMinute) / requestsPerMinute) * 60 - elapsedSeconds
-  return Math.max(0, Math.round(Math.max(atThisPace, atTheLimit)))
+  return Math.max(0, Math.round(Math.max(atThisPace, atTheLimit, waitSeconds)))
 }
 
-/** `sync  [#####.....] 120/240 requests, about 1 min 5 s left`. */
+/** `sync  ███░░░ 120/240 requests, about 1 min 5 s left (the request limit is used up for 12 s)`. Pure. */
 export function progressLine(state: {
   readonly label: string
   readonly planned: number
   readonly done: number
   readonly secondsLeft: number | null
+  readonly waitSeconds?: number
 }): string {
-  const share = state.planned === 0 ? 1 : Math.min(1, state.done / state.planned)
+  const { label, planned, done, secondsLeft, waitSeconds = 0 } = state
+  const share = planned === 0 ? 1 : Math.min(1, done / planned)
   const filled = Math.round(share * BAR_WIDTH)
   const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled)
-  const left = state.secondsLeft === null ? '' : `, about ${formatDuration(state.secondsLeft)} left`
-  return `${state.label} ${bar} ${state.done}/${state.planned} requests${state.done >= state.planned ? '' : left}`
+  const counts = `${label} ${bar} ${done}/${planned} requests`
+  if (done >= planned) return counts
+  const left = secondsLeft === null ? '' : `, about ${formatDuration(secondsLeft)} left`
+  const wait = waitSeconds === 0 ? '' : ` (the request limit is used up for ${formatDuration(waitSeconds)})`
+  return `${counts}${left}${wait}`
 }
 
-/** `42 s`, `3 min 5 s`, `2 h 10 min`. */
+/** `42 s`, `3 min 5 s`, `2 h 10 min`. Pure. */
 export function formatDuration(seconds: number): string {
   const rounded = Math.round(seconds)
   if (rounded < 60) return `${rounded} s`

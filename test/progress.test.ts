@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { EtlError } from '../src/errors.ts'
 import { createLogger } from '../src/log.ts'
 import { createProgress, formatDuration, progressLine, secondsRemaining } from '../src/progress.ts'
@@ -18,6 +18,41 @@ test('draws a bar with what is done of what is planned', () => {
   const line = progressLine({ label: 'sync', planned: 200, done: 100, secondsLeft: 65 })
   expect(line).toBe(`sync ${'█'.repeat(15)}${'░'.repeat(15)} 100/200 requests, about 1 min 5 s left`)
   expect(progressLine({ label: 'sync', planned: 2, done: 2, secondsLeft: 0 })).not.toContain('left')
+})
+
+test('says for how long the request limit is used up, and promises nothing before that', () => {
+  const state = { label: 'sync', planned: 200, done: 100, secondsLeft: 65 }
+  expect(progressLine({ ...state, waitSeconds: 23 })).toContain(
+    '100/200 requests, about 1 min 5 s left (the request limit is used up for 23 s)',
+  )
+  expect(progressLine({ ...state, done: 200, waitSeconds: 23 })).not.toContain('limit')
+  const inputs = { planned: 100, done: 90, elapsedSeconds: 9, requestsPerMinute: 600 }
+  expect(secondsRemaining({ ...inputs, waitSeconds: 0 })).toBe(1)
+  expect(secondsRemaining({ ...inputs, waitSeconds: 40 })).toBe(40)
+})
+
+test('goes on counting down while the limit lets nothing through', () => {
+  vi.useFakeTimers()
+  try {
+    const lines: string[] = []
+    const progress = createProgress({
+      terminal: { showProgress: (line) => void lines.push(line), endProgress() {} },
+      logger: createLogger('silent'),
+      requestsPerMinute: 270,
+      limitWaitMs: () => Math.max(0, 30_000 - Date.now()),
+    })
+    vi.setSystemTime(0)
+    progress.plan('backfill', 40)
+    progress.advance(1)
+    vi.advanceTimersByTime(10_000)
+    expect(lines.at(-1)).toContain('used up for 20 s')
+    progress.finish()
+    const drawn = lines.length
+    vi.advanceTimersByTime(10_000)
+    expect(lines).toHaveLength(drawn)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('writes durations as people say them', () => {

@@ -1,4 +1,10 @@
-/** What the bodies of answers are, before they are trusted to be what was asked for. Pure. */
+/** Describes the parsed bodies of answers that may not be what was requested. Pure. */
+import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
+
+/** The objects of a JSON list; none for anything else. */
+export function objectsIn(value: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(value) ? value.filter(isJsonObject) : []
+}
 
 /** The fields of a JSON object; null for anything else. */
 export function fieldsOf(data: unknown): Readonly<Record<string, unknown>> | null {
@@ -12,7 +18,7 @@ function isErrorDocument(data: unknown): boolean {
   return 'code' in fields || 'status' in fields || 'errors' in fields
 }
 
-/** What a body is that is not what was asked for, without anything of its content but an error's code. */
+/** Describes a body that was not expected, without any of its content but an error's code. */
 export function describeBody(data: unknown): string {
   if (!isErrorDocument(data)) return `it is ${kindOf(data)}`
   const { code, status } = data as Record<string, unknown>
@@ -21,8 +27,8 @@ export function describeBody(data: unknown): string {
 }
 
 /**
- * Why a body has no list under `name`; null when it has one. An object without the list is taken for an empty one, since the
- * analytics API leaves empty lists out; an error document and a list that is null are not.
+ * Why a body has no list under `name`; null when it has one. An object without the list counts as one with an empty list, since
+ * the analytics API omits empty lists; an error document does not, nor does a list that is null.
  */
 export function refusalWithoutList(data: unknown, name: string, what: string): string | null {
   const list = fieldsOf(data)?.[name]

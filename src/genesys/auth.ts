@@ -1,29 +1,34 @@
 import { EtlError } from '../errors.ts'
-import type { Http } from './http.ts'
 import { GenesysError } from './errors.ts'
+import { type Http } from './http.ts'
 
 export type Credentials =
   | { readonly clientId: string; readonly clientSecret: string }
-  /** A user's token, made elsewhere; it can't be renewed. */
+  /** A user's token, issued elsewhere; it cannot be renewed. */
   | { readonly accessToken: string }
 
 export interface TokenProvider {
-  /** True when a refused token can't be renewed. */
+  /** True when a refused token cannot be renewed. */
   readonly fixed: boolean
-  /** The token to send now; logs in when there is none or it is about to expire. Throws the signal's reason. */
+  /**
+   * The token to send now; logs in when there is none or it is about to expire.
+   * @throws GenesysError where the login fails; the signal's reason
+   */
   token(signal: AbortSignal): Promise<string>
-  /** This token was answered with 401: don't hand it out again. Does nothing if it has been replaced already. */
+  /** This token was answered with 401: do not hand it out again. Does nothing if it has been replaced already. */
   refused(token: string): void
   /** Ends a login in flight. */
   close(): void
 }
 
-/** A token's life if the login doesn't say: the shortest that Genesys allows, in seconds. */
-const shortestLifeSeconds = 300
+/** The shortest lifetime that Genesys allows for a token; assumed where the login does not say. */
+const MIN_LIFETIME_S = 300
+/** A shorter lifetime is not believed: it would mean a login for every request. A token that really ends earlier is renewed at its 401. */
+const MIN_BELIEVED_LIFETIME_S = 60
 
 /**
- * Hands out the OAuth token: client credentials are logged in with on first use, again before the token expires, and
- * after a 401 (an idle timeout or a rotated client can end a token at any time). However many ask, one login is in flight.
+ * Provides the OAuth token: logs in on first use, again before the token expires, and after a 401 (an idle timeout or a rotated
+ * client can end a token at any time). At most one login is in flight, however many requests wait for it.
  */
 export function createTokenProvider(
   credentials: Credentials,
@@ -35,17 +40,16 @@ export function createTokenProvider(
     return { fixed: true, token: async () => accessToken, refused() {}, close() {} }
   }
 
-  // A login serves all who wait for it, so no single one's signal may end it.
+  // A login serves all requests that wait for it, so the signal of one of them must not end it.
   const closed = new AbortController()
   let current: { token: string; renewAt: number } | null = null
   let inFlight: Promise<string> | null = null
 
   async function logIn(): Promise<string> {
-    const before = now()
+    const startedAt = now()
     const { data } = await login.send({ ...loginCall(credentials as ClientCredentials), signal: closed.signal })
-    const { token, lifeSeconds } = tokenFrom(data)
-    const lifeMs = lifeSeconds * 1000
-    current = { token, renewAt: before + lifeMs - Math.min(60_000, lifeMs / 10) }
+    const { token, lifetimeMs } = tokenFrom(data)
+    current = { token, renewAt: startedAt + lifetimeMs - Math.min(60_000, lifetimeMs / 10) }
     return token
   }
 
@@ -84,21 +88,22 @@ function loginCall({ clientId, clientSecret }: ClientCredentials) {
   } as const
 }
 
-function tokenFrom(data: unknown): { token: string; lifeSeconds: number } {
+function tokenFrom(data: unknown): { token: string; lifetimeMs: number } {
   const answer = typeof data === 'object' && data !== null ? (data as Record<string, unknown>) : {}
   const token = answer['access_token']
   if (typeof token !== 'string' || token === '')
     throw new GenesysError('POST /oauth/token: the answer has no access_token', {
       code: 'GENESYS_LOGIN',
       kind: 'fatal',
-      hint: 'Check GENESYS_LOGIN_URL: what answers there is not the login of Genesys Cloud.',
+      hint: 'Check GENESYS_LOGIN_URL: the server there is not the login of Genesys Cloud.',
       method: 'POST',
       path: '/oauth/token',
       status: 200,
       attempts: 1,
     })
-  const life = Number(answer['expires_in'])
-  return { token, lifeSeconds: Number.isFinite(life) && life > 0 ? life : shortestLifeSeconds }
+  const seconds = Number(answer['expires_in'])
+  const lifetimeS = seconds > 0 ? Math.max(seconds, MIN_BELIEVED_LIFETIME_S) : MIN_LIFETIME_S
+  return { token, lifetimeMs: lifetimeS * 1000 }
 }
 
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,19 +1,42 @@
+/** Turns the bytes of an answer into text, within a bound. */
 import { promisify } from 'node:util'
 import { unzip } from 'node:zlib'
-import type { AxiosResponse } from 'axios'
 
-const unzipped = promisify<Buffer, { chunkSize: number }, Buffer>(unzip)
+const unzipped = promisify<Buffer, { chunkSize: number; maxOutputLength: number }, Buffer>(unzip)
 
 /** A page of 100 conversations is about 600 kB. */
-const chunkSize = 1024 * 1024
+const CHUNK_BYTES = 1024 * 1024
 
 /**
- * The text of a body that came as bytes, unpacked where it is gzip. axios would do the same in pieces of 16 kB, at twice the
- * CPU (docs/performance.md).
- * @throws Error where the packed body is broken
+ * The largest answer that is read, before and after unpacking. A page of 100 conversations is about 600 kB; without a bound,
+ * one packed megabyte can fill gigabytes of memory.
  */
-export async function bodyText(response: AxiosResponse<unknown>): Promise<string> {
-  const bytes = response.data as Buffer
-  const isPacked = response.headers['content-encoding'] !== undefined && bytes.length > 0
-  return new TextDecoder().decode(isPacked ? await unzipped(bytes, { chunkSize }) : bytes)
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+/** The body of an answer is larger than `MAX_ANSWER_BYTES`. */
+export class BodyTooLargeError extends Error {}
+
+/**
+ * The text of a body that came as bytes. What is packed is recognized by its first bytes, whatever `Content-Encoding` says:
+ * proxies unpack a body and leave the header, send `identity`, or pack without saying so, and no JSON starts with those bytes.
+ * axios would unpack in pieces of 16 kB, at twice the CPU (docs/performance.md).
+ * @throws BodyTooLargeError; Error where the packed body is broken
+ */
+export async function bodyText(bytes: Buffer): Promise<string> {
+  if (!isPacked(bytes)) return new TextDecoder().decode(bytes)
+  try {
+    return new TextDecoder().decode(
+      await unzipped(bytes, { chunkSize: CHUNK_BYTES, maxOutputLength: MAX_ANSWER_BYTES }),
+    )
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+      throw new BodyTooLargeError('the unpacked body is too large', { cause: error })
+    throw error
+  }
+}
+
+/** Whether bytes begin like gzip (RFC 1952) or like zlib (RFC 1950), which HTTP calls deflate. */
+function isPacked(bytes: Buffer): boolean {
+  const [first = 0, second = 0] = bytes
+  return (first === 0x1f && second === 0x8b) || (first === 0x78 && (first * 256 + second) % 31 === 0)
 }

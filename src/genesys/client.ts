@@ -1,12 +1,9 @@
-import { defaultBackoff } from './retry.ts'
-import type { Backoff } from './retry.ts'
-import type { Logger } from '../log.ts'
-import { createTokenProvider } from './auth.ts'
-import type { Credentials } from './auth.ts'
-import { createHttp } from './http.ts'
-import type { Answer, HttpHooks } from './http.ts'
-import type { Permit, RateLimiter } from './rate-limiter.ts'
-import type { Priority } from './send-budget.ts'
+import { type Logger } from '../log.ts'
+import { createTokenProvider, type Credentials } from './auth.ts'
+import { createHttp, type Answer, type HttpHooks } from './http.ts'
+import { type Permit, type RateLimiter } from './rate-limiter.ts'
+import { DEFAULT_BACKOFF, type Backoff } from './retry.ts'
+import { type Priority } from './send-budget.ts'
 
 export interface GenesysClientOptions {
   readonly apiUrl: string
@@ -16,23 +13,27 @@ export interface GenesysClientOptions {
   readonly limiter: RateLimiter
   readonly logger: Logger
   readonly metrics?: HttpHooks | undefined
-  /** For one attempt, from sending to the last byte. */
+  /** For one attempt, from options to the last byte. */
   readonly timeoutMs?: number
   readonly backoff?: Backoff
   readonly proxyEnv?: NodeJS.ProcessEnv
 }
 
-export interface GenesysRequest {
+/** How a request goes out. */
+export interface RequestOptions {
+  readonly priority: Priority
+  readonly signal: AbortSignal
+}
+
+export interface GenesysRequest extends RequestOptions {
   readonly method: 'GET' | 'POST'
   /** Below the API's URL, without a query. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean>> | undefined
   readonly body?: unknown
-  readonly priority: Priority
-  readonly signal: AbortSignal
   /**
-   * Why a parsed body is no answer to this request, worded to follow "the answer is"; null when it is one. What is refused is
-   * tried again like a body that was cut off, and ends as GENESYS_BAD_ANSWER.
+   * Why a parsed body is not an answer to this request, worded to follow "the answer is"; null when it is one. A refused
+   * answer is retried like a body that was cut off, and ends as GENESYS_BAD_ANSWER.
    */
   readonly refuse?: ((data: unknown) => string | null) | undefined
   /** Short name for metrics and logs, without ids. */
@@ -43,8 +44,9 @@ type GenesysAnswer<T> = Omit<Answer, 'data'> & { readonly data: T }
 
 export interface GenesysClient {
   /**
-   * Sends a request within the rate limit, with a token, and again where that may help. `data` is the parsed body, taken on
-   * trust as T unless the request refuses it. Throws GenesysError, or the signal's reason as soon as it is aborted.
+   * Sends a request within the rate limit, with a token, and again where that may help. `data` is the parsed body, assumed to
+   * be a T unless the request refuses it.
+   * @throws GenesysError; the signal's reason as soon as it is aborted
    */
   request<T>(request: GenesysRequest): Promise<GenesysAnswer<T>>
   /** Closes idle connections and ends a login in flight. */
@@ -53,7 +55,7 @@ export interface GenesysClient {
 
 /** The only way to the API of Genesys Cloud: rate limit, token, retries and errors are the same for every request. */
 export function createGenesysClient(options: GenesysClientOptions): GenesysClient {
-  const { limiter, logger, metrics: hooks, timeoutMs = 60_000, backoff = defaultBackoff } = options
+  const { limiter, logger, metrics: hooks, timeoutMs = 60_000, backoff = DEFAULT_BACKOFF } = options
   const shared = { logger, hooks, timeoutMs, backoff, proxyEnv: options.proxyEnv ?? process.env }
   const api = createHttp({ ...shared, baseUrl: options.apiUrl })
   const login = createHttp({ ...shared, baseUrl: options.loginUrl })
@@ -74,14 +76,14 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         staticToken: tokens.fixed,
         refuse: request.refuse,
         async prepare() {
-          // The token first: a login between permit and send would let sends bunch up.
+          // The token first: a login between the permit and the request would let requests bunch up.
           await tokens.token(signal)
           permit = await limiter.acquire(priority, signal)
           token = await tokens.token(signal)
           return { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }
         },
-        answered: (headers) => limiter.observe(headers, permit),
-        retrying(reason, waitMs) {
+        onAnswer: (headers) => limiter.observe(headers, permit),
+        onRetry(reason, waitMs) {
           if (reason === 'rate-limited') limiter.pause(waitMs)
           if (reason === 'unauthorized') tokens.refused(token)
         },

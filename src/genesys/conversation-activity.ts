@@ -1,18 +1,15 @@
 /** Which conversations wait in a queue, ring at an agent or are being handled now, however long ago they started. */
-import { isJsonObject, objects } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
-import type { GenesysClient } from './client.ts'
-import type { Sending } from './details-query.ts'
-import { GenesysError } from './errors.ts'
+import { type JsonObject } from '../model/json.ts'
+import { fieldsOf, objectsIn, refusalWithoutList } from './answer-body.ts'
+import { type GenesysClient, type RequestOptions } from './client.ts'
 
-/** By conversation id: a text that differs when anything of the activity differs, for comparing only. */
+/** By conversation id, a text that changes whenever the activity does; for comparison only. */
 export type ConversationActivity = ReadonlyMap<string, string>
 
-const path = '/api/v2/analytics/conversations/activity/query'
-/** Groups per page. */
-const pageSize = 100
-/** Queues times media types that an organization can have, by far; ends the reading of answers that never end. */
-const mostPages = 100
+const PATH = '/api/v2/analytics/conversations/activity/query'
+const GROUPS_PER_PAGE = 100
+/** Ends the reading of answers that never end: far more than the queues times media types of any organization. */
+const MAX_PAGES = 100
 
 /**
  * Reads the conversation activity of the whole organization, which covers work in queues only: no menus, nothing that is parked
@@ -20,16 +17,19 @@ const mostPages = 100
  * Needs analytics:queueObservation:view.
  * @throws GenesysError
  */
-export async function readConversationActivity(client: GenesysClient, sending: Sending): Promise<ConversationActivity> {
+export async function readConversationActivity(
+  client: GenesysClient,
+  options: RequestOptions,
+): Promise<ConversationActivity> {
   const groups = new Set<string>()
   const entries = new Map<string, string>()
-  // The answer has no total, and a page may be shorter than asked for: an empty one, or one without news, is the end.
-  for (let pageNumber = 1; pageNumber <= mostPages; pageNumber++) {
-    const results = await readPage(client, pageNumber, sending)
+  // The answer has no total, and pages may be shorter than requested: an empty page, or one with nothing new, is the end.
+  for (let pageNumber = 1; pageNumber <= MAX_PAGES; pageNumber++) {
+    const results = await readPage(client, pageNumber, options)
     const before = groups.size + entries.size
     for (const result of results) {
       groups.add(JSON.stringify(result['group'] ?? null))
-      for (const entity of objects(result['entities'])) {
+      for (const entity of objectsIn(result['entities'])) {
         const id = entity['conversationId']
         if (typeof id === 'string' && id !== '') entries.set(fingerprint(entity), id)
       }
@@ -42,35 +42,25 @@ export async function readConversationActivity(client: GenesysClient, sending: S
   return activity
 }
 
-async function readPage(client: GenesysClient, pageNumber: number, sending: Sending): Promise<JsonObject[]> {
-  const { data, status, correlationId } = await client.request<JsonValue>({
+async function readPage(client: GenesysClient, pageNumber: number, options: RequestOptions): Promise<JsonObject[]> {
+  const { data } = await client.request<JsonObject>({
     method: 'POST',
-    path,
-    query: { pageSize, pageNumber },
+    path: PATH,
+    query: { pageSize: GROUPS_PER_PAGE, pageNumber },
     body: {
       metrics: ['oWaiting', 'oAlerting', 'oInteracting'].map((metric) => ({ metric, details: true })),
       groupBy: ['queueId', 'mediaType'],
     },
     endpoint: 'conversation-activity',
-    ...sending,
+    // Past the last page the list is null.
+    refuse: (answer) =>
+      fieldsOf(answer)?.['results'] === null ? null : refusalWithoutList(answer, 'results', 'conversation activity'),
+    ...options,
   })
-  const results = isJsonObject(data) ? (data['results'] ?? []) : null
-  // An error document that comes with status 200 has a message and no results.
-  const isError = isJsonObject(data) && data['results'] === undefined && data['message'] !== undefined
-  if (!Array.isArray(results) || isError)
-    throw new GenesysError(`POST ${path}: the answer is not a page of conversation activity`, {
-      code: 'GENESYS_BAD_ANSWER',
-      kind: 'retryable',
-      method: 'POST',
-      path,
-      status,
-      correlationId,
-      attempts: 1,
-    })
-  return results.filter(isJsonObject)
+  return objectsIn(data['results'])
 }
 
-/** What makes two entries the same activity. */
+/** Equal for two entries of the same activity. */
 function fingerprint(entity: JsonObject): string {
   const names = ['conversationId', 'metric', 'sessionId', 'mediaType', 'queueId', 'userId', 'activityDate']
   return JSON.stringify(names.map((name) => entity[name] ?? null))

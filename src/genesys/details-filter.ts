@@ -1,5 +1,20 @@
-import { isJsonObject, objects } from '../model/json.ts'
-import type { JsonValue } from '../model/json.ts'
+import { objectsIn } from './answer-body.ts'
+import { isJsonObject, type JsonValue } from '../model/json.ts'
+
+/** Values of AnalyticsSession.mediaType in the official SDK. */
+export const MEDIA_TYPES = [
+  'callback',
+  'chat',
+  'cobrowse',
+  'email',
+  'internalmessage',
+  'message',
+  'screenmonitoring',
+  'screenshare',
+  'unknown',
+  'video',
+  'voice',
+] as const
 
 /** The settings that narrow the history. */
 interface Filter {
@@ -8,7 +23,7 @@ interface Filter {
   readonly minDurationSeconds?: number | undefined
 }
 
-/** Whether an ended conversation belongs into a history of these filters, as the details query would decide. */
+/** Whether an ended conversation belongs to a history with these filters, by the rules of the details query. */
 export function belongsToHistory(record: JsonValue, filter: Filter): boolean {
   if (!isJsonObject(record)) return false
   const { mediaTypes = [], direction, minDurationSeconds = 0 } = filter
@@ -17,7 +32,7 @@ export function belongsToHistory(record: JsonValue, filter: Filter): boolean {
     const lasted = instant(record['conversationEnd']) - instant(record['conversationStart'])
     if (!(lasted >= minDurationSeconds * 1000)) return false
   }
-  const sessions = objects(record['participants']).flatMap((participant) => objects(participant['sessions']))
+  const sessions = objectsIn(record['participants']).flatMap((participant) => objectsIn(participant['sessions']))
   return mediaTypes.length === 0 || sessions.some(({ mediaType }) => mediaTypes.includes(mediaType as string))
 }
 

@@ -1,10 +1,10 @@
-import type { Interval } from '../model/interval.ts'
-import type { JsonValue } from '../model/json.ts'
+import { type Interval } from '../model/interval.ts'
+import { type JsonValue } from '../model/json.ts'
 import { toleratedShortfall } from './record-identity.ts'
 import { EtlError } from '../errors.ts'
-import type { GenesysClient } from './client.ts'
+import { type GenesysClient, type RequestOptions } from './client.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'
-import type { Priority } from './send-budget.ts'
+import { isTooLarge } from './errors.ts'
 
 /** "Dimension operator value", or a metric with a range; `matches` is the operator when none is given. */
 export interface Predicate {
@@ -16,7 +16,7 @@ export interface Predicate {
   readonly range?: { readonly gt?: number; readonly gte?: number; readonly lt?: number; readonly lte?: number }
 }
 
-/** Which conversations are wanted; everything given must hold. */
+/** Which conversations to read; everything given must hold. */
 export interface DetailsFilter {
   /** Conversations with a segment of any of these media types. */
   readonly mediaTypes?: readonly string[] | undefined
@@ -31,29 +31,23 @@ export interface DetailsFilter {
 
 export interface DetailsPage {
   readonly conversations: readonly JsonValue[]
-  /** Conversations that match, over all pages; approximate, and moving while data arrives. */
+  /** Conversations that match, over all pages; approximate, and changing while data arrives. */
   readonly totalHits: number
-  /** Whether the answer had it; otherwise `totalHits` is what the pages up to this one can have brought. */
+  /** Whether the answer had it; otherwise `totalHits` counts the pages up to this one. */
   readonly totalKnown: boolean
   readonly pageNumber: number
   /** `performance.now()` when the request was sent: the data is no older than that. */
   readonly sentAt: number
 }
 
-/** How a request goes out. */
-export interface Sending {
-  readonly priority: Priority
-  readonly signal: AbortSignal
-}
+/** Conversations per page: the largest page that production connectors are known to receive from the API. */
+export const DETAILS_PAGE_SIZE = 100
+/** The API refuses pages beyond this number of results. */
+export const MAX_PAGED_RESULTS = 100_000
 
-/** The most that every production connector has seen the API deliver in a page. */
-export const pageSize = 100
-/** The API refuses pages beyond this many results. */
-export const deepestResult = 100_000
-
-/** Where the details query is. */
-export const detailsQueryPath = '/api/v2/analytics/conversations/details/query'
-const dayMs = 86_400_000
+/** Path of the details query. */
+export const DETAILS_QUERY_PATH = '/api/v2/analytics/conversations/details/query'
+const DAY_MS = 86_400_000
 
 interface Filter {
   type: 'and' | 'or'
@@ -70,8 +64,8 @@ interface DetailsQuery {
 }
 
 /**
- * The body of a details query for one page (1-based) of an interval. Throws when the interval is longer than the API takes:
- * 7 days without a filter, 31 with one.
+ * The body of a details query for one page (1-based) of an interval. Pure.
+ * @throws EtlError GENESYS_INTERVAL where the interval is longer than the API allows: 7 days without a filter, 31 with one
  */
 export function buildDetailsQuery(
   interval: Interval,
@@ -82,17 +76,17 @@ export function buildDetailsQuery(
   const segmentFilters = segmentFiltersOf(filter)
   const days = isFiltered(filter) ? 31 : 7
   const text = intervalText(interval)
-  if (interval.end.getTime() - interval.start.getTime() > days * dayMs)
+  if (interval.end.getTime() - interval.start.getTime() > days * DAY_MS)
     throw new EtlError(`details query ${text}: longer than ${days} days`, {
       code: 'GENESYS_INTERVAL',
       kind: 'fatal',
-      hint: 'Cut the range into windows of a day.',
+      hint: 'Split the range into windows of a day.',
     })
   return {
     interval: text,
     order: 'asc',
     orderBy: 'conversationStart',
-    paging: { pageSize: page.pageSize ?? pageSize, pageNumber: page.pageNumber },
+    paging: { pageSize: page.pageSize ?? DETAILS_PAGE_SIZE, pageNumber: page.pageNumber },
     ...(conversationFilters.length > 0 ? { conversationFilters } : {}),
     ...(segmentFilters.length > 0 ? { segmentFilters } : {}),
   }
@@ -138,49 +132,85 @@ export function notExists(dimension: string): Predicate {
   return { type: 'dimension', dimension, operator: 'notExists' }
 }
 
-/** One page of the conversations that match, of `size` at most. Past the last one there are none, and the list is empty. */
+/**
+ * One page of the conversations that match, of `size` at most; empty past the last one. A page whose answer is too large to be
+ * read comes from smaller pages at the same place.
+ * @throws GenesysError
+ */
 export async function queryDetailsPage(
   client: GenesysClient,
   interval: Interval,
   filter: DetailsFilter,
   pageNumber: number,
-  sending: Sending,
-  size = pageSize,
+  options: RequestOptions,
+  size = DETAILS_PAGE_SIZE,
 ): Promise<DetailsPage> {
-  return await query(client, buildDetailsQuery(interval, filter, { pageNumber, pageSize: size }), sending)
+  try {
+    return await query(client, buildDetailsQuery(interval, filter, { pageNumber, pageSize: size }), options)
+  } catch (error) {
+    if (!isTooLarge(error) || size === 1) throw error
+    return await querySmallerPages(client, interval, filter, pageNumber, options, size)
+  }
 }
 
-/** How many conversations match, at the price of one request and hardly any data. */
+/** The page of `size` that starts at the same result, put together from pages of a tenth of it, or of one where that is no whole number. */
+async function querySmallerPages(
+  client: GenesysClient,
+  interval: Interval,
+  filter: DetailsFilter,
+  pageNumber: number,
+  options: RequestOptions,
+  size: number,
+): Promise<DetailsPage> {
+  const smaller = size % 10 === 0 ? size / 10 : 1
+  const count = size / smaller
+  const first = (pageNumber - 1) * count + 1
+  const pages: DetailsPage[] = []
+  for (let number = first; number < first + count; number++) {
+    const page = await queryDetailsPage(client, interval, filter, number, options, smaller)
+    pages.push(page)
+    if (page.conversations.length === 0) break
+  }
+  return {
+    conversations: pages.flatMap(({ conversations }) => conversations),
+    totalHits: Math.max(...pages.map(({ totalHits }) => totalHits)),
+    totalKnown: pages.every(({ totalKnown }) => totalKnown),
+    pageNumber,
+    sentAt: Math.min(...pages.map(({ sentAt }) => sentAt)),
+  }
+}
+
+/** How many conversations match: one request, hardly any data. */
 export async function countDetails(
   client: GenesysClient,
   interval: Interval,
   filter: DetailsFilter,
-  sending: Sending,
+  options: RequestOptions,
 ): Promise<number> {
-  const page = await query(client, buildDetailsQuery(interval, filter, { pageNumber: 1, pageSize: 1 }), sending)
+  const page = await query(client, buildDetailsQuery(interval, filter, { pageNumber: 1, pageSize: 1 }), options)
   return page.totalHits
 }
 
-/** What reading an interval will cost: its hits, and the requests for their pages. */
+/** The cost of reading an interval: its hits, and the requests for their pages. */
 export async function estimateWindow(
   client: GenesysClient,
   interval: Interval,
   filter: DetailsFilter,
-  sending: Sending,
+  options: RequestOptions,
 ): Promise<{ hits: number; requests: number }> {
-  const hits = await countDetails(client, interval, filter, sending)
-  return { hits, requests: Math.max(1, Math.ceil(hits / pageSize)) }
+  const hits = await countDetails(client, interval, filter, options)
+  return { hits, requests: Math.max(1, Math.ceil(hits / DETAILS_PAGE_SIZE)) }
 }
 
-async function query(client: GenesysClient, body: DetailsQuery, sending: Sending): Promise<DetailsPage> {
+async function query(client: GenesysClient, body: DetailsQuery, options: RequestOptions): Promise<DetailsPage> {
   const { pageNumber, pageSize } = body.paging
   const { data, sentAt } = await client.request<Record<string, unknown>>({
     method: 'POST',
-    path: detailsQueryPath,
+    path: DETAILS_QUERY_PATH,
     body,
     endpoint: 'details-query',
     refuse: (answer) => refusalOfPage(answer, body),
-    ...sending,
+    ...options,
   })
   const conversations = (data['conversations'] ?? []) as readonly JsonValue[]
   const totalHits = countOf(data['totalHits'])
@@ -196,7 +226,7 @@ async function query(client: GenesysClient, body: DetailsQuery, sending: Sending
 
 /**
  * Why a body is not a page of conversations; null when it is. Genesys leaves the list out of a page without conversations, so
- * `totalHits` alone is a page, and an error document, or a list that is null although there are hits, is none.
+ * `totalHits` alone is a page; an error document is not, nor is a list that is null although there are hits.
  */
 function refusalOfPage(data: unknown, { interval, paging }: DetailsQuery): string | null {
   const fields = fieldsOf(data)
@@ -206,11 +236,11 @@ function refusalOfPage(data: unknown, { interval, paging }: DetailsQuery): strin
   if (fields === null || (!isList && (totalHits === null || (list !== undefined && list !== null))))
     return `not a page of conversations (${interval}): ${describeBody(data)}`
   if (list === null && totalHits !== 0)
-    return `not a page of conversations (${interval}): ${totalHits} are said to match, and the list of them is null`
+    return `not a page of conversations (${interval}): totalHits is ${totalHits}, and the list is null`
   const isEmptyPage = !isList || list.length === 0
   const isFirstOfMany = paging.pageNumber === 1 && paging.pageSize > 1
   if (isFirstOfMany && isEmptyPage && totalHits !== null && totalHits > toleratedShortfall(totalHits))
-    return `not believable (${interval}): ${totalHits} conversations are said to match, and 0 came on the first page`
+    return `implausible (${interval}): totalHits is ${totalHits}, and the first page is empty`
   return null
 }
 

@@ -1,54 +1,52 @@
 import { describeBody, fieldsOf } from './answer-body.ts'
-import type { GenesysClient } from './client.ts'
-import type { Sending } from './details-query.ts'
+import { type GenesysClient, type RequestOptions } from './client.ts'
 import { badAnswer } from './errors.ts'
 
-/** The size that the API takes for every list we read. */
-const pageSize = 100
-/** A list longer than this is none that we asked for; it keeps a server that never ends its list from holding us. */
-const mostPages = 500
+/** The page size that the API accepts for every list that we read. */
+const PAGE_SIZE = 100
+/** Ends the reading of a list that never ends; no organization has 50 000 queues. */
+export const MAX_PAGES = 500
 
-/** A thing with an id and, mostly, a name. */
-export interface Entity {
+/** An object of the organization, such as a queue, with its id and usually a name. */
+export interface NamedEntity {
   readonly id: string
   readonly name?: string | undefined
 }
 
 /**
  * All entities of a paged list (`entities`, `pageCount`, `total`), each once, in the order they came.
- * @throws GenesysError GENESYS_BAD_ANSWER where a page is none, or is the page before it once more
+ * @throws GenesysError GENESYS_BAD_ANSWER where an answer is not a page, or repeats the page before it
  */
 export async function entityList(
   client: GenesysClient,
   path: string,
   endpoint: string,
-  sending: Sending,
-): Promise<Entity[]> {
-  const byId = new Map<string, Entity>()
+  options: RequestOptions,
+): Promise<NamedEntity[]> {
+  const byId = new Map<string, NamedEntity>()
   let before: readonly string[] = []
-  /** Of how many entities a page is full; the server may give fewer than it was asked for. */
+  /** The largest page so far: the server may give fewer entities than requested. */
   let fullPage = 0
-  for (let pageNumber = 1; pageNumber <= mostPages; pageNumber++) {
-    const query = { pageSize, pageNumber }
+  for (let pageNumber = 1; pageNumber <= MAX_PAGES; pageNumber++) {
     const { data } = await client.request<EntityPage>({
       method: 'GET',
       path,
-      query,
+      query: { pageSize: PAGE_SIZE, pageNumber },
       endpoint,
       refuse: refusalOfPage,
-      ...sending,
+      ...options,
     })
     const { entities = [], pageCount, total } = data
     const ids = entities.map(({ id }) => String(id))
     if (ids.length > 0 && ids.join() === before.join())
       throw badAnswer(
         { method: 'GET', path },
-        `page ${pageNumber} repeats the ${ids.length} entities of the page before`,
+        `page ${pageNumber} repeats the ${ids.length} entities of the previous page`,
       )
     before = ids
     for (const { id, name } of entities) if (typeof id === 'string') byId.set(id, { id, name })
     fullPage = Math.max(fullPage, entities.length)
-    // A short page is the last one only where nothing says otherwise.
+    // A short page counts as the last one only where neither pageCount nor total is given.
     const isLast =
       typeof pageCount === 'number'
         ? pageCount <= pageNumber
@@ -60,7 +58,7 @@ export async function entityList(
   return [...byId.values()]
 }
 
-/** Genesys may leave an empty list out of a page beside its counts. */
+/** Genesys may omit an empty list from a page that has its counts. */
 function refusalOfPage(data: unknown): string | null {
   const fields = fieldsOf(data)
   const entities = fields?.['entities']
@@ -79,7 +77,7 @@ export async function identifierList(
   client: GenesysClient,
   path: string,
   endpoint: string,
-  sending: Sending,
+  options: RequestOptions,
 ): Promise<string[]> {
-  return (await entityList(client, path, endpoint, sending)).map(({ id }) => id)
+  return (await entityList(client, path, endpoint, options)).map(({ id }) => id)
 }

@@ -1,6 +1,6 @@
-import { EtlError } from '../errors.ts'
-import type { ErrorDetails } from '../errors.ts'
-import { permissionFor } from './permissions.ts'
+import { EtlError, type ErrorDetails } from '../errors.ts'
+import { MAX_ANSWER_BYTES } from './body-text.ts'
+import { type Failure } from './retry.ts'
 
 interface CallFacts {
   readonly method: string
@@ -14,7 +14,7 @@ interface CallFacts {
   readonly attempts: number
 }
 
-/** A call to Genesys that failed for good. Holds no header, no token, no body. */
+/** A call to Genesys that has finally failed. Holds no header, no token, no body. */
 export class GenesysError extends EtlError implements CallFacts {
   override readonly name = 'GenesysError'
   readonly method: string
@@ -44,12 +44,12 @@ export function badAnswer(call: { readonly method: string; readonly path: string
     ...call,
     code: 'GENESYS_BAD_ANSWER',
     kind: 'retryable',
-    hint: badAnswerHint,
+    hint: BAD_ANSWER_HINT,
     attempts: 1,
   })
 }
 
-const badAnswerHint = 'If it goes on, look for a proxy that answers in place of Genesys.'
+const BAD_ANSWER_HINT = 'If this persists, check for a proxy that answers in place of Genesys.'
 
 /**
  * The number of results beyond which the API refuses to page, as its 400 says: "Pagination may not exceed 100000 results".
@@ -64,24 +64,29 @@ export function paginationLimit(error: unknown): number | undefined {
   return limit > 0 ? limit : undefined
 }
 
+/** Whether the answer to a request was too large to be read: a smaller page, or fewer ids, may fit. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof GenesysError && error.code === 'GENESYS_ANSWER_TOO_LARGE'
+}
+
 /** What is known of a failed call once the retries are over. */
 export interface FailedCall extends CallFacts {
   readonly login: boolean
   /** How the last attempt failed. */
-  readonly kind: 'status' | 'network' | 'timeout' | 'bad-body' | 'certificate'
+  readonly kind: Failure['kind']
   /** Code of the network or certificate error, e.g. ECONNREFUSED. */
   readonly networkCode?: string | undefined
   /** The API's message; shown for 4xx only. */
   readonly apiMessage?: string | undefined
-  /** When the server will have us again, if it asked for more patience than a request has. */
+  /** When the server accepts requests again, if it asked for a longer wait than a request allows. */
   readonly retryAt?: Date | undefined
   /** Why the last answer was refused, after "the answer is". */
   readonly refusal?: string | undefined
-  /** The token was handed to us and can't be renewed. */
+  /** The token was configured and cannot be renewed. */
   readonly staticToken: boolean
 }
 
-/** Turns the facts of a failed call into the error that leaves this folder: what happened, and what to do now. */
+/** Turns the facts of a failed call into the error that leaves this folder: what happened, and what to do now. Pure. */
 export function toGenesysError(call: FailedCall): GenesysError {
   const { message, ...verdict } = call.login && call.kind === 'status' ? judgeLogin(call) : judge(call)
   return new GenesysError(message, { ...call, ...verdict })
@@ -106,14 +111,23 @@ function judge(call: FailedCall): Verdict {
         kind: 'retryable',
         hint: 'Check the network, HTTPS_PROXY and GENESYS_ENVIRONMENT; the next run tries again.',
       }
+    case 'proxy':
+      return judgeProxy(call, call.status ?? 0)
     case 'timeout':
       return timedOut(call)
+    case 'too-large':
+      return {
+        message: `${what}: the answer is larger than ${MAX_ANSWER_BYTES / 1024 ** 2} MB`,
+        code: 'GENESYS_ANSWER_TOO_LARGE',
+        kind: 'fatal',
+        hint: 'Not even a smaller page fits. Check for a proxy that answers in place of Genesys.',
+      }
     case 'bad-body':
       return {
-        message: `${what}: the answer is ${call.refusal ?? 'cut off or is not JSON'}, ${attempts(call)}`,
+        message: `${what}: the answer is ${call.refusal ?? 'cut off or is not JSON'}, after ${attempts(call)}`,
         code: 'GENESYS_BAD_ANSWER',
         kind: 'retryable',
-        hint: badAnswerHint,
+        hint: BAD_ANSWER_HINT,
       }
     case 'status':
       break
@@ -126,7 +140,7 @@ function judgeStatus(call: FailedCall, status: number): Verdict {
   const said = call.apiMessage === undefined ? '' : `: ${call.apiMessage}`
   if (status === 429)
     return {
-      message: `${what}, too many requests${call.retryAt ? `, come back at ${call.retryAt.toISOString()}` : ''}`,
+      message: `${what}, rate limited${call.retryAt ? `, retry after ${call.retryAt.toISOString()}` : ''}`,
       code: 'GENESYS_RATE_LIMITED',
       kind: 'retryable',
       hint: 'Lower GENESYS_REQUESTS_PER_MINUTE if other programs use the same OAuth client.',
@@ -146,7 +160,7 @@ function judgeStatus(call: FailedCall, status: number): Verdict {
       kind: 'fatal',
       hint: call.staticToken
         ? 'GENESYS_ACCESS_TOKEN has expired or was revoked: put a new one there.'
-        : 'A fresh token was refused: check that GENESYS_API_URL and GENESYS_LOGIN_URL are of the same region, and that the OAuth client is active.',
+        : 'Fresh tokens were refused: check that GENESYS_API_URL and GENESYS_LOGIN_URL are of the same region, and that the OAuth client is active.',
     }
   if (status === 403) return { message: `${what}${said}`, code: 'GENESYS_FORBIDDEN', kind: 'fatal', hint: grant(call) }
   if (status === 404)
@@ -156,13 +170,7 @@ function judgeStatus(call: FailedCall, status: number): Verdict {
       kind: 'fatal',
       hint: 'Check GENESYS_ENVIRONMENT and GENESYS_API_URL.',
     }
-  if (status === 407)
-    return {
-      message: `${what}: the proxy wants credentials`,
-      code: 'GENESYS_PROXY',
-      kind: 'fatal',
-      hint: 'Put user and password into HTTPS_PROXY.',
-    }
+  if (status === 407) return judgeProxy(call, status)
   if (status === 413)
     return { message: `${what}${said}: the request is too big`, code: 'GENESYS_TOO_LARGE', kind: 'fatal' }
   if (status >= 300 && status < 400)
@@ -176,28 +184,62 @@ function judgeStatus(call: FailedCall, status: number): Verdict {
     message: `${what}${said}`,
     code: 'GENESYS_BAD_REQUEST',
     kind: 'fatal',
-    hint: 'The request is not what the API expects; the message says which part.',
+    hint: 'The API does not accept the request; the message says why.',
+  }
+}
+
+/** A proxy has refused to pass the request on. */
+function judgeProxy(call: FailedCall, status: number): Verdict {
+  const what = `${call.method} ${call.path}`
+  if (status === 407)
+    return {
+      message: `${what}: the proxy requires authentication`,
+      code: 'GENESYS_PROXY',
+      kind: 'fatal',
+      hint: 'Put user and password into HTTPS_PROXY.',
+    }
+  if (status < 500 && status !== 408 && status !== 429)
+    return {
+      message: `${what}: the proxy refuses the connection (${status})`,
+      code: 'GENESYS_PROXY',
+      kind: 'fatal',
+      hint: 'Allow the hosts of Genesys Cloud on the proxy, or put them into NO_PROXY.',
+    }
+  return {
+    message: `${what}: the proxy could not connect (${status}) after ${attempts(call)}`,
+    code: 'GENESYS_UNREACHABLE',
+    kind: 'retryable',
+    hint: 'Check the proxy of HTTPS_PROXY; the next run tries again.',
   }
 }
 
 function timedOut(call: FailedCall): Verdict {
-  const how = call.status === undefined ? 'no answer in time' : `Genesys answered ${call.status}, it took too long`
+  const how =
+    call.status === undefined ? 'no answer in time' : `Genesys answered ${call.status}, the query took too long`
   return {
-    message: `${call.method} ${call.path}: ${how}, ${attempts(call)}`,
+    message: `${call.method} ${call.path}: ${how}, after ${attempts(call)}`,
     code: 'GENESYS_TIMEOUT',
     kind: 'retryable',
     hint: 'The next run tries again; a smaller range or a filter makes the query lighter.',
   }
 }
 
+/** The permission that a path needs, where the API documents one; from the docs of the official SDK 259. */
+const PERMISSIONS: readonly (readonly [path: RegExp, permission: string])[] = [
+  [/^\/api\/v2\/analytics\/conversations\/activity\//, 'analytics:queueObservation:view'],
+  [/^\/api\/v2\/analytics\/conversations\/details/, 'analytics:conversationDetail:view'],
+  [/^\/api\/v2\/analytics\/queues\/observations\//, 'analytics:queueObservation:view'],
+  [/^\/api\/v2\/routing\/queues/, 'routing:queue:view'],
+]
+
 function grant(call: FailedCall): string {
-  const permission = permissionFor(call.path)
-  return permission === null
+  const permission = PERMISSIONS.find(([path]) => path.test(call.path))?.[1]
+  return permission === undefined
     ? 'Give the roles of the OAuth client the permission that the message names, for all divisions.'
     : `Grant ${permission} to a role of the OAuth client, for all divisions (Admin › Integrations › OAuth › Roles).`
 }
 
-/** The login host answers in the words of OAuth; the texts were seen on real orgs. */
+/** The login host answers with OAuth errors; the texts come from real organizations. */
 function judgeLogin(call: FailedCall): Verdict {
   const status = call.status ?? 0
   if (status === 429 || status >= 500) return judgeStatus(call, status)
@@ -209,7 +251,7 @@ function judgeLogin(call: FailedCall): Verdict {
       message,
       kind,
       code: 'GENESYS_LOGIN_CLIENT',
-      hint: 'GENESYS_ENVIRONMENT names another region than that of the OAuth client, or GENESYS_CLIENT_ID is wrong.',
+      hint: 'GENESYS_ENVIRONMENT is not the region of the OAuth client, or GENESYS_CLIENT_ID is wrong.',
     }
   if (/inactive|disabled|not active/i.test(said))
     return { message, kind, code: 'GENESYS_LOGIN_INACTIVE', hint: 'Activate the OAuth client in Genesys Cloud Admin.' }

@@ -1,19 +1,35 @@
+/** HTTP with one host of Genesys: deadlines, retries, JSON, and errors that carry nothing secret. */
 import http from 'node:http'
 import https from 'node:https'
-import { AxiosError, create as createAxios } from 'axios'
-import type { AxiosResponse, InternalAxiosRequestConfig } from 'axios'
+import {
+  AxiosError,
+  create as createAxios,
+  getAdapter,
+  type AxiosInstance,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+} from 'axios'
 import axiosRetry from 'axios-retry'
-import { parseJson } from '../model/json.ts'
-import { decideRetry } from './retry.ts'
-import type { Backoff, Failure, RetryDecision, RetryReason } from './retry.ts'
 import { EtlError } from '../errors.ts'
-import type { Logger } from '../log.ts'
+import { type Logger } from '../log.ts'
+import { isLoopback } from '../loopback.ts'
+import { parseJson } from '../model/json.ts'
+import { BodyTooLargeError, bodyText, MAX_ANSWER_BYTES } from './body-text.ts'
 import { toGenesysError } from './errors.ts'
-import type { FailedCall } from './errors.ts'
-import { bodyText } from './body-text.ts'
-import { badBodyCode, correlationIdOf, errorBody, failureOf, networkCodeOf, text } from './http-failure.ts'
+import {
+  ANSWER_TOO_LARGE,
+  BAD_BODY,
+  correlationIdOf,
+  errorBody,
+  failureOf,
+  networkCodeOf,
+  nonEmptyText,
+  OUT_OF_TIME,
+  statusClassOf,
+} from './http-failure.ts'
+import { decideRetry, type Backoff, type RetryReason } from './retry.ts'
 
-/** What the metrics want to know; `statusClass` is 2xx … 5xx, 429, network, timeout, bad-body or certificate. */
+/** What the metrics want to know; `statusClass` is 2xx … 5xx, 429, or the kind of a failure without a status. */
 export interface HttpHooks {
   onRequest?(request: { endpoint: string; statusClass: string; durationMs: number }): void
   onRetry?(retry: { endpoint: string; reason: RetryReason; waitMs: number }): void
@@ -26,12 +42,12 @@ export interface HttpOptions {
   /** For a whole attempt, from sending to the last byte. */
   readonly timeoutMs: number
   readonly backoff: Backoff
-  /** HTTP_PROXY, HTTPS_PROXY, NO_PROXY (or in small letters) are read from here. */
+  /** HTTP_PROXY, HTTPS_PROXY, NO_PROXY (or their lower-case spellings) are read from here. */
   readonly proxyEnv: NodeJS.ProcessEnv
 }
 
-/** What one call brings along to every one of its attempts. */
-interface CallPlan {
+/** One request, which may take several attempts. */
+interface HttpRequest {
   readonly method: 'GET' | 'POST'
   /** With the query, which never reaches a log or an error. */
   readonly url: string
@@ -41,21 +57,21 @@ interface CallPlan {
   readonly signal: AbortSignal
   readonly login: boolean
   readonly staticToken: boolean
-  /** Why a parsed body is no answer to this call, after "the answer is"; null when it is one. Such an attempt is made again. */
+  /** Why a parsed body is not an answer to this request, after "the answer is"; null when it is one. A refused answer is retried. */
   refuse?: ((data: unknown) => string | null) | undefined
-  /** Runs before each attempt: waits for the rate limit, brings the headers of this attempt. */
+  /** Runs before each attempt: waits for the rate limit and returns the headers of this attempt. */
   prepare(): Promise<Record<string, string>>
-  /** Sees the headers of each answer, whatever its status. */
-  answered?(headers: Readonly<Record<string, unknown>>): void
-  /** A retry is about to wait. */
-  retrying?(reason: RetryReason, waitMs: number): void
+  /** Receives the headers of each answer, whatever its status. */
+  onAnswer?(headers: Readonly<Record<string, unknown>>): void
+  /** Called before the wait for the next attempt. */
+  onRetry?(reason: RetryReason, waitMs: number): void
 }
 
 export interface Answer {
   /** The parsed body; undefined for 204. */
   readonly data: unknown
   readonly status: number
-  /** `performance.now()` when the attempt that won was sent. */
+  /** `performance.now()` when the successful attempt was sent. */
   readonly sentAt: number
   /** The answer's Date header. */
   readonly date?: string | undefined
@@ -63,62 +79,22 @@ export interface Answer {
 }
 
 export interface Http {
-  send(plan: CallPlan): Promise<Answer>
+  /**
+   * Sends a request, again where that may help.
+   * @throws GenesysError; the signal's reason as soon as it is aborted; what `prepare` throws
+   */
+  send(request: HttpRequest): Promise<Answer>
+  /** Closes idle connections. */
   close(): void
 }
 
-declare module 'axios' {
-  interface AxiosRequestConfig {
-    /** Ours; axios passes on what it doesn't know, and an instance of a class by reference. */
-    call?: Call
-  }
-}
+const sendByHttp = getAdapter('http')
 
-/** One call and what its attempts have come to so far. */
-class Call {
-  readonly plan: CallPlan
-  attempts = 0
-  sentAt = 0
-  readonly retries: RetryReason[] = []
-  lastFailure: Failure | null = null
-  retryAt: Date | undefined
-  waitMs = 0
-  #deadline: NodeJS.Timeout | undefined
-  #onAbort: (() => void) | undefined
-  timedOut = false
-
-  constructor(plan: CallPlan) {
-    this.plan = plan
-  }
-
-  /** Starts an attempt: a signal that ends with the caller's or at the deadline, whichever comes first. */
-  begin(timeoutMs: number): AbortSignal {
-    const attempt = new AbortController()
-    this.end()
-    this.attempts++
-    this.timedOut = false
-    this.sentAt = performance.now()
-    this.#onAbort = () => attempt.abort(this.plan.signal.reason)
-    this.plan.signal.addEventListener('abort', this.#onAbort, { once: true })
-    this.#deadline = setTimeout(() => {
-      this.timedOut = true
-      attempt.abort()
-    }, timeoutMs)
-    return attempt.signal
-  }
-
-  end(): void {
-    clearTimeout(this.#deadline)
-    if (this.#onAbort) this.plan.signal.removeEventListener('abort', this.#onAbort)
-  }
-}
-
-/**
- * An HTTP client for one host of Genesys: keep-alive, compression, proxies, one deadline an attempt, retries, JSON, and
- * errors that carry nothing secret. What differs between API and login comes with each call.
- */
+/** An HTTP client for one host of Genesys. What differs between the API and the login comes with each request. */
 export function createHttp(options: HttpOptions): Http {
-  const agentOptions = { keepAlive: true, proxyEnv: isLoopback(options.baseUrl) ? {} : options.proxyEnv }
+  const isLocal = isLoopback(new URL(options.baseUrl).hostname)
+  // A proxy would resolve a loopback address on its own machine.
+  const agentOptions = { keepAlive: true, proxyEnv: isLocal ? {} : options.proxyEnv }
   const httpAgent = new http.Agent(agentOptions)
   const httpsAgent = new https.Agent(agentOptions)
   const instance = createAxios({
@@ -130,74 +106,16 @@ export function createHttp(options: HttpOptions): Http {
     // unpacked by bodyText
     responseType: 'arraybuffer',
     decompress: false,
+    maxContentLength: MAX_ANSWER_BYTES,
     transformRequest: [(body: unknown) => body],
     transformResponse: [(body: unknown) => body],
     headers: { Accept: 'application/json', 'Accept-Encoding': 'gzip', 'User-Agent': 'genesys-etl' },
   })
-
-  instance.interceptors.request.use(async (config) => {
-    const call = callOf(config)
-    call.plan.signal.throwIfAborted()
-    for (const [name, value] of Object.entries(await call.plan.prepare())) config.headers.set(name, value)
-    config.signal = call.begin(options.timeoutMs)
-    return config
-  })
-  // Before axios-retry's, so that it gets to see a body that is no JSON as a failure.
-  instance.interceptors.response.use(
-    async (response) => {
-      try {
-        response.data = await parsedBody(response)
-      } catch (error) {
-        report(options, response.config, response, error as AxiosError)
-        throw error
-      }
-      report(options, response.config, response)
-      return response
-    },
-    (error: unknown) => {
-      if (error instanceof AxiosError && error.config) report(options, error.config, error.response, error)
-      throw error
-    },
-  )
-  axiosRetry(instance, {
-    retries: Number.POSITIVE_INFINITY,
-    shouldResetTimeout: true,
-    retryCondition: (error) => decide(error, options.backoff).action === 'retry',
-    retryDelay: (_count, error) => callOf(error.config).waitMs,
-    onRetry(_count, error, config) {
-      const call = callOf(error.config)
-      // The wait ends with the caller's signal, not with the deadline of the attempt that is over.
-      config.signal = call.plan.signal
-      const reason = call.retries.at(-1) ?? 'network'
-      options.hooks?.onRetry?.({ endpoint: call.plan.endpoint, reason, waitMs: call.waitMs })
-      call.plan.retrying?.(reason, call.waitMs)
-    },
-  })
+  axiosRetry(instance)
 
   return {
-    async send(plan) {
-      plan.signal.throwIfAborted()
-      const call = new Call(plan)
-      try {
-        const response = await instance.request<unknown>({
-          method: plan.method,
-          url: plan.url,
-          call,
-          ...(plan.body === undefined ? {} : { data: plan.body }),
-        })
-        return {
-          data: response.data,
-          status: response.status,
-          sentAt: call.sentAt,
-          date: text(response.headers['date']),
-          correlationId: correlationIdOf(response),
-        }
-      } catch (error) {
-        plan.signal.throwIfAborted()
-        throw await converted(error, call)
-      } finally {
-        call.end()
-      }
+    async send(request) {
+      return await new Call(request, options).send(instance)
     },
     close() {
       httpAgent.destroy()
@@ -206,105 +124,182 @@ export function createHttp(options: HttpOptions): Http {
   }
 }
 
-/** A proxy would look for these on its own machine. */
-function isLoopback(url: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
-}
+/**
+ * One request with its attempts. axios-retry makes the loop: attempt, decide, wait, and again. Its steps are the methods here,
+ * which go along with the request as axios' adapter (one attempt) and as axios-retry's options.
+ */
+class Call {
+  readonly #request: HttpRequest
+  readonly #options: HttpOptions
+  readonly #retries: RetryReason[] = []
+  #attempts = 0
+  #sentAt = 0
+  #waitMs = 0
+  #retryAt: Date | undefined
 
-function callOf(config: { call?: Call } | undefined): Call {
-  if (config?.call === undefined) throw new Error('a request without its call: use send()')
-  return config.call
-}
-
-/** Decides about a failed attempt once; axios-retry asks for the wait separately, so the call keeps it. */
-function decide(error: AxiosError, backoff: Backoff): RetryDecision {
-  const call = callOf(error.config)
-  const failure = failureOf(error, call.timedOut)
-  call.lastFailure = failure
-  if (call.plan.signal.aborted) return { action: 'give-up', why: 'permanent' }
-  const decision: RetryDecision =
-    failure.kind === 'status' && failure.status === 401 && (call.plan.staticToken || call.plan.login)
-      ? { action: 'give-up', why: 'permanent' }
-      : decideRetry(failure, call.retries, Math.random(), backoff)
-  if (decision.action === 'retry') {
-    call.retries.push(decision.reason)
-    call.waitMs = decision.waitMs
-  } else if (decision.why === 'told-to-wait') {
-    call.retryAt = new Date(Date.now() + decision.waitMs)
+  constructor(request: HttpRequest, options: HttpOptions) {
+    this.#request = request
+    this.#options = options
   }
-  return decision
-}
 
-async function parsedBody(response: AxiosResponse<unknown>): Promise<unknown> {
-  const bad = (why: string): AxiosError => new AxiosError(why, badBodyCode, response.config, undefined, response)
-  let data: unknown
-  if (response.status !== 204) {
+  async send(instance: AxiosInstance): Promise<Answer> {
+    const { method, url, body, signal } = this.#request
+    signal.throwIfAborted()
     try {
-      data = parseJson(await bodyText(response))
-    } catch {
-      throw bad('cut off or is not JSON')
+      const response = await instance.request<unknown>({
+        method,
+        url,
+        signal,
+        ...(body === undefined ? {} : { data: body }),
+        adapter: (config) => this.#attempt(config),
+        'axios-retry': {
+          retries: Number.POSITIVE_INFINITY,
+          retryCondition: (error) => this.#decide(error),
+          retryDelay: () => this.#waitMs,
+          onRetry: () => this.#announceRetry(),
+        },
+      })
+      return {
+        data: response.data,
+        status: response.status,
+        sentAt: this.#sentAt,
+        date: nonEmptyText(response.headers['date']),
+        correlationId: correlationIdOf(response),
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      throw await this.#describe(error)
     }
   }
-  const refusal = callOf(response.config).plan.refuse?.(data) ?? null
-  if (refusal !== null) throw bad(refusal)
-  return data
-}
 
-/** Metrics, one debug line, and the rate limit's headers, for an attempt that is over. */
-function report(
-  options: HttpOptions,
-  config: InternalAxiosRequestConfig,
-  response: AxiosResponse<unknown> | undefined,
-  error?: AxiosError,
-): void {
-  const call = callOf(config)
-  const { plan } = call
-  call.end()
-  if (response !== undefined) plan.answered?.(response.headers)
-  if (plan.signal.aborted) return
-  const durationMs = performance.now() - call.sentAt
-  const failure = error === undefined ? null : failureOf(error, call.timedOut)
-  const statusClass =
-    failure === null || failure.kind === 'status' ? classOf(response?.status ?? 200) : (failure.kind satisfies string)
-  options.hooks?.onRequest?.({ endpoint: plan.endpoint, statusClass, durationMs })
-  options.logger.debug(
-    {
-      endpoint: plan.endpoint,
-      status: response?.status,
-      failure: failure?.kind,
-      code: error === undefined ? undefined : networkCodeOf(error),
-      durationMs: Math.round(durationMs),
-      attempt: call.attempts,
-      correlationId: correlationIdOf(response),
-    },
-    'genesys request',
-  )
-}
-
-function classOf(status: number): string {
-  return status === 429 ? '429' : `${Math.floor(status / 100)}xx`
-}
-
-/** The error that leaves: ours as they are, everything else without what axios hangs on it. */
-async function converted(thrown: unknown, call: Call): Promise<unknown> {
-  if (thrown instanceof EtlError || !(thrown instanceof AxiosError)) return thrown
-  const { response } = thrown
-  const failure = call.lastFailure ?? failureOf(thrown, call.timedOut)
-  const body = failure.kind === 'status' && response ? errorBody(await bodyText(response).catch(() => '')) : {}
-  const facts: FailedCall = {
-    login: call.plan.login,
-    staticToken: call.plan.staticToken,
-    method: call.plan.method,
-    path: call.plan.url.replace(/\?.*$/s, ''),
-    kind: failure.kind,
-    attempts: call.attempts,
-    status: failure.kind === 'status' ? failure.status : undefined,
-    correlationId: correlationIdOf(response) ?? body.contextId,
-    apiCode: body.code,
-    apiMessage: body.message,
-    networkCode: networkCodeOf(thrown),
-    retryAt: call.retryAt,
-    refusal: thrown.code === badBodyCode ? thrown.message : undefined,
+  /** One attempt: waits for its turn, sends within the deadline, parses the answer. */
+  async #attempt(config: InternalAxiosRequestConfig): Promise<AxiosResponse<unknown>> {
+    const request = this.#request
+    for (const [name, value] of Object.entries(await request.prepare())) config.headers.set(name, value)
+    this.#attempts++
+    this.#sentAt = performance.now()
+    let response: AxiosResponse<unknown> | undefined
+    try {
+      response = await this.#sendWithinDeadline(config)
+      response.data = await this.#parse(response, config)
+      this.#report(response, null)
+      return response
+    } catch (error) {
+      if (error instanceof AxiosError) this.#report(error.response ?? response, error)
+      throw error
+    }
   }
-  return toGenesysError(facts)
+
+  /** A signal of this attempt's own ends it at the deadline, or when the caller gives up. */
+  async #sendWithinDeadline(config: InternalAxiosRequestConfig): Promise<AxiosResponse<unknown>> {
+    const { signal } = this.#request
+    const attempt = new AbortController()
+    const stop = (): void => attempt.abort()
+    let isOutOfTime = false
+    const deadline = setTimeout(() => {
+      isOutOfTime = true
+      attempt.abort()
+    }, this.#options.timeoutMs)
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      return await sendByHttp({ ...config, signal: attempt.signal })
+    } catch (error) {
+      throw isOutOfTime ? new AxiosError('no answer in time', OUT_OF_TIME, config) : ownedBy(config, error)
+    } finally {
+      clearTimeout(deadline)
+      signal.removeEventListener('abort', stop)
+    }
+  }
+
+  async #parse(response: AxiosResponse<unknown>, config: InternalAxiosRequestConfig): Promise<unknown> {
+    const refused = (why: string, code = BAD_BODY): AxiosError => new AxiosError(why, code, config, undefined, response)
+    let data: unknown
+    if (response.status !== 204) {
+      try {
+        data = parseJson(await bodyText(response.data as Buffer))
+      } catch (error) {
+        if (error instanceof BodyTooLargeError) throw refused(error.message, ANSWER_TOO_LARGE)
+        throw refused('cut off or is not JSON')
+      }
+    }
+    const refusal = this.#request.refuse?.(data) ?? null
+    if (refusal !== null) throw refused(refusal)
+    return data
+  }
+
+  /** Metrics, the rate limit's headers and one debug line for an attempt that is over. */
+  #report(response: AxiosResponse<unknown> | undefined, error: AxiosError | null): void {
+    const { endpoint, signal } = this.#request
+    if (response !== undefined) this.#request.onAnswer?.(response.headers)
+    if (signal.aborted) return
+    const durationMs = performance.now() - this.#sentAt
+    const failure = error === null ? null : failureOf(error)
+    this.#options.hooks?.onRequest?.({ endpoint, statusClass: statusClassOf(failure, response), durationMs })
+    this.#options.logger.debug(
+      {
+        endpoint,
+        status: response?.status,
+        failure: failure?.kind,
+        code: error === null ? undefined : networkCodeOf(error),
+        durationMs: Math.round(durationMs),
+        attempt: this.#attempts,
+        correlationId: correlationIdOf(response),
+      },
+      'genesys request',
+    )
+  }
+
+  /** Whether a failed attempt is made again; keeps how long to wait before that, which axios-retry asks for separately. */
+  #decide(error: AxiosError): boolean {
+    const { signal, login, staticToken } = this.#request
+    const failure = failureOf(error)
+    const isFinalRefusal = failure.kind === 'status' && failure.status === 401 && (login || staticToken)
+    if (signal.aborted || isFinalRefusal) return false
+    const decision = decideRetry(failure, this.#retries, Math.random(), this.#options.backoff)
+    if (decision.action === 'retry') {
+      this.#retries.push(decision.reason)
+      this.#waitMs = decision.waitMs
+      return true
+    }
+    if (decision.why === 'long-wait') this.#retryAt = new Date(Date.now() + decision.waitMs)
+    return false
+  }
+
+  #announceRetry(): void {
+    const { endpoint } = this.#request
+    const reason = this.#retries.at(-1) ?? 'network'
+    this.#options.hooks?.onRetry?.({ endpoint, reason, waitMs: this.#waitMs })
+    this.#request.onRetry?.(reason, this.#waitMs)
+  }
+
+  /** The error that leaves: ours unchanged, everything else without what axios attaches to it. */
+  async #describe(thrown: unknown): Promise<unknown> {
+    if (thrown instanceof EtlError || !(thrown instanceof AxiosError)) return thrown
+    const { login, staticToken, method, url } = this.#request
+    const { response } = thrown
+    const failure = failureOf(thrown)
+    const hasErrorBody = failure.kind === 'status' && response !== undefined
+    const body = hasErrorBody ? errorBody(await bodyText(response.data as Buffer).catch(() => '')) : {}
+    return toGenesysError({
+      login,
+      staticToken,
+      method,
+      path: url.replace(/\?.*$/s, ''),
+      kind: failure.kind,
+      attempts: this.#attempts,
+      status: 'status' in failure ? failure.status : undefined,
+      correlationId: correlationIdOf(response) ?? body.contextId,
+      apiCode: body.code,
+      apiMessage: body.message,
+      networkCode: networkCodeOf(thrown),
+      retryAt: this.#retryAt,
+      refusal: thrown.code === BAD_BODY ? thrown.message : undefined,
+    })
+  }
+}
+
+/** axios-retry repeats an error's `config`: the next attempt must not inherit the signal of the one that is over. */
+function ownedBy(config: InternalAxiosRequestConfig, error: unknown): unknown {
+  if (error instanceof AxiosError) error.config = config
+  return error
 }

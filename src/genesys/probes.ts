@@ -1,70 +1,51 @@
+/** Checks of what the credentials allow, for `doctor` and for the guard against another organization. */
 import { describeBody, fieldsOf } from './answer-body.ts'
-import type { GenesysClient } from './client.ts'
+import { type GenesysClient, type RequestOptions } from './client.ts'
 import { countDetails } from './details-query.ts'
-import type { Sending } from './details-query.ts'
-import { entityList } from './entity-list.ts'
-import type { Entity } from './entity-list.ts'
+import { entityList, MAX_PAGES, type NamedEntity } from './entity-list.ts'
 import { GenesysError } from './errors.ts'
 import { readQueueUsers } from './queue-observations.ts'
 
-/** The organization that the token belongs to; needs no permission. Names are absent where the API gives none. */
-export async function probeOrganization(client: GenesysClient, sending: Sending): Promise<Entity> {
-  const { data } = await client.request<Entity>({
+/**
+ * The organization that the token belongs to; needs no permission.
+ * @throws GenesysError
+ */
+export async function probeOrganization(client: GenesysClient, options: RequestOptions): Promise<NamedEntity> {
+  const { data } = await client.request<NamedEntity>({
     method: 'GET',
     path: '/api/v2/organizations/me',
     endpoint: 'organization',
     refuse: (answer) =>
       typeof fieldsOf(answer)?.['id'] === 'string' ? null : `not an organization with an id: ${describeBody(answer)}`,
-    ...sending,
+    ...options,
   })
   return { id: data.id, name: data.name }
 }
 
-export interface TokenFacts {
-  readonly organization: Entity | null
-  /** The OAuth client that the token was issued to. */
-  readonly client: Entity | null
-  /** When the token ends for idleness, in orgs that have such a timeout. */
-  readonly idlesAt: string | null
-}
-
-/** What Genesys says about our token; needs no permission. */
-export async function probeToken(client: GenesysClient, sending: Sending): Promise<TokenFacts> {
-  const { data } = await client.request<{
-    organization?: Partial<Entity>
-    OAuthClient?: Partial<Entity>
-    dateTokenIdles?: string
-  } | null>({ method: 'GET', path: '/api/v2/tokens/me', endpoint: 'token', ...sending })
-  return {
-    organization: entity(data?.organization),
-    client: entity(data?.OAuthClient),
-    idlesAt: data?.dateTokenIdles ?? null,
-  }
-}
-
 export interface DivisionVisibility {
   /** The divisions of the organization. */
-  readonly all: readonly Entity[]
-  /** Those in which we hold the permission; null when Genesys does not tell. */
-  readonly visible: readonly Entity[] | null
-  /** Where `visible` is from, or why it is unknown. */
+  readonly all: readonly NamedEntity[]
+  /** Those in which we hold the permission; null when Genesys does not say. */
+  readonly visible: readonly NamedEntity[] | null
+  /** Where `visible` comes from. */
   readonly source: 'divisions-permitted' | 'grants' | 'unknown'
 }
 
 /**
- * In which divisions we hold a permission, of those there are: a role limited to some hides the conversations of the rest
- * without a word. Asks for the permitted divisions and, where that isn't answered, reads our own grants. Neither endpoint is
+ * In which of the organization's divisions we hold a permission: a role limited to some of them silently hides the
+ * conversations of the others. Reads the permitted divisions or, where that is refused, our own grants. Neither endpoint is
  * documented for client credentials, so a refusal means "unknown" rather than an error.
+ * @throws GenesysError
  */
 export async function probeDivisions(
   client: GenesysClient,
   permission: string,
-  sending: Sending,
+  options: RequestOptions,
 ): Promise<DivisionVisibility> {
-  const all = await entityList(client, '/api/v2/authorization/divisions', 'divisions', sending)
-  const permitted = await unlessRefused(permittedDivisions(client, permission, all, sending))
+  const all = await entityList(client, '/api/v2/authorization/divisions', 'divisions', options)
+  const permitted = await unlessRefused(permittedDivisions(client, permission, all, options))
   if (permitted !== null) return { all, visible: permitted, source: 'divisions-permitted' }
-  const granted = await unlessRefused(grantedDivisions(client, permission, all, sending))
+  const granted = await unlessRefused(grantedDivisions(client, permission, all, options))
   if (granted !== null) return { all, visible: granted, source: 'grants' }
   return { all, visible: null, source: 'unknown' }
 }
@@ -72,14 +53,14 @@ export async function probeDivisions(
 async function permittedDivisions(
   client: GenesysClient,
   permission: string,
-  all: readonly Entity[],
-  sending: Sending,
-): Promise<readonly Entity[]> {
+  all: readonly NamedEntity[],
+  options: RequestOptions,
+): Promise<readonly NamedEntity[]> {
   const path = '/api/v2/authorization/divisionspermitted/paged/me'
-  const visible: Entity[] = []
-  for (let pageNumber = 1, pageCount = 1; pageNumber <= pageCount; pageNumber++) {
+  const visible: NamedEntity[] = []
+  for (let pageNumber = 1, pageCount = 1; pageNumber <= Math.min(pageCount, MAX_PAGES); pageNumber++) {
     const { data } = await client.request<{
-      entities?: Entity[]
+      entities?: NamedEntity[]
       pageCount?: number
       allDivsPermitted?: boolean
     } | null>({
@@ -87,7 +68,7 @@ async function permittedDivisions(
       path,
       query: { permission, pageSize: 100, pageNumber },
       endpoint: 'divisions-permitted',
-      ...sending,
+      ...options,
     })
     if (data?.allDivsPermitted === true) return all
     for (const { id, name } of data?.entities ?? []) visible.push({ id, name })
@@ -97,7 +78,7 @@ async function permittedDivisions(
 }
 
 interface Grant {
-  readonly division?: Entity
+  readonly division?: NamedEntity
   readonly role?: {
     readonly policies?: readonly {
       readonly domain?: string
@@ -110,14 +91,14 @@ interface Grant {
 async function grantedDivisions(
   client: GenesysClient,
   permission: string,
-  all: readonly Entity[],
-  sending: Sending,
-): Promise<readonly Entity[]> {
+  all: readonly NamedEntity[],
+  options: RequestOptions,
+): Promise<readonly NamedEntity[]> {
   const { data } = await client.request<{ grants?: readonly Grant[] } | null>({
     method: 'GET',
     path: '/api/v2/authorization/subjects/me',
     endpoint: 'grants',
-    ...sending,
+    ...options,
   })
   const divisions = (data?.grants ?? [])
     .filter((grant) => grant.role?.policies?.some((policy) => allows(policy, permission)))
@@ -139,10 +120,10 @@ function allows(
   )
 }
 
-/** Null where the API refuses to answer this of us. */
-async function unlessRefused<T>(asked: Promise<T>): Promise<T | null> {
+/** The answer; null where the API refuses it to us. */
+async function unlessRefused<T>(answer: Promise<T>): Promise<T | null> {
   try {
-    return await asked
+    return await answer
   } catch (error) {
     if (error instanceof GenesysError && [400, 403, 404].includes(error.status ?? 0)) return null
     throw error
@@ -150,49 +131,53 @@ async function unlessRefused<T>(asked: Promise<T>): Promise<T | null> {
 }
 
 /**
- * Whether we may read conversations: counts those of the last hour. Throws GenesysError, whose hint names what to grant. Zero is no
- * proof of anything: a role without divisions sees nothing.
+ * Whether we may read conversations: counts those that the API selects for the last hour. Zero proves nothing: a role without
+ * divisions sees no conversations.
+ * @throws GenesysError, whose hint names the permission to grant
  */
-export async function probeDetailsQuery(client: GenesysClient, now: Date, sending: Sending): Promise<number> {
+export async function probeDetailsQuery(client: GenesysClient, now: Date, options: RequestOptions): Promise<number> {
   const interval = { start: new Date(now.getTime() - 3_600_000), end: now }
-  return await countDetails(client, interval, {}, sending)
+  return await countDetails(client, interval, {}, options)
 }
 
-/** Whether we may list queues. Throws GenesysError, whose hint names what to grant. */
-export async function probeQueues(client: GenesysClient, sending: Sending): Promise<void> {
+/**
+ * Whether we may list queues.
+ * @throws GenesysError, whose hint names the permission to grant
+ */
+export async function probeQueues(client: GenesysClient, options: RequestOptions): Promise<void> {
   await client.request<unknown>({
     method: 'GET',
     path: '/api/v2/routing/queues',
     query: { pageSize: 1, pageNumber: 1 },
     endpoint: 'queues',
-    ...sending,
+    ...options,
   })
 }
 
-/** Whether we may observe queues: asks about one that does not exist. Throws GenesysError, whose hint names what to grant. */
-export async function probeQueueObservations(client: GenesysClient, sending: Sending): Promise<void> {
-  await readQueueUsers(client, ['00000000-0000-4000-8000-000000000000'], sending)
+/**
+ * Whether we may observe queues: asks about one that does not exist.
+ * @throws GenesysError, whose hint names the permission to grant
+ */
+export async function probeQueueObservations(client: GenesysClient, options: RequestOptions): Promise<void> {
+  await readQueueUsers(client, ['00000000-0000-4000-8000-000000000000'], options)
 }
 
 /**
- * By how many milliseconds our clock is ahead of the API's (negative: behind), to about a second, which is how exact a Date
- * header is; null when the answer has none.
+ * By how many milliseconds our clock is ahead of the API's (negative: behind), to about a second, the precision of a Date
+ * header; null when the answer has none.
+ * @throws GenesysError
  */
 export async function probeClock(
   client: GenesysClient,
-  sending: Sending,
+  options: RequestOptions,
   now: () => number = Date.now,
 ): Promise<number | null> {
   const { date } = await client.request<unknown>({
     method: 'GET',
     path: '/api/v2/organizations/me',
     endpoint: 'organization',
-    ...sending,
+    ...options,
   })
   const theirs = Date.parse(date ?? '')
   return Number.isNaN(theirs) ? null : now() - theirs
-}
-
-function entity(from: Partial<Entity> | undefined): Entity | null {
-  return typeof from?.id === 'string' ? { id: from.id, name: from.name } : null
 }

@@ -1,11 +1,9 @@
-import { isJsonObject, objects } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
 import { chunks } from '../chunks.ts'
+import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
-import { refusalWithoutList } from './answer-body.ts'
-import type { GenesysClient } from './client.ts'
+import { objectsIn, refusalWithoutList } from './answer-body.ts'
+import { type GenesysClient, type RequestOptions } from './client.ts'
 import { matches } from './details-query.ts'
-import type { Sending } from './details-query.ts'
 import { forEachParallel } from './parallel.ts'
 
 /** Users of a queue as of now. */
@@ -14,44 +12,44 @@ export interface QueueUsers {
   readonly offQueue: number
 }
 
-/** The most predicates that the API takes in one observation query. */
+/** The API's limit of predicates in one observation query. */
 const QUEUES_PER_REQUEST = 200
-const path = '/api/v2/analytics/queues/observations/query'
+const PATH = '/api/v2/analytics/queues/observations/query'
 
 /**
- * How many users are on queue and off queue in each of these queues. A queue that the API says nothing about is left out.
+ * How many users are on queue and off queue in each of these queues; queues without an answer are omitted.
  * Needs analytics:queueObservation:view.
  * @throws GenesysError
  */
 export async function readQueueUsers(
   client: GenesysClient,
   queueIds: readonly string[],
-  sending: Sending,
+  options: RequestOptions,
 ): Promise<ReadonlyMap<string, QueueUsers>> {
   const users = new Map<string, QueueUsers>()
   await forEachParallel(
     chunks(queueIds, QUEUES_PER_REQUEST),
     LIVE_CONCURRENCY,
-    sending.signal,
+    options.signal,
     async (chunk, signal) => {
       const { data } = await client.request<JsonValue>({
         method: 'POST',
-        path,
+        path: PATH,
         body: {
           filter: { type: 'or', predicates: chunk.map((id) => matches('queueId', id)) },
           metrics: ['oOnQueueUsers', 'oOffQueueUsers'],
         },
         endpoint: 'queue-observations',
         refuse: (answer) => refusalWithoutList(answer, 'results', 'observations'),
-        priority: sending.priority,
+        priority: options.priority,
         signal,
       })
-      for (const result of objects(isJsonObject(data) ? data['results'] : null)) {
+      for (const result of objectsIn(isJsonObject(data) ? data['results'] : null)) {
         const group = result['group'] ?? null
         const queueId = isJsonObject(group) ? group['queueId'] : null
         if (typeof queueId !== 'string') continue
-        const entries = objects(result['data'])
-        // One entry for each status that its users have.
+        const entries = objectsIn(result['data'])
+        // one entry per status of its users
         users.set(queueId, { onQueue: sum(entries, 'oOnQueueUsers'), offQueue: sum(entries, 'oOffQueueUsers') })
       }
     },

@@ -1,11 +1,10 @@
-/** What tells the records of an answer from each other, and how far `totalHits` may be off. Pure. */
-import { isJsonObject, textOfDeep } from '../model/json.ts'
-import type { JsonObject, JsonValue } from '../model/json.ts'
+/** Identifies the records of an answer, and says how far `totalHits` may be off. Pure. */
+import { isJsonObject, textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 
 /**
- * What tells a record from the others, its id, or its whole content when it has no usable id; and when it started and ended,
- * in epoch milliseconds, NaN when that can't be told.
+ * The key of a record, which is its id or, without a usable one, its whole content; and its start and end in epoch
+ * milliseconds, NaN where unknown.
  */
 export function identify(record: JsonValue): Identity {
   const { conversationId: id, conversationStart, conversationEnd } = isJsonObject(record) ? record : ({} as JsonObject)
@@ -27,7 +26,7 @@ function instantOf(value: JsonValue | undefined): number {
   return time === null ? Number.NaN : Date.parse(time)
 }
 
-/** Records that may be missing for ever without harm, because `totalHits` is approximate: one in a thousand, at least two. */
+/** By how many records a set may stay short of `totalHits`, which is approximate: one in a thousand, at least two. */
 export function toleratedShortfall(hits: number): number {
   return Math.max(2, Math.floor(hits / 1000))
 }

@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors.ts'
 
 /** AWS region → domain of Genesys Cloud, as listed by the official SDK 262 (PureCloudRegionHosts). */
-export const regions: Readonly<Record<string, string>> = {
+export const REGIONS: Readonly<Record<string, string>> = {
   'us-east-1': 'mypurecloud.com',
   'us-east-2': 'use2.us-gov-pure.cloud',
   'us-west-2': 'usw2.pure.cloud',
@@ -28,8 +28,9 @@ export interface Hosts {
 }
 
 /**
- * The URLs of the API and the login of an org. `environment` is an AWS region name or a domain; a domain that we don't
- * know is taken as it is, because new regions keep appearing. `apiUrl` and `loginUrl` override it. Throws ConfigError.
+ * The URLs of the API and the login of an organization. `environment` is an AWS region or a domain; an unknown domain is accepted,
+ * because new regions keep appearing. `apiUrl` and `loginUrl` override it. Pure.
+ * @throws ConfigError
  */
 export function resolveHosts(settings: {
   environment: string
@@ -45,14 +46,14 @@ export function resolveHosts(settings: {
 
 function domainOf(environment: string): string {
   const name = environment.trim().toLowerCase()
-  const byRegion = Object.hasOwn(regions, name) ? regions[name] : undefined
+  const byRegion = Object.hasOwn(REGIONS, name) ? REGIONS[name] : undefined
   if (byRegion !== undefined) return byRegion
   // People paste what they see in the browser: the host of the app or of the API.
   const domain = name.replace(/^(api|login|apps)\./, '')
   if (/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/.test(domain)) return domain
   throw new ConfigError(
     `GENESYS_ENVIRONMENT is neither a domain of Genesys Cloud nor an AWS region: ${JSON.stringify(environment)}`,
-    `Use a domain such as mypurecloud.ie, or one of ${Object.keys(regions).join(', ')}.`,
+    `Use a domain such as mypurecloud.ie, or one of ${Object.keys(REGIONS).join(', ')}.`,
   )
 }
 

@@ -1,18 +1,20 @@
-export type Priority = 'live' | 'reference' | 'history'
+/** When the next request may be sent, from what has been sent and what the server says. Pure. */
 
-export interface SendBudgetLimits {
-  /** Requests that we allow ourselves in any `windowMs`. */
-  readonly limit: number
-  readonly windowMs: number
-  /** By how much longer than the window a send counts: on the way to the server, sends can move closer together. */
-  readonly guardMs: number
-  /** How much later than noted a send may arrive that has to open connections first. */
-  readonly coldMs: number
-  /** Share of the limit that stays free for live requests at most. */
-  readonly liveShare: number
-}
+/** `live` goes first. */
+export type Priority = 'live' | 'history'
 
-/** What the server said about its own count for this client, in an answer. Times in milliseconds of the caller's clock. */
+/** Length of the window in which Genesys Cloud counts requests. */
+const WINDOW_MS = 60_000
+/** By how much longer than the window a request counts, since requests can move closer together on their way to the server. */
+const GUARD_MS = 1200
+/** How long a request counts. */
+export const SPAN_MS = WINDOW_MS + GUARD_MS
+/** How much later than recorded a request may arrive that has to open its connection first. */
+const HANDSHAKE_MS = 1800
+/** The share of the limit that live requests may use on average, and that is kept free for them at most. */
+export const LIVE_SHARE = 0.4
+
+/** The server's own count for this client, from an answer. Times in milliseconds of the caller's clock. */
 export interface ServerCount {
   readonly count: number
   readonly allowed: number
@@ -20,61 +22,63 @@ export interface ServerCount {
 }
 
 /**
- * How many times what live used of late stays free for it. A send counts a little longer than the window, so a snapshot every
+ * How many times its recent use is kept free for live. A request counts a little longer than the window, so a snapshot every
  * minute still finds its predecessor there, and needs its own room beside it.
  */
-const reserveFactor = 2
+const RESERVE_FACTOR = 2
 
 /**
- * The same for snapshots beyond the share of live: twice their requests would be all there is, and with less than all of them
- * the last would wait for a whole window. So they wait for seconds; half the limit is left to others.
+ * The same for snapshots beyond the share of live: twice their requests would be the whole limit, and with less than all of
+ * their requests the last one would wait for a whole window. So they wait for seconds, and half the limit is left to history.
  */
-const largeReserveFactor = 1.25
+const LARGE_RESERVE_FACTOR = 1.25
 
 /**
- * When may the next request be sent? No timers and no clock: times come in and go out as milliseconds.
+ * How many requests of `limit` are kept free for live.
+ * @param used the most that live has used in one of the last two windows
+ */
+export function liveReserve(used: number, limit: number): number {
+  const share = Math.max(1, Math.floor(limit * LIVE_SHARE))
+  const large = Math.min(Math.ceil(used * LARGE_RESERVE_FACTOR), limit / 2)
+  return Math.min(Math.max(share, large), limit - 1, used * RESERVE_FACTOR)
+}
+
+/**
+ * Computes when the next request may be sent. It has no timers and no clock: times are arguments, in milliseconds.
  *
- * Three bounds hold at once. Our own: never more than `limit` sends in any window, by a sliding log. The server's: its
- * count as of the latest answer plus what we have sent since that request. And for all but live: twice as much as live used
- * of late stays free for it, up to about its share, so that a long backfill can't make a snapshot wait for a whole window. Live
- * itself is not held back here, since half a snapshot is of no use: the live job keeps to its share by leaving out ticks.
+ * Three bounds hold at once. Our own: at most `limit` requests in any window, by a sliding log. The server's: its count as of
+ * the latest answer plus what we have sent since that request. And for history: twice the recent use of live is kept free, up
+ * to about the share of live, so that a long backfill cannot make a snapshot wait for a whole window. Live itself is not held
+ * back here, since half a snapshot is useless: the live job keeps to its share by skipping ticks.
  */
 export class SendBudget {
-  readonly #limits: SendBudgetLimits
-  readonly #span: number
-  readonly #mostReserved: number
-  readonly #live: SendLog
-  readonly #rest: SendLog
+  readonly #limit: number
+  readonly #live = new SendLog(2 * SPAN_MS)
+  readonly #history = new SendLog(SPAN_MS)
   #server: (ServerCount & { readonly sequence: number }) | null = null
   #pausedUntil = Number.NEGATIVE_INFINITY
   #sequence = 0
   #lastAnswer = Number.NEGATIVE_INFINITY
 
-  constructor(limits: SendBudgetLimits) {
-    this.#limits = limits
-    this.#span = limits.windowMs + limits.guardMs
-    this.#mostReserved = Math.max(1, Math.floor(limits.limit * limits.liveShare))
-    this.#live = new SendLog(2 * this.#span)
-    this.#rest = new SendLog(this.#span)
+  /** @param limit requests that we allow ourselves in any window */
+  constructor(limit: number) {
+    this.#limit = limit
   }
 
   /** The earliest time, not before `now`, at which a request of this priority may go. */
   nextAt(priority: Priority, now: number): number {
     let at = Math.max(now, this.#pausedUntil)
-    const from = now - this.#span
+    const from = now - SPAN_MS
     const live = this.#live.since(from)
-    const rest = this.#rest.since(from)
+    const history = this.#history.since(from)
 
-    const excess = live + rest + 1 - this.#limits.limit
+    const excess = live + history + 1 - this.#limit
     if (excess > 0) at = Math.max(at, this.#freedAt(excess, from))
 
     if (priority !== 'live') {
-      const before = this.#live.since(from - this.#span) - live
-      const used = Math.max(live, before)
-      const large = Math.min(Math.ceil(used * largeReserveFactor), this.#limits.limit / 2)
-      const reserve = Math.min(Math.max(this.#mostReserved, large), this.#limits.limit - 1, used * reserveFactor)
-      const over = rest + 1 - (this.#limits.limit - reserve)
-      if (over > 0) at = Math.max(at, (this.#rest.nth(over - 1, from) ?? now) + this.#span)
+      const before = this.#live.since(from - SPAN_MS) - live
+      const over = history + 1 - (this.#limit - liveReserve(Math.max(live, before), this.#limit))
+      if (over > 0) at = Math.max(at, (this.#history.nth(over - 1, from) ?? now) + SPAN_MS)
     }
 
     const server = this.#server
@@ -83,60 +87,59 @@ export class SendBudget {
     return at
   }
 
-  /** Notes a send at `now`; returns its number, which belongs to what the server says in the answer. */
+  /** Records a request sent at `now`; returns its number, which `observe` wants together with its answer. */
   record(priority: Priority, now: number): number {
-    const log = priority === 'live' ? this.#live : this.#rest
-    const cold = now - this.#lastAnswer > this.#limits.windowMs
-    log.add(cold ? now + this.#limits.coldMs : now)
+    const log = priority === 'live' ? this.#live : this.#history
+    const isFirstInAWhile = now - this.#lastAnswer > WINDOW_MS
+    log.add(isFirstInAWhile ? now + HANDSHAKE_MS : now)
     return ++this.#sequence
   }
 
   /**
-   * Takes the server's count from the answer to the send with this number. The answer to the latest send counts, since
-   * answers can overtake each other; what was sent after it is added by ourselves.
+   * Takes the server's count from the answer to the request with this number. The answer to the latest request counts, since
+   * answers can overtake each other; later requests are added to it.
    */
   observe(server: ServerCount, sequence: number): void {
     if (this.#server === null || sequence >= this.#server.sequence) this.#server = { ...server, sequence }
   }
 
-  /** An answer has come: connections are open. */
+  /** An answer has arrived: connections are open. */
   answered(now: number): void {
     this.#lastAnswer = now
   }
 
-  /** Nothing goes before `until`, whatever its priority. A shorter pause never ends a longer one. */
+  /** Nothing is sent before `until`, whatever its priority. A shorter pause never ends a longer one. */
   pause(until: number): void {
     this.#pausedUntil = Math.max(this.#pausedUntil, until)
   }
 
-  /** Sends that still count at `now`, for metrics and tests. */
-  used(now: number): { live: number; rest: number; server: ServerCount | null; pausedUntil: number } {
-    const from = now - this.#span
-    const server = this.#server !== null && now < this.#server.resetAt ? this.#server : null
-    return { live: this.#live.since(from), rest: this.#rest.since(from), server, pausedUntil: this.#pausedUntil }
+  /** Requests that still count at `now`, and the end of the pause. */
+  used(now: number): { live: number; history: number; pausedUntil: number } {
+    const from = now - SPAN_MS
+    return { live: this.#live.since(from), history: this.#history.since(from), pausedUntil: this.#pausedUntil }
   }
 
   #serverUsed(server: { count: number; sequence: number }): number {
     return server.count + (this.#sequence - server.sequence)
   }
 
-  /** When the `count` oldest sends of both logs will have left the window. */
+  /** When the `count` oldest requests of both logs will have left the window. */
   #freedAt(count: number, from: number): number {
     let live = 0
-    let rest = 0
+    let history = 0
     let at = from
     for (let freed = 0; freed < count; freed++) {
       const nextLive = this.#live.nth(live, from) ?? Number.POSITIVE_INFINITY
-      const nextRest = this.#rest.nth(rest, from) ?? Number.POSITIVE_INFINITY
-      at = Math.min(nextLive, nextRest)
-      if (nextLive <= nextRest) live++
-      else rest++
+      const nextHistory = this.#history.nth(history, from) ?? Number.POSITIVE_INFINITY
+      at = Math.min(nextLive, nextHistory)
+      if (nextLive <= nextHistory) live++
+      else history++
     }
-    return at + this.#span
+    return at + SPAN_MS
   }
 }
 
-/** Times of sends, never falling; those older than `keepMs` are forgotten. */
+/** Times of requests in ascending order; those older than `keepMs` are forgotten. */
 class SendLog {
   readonly #keepMs: number
   #times: number[] = []

@@ -1,28 +1,27 @@
-import type { JsonValue } from '../model/json.ts'
+import { type JsonValue } from '../model/json.ts'
 import { EtlError } from '../errors.ts'
-import type { GenesysClient } from './client.ts'
-import type { Sending } from './details-query.ts'
+import { type GenesysClient, type RequestOptions } from './client.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'
 import { GenesysError } from './errors.ts'
 
-const path = '/api/v2/conversations'
+const PATH = '/api/v2/conversations'
 
 /**
  * The open conversations of the user whose token is used, in the model of the conversations API.
- * @throws EtlError LIVE_NEEDS_USER where the token is of an OAuth client and so of no user; GenesysError
+ * @throws EtlError LIVE_NEEDS_USER where the token belongs to an OAuth client and not to a user; GenesysError
  */
 export async function readUserConversations(
   client: GenesysClient,
-  sending: Sending,
+  options: RequestOptions,
 ): Promise<{ conversations: readonly JsonValue[]; sentAt: number }> {
   try {
     const { data, sentAt } = await client.request<{ entities: readonly JsonValue[] }>({
       method: 'GET',
-      path,
+      path: PATH,
       endpoint: 'user-conversations',
       refuse: (answer) =>
         Array.isArray(fieldsOf(answer)?.['entities']) ? null : `not a list of conversations: ${describeBody(answer)}`,
-      ...sending,
+      ...options,
     })
     return { conversations: data.entities, sentAt }
   } catch (error) {
@@ -32,7 +31,7 @@ export async function readUserConversations(
 }
 
 function needsUser(cause: GenesysError): EtlError {
-  return new EtlError(`GET ${path} gives the conversations of a user, and the token is that of an OAuth client`, {
+  return new EtlError(`GET ${PATH} gives the conversations of a user, and the token is that of an OAuth client`, {
     code: 'LIVE_NEEDS_USER',
     kind: 'config',
     hint: 'Set LIVE_SOURCE=analytics for all open conversations of the organization, or GENESYS_ACCESS_TOKEN to the token of a user.',

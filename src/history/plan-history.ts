@@ -1,5 +1,5 @@
 /** What a history job would read: the windows that are due, with an estimate of their requests. */
-import { estimateWindow, isFiltered, pageSize } from '../genesys/details-query.ts'
+import { estimateWindow, isFiltered, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
 import { addDays, startOfDay, type Interval } from '../model/interval.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import { selectFirstSync } from '../runs/run-history.ts'
@@ -134,7 +134,7 @@ async function estimate(
 
 /** The requests that so many conversations take, reading once. */
 function requestsFor(hits: number): number {
-  return Math.max(1, Math.ceil(hits / pageSize))
+  return Math.max(1, Math.ceil(hits / DETAILS_PAGE_SIZE))
 }
 
 function keyOf({ start, end }: Interval): string {

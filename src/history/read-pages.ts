@@ -2,14 +2,14 @@ import { isStranger } from './stability.ts'
 import { identify, toleratedShortfall } from '../genesys/record-identity.ts'
 import type { WindowRead } from './stability.ts'
 import { addDays, startOfDay } from '../model/interval.ts'
-import type { GenesysClient } from '../genesys/client.ts'
-import { pageSize, queryDetailsPage } from '../genesys/details-query.ts'
-import type { DetailsFilter, DetailsPage, Sending } from '../genesys/details-query.ts'
+import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
+import { DETAILS_PAGE_SIZE, queryDetailsPage } from '../genesys/details-query.ts'
+import type { DetailsFilter, DetailsPage } from '../genesys/details-query.ts'
 import type { Interval } from '../model/interval.ts'
 import { forEachParallel } from '../genesys/parallel.ts'
 
 /** What the queries of one window share. */
-export interface Reading extends Sending {
+export interface Reading extends RequestOptions {
   readonly client: GenesysClient
   /** The API refuses to page beyond this many results; learned from its refusals. */
   readonly deepest: () => number
@@ -33,7 +33,7 @@ export interface Query {
 
 /** Conversations to request per page, where the API refuses to page beyond `deepest`. */
 export function pageSizeWithin(deepest: number): number {
-  return Math.min(pageSize, deepest)
+  return Math.min(DETAILS_PAGE_SIZE, deepest)
 }
 
 /** Requests a page, counts it, and passes it on. */

@@ -4,8 +4,8 @@ import { EtlError } from '../errors.ts'
 import type { GenesysClient } from '../genesys/client.ts'
 import {
   countDetails,
-  deepestResult,
-  detailsQueryPath,
+  MAX_PAGED_RESULTS,
+  DETAILS_QUERY_PATH,
   intervalText,
   isFiltered,
   type DetailsFilter,
@@ -66,7 +66,7 @@ export interface ReadOutcome {
 /** Implausible reads after which the window has failed. */
 const MOST_IMPLAUSIBLE_READS = 3
 
-const DEFAULT_LIMITS: ReadLimits = { wholeUpTo: 20_000, deepest: deepestResult }
+const DEFAULT_LIMITS: ReadLimits = { wholeUpTo: 20_000, deepest: MAX_PAGED_RESULTS }
 const DEFAULT_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 60_000
 
@@ -288,7 +288,7 @@ function lackingParts(hits: number, distinct: number): Instability | null {
 
 function implausibleAnswer(part: Part, problem: string): GenesysError {
   const text = `the answers about ${intervalText(part.interval)} can't be right, ${MOST_IMPLAUSIBLE_READS} reads: ${problem}`
-  return badAnswer({ method: 'POST', path: detailsQueryPath }, text)
+  return badAnswer({ method: 'POST', path: DETAILS_QUERY_PATH }, text)
 }
 
 function tooLarge(part: Part, hits: number, deepest: number): EtlError {

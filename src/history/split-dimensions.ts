@@ -1,30 +1,16 @@
+import { MEDIA_TYPES } from '../genesys/details-filter.ts'
 import { identifierList } from '../genesys/entity-list.ts'
-import type { GenesysClient } from '../genesys/client.ts'
+import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
 import { matches, notExists } from '../genesys/details-query.ts'
-import type { DetailsFilter, Predicate, Sending } from '../genesys/details-query.ts'
-
-/** Values of AnalyticsSession.mediaType in the official SDK. */
-const MEDIA_TYPES = [
-  'voice',
-  'chat',
-  'email',
-  'message',
-  'callback',
-  'cobrowse',
-  'internalmessage',
-  'screenmonitoring',
-  'screenshare',
-  'video',
-  'unknown',
-]
+import type { DetailsFilter, Predicate } from '../genesys/details-query.ts'
 
 /** A way to split a set of conversations into parts that don't overlap much and miss nothing. */
 export interface SplitDimension {
   readonly name: 'originatingDirection' | 'mediaType' | 'divisionId' | 'queueId'
   /** Whether the predicate is about the conversation or about a segment of it. */
   readonly of: 'conversation' | 'segment'
-  /** All values; conversations without one form a part of their own. */
-  values(client: GenesysClient, sending: Sending): Promise<readonly string[]>
+  /** The values there are; the rest, conversations without one, is a part of its own. */
+  values(client: GenesysClient, sending: RequestOptions): Promise<readonly string[]>
 }
 
 /** In the order in which they are tried: few values first, those that have to be requested last. */

@@ -4,7 +4,7 @@
  */
 import { ConfigError } from '../errors.ts'
 import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
-import { isFiltered, pageSize } from '../genesys/details-query.ts'
+import { isFiltered, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../loader/integrity.ts'
 import { refuseForeignOrganization } from '../loader/organization.ts'
@@ -190,7 +190,7 @@ async function expectedRequests(
   if (!first || !last) return 0
   const ledger = await selectWindows(warehouse.db, windowKey(history), { start: first.start, end: last.end })
   const hits = new Map(ledger.map((window) => [+window.start, window.hits ?? 0]))
-  return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / pageSize)), 0)
+  return days.reduce((sum, { start }) => sum + Math.max(1, Math.ceil((hits.get(+start) ?? 0) / DETAILS_PAGE_SIZE)), 0)
 }
 
 /** The part of a range that is old enough to be loaded at all. */

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type MiddlewareHandler } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
+import { isLoopback } from '../loopback.ts'
 
 /** Only our own files, no inline script or style, no framing: injected text could still do nothing. */
 const CONTENT_SECURITY_POLICY = {
@@ -37,7 +38,7 @@ export const noStore: MiddlewareHandler = async (context, next) => {
 export function guard(token: string | null): MiddlewareHandler {
   if (token === null) {
     return async (context, next) => {
-      if (isLoopbackName(new URL(context.req.url).hostname)) return await next()
+      if (isLoopback(new URL(context.req.url).hostname)) return await next()
       return context.text('Answers only to localhost. Set HTTP_TOKEN to serve under other names.\n', 421)
     }
   }
@@ -63,8 +64,4 @@ function credentialOf(header: string | undefined): string | null {
 /** Of equal length for every input, so that the time of the comparison reveals nothing about the token. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
-}
-
-function isLoopbackName(hostname: string): boolean {
-  return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i.test(hostname)
 }

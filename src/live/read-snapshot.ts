@@ -1,9 +1,8 @@
 /** Reads what is open now from Genesys, and compares it with the snapshot before. */
 import { EtlError } from '../errors.ts'
-import type { GenesysClient } from '../genesys/client.ts'
+import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
 import type { ConversationActivity } from '../genesys/conversation-activity.ts'
 import { readByIds } from '../genesys/details-by-id.ts'
-import type { Sending } from '../genesys/details-query.ts'
 import { GenesysError } from '../genesys/errors.ts'
 import { readAfterCallWork, readOpen, type ReadRecord } from '../genesys/open-conversations.ts'
 import { readUserConversations } from '../genesys/user-conversations.ts'
@@ -135,7 +134,7 @@ async function readQueries(
   const refused: Interval[] = []
   let active: ConversationActivity | null = null
   let inAfterCallWork: number | null = null
-  const readWindow = async (window: Interval, position: number, sending: Sending): Promise<ReadRecord[]> => {
+  const readWindow = async (window: Interval, position: number, sending: RequestOptions): Promise<ReadRecord[]> => {
     try {
       return await readOpen(genesys, window, sending)
     } catch (error) {
@@ -146,12 +145,12 @@ async function readQueries(
       return []
     }
   }
-  const readEnded = async (sending: Sending): Promise<ReadRecord[]> => {
+  const readEnded = async (sending: RequestOptions): Promise<ReadRecord[]> => {
     const records = await readAfterCallWork(genesys, lastDay, sending)
     inAfterCallWork = records.length
     return records
   }
-  const readActivity = async (sending: Sending): Promise<ReadRecord[]> => {
+  const readActivity = async (sending: RequestOptions): Promise<ReadRecord[]> => {
     active = await activity(genesys, sending.signal)
     return []
   }

@@ -1,7 +1,7 @@
 /** How many requests the live side may send. Pure. */
 
-/** The average share of the request limit that the live side may use. */
-const LIVE_SHARE = 0.4
+import { LIVE_SHARE } from '../genesys/send-budget.ts'
+
 /** The parts of that share which a snapshot may spend on older conversations by id, and on re-reads. */
 const OLDER_SHARE = 0.5
 const REREAD_SHARE = 0.25

@@ -131,6 +131,16 @@ export const etlDescriptions: Readonly<
       due_at: 'Earliest time of the second read, by the clock of the database.',
     },
   },
+  request_budget: {
+    description:
+      'Shares the request limit of an OAuth client among the processes that use it. Unlogged, and of no use to readers: its rows say what was sent in the last two minutes.',
+    columns: {
+      client: 'Hash of the API host and the OAuth client id.',
+      version: 'Counts the leases; a lease is written only if no other process has written since it was computed.',
+      state: 'Requests leased by half second, and whether live waits, as JSON.',
+      leased_at: 'When a process last asked for a lease.',
+    },
+  },
 }
 
 /** Descriptions of the live tables of schema genesys and their columns, as etlDescriptions. */

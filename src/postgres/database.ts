@@ -172,6 +172,14 @@ interface RereadsTable {
   due_at: Instant
 }
 
+/** etl.request_budget: what the processes of each OAuth client have leased of their request limit. */
+interface RequestBudgetTable {
+  client: string
+  version: number
+  state: Json<unknown>
+  leased_at: InstantByDefault
+}
+
 type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
 
 /** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is declared here. */
@@ -183,6 +191,7 @@ export interface Database extends PrefixedGenesys {
   'etl.meta': MetaTable
   'etl.webhook_outbox': WebhookOutboxTable
   'etl.rereads': RereadsTable
+  'etl.request_budget': RequestBudgetTable
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable

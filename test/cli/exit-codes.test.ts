@@ -192,7 +192,7 @@ test('rate limited for an hour: 75, and until when', async () => {
   try {
     const { code, stderr } = await runCli(backfill, { env })
     expect(code).toBe(75)
-    const due = /come back at (\S+Z)/.exec(stderr)?.[1]
+    const due = /retry after (\S+Z)/.exec(stderr)?.[1]
     expect(Date.parse(due ?? '') - Date.now()).toBeGreaterThan(3_400_000)
   } finally {
     org.control.faults.clear()

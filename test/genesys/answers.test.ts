@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { entityList } from '../../src/genesys/entity-list.ts'
@@ -132,4 +133,17 @@ describe('pages of entities', () => {
   test('of which each is the first one are a bad answer', async () => {
     await expect(read(25, { pageCount: 6 }, () => 1)).rejects.toMatchObject({ code: 'GENESYS_BAD_ANSWER' })
   })
+})
+
+test('conversations by id whose answer is too large are read in halves', async () => {
+  const page = gzipSync(Buffer.alloc(70 * 1024 * 1024, 0x20))
+  await using genesys = await fakeGenesys((request) => {
+    const ids = new URL(request.url, 'http://org').searchParams.get('id')!.split(',')
+    if (ids.length <= 2) return json(request, { conversations: ids.map((conversationId) => ({ conversationId })) })
+    request.response.writeHead(200, { 'Content-Encoding': 'gzip' })
+    request.response.end(page)
+  })
+  const ids = ['a', 'b', 'c', 'd', 'e']
+  const records = await readByIds(genesys.client, ids, sending)
+  expect(records.map(({ record }) => (record as { conversationId: string }).conversationId)).toEqual(ids)
 })

@@ -42,7 +42,7 @@ describe('login', () => {
     ],
     ['client is inactive', 'GENESYS_LOGIN_INACTIVE', 'Activate'],
     ['who knows', 'GENESYS_LOGIN', 'GENESYS_CLIENT_ID'],
-  ])('a refusal with "%s" says what to mend', async (description, code, hint) => {
+  ])('a refusal with "%s" says how to fix it', async (description, code, hint) => {
     for (const status of [400, 401]) {
       await using genesys = await fakeGenesys((received) => json(received, ok), {
         login: (received) => json(received, { error: 'invalid_client', error_description: description }, status),
@@ -69,7 +69,7 @@ describe('login', () => {
     })
   })
 
-  test('a login that is told to wait for an hour is retryable later, and says when', async () => {
+  test('a login with a Retry-After of an hour is retryable later, and says when', async () => {
     await using genesys = await fakeGenesys((received) => json(received, ok), {
       login: (received) => json(received, {}, 429, { 'Retry-After': 3600 }),
     })
@@ -90,7 +90,7 @@ describe('login', () => {
     })
   })
 
-  test('a failed login is tried anew by the next request', async () => {
+  test('a failed login is tried again by the next request', async () => {
     await using genesys = await fakeGenesys((received) => json(received, ok), {
       login: (received, count) =>
         count === 1 ? json(received, { error: 'x' }, 400) : json(received, { access_token: 't', expires_in: 300 }),
@@ -114,10 +114,37 @@ describe('renewal', () => {
     expect(genesys.api().filter(({ headers }) => headers.authorization === 'Bearer token-2').length).toBeGreaterThan(0)
   })
 
-  test('a 401 after the renewal is final', async () => {
+  test.each([1, 2, 3])('fresh tokens are tried, with backoff, when %i answers in a row are 401', async (refusals) => {
+    const waits: number[] = []
+    await using genesys = await fakeGenesys(
+      (received, all) => (all.length <= refusals ? json(received, expired, 401) : json(received, ok)),
+      { metrics: { onRetry: ({ waitMs }) => waits.push(waitMs) } },
+    )
+    expect((await genesys.client.request(request())).data).toEqual(ok)
+    expect(genesys.logins()).toHaveLength(refusals + 1)
+    expect(genesys.api().map(({ headers }) => headers.authorization)).toEqual(
+      Array.from({ length: refusals + 1 }, (_, index) => `Bearer token-${index + 1}`),
+    )
+    expect(waits[0]).toBe(0)
+    for (const wait of waits.slice(1)) expect(wait).toBeGreaterThan(0)
+  })
+
+  test('a fourth 401 in a row is final', async () => {
     await using genesys = await fakeGenesys((received) => json(received, expired, 401))
-    await expect(genesys.client.request(request())).rejects.toMatchObject({ code: 'GENESYS_UNAUTHORIZED', attempts: 2 })
-    expect(genesys.logins()).toHaveLength(2)
+    await expect(genesys.client.request(request())).rejects.toMatchObject({
+      code: 'GENESYS_UNAUTHORIZED',
+      kind: 'fatal',
+      attempts: 4,
+    })
+    expect(genesys.logins()).toHaveLength(4)
+  })
+
+  test('an implausibly short lifetime does not mean a login for every request', async () => {
+    await using genesys = await fakeGenesys((received) => json(received, ok), {
+      login: (received, count) => json(received, { access_token: `token-${count}`, expires_in: 0.001 }),
+    })
+    for (let i = 0; i < 5; i++) await genesys.client.request(request())
+    expect(genesys.logins()).toHaveLength(1)
   })
 
   test('happens before the token expires', async () => {

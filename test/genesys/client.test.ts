@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { gzipSync } from 'node:zlib'
+import { deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import { EtlError } from '../../src/errors.ts'
 import { GenesysError } from '../../src/genesys/errors.ts'
@@ -92,6 +92,64 @@ describe('faults that a retry heals', () => {
   })
 })
 
+describe('bodies and what their headers say about them', () => {
+  const gzipped = gzipSync('{"ok":true}')
+  test.each([
+    ['identity', '{"ok":true}'],
+    ['gzip', gzipped],
+    ['x-gzip', gzipped],
+    ['deflate', deflateSync('{"ok":true}')],
+    ['gzip', '{"ok":true}'],
+    ['br', '{"ok":true}'],
+    [undefined, gzipped],
+    [undefined, '\uFEFF{"ok":true}'],
+  ])('Content-Encoding %s is understood, whether it is true or not', async (encoding, body) => {
+    await using genesys = await fakeGenesys(({ response }) => {
+      response.writeHead(200, encoding === undefined ? {} : { 'Content-Encoding': encoding })
+      response.end(body)
+    })
+    expect((await genesys.client.request(request())).data).toEqual({ ok: true })
+    expect(genesys.api()).toHaveLength(1)
+  })
+
+  test('an answer that unpacks to more than 64 MB ends the request at once, and says so', async () => {
+    const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024, 0x20))
+    await using genesys = await fakeGenesys(({ response }) => {
+      response.writeHead(200, { 'Content-Encoding': 'gzip' })
+      response.end(bomb)
+    })
+    const error = await failure(genesys.client.request(request()))
+    expect(error).toMatchObject({ code: 'GENESYS_ANSWER_TOO_LARGE', kind: 'fatal', attempts: 1 })
+    expect(error.message).toContain('64 MB')
+  })
+
+  test('an answer that is sent unpacked and without end is cut off at 64 MB', async () => {
+    const megabyte = Buffer.alloc(1024 * 1024, 0x20)
+    let sent = 0
+    await using genesys = await fakeGenesys(({ response }) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write(megabyte)) sent++
+      }
+      response.on('drain', more)
+      more()
+    })
+    expect(await failure(genesys.client.request(request()))).toMatchObject({
+      code: 'GENESYS_ANSWER_TOO_LARGE',
+      attempts: 1,
+    })
+    expect(sent).toBeLessThan(200)
+  })
+
+  test('an error document that unpacks to gigabytes is still only a 400', async () => {
+    const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024, 0x20))
+    await using genesys = await fakeGenesys(({ response }) => {
+      response.writeHead(400, { 'Content-Encoding': 'gzip' })
+      response.end(bomb)
+    })
+    expect(await failure(genesys.client.request(request()))).toMatchObject({ code: 'GENESYS_BAD_REQUEST', status: 400 })
+  })
+})
+
 describe('faults that end a request', () => {
   test.each([400, 403, 404, 413])('%i is not asked again', async (status) => {
     await using genesys = await fakeGenesys(answers(status, { 'ININ-Correlation-Id': 'corr-1' }))
@@ -144,6 +202,16 @@ describe('faults that end a request', () => {
     expect(seconds).toBeGreaterThan(3590)
     expect(seconds).toBeLessThan(3601)
   })
+
+  test.each(['99999999999999', 'Fri, 31 Dec 9999 23:59:59 GMT', '9'.repeat(300)])(
+    'a Retry-After of %s is believed for a day at most',
+    async (header) => {
+      await using genesys = await fakeGenesys(answers(429, { 'Retry-After': header }))
+      const error = await failure(genesys.client.request(request()))
+      expect(error).toMatchObject({ code: 'GENESYS_RATE_LIMITED', kind: 'retryable' })
+      expect(error.retryAt!.getTime() - Date.now()).toBeLessThanOrEqual(86_400_000)
+    },
+  )
 
   test.each([
     ['an hour behind', -3_600_000],

@@ -1,5 +1,6 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { buildDetailsQuery, estimateWindow, notExists } from '../../src/genesys/details-query.ts'
+import { buildDetailsQuery, estimateWindow, notExists, queryDetailsPage } from '../../src/genesys/details-query.ts'
 import { conversations, scriptedOrg, window } from './scripted-org.ts'
 import { never } from './support.ts'
 
@@ -72,4 +73,38 @@ test.each([
     requests,
   })
   expect(org.queries).toHaveLength(1)
+})
+
+describe('a page whose answer is too large', () => {
+  const page = gzipSync(Buffer.alloc(70 * 1024 * 1024, 0x20))
+
+  /** An org whose pages of more than `fits` conversations are too large. */
+  const heavyOrg = (count: number, fits: number) =>
+    scriptedOrg(conversations(count), {
+      before(_org, { pageSize }, _number, { response }) {
+        if (pageSize <= fits) return false
+        response.writeHead(200, { 'Content-Encoding': 'gzip' })
+        response.end(page)
+        return true
+      },
+    })
+
+  test('is read in smaller pages at the same place', async () => {
+    await using org = await heavyOrg(150, 10)
+    const options = { priority: 'history', signal: never } as const
+    const ids = async (number: number) =>
+      (await queryDetailsPage(org.client, window, {}, number, options)).conversations.map(
+        (record) => (record as { conversationId: string }).conversationId,
+      )
+    expect(await ids(1)).toEqual(Array.from({ length: 100 }, (_, index) => `c${index}`))
+    expect(await ids(2)).toEqual(Array.from({ length: 50 }, (_, index) => `c${index + 100}`))
+    expect(await queryDetailsPage(org.client, window, {}, 2, options)).toMatchObject({ totalHits: 150, pageNumber: 2 })
+  })
+
+  test('is an error where not even one conversation fits', async () => {
+    await using org = await heavyOrg(3, 0)
+    await expect(
+      queryDetailsPage(org.client, window, {}, 1, { priority: 'history', signal: never }),
+    ).rejects.toMatchObject({ code: 'GENESYS_ANSWER_TOO_LARGE', kind: 'fatal' })
+  })
 })

@@ -1,15 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import {
-  probeClock,
-  probeDetailsQuery,
-  probeDivisions,
-  probeOrganization,
-  probeToken,
-} from '../../src/genesys/probes.ts'
+import { probeClock, probeDetailsQuery, probeDivisions, probeOrganization } from '../../src/genesys/probes.ts'
 import { json } from '../support/fake-server.ts'
 import { fakeGenesys, never } from './support.ts'
 
-const sending = { priority: 'reference', signal: never } as const
+const sending = { priority: 'live', signal: never } as const
 const permission = 'analytics:conversationDetail:view'
 
 /** Answers each path with its body; what is missing is refused with 403. */
@@ -34,17 +28,11 @@ const grant = (division: string, entityName: string, actions: string[]) => ({
   role: { policies: [{ domain: 'analytics', entityName, actions }] },
 })
 
-test('the organization and the token are read with their names, the client without its secret', async () => {
+test('the organization is read with its name', async () => {
   await using genesys = await org({
     'organizations/me': { id: 'o1', name: 'Acme' },
-    'tokens/me': { organization: { id: 'o1', name: 'Acme' }, OAuthClient: { id: 'c1', name: 'etl', secret: 'x' } },
   })
   expect(await probeOrganization(genesys.client, sending)).toEqual({ id: 'o1', name: 'Acme' })
-  expect(await probeToken(genesys.client, sending)).toEqual({
-    organization: { id: 'o1', name: 'Acme' },
-    client: { id: 'c1', name: 'etl' },
-    idlesAt: null,
-  })
 })
 
 test('an organization without an id is no organization', async () => {
@@ -74,6 +62,14 @@ describe('the divisions we can see of those there are', () => {
       'authorization/divisionspermitted/paged/me': { allDivsPermitted: true },
     })
     expect((await probeDivisions(genesys.client, permission, sending)).visible).toEqual(all)
+  })
+
+  test('a page count without end does not keep the doctor forever', async () => {
+    await using genesys = await org({
+      'authorization/divisions': divisions,
+      'authorization/divisionspermitted/paged/me': { entities: [{ id: 'd2', name: 'North' }], pageCount: 1e9 },
+    })
+    expect((await probeDivisions(genesys.client, permission, sending)).visible?.map(({ id }) => id)).toContain('d2')
   })
 
   test.each([

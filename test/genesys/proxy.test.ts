@@ -150,9 +150,13 @@ describe('proxies', () => {
     }
   })
 
-  test('a proxy that refuses the tunnel is a network error without its address or credentials', async () => {
+  test.each([
+    ['407 Proxy Authentication Required', 'requires authentication', 'HTTPS_PROXY', 'fatal', 1],
+    ['403 Forbidden', 'refuses the connection (403)', 'NO_PROXY', 'fatal', 1],
+    ['502 Bad Gateway', 'could not connect (502)', 'HTTPS_PROXY', 'retryable', 7],
+  ])('a proxy that answers CONNECT with %s', async (status, message, hint, kind, attempts) => {
     const proxy = http.createServer()
-    proxy.on('connect', (_incoming, client) => client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'))
+    proxy.on('connect', (_incoming, client) => client.end(`HTTP/1.1 ${status}\r\n\r\n`))
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
     try {
       await using genesys = await fakeGenesys(() => {}, {
@@ -161,7 +165,13 @@ describe('proxies', () => {
         proxyEnv: { HTTPS_PROXY: `http://me:hidden-word@127.0.0.1:${(proxy.address() as AddressInfo).port}` },
       })
       const error: unknown = await genesys.client.request(request()).catch((reason: unknown) => reason)
-      expect(error).toMatchObject({ code: 'GENESYS_UNREACHABLE', kind: 'retryable' })
+      expect(error).toMatchObject({
+        code: kind === 'fatal' ? 'GENESYS_PROXY' : 'GENESYS_UNREACHABLE',
+        kind,
+        attempts,
+        message: expect.stringContaining(message),
+        hint: expect.stringContaining(hint),
+      })
       expect(`${String(error)}${JSON.stringify(error)}${genesys.log()}`).not.toContain('hidden-word')
     } finally {
       proxy.closeAllConnections()

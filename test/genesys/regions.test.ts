@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
-import { regions, resolveHosts } from '../../src/genesys/regions.ts'
+import { REGIONS, resolveHosts } from '../../src/genesys/regions.ts'
 
 describe('regions', () => {
   test('there are 18, each found by its AWS name and by its domain', () => {
-    expect(Object.keys(regions)).toHaveLength(18)
-    for (const [name, domain] of Object.entries(regions)) {
+    expect(Object.keys(REGIONS)).toHaveLength(18)
+    for (const [name, domain] of Object.entries(REGIONS)) {
       const hosts = { apiUrl: `https://api.${domain}`, loginUrl: `https://login.${domain}` }
       expect(resolveHosts({ environment: name })).toEqual(hosts)
       expect(resolveHosts({ environment: domain })).toEqual(hosts)

@@ -17,7 +17,7 @@ describe('how often a failure is retried', () => {
     ['504', status(504), 1, 'timeout'],
     ['408', status(408), 1, 'timeout'],
     ['a timeout of our own', { kind: 'timeout' }, 1, 'timeout'],
-    ['401', status(401), 1, 'unauthorized'],
+    ['401', status(401), 3, 'unauthorized'],
     ['429', status(429), 10, 'rate-limited'],
   ]
   test.each(table)('%s is retried a bounded number of times', (_name, failure, retries, reason) => {
@@ -29,8 +29,23 @@ describe('how often a failure is retried', () => {
     expect(decide(status(code))).toEqual({ action: 'give-up', why: 'permanent' })
   })
 
-  test('a certificate that is not trusted is never retried', () => {
+  test('a certificate that is not trusted, and an answer that is too large, are never retried', () => {
     expect(decide({ kind: 'certificate' })).toEqual({ action: 'give-up', why: 'permanent' })
+    expect(decide({ kind: 'too-large' })).toEqual({ action: 'give-up', why: 'permanent' })
+  })
+
+  test.each([
+    [401, false],
+    [403, false],
+    [404, false],
+    [407, false],
+    [408, true],
+    [429, true],
+    [502, true],
+    [503, true],
+    [504, true],
+  ])('a proxy that answers CONNECT with %i: retried is %j', (code, isRetried) => {
+    expect(decide({ kind: 'proxy', status: code }).action === 'retry').toBe(isRetried)
   })
 
   test('network errors, broken bodies and 502/503 share one budget', () => {
@@ -65,11 +80,13 @@ describe('how long a retry waits', () => {
 
   test('up to 180 s are waited for, more ends the request with how long it would have been', () => {
     expect(wait(status(429, 180_000))).toBe(180_000)
-    expect(decide(status(429, 180_001))).toEqual({ action: 'give-up', why: 'told-to-wait', waitMs: 180_001 })
+    expect(decide(status(429, 180_001))).toEqual({ action: 'give-up', why: 'long-wait', waitMs: 180_001 })
   })
 
-  test('a renewed token is tried at once', () => {
+  test('a renewed token is tried at once, the next ones with backoff', () => {
     expect(wait(status(401))).toBe(0)
+    expect(wait(status(401), ['unauthorized'], 1)).toBe(1000)
+    expect(wait(status(401), ['unauthorized', 'unauthorized'], 1)).toBe(2000)
   })
 })
 
@@ -83,6 +100,9 @@ describe('Retry-After', () => {
     ['1.5', 1500],
     ['Sun, 22 Nov 2026 10:00:30 GMT', 30_000],
     ['Sun, 22 Nov 2026 09:00:00 GMT', 0],
+    ['99999999999999', 86_400_000],
+    ['9'.repeat(400), 86_400_000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 86_400_000],
     ['-5', undefined],
     ['soon', undefined],
     ['', undefined],

@@ -52,7 +52,7 @@ const dayMs = 86_400_000
 export const day = Date.parse('2026-11-20T00:00:00.000Z')
 export const window = { start: new Date(day), end: new Date(day + dayMs) }
 
-/** So many conversations of a minute each, evenly over the day. */
+/** This number of conversations of a minute each, evenly over the day. */
 export function conversations(count: number, changes: (index: number) => Partial<Held> = () => ({})): Held[] {
   return Array.from({ length: count }, (_, index) => {
     const start = day + Math.floor(((index + 0.5) / count) * dayMs)

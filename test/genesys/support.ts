@@ -19,7 +19,7 @@ export interface FakeGenesys extends AsyncDisposable {
   log(): string
 }
 
-/** A client against a server whose API answers as told; the login hands out token-1, token-2, … */
+/** A client against a server whose API answers by `answer`; the login issues token-1, token-2, … */
 export async function fakeGenesys(
   answer: (request: ReceivedRequest, apiRequests: readonly ReceivedRequest[]) => unknown,
   options: Partial<GenesysClientOptions> & { login?: (request: ReceivedRequest, count: number) => unknown } = {},

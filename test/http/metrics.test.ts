@@ -45,7 +45,7 @@ async function scrape(
   from: Warehouse = warehouse,
 ): Promise<(name: string, labels?: Sample['labels']) => number | undefined> {
   const jobs = [jobState('sync', { overlaps: 2 })]
-  const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, limit: 270 }
+  const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, waitMs: 0, limit: 270 }
   const answer = await createTestRoutes(from, { metrics, process: () => ({ jobs, budget }) }).request('/metrics')
   expect(answer.status).toBe(200)
   expect(answer.headers.get('Content-Type')).toMatch(/^text\/plain; version=0.0.4/)

@@ -37,7 +37,7 @@ export function createTestSources(
     readonly process?: () => ProcessState
   } = {},
 ): RouteDependencies {
-  const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, limit: 270 }
+  const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, waitMs: 0, limit: 270 }
   return createSources({
     logger: createLogger('silent'),
     token: options.token ?? null,

@@ -22,6 +22,7 @@ const migrations = [
   '20261126T1000Z-record-filled-columns',
   '20261126T1100Z-index-runs-and-starts',
   '20261126T1110Z-hide-partitions',
+  '20261126T1115Z-create-request-budget',
   '20261126T1120Z-summarize-after-runs',
   '20261126T1400Z-live-snapshot-totals',
 ]
