@@ -117,15 +117,15 @@ test('verify: 0 where the tables equal Genesys, 1 with what differs where they d
     select conversation_id as id from genesys.participants where _index = 0 and participant_name is not null order by 1 limit 3`.execute(
     db,
   )
-  const [changed, gone, twin] = rows.map(({ id }) => id) as [string, string, string]
+  const [changed, gone, duplicate] = rows.map(({ id }) => id) as [string, string, string]
   await sql`update genesys.participants set participant_name = 'Eve Tampered', purpose = 'tampered' where conversation_id = ${changed} and _index = 0`.execute(
     db,
   )
   await sql`delete from genesys.participants where conversation_id = ${gone} and _index = 0`.execute(db)
-  await sql`update genesys.conversations set conversation_start = conversation_start + interval '1 second' where conversation_id = ${twin}`.execute(
+  await sql`update genesys.conversations set conversation_start = conversation_start + interval '1 second' where conversation_id = ${duplicate}`.execute(
     db,
   )
-  await insertDuplicate(it.warehouse, twin, '-1 second')
+  await insertDuplicate(it.warehouse, duplicate, '-1 second')
 
   const text = await runCli(['verify', ...range], { env })
   expect(text.code).toBe(1)
@@ -133,7 +133,7 @@ test('verify: 0 where the tables equal Genesys, 1 with what differs where they d
   expect(text.stdout).toContain('participants[0].purpose')
   expect(text.stdout).toContain('tampered')
   expect(text.stdout).not.toContain('Eve Tampered')
-  expect(text.stdout).toContain(`Stored under two starts: ${twin}`)
+  expect(text.stdout).toContain(`Stored under two starts: ${duplicate}`)
   const json = await runCli(['verify', ...range, '--json'], { env })
   expect(json.code).toBe(1)
   const found = JSON.parse(json.stdout) as { equal: boolean; mismatches: { conversationId: string }[] }

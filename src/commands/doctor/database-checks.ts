@@ -15,8 +15,8 @@ async function checkDatabase({ app }: CheckContext): Promise<Finding[]> {
   return findings.map((finding) => ({ ...toFinding(finding), name: `database: ${finding.name}` }))
 }
 
-function toFinding({ name, verdict, detail, mend }: DatabaseCheck): Finding {
-  return { name, verdict, detail, fix: mend }
+function toFinding(check: DatabaseCheck): Finding {
+  return { name: check.name, verdict: check.verdict, detail: check.detail, fix: check.mend }
 }
 
 async function checkSchema({ app }: CheckContext, block: () => void): Promise<Finding[]> {
