@@ -1,16 +1,3 @@
-/**
- * How a time is spelled. `canonical`: as a read from Postgres returns it, so the column alone keeps it. `valid`: an instant in
- * another spelling, so the column gets the canonical one and `_extra` the original. `invalid`: not an instant.
- */
-export type TimeSpelling = 'canonical' | 'valid' | 'invalid'
-
-/** How this text spells a time. */
-export function timeSpelling(text: string): TimeSpelling {
-  const canonical = canonicalTime(text)
-  if (canonical === null) return 'invalid'
-  return canonical === text ? 'canonical' : 'valid'
-}
-
 const canonicalForm =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}(?:\d{3})?Z$/
 

@@ -9,7 +9,7 @@ import { isKeyable } from './malformed-records.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { createControl, createState, truthLines, visibleConversations, type SimulatorState } from './state.ts'
 
-export type { LoggedRequest, Simulator, SimulatorOptions } from './contract.ts'
+export type { Simulator, SimulatorOptions } from './contract.ts'
 
 const KEEP_ALIVE_MS = 60_000
 const PRECOMPUTED_PAGE_SIZE = 100

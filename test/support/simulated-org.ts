@@ -7,12 +7,8 @@ import { type HistoryRequest } from '../../src/history/context.ts'
 import { runHistory, type HistorySummary } from '../../src/history/sync.ts'
 import { createLogger } from '../../src/log.ts'
 import { silentProgress } from '../../src/progress.ts'
-import {
-  startSimulator,
-  type LoggedRequest,
-  type Simulator,
-  type SimulatorOptions,
-} from '../../src/simulator/server.ts'
+import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.ts'
+import type { LoggedRequest } from '../../src/simulator/contract.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { selectWindows, type WindowRecord } from '../../src/history/ledger.ts'
 import { createTestDatabase } from './database.ts'
