@@ -157,71 +157,36 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
 
 function statusMetrics(registry: Registry): (status: StatusDocument | null) => void {
   const up = gauge(registry, 'database_up', '1 if the database answered this scrape.')
-  const windows = gauge(registry, 'windows', 'Windows in the ledger by status.', ['state'])
-  const missing = gauge(
-    registry,
-    'history_missing_seconds',
-    'Time within the closed days of the history that is not loaded.',
-  )
-  const oldMissing = gauge(registry, 'history_owed_days', 'Deprecated: use genesys_etl_history_missing_seconds.')
-  const lag = gauge(
-    registry,
-    'watermark_lag_seconds',
-    'Age of the watermark: the instant up to which the stream is loaded without a gap.',
-    ['stream'],
-  )
-  const success = gauge(registry, 'last_success_timestamp_seconds', 'Time of the last successful run of the job.', [
-    'job',
-  ])
-  const failures = gauge(
-    registry,
-    'failures_in_a_row',
-    'Failed runs (for live: failed snapshots) since the last success of the job.',
-    ['job'],
-  )
-  const rejected = gauge(registry, 'rejected_records', 'Unresolved rejected records.')
-  const age = gauge(registry, 'live_snapshot_age_seconds', 'Age of the newest complete live snapshot.')
-  const duration = gauge(registry, 'live_snapshot_duration_seconds', 'Duration of the newest complete live snapshot.')
-  const snapshotRequests = gauge(
-    registry,
-    'live_snapshot_requests',
-    'Requests sent for the newest complete live snapshot.',
-  )
-  const throttled = gauge(
-    registry,
-    'live_stretched',
-    '1 while live snapshots are throttled to stay within their share of the request limit.',
-  )
-  const open = gauge(registry, 'live_conversations', 'Open conversations by state.', ['state'])
-  const pending = gauge(registry, 'webhook_messages_pending', 'Messages to WEBHOOK_URL that are not delivered yet.')
-  const oldest = gauge(
-    registry,
-    'webhook_oldest_pending_seconds',
-    'Age of the oldest pending message to WEBHOOK_URL; 0 if there is none.',
-  )
-  const givenUp = gauge(
-    registry,
-    'webhook_messages_given_up',
-    'Messages to WEBHOOK_URL whose delivery was abandoned during the last day.',
-  )
-  const labeled = [windows, lag, success, failures, open]
-  const unlabeled = [
-    missing,
-    oldMissing,
-    rejected,
-    age,
-    duration,
-    snapshotRequests,
-    throttled,
-    pending,
-    oldest,
-    givenUp,
-  ]
+  const setters = [historyMetrics(registry), liveMetrics(registry), deliveryMetrics(registry)]
   return (status) => {
     up.set(status ? 1 : 0)
-    for (const metric of labeled) metric.reset()
-    // Removed rather than reset: reset would publish 0, but the value is unknown.
-    for (const metric of unlabeled) metric.remove()
+    for (const set of setters) set(status)
+  }
+}
+
+/** A setter of metrics; null: the database did not answer, so that the values are unknown. */
+type StatusSetter = (status: StatusDocument | null) => void
+
+/** Removes values rather than resetting them: a reset would publish 0. */
+function forget(labeled: readonly Gauge<string>[], unlabeled: readonly Gauge[]): void {
+  for (const metric of labeled) metric.reset()
+  for (const metric of unlabeled) metric.remove()
+}
+
+function historyMetrics(registry: Registry): StatusSetter {
+  const windows = gauge(registry, 'windows', 'Windows in the ledger by status.', ['state'])
+  const missingHelp = 'Time within the closed days of the history that is not loaded.'
+  const missing = gauge(registry, 'history_missing_seconds', missingHelp)
+  const oldMissing = gauge(registry, 'history_owed_days', 'Deprecated: use genesys_etl_history_missing_seconds.')
+  const lagHelp = 'Age of the watermark: the instant up to which the stream is loaded without a gap.'
+  const lag = gauge(registry, 'watermark_lag_seconds', lagHelp, ['stream'])
+  const successHelp = 'Time of the last successful run of the job.'
+  const success = gauge(registry, 'last_success_timestamp_seconds', successHelp, ['job'])
+  const failuresHelp = 'Failed runs (for live: failed snapshots) since the last success of the job.'
+  const failures = gauge(registry, 'failures_in_a_row', failuresHelp, ['job'])
+  const rejected = gauge(registry, 'rejected_records', 'Unresolved rejected records.')
+  return (status) => {
+    forget([windows, lag, success, failures], [missing, oldMissing, rejected])
     if (!status) return
     for (const [state, count] of Object.entries(status.windows)) windows.set({ state }, count)
     const missingSeconds = status.history.owed.reduce((sum, { start, end }) => sum + secondsBetween(start, end), 0)
@@ -233,18 +198,45 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
       failures.set({ job }, failuresInARow)
     }
     rejected.set(status.rejectedRecords)
-    const { live, deliveries } = status
-    pending.set(deliveries.pending)
-    oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, status.at) : 0)
-    givenUp.set(deliveries.givenUp)
+    if (!status.live) return
+    failures.set({ job: 'live' }, status.live.failure ? (status.live.failure.inARow ?? 1) : 0)
+    if (status.live.snapshotAt) success.set({ job: 'live' }, +status.live.snapshotAt / 1000)
+  }
+}
+
+function liveMetrics(registry: Registry): StatusSetter {
+  const age = gauge(registry, 'live_snapshot_age_seconds', 'Age of the newest complete live snapshot.')
+  const duration = gauge(registry, 'live_snapshot_duration_seconds', 'Duration of the newest complete live snapshot.')
+  const requestsHelp = 'Requests sent for the newest complete live snapshot.'
+  const requests = gauge(registry, 'live_snapshot_requests', requestsHelp)
+  const throttledHelp = '1 while live snapshots are throttled to stay within their share of the request limit.'
+  const throttled = gauge(registry, 'live_stretched', throttledHelp)
+  const open = gauge(registry, 'live_conversations', 'Open conversations by state.', ['state'])
+  return (status) => {
+    forget([open], [age, duration, requests, throttled])
+    const live = status?.live
     if (!live) return
-    failures.set({ job: 'live' }, live.failure ? (live.failure.inARow ?? 1) : 0)
-    if (live.snapshotAt) success.set({ job: 'live' }, +live.snapshotAt / 1000)
     if (live.ageSeconds !== null) age.set(live.ageSeconds)
     if (live.durationMs !== null) duration.set(live.durationMs / 1000)
-    if (live.requests !== null) snapshotRequests.set(live.requests)
+    if (live.requests !== null) requests.set(live.requests)
     throttled.set(Number(live.stretched))
     for (const [state, count] of Object.entries(live.byState)) open.set({ state }, count)
+  }
+}
+
+function deliveryMetrics(registry: Registry): StatusSetter {
+  const pending = gauge(registry, 'webhook_messages_pending', 'Messages to WEBHOOK_URL that are not delivered yet.')
+  const oldestHelp = 'Age of the oldest pending message to WEBHOOK_URL; 0 if there is none.'
+  const oldest = gauge(registry, 'webhook_oldest_pending_seconds', oldestHelp)
+  const givenUpHelp = 'Messages to WEBHOOK_URL whose delivery was abandoned during the last day.'
+  const givenUp = gauge(registry, 'webhook_messages_given_up', givenUpHelp)
+  return (status) => {
+    forget([], [pending, oldest, givenUp])
+    if (!status) return
+    const { deliveries, at } = status
+    pending.set(deliveries.pending)
+    oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, at) : 0)
+    givenUp.set(deliveries.givenUp)
   }
 }
 

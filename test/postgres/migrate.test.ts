@@ -164,8 +164,8 @@ test('the runs of a job that are running, recent runs and a range of conversatio
 test('waits for a loader that holds a lock instead of making others queue, and migrates then', async () => {
   await using own = await createTestDatabase()
   await using one = connect(own.url)
-  expect(await migrateDown(one.db)).toEqual([migrations.at(-1)])
-  expect(await migrateDown(one.db)).toEqual([migrations.at(-2)])
+  const undone: string[] = []
+  while (undone.at(-1) !== '20261126T1100Z-index-runs-and-starts') undone.push(...(await migrateDown(one.db)))
   const blocker = await one.connectAlone('blocker')
   await blocker.query('begin; lock table etl.conversations in row exclusive mode')
   const migrated = migrateUp(one.db)
@@ -177,7 +177,7 @@ test('waits for a loader that holds a lock instead of making others queue, and m
   await expect.poll(isWaiting, patience).toBe(false)
   await blocker.query('rollback')
   await blocker.end()
-  expect(await migrated).toEqual(expect.arrayContaining(migrations.slice(-2)))
+  expect(await migrated).toEqual(expect.arrayContaining(undone))
 })
 
 test('undoes a history of many months on a server with few locks', async () => {
