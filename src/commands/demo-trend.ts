@@ -57,5 +57,13 @@ export async function fillTrend(warehouse: Warehouse, end: Date): Promise<void> 
         count(*) filter (where state = 'interacting'), count(*) filter (where state = 'hold'),
         count(*) filter (where state = 'acw'), extract(epoch from max(at - since) filter (where state = 'waiting'))
       from states group by at, queue_id, media_type`.execute(trx)
+    await sql`
+      update genesys.live_snapshots s set waiting = t.waiting, interacting = t.interacting, hold = t.hold
+      from (
+        select l.snapshot_at, coalesce(sum(q.waiting), 0)::int as waiting,
+          coalesce(sum(q.interacting), 0)::int as interacting, coalesce(sum(q.hold), 0)::int as hold
+        from genesys.live_snapshots l left join genesys.live_queues q on q.snapshot_at = l.snapshot_at
+        where l.source = ${SOURCE} group by l.snapshot_at) t
+      where s.source = ${SOURCE} and s.snapshot_at = t.snapshot_at`.execute(trx)
   })
 }

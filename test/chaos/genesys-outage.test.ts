@@ -33,7 +33,7 @@ test('while Genesys answers 503 the service reports it and keeps its data; after
     await service.metric('genesys_etl_requests_total{endpoint="organization",status_class="5xx"}'),
   ).toBeGreaterThanOrEqual(7)
   expect(service.process.stderr()).toMatch(/"level":"error".*"code":"GENESYS_UNAVAILABLE".*"run failed"/)
-  expect(service.process.stderr()).toContain('snapshot failed; the one before stays')
+  expect(service.process.stderr()).toContain('snapshot failed; the previous one stays')
 
   const conversation = org.control.changes.begin('chat')
   expect((await service.get('/live')).status).toBe(200)

@@ -34,7 +34,11 @@ describe('login', () => {
   })
 
   test.each([
-    ['client not found', 'GENESYS_LOGIN_CLIENT', 'another region'],
+    [
+      'client not found',
+      'GENESYS_LOGIN_CLIENT',
+      'GENESYS_ENVIRONMENT is not the region of the OAuth client, or GENESYS_CLIENT_ID',
+    ],
     [
       'authentication failed',
       'GENESYS_LOGIN_SECRET',
