@@ -16,7 +16,8 @@ const WITHOUT_POSTGRES = [
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // More than the two cores of a small CI machine: much of the time is spent waiting for child processes, sockets and clocks.
+    maxWorkers: 3,
     // Processes are killed and clocks raced here; a busy CI machine gets one more chance, a developer's none.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 30_000,
