@@ -14,6 +14,17 @@ const WITHOUT_POSTGRES = [
   'test/*.test.ts',
 ]
 
+/**
+ * Suites of real processes, browsers and waits that would take `npm test` beyond six minutes on two cores: `npm run test:long`, which
+ * CI runs too, and part of `npm run test:sim`.
+ */
+export const LONG = [
+  'test/chaos/**/*.test.ts',
+  'test/browser/wallboard-layout.test.ts',
+  'test/cli/{demo,logs}.test.ts',
+  'test/embedded-postgres/**/*.test.ts',
+]
+
 export default defineConfig({
   test: {
     // More than the two cores of a small CI machine: much of the time is spent waiting for child processes, sockets and clocks.
@@ -29,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'postgres',
           include: ['test/**/*.test.ts'],
-          exclude: [...WITHOUT_POSTGRES, 'test/sim/**'],
+          exclude: [...WITHOUT_POSTGRES, ...LONG, 'test/sim/**'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
         },

@@ -36,7 +36,7 @@ export async function startSimulatorProcess(job: SimulatorJob): Promise<Simulato
 
 /** The options of node in `npm start`, so that the bench measures what runs. */
 const SERVICE_OPTIONS =
-  /^node ((?:--\S+ )*)/.exec(packageFile.scripts.start)?.[1]?.trim().split(' ').filter(Boolean) ?? []
+  /^exec node ((?:--\S+ )*)/.exec(packageFile.scripts.start)?.[1]?.trim().split(' ').filter(Boolean) ?? []
 
 /**
  * Runs a load in a new process; resolves when that has ended.
