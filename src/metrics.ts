@@ -168,7 +168,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
 type StatusSetter = (status: StatusDocument | null) => void
 
 /** Removes values rather than resetting them: a reset would publish 0. */
-function forget(labeled: readonly Gauge<string>[], unlabeled: readonly Gauge[]): void {
+function forget(labeled: readonly Gauge[], unlabeled: readonly Gauge[]): void {
   for (const metric of labeled) metric.reset()
   for (const metric of unlabeled) metric.remove()
 }
