@@ -2,6 +2,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import { create as createAxios, isAxiosError, type AxiosInstance } from 'axios'
+import { isLoopback } from './loopback.ts'
 
 export interface PostJsonOptions {
   /** Sent beside Content-Type and User-Agent. */
@@ -37,7 +38,7 @@ export async function postJson(url: string, body: string, options: PostJsonOptio
   const { headers, proxyEnv, timeoutMs, signal } = options
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
-    await clientFor(isLoopback(url) ? NO_PROXIES : proxyEnv).post(url, body, {
+    await clientFor(isLoopback(new URL(url).hostname) ? NO_PROXIES : proxyEnv).post(url, body, {
       headers: { 'Content-Type': 'application/json', 'User-Agent': 'genesys-etl', ...headers },
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     })
@@ -66,8 +67,4 @@ function clientFor(proxyEnv: NodeJS.ProcessEnv): AxiosInstance {
   })
   clients.set(proxyEnv, client)
   return client
-}
-
-function isLoopback(url: string): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname)
 }

@@ -1,10 +1,4 @@
 /** Describes the parsed bodies of answers that may not be what was requested. Pure. */
-import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
-
-/** The objects of a JSON list; none for anything else. */
-export function objectsIn(value: JsonValue | undefined): JsonObject[] {
-  return Array.isArray(value) ? value.filter(isJsonObject) : []
-}
 
 /** The fields of a JSON object; null for anything else. */
 export function fieldsOf(data: unknown): Readonly<Record<string, unknown>> | null {

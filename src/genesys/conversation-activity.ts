@@ -1,6 +1,6 @@
 /** Which conversations wait in a queue, ring at an agent or are being handled now, however long ago they started. */
-import { type JsonObject } from '../model/json.ts'
-import { fieldsOf, objectsIn, refusalWithoutList } from './answer-body.ts'
+import { objects, type JsonObject } from '../model/json.ts'
+import { fieldsOf, refusalWithoutList } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
 
 /** By conversation id, a text that changes whenever the activity does; for comparison only. */
@@ -29,7 +29,7 @@ export async function readConversationActivity(
     const before = groups.size + entries.size
     for (const result of results) {
       groups.add(JSON.stringify(result['group'] ?? null))
-      for (const entity of objectsIn(result['entities'])) {
+      for (const entity of objects(result['entities'])) {
         const id = entity['conversationId']
         if (typeof id === 'string' && id !== '') entries.set(fingerprint(entity), id)
       }
@@ -57,7 +57,7 @@ async function readPage(client: GenesysClient, pageNumber: number, options: Requ
       fieldsOf(answer)?.['results'] === null ? null : refusalWithoutList(answer, 'results', 'conversation activity'),
     ...options,
   })
-  return objectsIn(data['results'])
+  return objects(data['results'])
 }
 
 /** Equal for two entries of the same activity. */

@@ -1,5 +1,4 @@
-import { objectsIn } from './answer-body.ts'
-import { isJsonObject, type JsonValue } from '../model/json.ts'
+import { objects, isJsonObject, type JsonValue } from '../model/json.ts'
 
 /** Values of AnalyticsSession.mediaType in the official SDK. */
 export const MEDIA_TYPES = [
@@ -32,7 +31,7 @@ export function belongsToHistory(record: JsonValue, filter: Filter): boolean {
     const lasted = instant(record['conversationEnd']) - instant(record['conversationStart'])
     if (!(lasted >= minDurationSeconds * 1000)) return false
   }
-  const sessions = objectsIn(record['participants']).flatMap((participant) => objectsIn(participant['sessions']))
+  const sessions = objects(record['participants']).flatMap((participant) => objects(participant['sessions']))
   return mediaTypes.length === 0 || sessions.some(({ mediaType }) => mediaTypes.includes(mediaType as string))
 }
 

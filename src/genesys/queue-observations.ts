@@ -1,7 +1,7 @@
 import { chunks } from '../chunks.ts'
-import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
+import { objects, isJsonObject, type JsonObject, type JsonValue } from '../model/json.ts'
 import { LIVE_CONCURRENCY } from './open-conversations.ts'
-import { objectsIn, refusalWithoutList } from './answer-body.ts'
+import { refusalWithoutList } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
 import { matches } from './details-query.ts'
 import { forEachParallel } from './parallel.ts'
@@ -44,11 +44,11 @@ export async function readQueueUsers(
         priority: options.priority,
         signal,
       })
-      for (const result of objectsIn(isJsonObject(data) ? data['results'] : null)) {
+      for (const result of objects(isJsonObject(data) ? data['results'] : null)) {
         const group = result['group'] ?? null
         const queueId = isJsonObject(group) ? group['queueId'] : null
         if (typeof queueId !== 'string') continue
-        const entries = objectsIn(result['data'])
+        const entries = objects(result['data'])
         // one entry per status of its users
         users.set(queueId, { onQueue: sum(entries, 'oOnQueueUsers'), offQueue: sum(entries, 'oOffQueueUsers') })
       }

@@ -14,7 +14,7 @@ export interface Check {
   readonly verdict: 'ok' | 'warning' | 'failed'
   readonly detail: string
   /** What to do, unless it is ok; so named in the output of --json. */
-  readonly mend?: string | undefined
+  readonly fix?: string | undefined
 }
 
 interface Facts {
@@ -83,20 +83,20 @@ export async function inspectDatabase(warehouse: Warehouse): Promise<Check[]> {
 function versionCheck({ version, version_number }: Facts): Check {
   const name = 'version'
   if (version_number >= OLDEST_VERSION) return { name, verdict: 'ok', detail: `Postgres ${version}` }
-  return { name, verdict: 'failed', detail: `Postgres ${version} is too old`, mend: 'Upgrade it to 14 or newer.' }
+  return { name, verdict: 'failed', detail: `Postgres ${version} is too old`, fix: 'Upgrade it to 14 or newer.' }
 }
 
 function encodingCheck({ encoding }: Facts): Check {
   const name = 'encoding'
   if (encoding === 'UTF8') return { name, verdict: 'ok', detail: encoding }
-  const mend = "Use a database created with: create database … encoding 'UTF8' template template0"
-  return { name, verdict: 'failed', detail: `${encoding} cannot hold every character`, mend }
+  const fix = "Use a database created with: create database … encoding 'UTF8' template template0"
+  return { name, verdict: 'failed', detail: `${encoding} cannot hold every character`, fix }
 }
 
 function rightsCheck({ database, user, can_create, read_only, foreign_tables, owners }: Facts): Check {
   const name = 'rights'
   if (read_only) {
-    return { name, verdict: 'failed', detail: 'it is read-only', mend: 'Let DATABASE_URL name the primary server.' }
+    return { name, verdict: 'failed', detail: 'it is read-only', fix: 'Let DATABASE_URL name the primary server.' }
   }
   const grants = foreign_tables.map((table) => `alter table ${table} owner to ${escapeIdentifier(user)};`)
   if (!can_create)
@@ -107,7 +107,7 @@ function rightsCheck({ database, user, can_create, read_only, foreign_tables, ow
     name,
     verdict: 'failed',
     detail: `${user} ${can_create ? 'does not own all tables' : 'may not create schemas'}`,
-    mend:
+    fix:
       owners.length > 0
         ? // this user may be the reader, say, which must not be given the tables
           `Let DATABASE_URL name the user that owns them (${owners.join(', ')}). Or, if that user is no longer to load, as an administrator run: ${statements}`
@@ -122,7 +122,7 @@ async function poolerCheck(warehouse: Warehouse): Promise<Check> {
     name,
     verdict: 'failed',
     detail: 'a pooler in transaction mode is in between, where session-level advisory locks do not work',
-    mend: 'Point DATABASE_URL at Postgres itself, or at the pooler’s session mode.',
+    fix: 'Point DATABASE_URL at Postgres itself, or at the pooler’s session mode.',
   }
 }
 
@@ -134,7 +134,7 @@ function clockCheck(aheadMs: number): Check {
     name,
     verdict: 'warning',
     detail: `this machine is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} it`,
-    mend: 'Synchronise both with a time server (NTP); the days that are due go by the clock of the database.',
+    fix: 'Synchronise both with a time server (NTP); the days that are due go by the clock of the database.',
   }
 }
 
@@ -157,7 +157,7 @@ export function locksCheck({
     name,
     verdict: 'warning',
     detail: `${available} for ${partition_relations} partitions and indexes: a few queries over all months at once run out of shared memory, and loads fail with them`,
-    mend: `Set max_locks_per_transaction = ${wanted} in postgresql.conf and restart the server.`,
+    fix: `Set max_locks_per_transaction = ${wanted} in postgresql.conf and restart the server.`,
   }
 }
 
@@ -181,20 +181,20 @@ export async function inspectSchema(db: Kysely<Database>, states: readonly Migra
 
 function editedChecks(names: readonly string[]): Check[] {
   if (names.length === 0) return []
-  const mend = 'Restore the released files, and put the change into a new migration.'
+  const fix = 'Restore the released files, and put the change into a new migration.'
   const detail = `edited after the database had executed them: ${names.join(', ')}`
-  return [{ name: 'schema: migrations', verdict: 'failed', detail, mend }]
+  return [{ name: 'schema: migrations', verdict: 'failed', detail, fix }]
 }
 
 function missingChecks(missing: Awaited<ReturnType<typeof selectMissingColumns>>): Check[] {
   if (missing.length === 0) return []
   const detail = `the database lacks ${missing.map(nameMissing).join(', ')}`
-  return [{ name: 'schema: columns', verdict: 'failed', detail, mend: adviseMissing(missing) }]
+  return [{ name: 'schema: columns', verdict: 'failed', detail, fix: adviseMissing(missing) }]
 }
 
 function staleChecks(names: readonly string[]): Check[] {
   if (names.length === 0) return []
   const detail = `not those of this version: ${names.join(', ')}`
-  const mend = `Run: ${commandLine('migrate')} (serve, sync and backfill do it themselves unless AUTO_MIGRATE is false)`
-  return [{ name: 'schema: views', verdict: 'warning', detail, mend }]
+  const fix = `Run: ${commandLine('migrate')} (serve, sync and backfill do it themselves unless AUTO_MIGRATE is false)`
+  return [{ name: 'schema: views', verdict: 'warning', detail, fix }]
 }

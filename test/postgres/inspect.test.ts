@@ -23,7 +23,7 @@ test.each([
   const [partition_relations, max_locks_per_transaction, verdict, setting] = expected
   const check = locksCheck({ partition_relations, max_locks_per_transaction, max_sessions: 100 })
   expect(check.verdict).toBe(verdict)
-  expect(check.mend ?? '').toContain(setting)
+  expect(check.fix ?? '').toContain(setting)
 })
 
 test('counts the partitions of the history and their indexes', async () => {
@@ -51,19 +51,19 @@ test('names what was changed in a schema by hand, and what is not of this versio
       name: 'schema: migrations',
       verdict: 'failed',
       detail: 'edited after the database had executed them: 20261122T1700Z-create-live',
-      mend: expect.stringContaining('Restore') as string,
+      fix: expect.stringContaining('Restore') as string,
     },
     {
       name: 'schema: columns',
       verdict: 'failed',
       detail: 'the database lacks the column genesys.flows.flow_name',
-      mend: expect.stringContaining('alter table genesys.flows add column flow_name text;') as string,
+      fix: expect.stringContaining('alter table genesys.flows add column flow_name text;') as string,
     },
     {
       name: 'schema: views',
       verdict: 'warning',
       detail: 'not those of this version: comments',
-      mend: expect.stringContaining('migrate') as string,
+      fix: expect.stringContaining('migrate') as string,
     },
   ])
 })

@@ -113,7 +113,7 @@ test('doctor names the right that a user lacks, with the statement that grants i
   const rights = findings.find(({ name }) => name === 'rights')
   expect(rights).toMatchObject({
     verdict: 'failed',
-    mend: expect.stringContaining('grant create on database') as string,
+    fix: expect.stringContaining('grant create on database') as string,
   })
-  expect(rights?.mend).toContain(`the user that owns them (${loaderName})`)
+  expect(rights?.fix).toContain(`the user that owns them (${loaderName})`)
 })

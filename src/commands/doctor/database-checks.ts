@@ -1,6 +1,6 @@
 /** Checks of the database: what a load needs of the server, and the schema. */
 import { commandLine } from '../../command-line.ts'
-import { inspectDatabase, inspectSchema, type Check as DatabaseCheck } from '../../postgres/inspect.ts'
+import { inspectDatabase, inspectSchema } from '../../postgres/inspect.ts'
 import { migrationStatus, unfilledColumns } from '../../postgres/migrate.ts'
 import { formatCount } from '../print.ts'
 import { type Check, type CheckContext, type Finding } from './check.ts'
@@ -12,11 +12,7 @@ export const databaseChecks: readonly Check[] = [
 
 async function checkDatabase({ app }: CheckContext): Promise<Finding[]> {
   const findings = await inspectDatabase(app.warehouse)
-  return findings.map((finding) => ({ ...toFinding(finding), name: `database: ${finding.name}` }))
-}
-
-function toFinding(check: DatabaseCheck): Finding {
-  return { name: check.name, verdict: check.verdict, detail: check.detail, fix: check.mend }
+  return findings.map((finding) => ({ ...finding, name: `database: ${finding.name}` }))
 }
 
 async function checkSchema({ app }: CheckContext, block: () => void): Promise<Finding[]> {
@@ -25,7 +21,7 @@ async function checkSchema({ app }: CheckContext, block: () => void): Promise<Fi
   const unfilled = await unfilledColumns(db, migrations)
   if (migrations.some(({ executedAt, known }) => executedAt === null || !known)) block()
   const details = await inspectSchema(db, migrations)
-  return [schemaFinding(migrations, unfilled), ...details.map(toFinding)]
+  return [schemaFinding(migrations, unfilled), ...details]
 }
 
 function schemaFinding(migrations: Awaited<ReturnType<typeof migrationStatus>>, unfilled: readonly string[]): Finding {
