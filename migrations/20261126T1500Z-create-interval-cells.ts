@@ -85,6 +85,10 @@ create table etl.derivation (
   media_types text[],
   updated_at timestamptz not null default now()
 );
+insert into etl.derivation (version, position_start, shown_from)
+select 1, case when holds.conversations then 'infinity'::timestamptz end,
+  case when holds.conversations then 'infinity'::timestamptz else '-infinity'::timestamptz end
+from (select exists (select from etl.conversations) as conversations) as holds;
 `
 
 export async function up(db: Kysely<unknown>): Promise<void> {
