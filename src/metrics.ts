@@ -157,7 +157,12 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
 
 function statusMetrics(registry: Registry): (status: StatusDocument | null) => void {
   const up = gauge(registry, 'database_up', '1 if the database answered this scrape.')
-  const setters = [historyMetrics(registry), liveMetrics(registry), deliveryMetrics(registry), reportingMetrics(registry)]
+  const setters = [
+    historyMetrics(registry),
+    liveMetrics(registry),
+    deliveryMetrics(registry),
+    reportingMetrics(registry),
+  ]
   return (status) => {
     up.set(status ? 1 : 0)
     for (const set of setters) set(status)

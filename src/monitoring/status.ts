@@ -42,7 +42,8 @@ export interface StatusInputs {
   /** Default: LIVE_STALE_SECONDS. */
   readonly liveStaleSeconds?: number | undefined
   readonly deliveries: DeliveryRecord
-  readonly derivation: DerivationRecord
+  /** Default: the reporting rows are complete. */
+  readonly derivation?: DerivationRecord
   /** Default: none. */
   readonly emptyMonths?: readonly EmptyMonth[]
   /** Default: none. */
@@ -90,9 +91,12 @@ export interface StatusDocument {
   }
 }
 
+const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom: null, staleConversations: null }
+
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
+  const { derivation = FILLED } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -127,7 +131,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     rejectedReasons,
     live,
     deliveries,
-    reporting: { ...inputs.derivation, filledShare: filledShare(inputs.derivation, windows) },
+    reporting: { ...derivation, filledShare: filledShare(derivation, windows) },
   }
 }
 

@@ -65,7 +65,9 @@ export async function adoptVersion(db: Kysely<Database>): Promise<void> {
 /** Records that the walk has passed a conversation. */
 export async function updatePosition(db: Kysely<Database>, { start, id }: Position): Promise<void> {
   await sql`
-    update etl.derivation set position_start = ${start}::timestamptz, position_id = ${id}, updated_at = now()`.execute(db)
+    update etl.derivation set position_start = ${start}::timestamptz, position_id = ${id}, updated_at = now()`.execute(
+    db,
+  )
 }
 
 /** Records that the walk is complete, so that the views show everything. */
@@ -91,5 +93,7 @@ export async function selectShowableDay(db: Kysely<Database>): Promise<string | 
 
 /** Lets the views show the intervals from a day on (its start, in Postgres' spelling). */
 export async function showFrom(db: Kysely<Database>, day: string): Promise<void> {
-  await sql`update etl.derivation set shown_from = least(shown_from, ${day}::timestamptz), updated_at = now()`.execute(db)
+  await sql`update etl.derivation set shown_from = least(shown_from, ${day}::timestamptz), updated_at = now()`.execute(
+    db,
+  )
 }

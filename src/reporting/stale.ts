@@ -36,7 +36,8 @@ export async function ensureStaleIndex({ db }: Warehouse): Promise<void> {
     const indexes = await selectIndexes(db)
     const own = indexes.find(({ name }) => name === INDEX)
     const obsolete = indexes.filter((index) => index !== own || !index.valid)
-    for (const { name } of obsolete) await sql`drop index concurrently if exists ${sql.table(`etl.${name}`)}`.execute(db)
+    for (const { name } of obsolete)
+      await sql`drop index concurrently if exists ${sql.table(`etl.${name}`)}`.execute(db)
     if (own?.valid) return
     await sql`create index concurrently ${sql.ref(INDEX)} on etl.conversations (conversation_start) where ${isStale}`.execute(
       db,
@@ -91,6 +92,11 @@ async function selectStale(db: Kysely<Database>, bounds: RawBuilder<unknown>, li
     where ${isStale} ${bounds}
     order by conversation_start desc, conversation_id desc limit ${limit}`.execute(db)
   return rows
+}
+
+/** How many stale conversations there are. Reads them all. */
+export async function countStale(db: Kysely<Database>): Promise<number> {
+  return await countStalePassed(db, null)
 }
 
 /** How many stale conversations the walk has passed. Cheap with the index; without it, it reads what the walk has passed. */

@@ -34,8 +34,6 @@ export interface DerivationDependencies {
 export interface DueOptions {
   /** No transaction is begun after this time; the next call goes on. Absent: until nothing is due. */
   readonly budgetMs?: number
-  /** Leaves the walk to others. */
-  readonly staleOnly?: boolean
 }
 
 export interface DueSummary extends DeriveCounts {
@@ -60,7 +58,7 @@ interface Context extends DerivationDependencies {
  */
 export async function deriveDue(
   dependencies: DerivationDependencies,
-  { budgetMs = Number.POSITIVE_INFINITY, staleOnly = false }: DueOptions,
+  { budgetMs = Number.POSITIVE_INFINITY }: DueOptions,
   signal: AbortSignal,
 ): Promise<DueSummary> {
   const { warehouse } = dependencies
@@ -70,7 +68,7 @@ export async function deriveDue(
     const context: Context = { ...dependencies, signal: lockedSignal, isOver, counts: NOTHING_DERIVED }
     await adoptVersion(warehouse.db)
     await prepareIndex(context)
-    const isComplete = (await deriveStale(context)) && (staleOnly || (await walk(context)))
+    const isComplete = (await deriveStale(context)) && (await walk(context))
     return { ...context.counts, isComplete }
   })
 }

@@ -170,7 +170,11 @@ function reportingFigure({
   staleConversations,
 }: StatusDocument['reporting']): Html {
   const value = isFilled ? 'complete' : `${Math.floor(100 * filledShare)} %`
-  const back = isFilled ? '' : filledBackTo ? `filled back to ${filledBackTo.toISOString().slice(0, 10)}` : 'not filled yet'
+  const back = isFilled
+    ? ''
+    : filledBackTo
+      ? `filled back to ${filledBackTo.toISOString().slice(0, 10)}`
+      : 'not filled yet'
   const stale = staleConversations ? `${plural(staleConversations, 'conversation')} to derive again` : ''
   return figure('Reporting rows', value, [back, stale].filter(Boolean).join(', '))
 }
