@@ -2,9 +2,12 @@
 import { describeBody, fieldsOf } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
 import { countDetails } from './details-query.ts'
-import { entityList, MAX_PAGES, type NamedEntity } from './entity-list.ts'
+import { entityList, type NamedEntity } from './entity-list.ts'
 import { GenesysError } from './errors.ts'
 import { readQueueUsers } from './queue-observations.ts'
+
+/** More than an organization has divisions, 100 a page; ends the reading of a page count without end. */
+const MAX_PAGES = 500
 
 /**
  * The organization that the token belongs to; needs no permission.

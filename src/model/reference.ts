@@ -360,7 +360,11 @@ export const referenceEntities = {
           'Name of the presence, or its English label; the last one that was known where it is deleted. Labels in other languages are in _extra.',
       },
       division_id: column('text', 'divisionId', 'Division of the presence: genesys.dim_divisions.id.'),
-      system_presence: column('text', 'systemPresence', 'System presence that it belongs to: Available, Away, Break, …'),
+      system_presence: column(
+        'text',
+        'systemPresence',
+        'System presence that it belongs to: Available, Away, Break, …',
+      ),
       type: column('text', 'type', 'System for presences of Genesys itself, else User.'),
       deactivated: column('boolean', 'deactivated', 'Whether it can no longer be chosen.'),
     },
@@ -464,7 +468,8 @@ export interface StoredReferenceColumn {
 const extra: StoredReferenceColumn = {
   name: '_extra',
   type: 'jsonb',
-  description: 'What Genesys sent for it and no column holds, by API name; null when there is none. May hold personal data.',
+  description:
+    'What Genesys sent for it and no column holds, by API name; null when there is none. May hold personal data.',
   personal: true,
 }
 
@@ -476,7 +481,10 @@ const ownTime = (name: string, description: string): StoredReferenceColumn => ({
 })
 
 const validity: readonly StoredReferenceColumn[] = [
-  ownTime('_valid_from', 'When this target was first read; it may have held before if it is the first of its queue and media type'),
+  ownTime(
+    '_valid_from',
+    'When this target was first read; it may have held before if it is the first of its queue and media type',
+  ),
   ownTime('_valid_to', 'When a read first found another target, or none; null: it holds at present'),
 ]
 

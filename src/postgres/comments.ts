@@ -1,5 +1,6 @@
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
+import { referenceColumnsOf, referenceEntity, referenceNames, referenceTable } from '../model/reference.ts'
 import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
 
 const RUN_STATUSES = {
@@ -13,6 +14,7 @@ const RUN_TRIGGERS = {
   cron: 'cron (the schedule)',
   manual: 'manual (a command)',
   demo: 'demo',
+  load: 'load (a load met an id without a name)',
 } satisfies Record<RunTrigger, string>
 
 const WINDOW_STATUSES = {
@@ -141,6 +143,18 @@ export const etlDescriptions: Readonly<
       leased_at: 'When a process last asked for a lease.',
     },
   },
+  reference_reads: {
+    description: 'One row per list of reference data (genesys.dim_…): how its latest reads ended.',
+    columns: {
+      entity: 'The list: the table genesys.dim_… without the prefix.',
+      read_at: 'When it was last read completely: its rows are current as of then; null: never.',
+      rows: 'Rows that were not marked as deleted after that.',
+      attempted_at: 'When the latest attempt began.',
+      error_code: 'Stable code of the error that ended the latest attempt; null: none did.',
+      error: 'What happened.',
+      hint: 'What to do.',
+    },
+  },
 }
 
 /** Descriptions of the live tables of schema genesys and their columns, as etlDescriptions. */
@@ -221,6 +235,12 @@ export function commentStatements(): string {
     for (const { name, description } of columnsOf(table)) {
       statements.push(`comment on column genesys.${table}.${name} is ${literal(description)};`)
     }
+  }
+  for (const name of referenceNames) {
+    const table = referenceTable(name)
+    statements.push(`comment on table ${table} is ${literal(referenceEntity(name).description)};`)
+    for (const column of referenceColumnsOf(name))
+      statements.push(`comment on column ${table}.${column.name} is ${literal(column.description)};`)
   }
   for (const [schema, descriptions] of Object.entries({ genesys: liveDescriptions, etl: etlDescriptions })) {
     for (const [table, { description, columns }] of Object.entries(descriptions)) {
