@@ -157,7 +157,12 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
 
 function statusMetrics(registry: Registry): (status: StatusDocument | null) => void {
   const up = gauge(registry, 'database_up', '1 if the database answered this scrape.')
-  const setters = [historyMetrics(registry), liveMetrics(registry), deliveryMetrics(registry)]
+  const setters = [
+    historyMetrics(registry),
+    liveMetrics(registry),
+    deliveryMetrics(registry),
+    referenceMetrics(registry),
+  ]
   return (status) => {
     up.set(status ? 1 : 0)
     for (const set of setters) set(status)
@@ -237,6 +242,22 @@ function deliveryMetrics(registry: Registry): StatusSetter {
     pending.set(deliveries.pending)
     oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, at) : 0)
     givenUp.set(deliveries.givenUp)
+  }
+}
+
+function referenceMetrics(registry: Registry): StatusSetter {
+  const readHelp = 'Time of the last complete read of a list of reference data.'
+  const read = gauge(registry, 'reference_read_timestamp_seconds', readHelp, ['list'])
+  const rows = gauge(registry, 'reference_rows', 'Rows of a list of reference data after that read.', ['list'])
+  const failedHelp = '1 if the latest attempt to read a list of reference data failed, e.g. for want of a permission.'
+  const failed = gauge(registry, 'reference_read_failed', failedHelp, ['list'])
+  return (status) => {
+    forget([read, rows, failed], [])
+    for (const { list, readAt, rows: count, error } of status?.reference ?? []) {
+      if (readAt) read.set({ list }, +readAt / 1000)
+      if (count !== null) rows.set({ list }, count)
+      failed.set({ list }, Number(error !== null))
+    }
   }
 }
 

@@ -17,12 +17,13 @@ import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
 import { toEtlError } from './postgres/errors.ts'
 import { observeProgress } from './progress.ts'
+import { readReference } from './reference/read-reference.ts'
 import { startScheduler, type JobState, type ScheduledJob, type Scheduler } from './schedule.ts'
 import { startWebhookDelivery } from './webhooks/delivery.ts'
 
 /** Waits between attempts to reach the database at the start. */
 const DATABASE_BACKOFF = { baseMs: 1_000, ceilingMs: 30_000 }
-/** A run of the history reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
+/** A run of the history, or of reference data, reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
 const HISTORY_STUCK_MS = 30 * 60_000
 const LIVE_STUCK_MS = 10 * 60_000
 
@@ -51,7 +52,10 @@ export async function runService(app: App, signal: AbortSignal, onStarted?: (url
     const jobs = scheduledJobs(app, () => delivery?.wake())
     const started = await startScheduler(jobs, { timezone: app.config.cronTimezone, logger, signal: ending })
     scheduler = started
-    closers.push(() => started.stop())
+    closers.push(
+      () => started.stop(),
+      () => app.unknownIds.stop(),
+    )
     onStarted?.(server.url)
     logger.info({ url: server.url }, 'service started')
     if (!signal.aborted) await once(signal, 'abort')
@@ -152,6 +156,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   })
   const jobs = [historyJob('sync', cron)]
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
+  if (app.config.reference.cron !== 'off') jobs.push(referenceJob(app, app.config.reference.cron))
   const live = app.liveDependencies()
   if (live) {
     const job = createLiveJob(live)
@@ -168,6 +173,17 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
     })
   }
   return jobs
+}
+
+function referenceJob(app: App, cron: string): ScheduledJob {
+  return {
+    name: 'reference',
+    cron,
+    stuckAfterMs: HISTORY_STUCK_MS,
+    run: (signal, onProgress) => readReference(app.referenceDependencies(), { trigger: 'cron' }, signal, onProgress),
+    // at every start, since names may have changed while the service was down
+    lastStartedAt: async () => null,
+  }
 }
 
 function isLiveOn({ live }: App['config']): boolean {

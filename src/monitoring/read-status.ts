@@ -11,6 +11,7 @@ import {
   selectFutureDates,
   selectJobRecords,
   selectLiveRecord,
+  selectReferenceRecords,
   selectRejectedReasons,
 } from './status-queries.ts'
 import { statusDocument, type StatusDocument } from './status.ts'
@@ -28,19 +29,31 @@ export async function readStatus(
   options: { readonly live?: boolean; readonly liveStaleSeconds?: number | undefined } = {},
 ): Promise<StatusDocument> {
   const { db } = warehouse
-  const [clock, windows, firstSyncAt, runs, jobs, rejectedRecords, rejectedReasons, live, deliveries, futureDates] =
-    await Promise.all([
-      readDatabaseClock(db),
-      selectWindows(db, windowKey(history)),
-      selectFirstSync(db, history),
-      selectRuns(db, RUNS_SHOWN),
-      selectJobRecords(db),
-      countRejected(db),
-      selectRejectedReasons(db),
-      options.live === false ? null : selectLiveRecord(db),
-      selectDeliveries(db),
-      selectFutureDates(db),
-    ])
+  const [
+    clock,
+    windows,
+    firstSyncAt,
+    runs,
+    jobs,
+    rejectedRecords,
+    rejectedReasons,
+    live,
+    deliveries,
+    futureDates,
+    reference,
+  ] = await Promise.all([
+    readDatabaseClock(db),
+    selectWindows(db, windowKey(history)),
+    selectFirstSync(db, history),
+    selectRuns(db, RUNS_SHOWN),
+    selectJobRecords(db),
+    countRejected(db),
+    selectRejectedReasons(db),
+    options.live === false ? null : selectLiveRecord(db),
+    selectDeliveries(db),
+    selectFutureDates(db),
+    selectReferenceRecords(db),
+  ])
   return statusDocument({
     now: clock.now(),
     lookbackDays: history.lookbackDays,
@@ -54,6 +67,7 @@ export async function readStatus(
     live,
     liveStaleSeconds: options.liveStaleSeconds,
     deliveries,
+    reference,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

@@ -17,6 +17,7 @@ import {
   type FutureDates,
   type JobRecord,
   type LiveRecord,
+  type ReferenceRecord,
   type RejectedReason,
   type RunSummary,
   type StatusWindow,
@@ -40,6 +41,8 @@ export interface StatusInputs {
   /** Default: LIVE_STALE_SECONDS. */
   readonly liveStaleSeconds?: number | undefined
   readonly deliveries: DeliveryRecord
+  /** Default: none. */
+  readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
   readonly emptyMonths?: readonly EmptyMonth[]
   /** Default: none. */
@@ -81,11 +84,13 @@ export interface StatusDocument {
   readonly rejectedReasons: readonly RejectedReason[]
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
+  /** The lists of reference data, by name. */
+  readonly reference: readonly ReferenceRecord[]
 }
 
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
-  const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
+  const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -106,6 +111,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     rejectedRecords,
     live,
     deliveries,
+    reference,
   })
   const isBehind = owed.length > 0 || due.length > 0
   return {
@@ -120,6 +126,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     rejectedReasons,
     live,
     deliveries,
+    reference,
   }
 }
 

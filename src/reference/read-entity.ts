@@ -22,6 +22,8 @@ export interface EntityContext {
   readonly genesys: GenesysClient
   readonly db: Kysely<Database>
   readonly options: RequestOptions
+  /** Called with each page. */
+  readonly onProgress: () => void
 }
 
 /**
@@ -72,6 +74,7 @@ async function readPart(context: EntityContext, part: ListPart): Promise<number>
       untilEmpty,
     }
     return await readEntities(context.genesys, listing, context.options, async (entities) => {
+      context.onProgress()
       written += (await writing(() => writePage(context.db, part, entities))).written
     })
   }

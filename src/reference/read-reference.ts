@@ -54,14 +54,14 @@ const ERRORS_OF_ONE_LIST = new Set([
 /**
  * Reads lists of reference data. One that cannot be read completely, for example for want of a permission, keeps what is known of it, is
  * recorded in etl.reference_reads with the reason, and stops nothing else.
- * @param onProgress called after each list
+ * @param onProgress called with each page of a list
  * @throws EtlError JOB_ALREADY_RUNNING; what makes every list fail
  */
 export async function readReference(
   dependencies: ReferenceDependencies,
   { names = referenceNames, trigger }: ReferenceRequest,
   signal: AbortSignal,
-  onProgress?: () => void,
+  onProgress: () => void = () => {},
 ): Promise<ReferenceSummary> {
   const parameters = names.length === referenceNames.length ? {} : { lists: names }
   return await runJob(dependencies, { job: 'reference', trigger, parameters }, signal, async (_run, signal) => {
@@ -70,8 +70,7 @@ export async function readReference(
     for (const name of names) {
       // made of the answers of the list of queues
       if (name === 'queue_service_levels') continue
-      results.push(await readOne(dependencies, name, signal))
-      onProgress?.()
+      results.push(await readOne(dependencies, name, signal, onProgress))
     }
     const written = results.reduce((sum, result) => sum + result.written, 0)
     return { counts: { lists: results.length, failed: results.filter(({ error }) => error).length, written }, results }
@@ -82,9 +81,10 @@ async function readOne(
   { genesys, warehouse, logger }: ReferenceDependencies,
   name: ReferenceName,
   signal: AbortSignal,
+  onProgress: () => void,
 ): Promise<ReferenceResult> {
   const { db } = warehouse
-  const context: EntityContext = { genesys, db, options: { priority: 'history', signal } }
+  const context: EntityContext = { genesys, db, options: { priority: 'history', signal }, onProgress }
   const recorded = name === 'queues' ? (['queues', 'queue_service_levels'] as const) : [name]
   const startedAt = await recording('recording a read', async () => {
     const attempts = await Promise.all(recorded.map((each) => recordAttempt(db, each)))
