@@ -1,7 +1,7 @@
 /** Reads reference data when a load meets an id that it does not have. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Kysely } from 'kysely'
-import { EtlError } from '../errors.ts'
+import { EtlError, Interrupted } from '../errors.ts'
 import { type ReferencedIds } from '../loader/referenced-ids.ts'
 import { type Logger } from '../log.ts'
 import { referenceTable } from '../model/reference.ts'
@@ -15,6 +15,8 @@ const LISTS: readonly NamedList[] = ['queues', 'users', 'wrap_up_codes']
 const SHORTEST_PAUSE_MS = 5 * 60_000
 /** While attempts bring nothing, the pause between them doubles up to this: the hourly run reads everything anyway. */
 const LONGEST_PAUSE_MS = 60 * 60_000
+/** How long a command waits for names when everything else is done. */
+const LONGEST_WAIT_MS = 60_000
 /** Ids in memory; beyond it they are forgotten, which costs a query each. */
 const MAX_IDS = 100_000
 /** Wrap-up codes of the system, which no list has. */
@@ -30,7 +32,10 @@ export interface UnknownIdsOptions {
 export interface UnknownIds {
   /** Takes note of ids that were loaded. Costs no time, and never fails; what has to be done is done in the background. */
   note(ids: Partial<ReferencedIds>): void
-  /** Resolves when everything that was noted has been looked up, and read where it may be by now; an abort ends it, as `stop` does. */
+  /**
+   * Resolves when everything that was noted has been looked up, and read where it may be by now. An abort, or a minute, ends it as `stop`
+   * does: names are not worth a longer wait.
+   */
   settled(signal: AbortSignal): Promise<void>
   /** Ends what is going on in the background, and takes no more notes. */
   stop(): Promise<void>
@@ -105,17 +110,19 @@ export function watchUnknownIds(options: UnknownIdsOptions): UnknownIds {
       })
   }
 
+  const stop = (): void => stopping.abort(new Interrupted())
+
   return {
     note,
     async settled(aborting) {
-      const stop = (): void => stopping.abort()
-      aborting.addEventListener('abort', stop, { once: true })
-      if (aborting.aborted) stop()
+      const end = AbortSignal.any([aborting, AbortSignal.timeout(LONGEST_WAIT_MS)])
+      end.addEventListener('abort', stop, { once: true })
+      if (end.aborted) stop()
       while (work !== null) await work
-      aborting.removeEventListener('abort', stop)
+      end.removeEventListener('abort', stop)
     },
     async stop() {
-      stopping.abort()
+      stop()
       await work
     },
   }

@@ -300,7 +300,7 @@ test('the hash of a migration covers what it executes', async () => {
 test('a view whose text has changed is pending until it is applied, without any migration', async () => {
   await using own = await createTestDatabase()
   await using stale = connect(own.url)
-  const outdate = sql`update etl.meta set value = '{"reporting.conversations_daily": "older"}' where key = 'views'`
+  const outdate = sql`update etl.meta set value = value || '{"reporting.conversations_daily": "older"}' where key = 'views'`
   await outdate.execute(stale.db)
   await expect(requireCurrentSchema(stale.db)).rejects.toMatchObject({
     code: 'SCHEMA_BEHIND',
