@@ -1,6 +1,7 @@
 -- Days that are added up, and the others computed from intervals.
 create or replace view reporting.agent_daily as
-select x.day, x.queue_id, x.user_id, x.media_type, x.direction, x.queue_id as queue_name, x.user_id as user_name, null::text as team_name, x.updated_at,
+select x.day, x.queue_id, x.user_id, x.media_type, x.direction, coalesce(q.name, x.queue_id) as queue_name, coalesce(u.name, x.user_id) as user_name,
+  t.name as team_name, x.updated_at,
   x.offered, x.over_service_level, x.transferred, x.blind_transferred, x.consult_transferred, x.consults, x.outbound,
   x.outbound_attempted, x.outbound_connected, x.outbound_abandoned, x.connected, x.errors, x.answered, x.answer_ms,
   x.answer_ms_max, x.abandoned, x.abandon_ms, x.abandon_ms_max, x.short_abandoned, x.flow_outs, x.waits, x.wait_ms, x.wait_ms_max,
@@ -54,7 +55,10 @@ from (
       holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
       contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
     from etl.unclean_agent_days()) r
-  where ((select media_types from etl.derivation) is null or r.media_type = any((select media_types from etl.derivation)::text[]))) x;
+  where ((select media_types from etl.derivation) is null or r.media_type = any((select media_types from etl.derivation)::text[]))) x
+left join genesys.dim_queues q on q.id = x.queue_id
+left join genesys.dim_users u on u.id = x.user_id
+left join etl.user_teams t on t.user_id = x.user_id;
 
 comment on view reporting.agent_daily is
   'One row per day (in the time zone of reporting.settings), queue, agent, media type and direction, with KPIs: reporting.agent_intervals by day.';
