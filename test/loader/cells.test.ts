@@ -135,7 +135,7 @@ describe('what a release without cells has loaded', () => {
       drop table kept, kept_cells`)
   }
 
-  test('can be told from what is up to date, and gets its cells with the next change', async () => {
+  test('is recognized as out of date, and gets its cells with the next change', async () => {
     await load(warehouse, [handled('a', march, march)], 1)
     await loadWithoutCells([handled('a', march, february), handled('b', march, march)], 2)
     expect(
@@ -287,7 +287,7 @@ function lossOf(draw: ReturnType<typeof chooser>): string {
   ][draw.below(5)]!
 }
 
-test.each(Array.from({ length: 12 }, (_, seed) => seed))(
+test.each(Array.from({ length: 8 }, (_, seed) => seed))(
   'after any sequence of loads the cells follow from the rows, and changed hours are marked (seed %i)',
   async (seed) => {
     const draw = chooser(`cells/${seed}`)
@@ -310,7 +310,7 @@ test.each(Array.from({ length: 12 }, (_, seed) => seed))(
   },
 )
 
-test.each(Array.from({ length: 12 }, (_, seed) => seed))(
+test.each(Array.from({ length: 8 }, (_, seed) => seed))(
   'after losses of every kind, the next load of everything sets the cells right (seed %i)',
   async (seed) => {
     const draw = chooser(`losses/${seed}`)
