@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
+import { recordWindow } from '../../src/history/ledger.ts'
+import { addDays } from '../../src/model/interval.ts'
 import { Interrupted } from '../../src/errors.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { parseJson } from '../../src/model/json.ts'
@@ -13,7 +15,8 @@ import { deriveDue, type DueOptions } from '../../src/reporting/walk.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { load } from '../loader/conversations.ts'
 import { call, countUnderived, storedCells, type CallOptions } from '../support/calls.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { databaseBeforeCells, FIRST_MIGRATION, freshCells } from '../support/history-before-cells.ts'
 import { loadBeforeCells } from '../support/loader-before-cells.ts'
 import { startOrg } from '../support/simulated-org.ts'
 
@@ -21,7 +24,6 @@ const logger = createLogger('silent')
 const signal = new AbortController().signal
 const org = await startOrg()
 afterAll(() => org.close())
-const FIRST_MIGRATION = '20261126T1500Z-create-interval-cells'
 const instant = (seconds: number): string => new Date(Date.UTC(2026, 3, 1, 0, 0, seconds)).toISOString()
 
 const due = (warehouse: Warehouse, options: DueOptions = {}) => deriveDue({ warehouse, logger }, options, signal)
@@ -38,6 +40,13 @@ async function deriveOneBatch(warehouse: Warehouse): Promise<boolean> {
   }
 }
 
+/** Marks a UTC day as loaded in the ledger. */
+async function recordDay({ db }: Warehouse, day: string, hits: number): Promise<void> {
+  const start = new Date(`${day}T00:00:00Z`)
+  const key = { stream: 'conversations', source: 'query', filter: {} }
+  await recordWindow(db, { ...key, start, end: addDays(start, 1), status: 'done', hits, runId: null })
+}
+
 /** What the organization has, without records that cannot be keyed. */
 function usableTruth(): JsonObject[] {
   const byId = new Map<string, JsonObject>()
@@ -47,23 +56,6 @@ function usableTruth(): JsonObject[] {
     if (!('rejected' in key) && key.conversationStart > '2012') byId.set(key.conversationId, raw)
   }
   return [...byId.values()]
-}
-
-/** A database as the release before cells left it, with these conversations. */
-async function databaseBeforeCells(conversations: readonly JsonObject[]): Promise<TestDatabase> {
-  const database = await createTestDatabase()
-  await using warehouse = connect(database.url)
-  for (;;) if ((await migrateDown(warehouse.db)).includes(FIRST_MIGRATION)) break
-  if (conversations.length > 0) await loadBeforeCells(warehouse, conversations, instant(1))
-  return database
-}
-
-/** The cells of the conversations in a database that has never known anything else. */
-async function freshCells(conversations: readonly JsonObject[]): Promise<string[]> {
-  await using database = await createTestDatabase()
-  await using warehouse = connect(database.url)
-  await load(warehouse, conversations, 1)
-  return await storedCells(warehouse)
 }
 
 test('a database of the previous release is migrated and filled: equal to a fresh load, and _loaded_at stays', async () => {
@@ -209,6 +201,8 @@ test('the views show a day once nothing is missing of it, metrics of older conve
   await using database = await databaseBeforeCells(calls)
   await using warehouse = connect(database.url)
   await migrateUp(warehouse.db)
+  const days = [...new Set(calls.map((raw) => (raw['conversationStart'] as string).slice(0, 10)))].sort()
+  for (const day of days) await recordDay(warehouse, day, 1)
   const derived = async () => {
     const { rows } = await sql<{ id: string }>`
       select conversation_id as id from etl.conversations where derived_hash is not null order by 1`.execute(
@@ -216,10 +210,24 @@ test('the views show a day once nothing is missing of it, metrics of older conve
     )
     return rows.map(({ id }) => id)
   }
+  await using complete = await createTestDatabase()
+  await using fresh = connect(complete.url)
+  await load(fresh, calls, 1)
+  const rowsFrom = async (from: Warehouse, day: string) =>
+    (
+      await sql`select interval_start, queue_id, media_type, offered, answered, handled, handle_ms
+        from reporting.queue_intervals where interval_start >= ${day} order by 1, 2, 3`.execute(from.db)
+    ).rows
   const shown: [string | undefined, readonly string[]][] = []
   while (!(await deriveOneBatch(warehouse))) {
     const { shownFrom } = await selectDerivation(warehouse.db)
-    shown.push([shownFrom?.toISOString().slice(0, 10), await derived()])
+    const day = shownFrom?.toISOString().slice(0, 10)
+    shown.push([day, await derived()])
+    // nothing before that day, and of it what a fresh load shows
+    expect(await rowsFrom(warehouse, '2000-01-01')).toEqual(day === undefined ? [] : await rowsFrom(fresh, day))
+    const { rows } = await sql<{ day: string }>`
+      select day::text from reporting.freshness where derived order by 1`.execute(warehouse.db)
+    expect(rows.map(({ day }) => day)).toEqual(days.filter((each) => day !== undefined && each >= day))
   }
   // whatever has a metric on a shown day is derived
   for (const [day, ids] of shown) {
