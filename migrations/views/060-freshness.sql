@@ -35,10 +35,12 @@ with days as (
 select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as filtered, d.status, d.loaded_at, d.conversations,
   d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
     and not exists (
-      select from etl.conversations c
-      where c.derived_hash is distinct from c.content_hash
-        and c.conversation_start >= d.day::timestamp at time zone 'UTC'
-        and c.conversation_start < (d.day + 1)::timestamp at time zone 'UTC') as derived,
+      select from (
+        -- the expression of the index conversations_stale_v1_idx
+        select (case when derived_hash is distinct from content_hash or derived_version is distinct from 1 then conversation_start end) as start,
+          derived_hash is distinct from content_hash as changed
+        from etl.conversations) c
+      where c.start >= d.day::timestamp at time zone 'UTC' and c.start < (d.day + 1)::timestamp at time zone 'UTC' and c.changed) as derived,
   null::boolean as started_settled, null::boolean as emitted_settled, null::timestamptz as reconciled_at, null::bigint as differences,
   0::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until
 from days d
