@@ -13,9 +13,9 @@ declare
   last_day date := (to_time at time zone zone)::date;
   -- the whole days are [first_whole, last_day)
   first_whole date := first_day + case when etl.local_midnight(first_day, zone) < from_time then 1 else 0 end;
-  -- what comes from the intervals, as lists of starts and ends
-  starts timestamptz[] := array[from_time];
-  ends timestamptz[] := array[to_time];
+  -- what comes from the intervals: [from_time, first_end) and [last_start, to_time)
+  first_end timestamptz := to_time;
+  last_start timestamptz := to_time;
   -- a period of the caller can begin and end long before and after everything that is stored
   first_stored date := (select (least(min(interval_start), (select min(hour) from etl.dirty_hours)) at time zone zone)::date from etl.queue_intervals);
   last_stored date := (select (greatest(max(interval_start), (select max(hour) + interval '1 hour' from etl.dirty_hours)) at time zone zone)::date from etl.queue_intervals);
@@ -28,8 +28,8 @@ begin
     return;
   end if;
   if step is null and first_whole < last_day then
-    starts := array[from_time, etl.local_midnight(last_day, zone)];
-    ends := array[etl.local_midnight(first_whole, zone), to_time];
+    first_end := etl.local_midnight(first_whole, zone);
+    last_start := etl.local_midnight(last_day, zone);
   end if;
   return query
   with days as materialized (
@@ -58,9 +58,18 @@ begin
       i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
       i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
       i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
-    from unnest(starts, ends) part (start, "end")
-    cross join lateral (select * from reporting.queue_intervals where interval_start >= part.start and interval_start < part.end) i
-    join periods d on d.day = (i.interval_start at time zone zone)::date
+    from reporting.queue_intervals i join periods d on d.day = (i.interval_start at time zone zone)::date
+    where i.interval_start >= from_time and i.interval_start < first_end
+    union all
+    select d.period_start, d.period_end, i.queue_id, i.media_type, i.direction, i.updated_at,
+      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
+      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
+      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
+      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
+      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
+      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
+    from reporting.queue_intervals i join periods d on d.day = (i.interval_start at time zone zone)::date
+    where last_start < to_time and i.interval_start >= last_start and i.interval_start < to_time
     union all
     select d.period_start, d.period_end, i.queue_id, i.media_type, i.direction, i.updated_at,
       i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,

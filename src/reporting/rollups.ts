@@ -258,18 +258,20 @@ async function replaceRows(
   const columns = measures.map(({ column }) => column)
   const list = (names: readonly string[], prefix = ''): string => names.map((name) => prefix + name).join(', ')
   const groups = list([...position, ...keys])
+  // NOT IN is hashed; of an anti join with rows that are yet to be computed, the planner makes a nested loop
+  const place = list([...position, 'key'])
   const raw = (text: string) => sql.raw(text)
   await sql`
     with fresh as (
       select ${raw(groups)}, md5(row(${raw(list(keys))})::text)::uuid as key, ${raw(measures.map(aggregate).join(', '))}
       from (${source}) added group by ${raw(groups)}
     ), gone as (
-      delete from ${raw(table)} t where ${within}
-        and not exists (select from fresh f where ${raw([...position, 'key'].map((name) => `f.${name} = t.${name}`).join(' and '))})
+      delete from ${raw(table)} where ${within}
+        and (${raw(place)}) not in (select ${raw(place)} from fresh)
     )
     insert into ${raw(table)} as t (${raw(groups)}, key, ${raw(list(columns))})
     select ${raw(groups)}, key, ${raw(list(columns))} from fresh
-    on conflict (${raw(list([...position, 'key']))}) do update
+    on conflict (${raw(place)}) do update
     set ${raw(columns.map((name) => `${name} = excluded.${name}`).join(', '))}, updated_at = now()
     where (${raw(list(columns, 't.'))}) is distinct from (${raw(list(columns, 'excluded.'))})`.execute(trx)
 }
