@@ -1,4 +1,4 @@
--- Days that lie wholly between from_time and to_time come from the daily view. As its owner, since it uses the functions of schema etl;
+-- Days that lie wholly between from_time and to_time come from the days. As its owner, since it reads schema etl;
 -- with a plan for each call, since an hour and a year need different ones.
 create or replace function reporting.queue_performance(from_time timestamptz, to_time timestamptz, granularity text default '30 minutes')
 returns setof reporting.queue_performance_rows
@@ -40,48 +40,12 @@ begin
       select greatest(first_day, first_stored) + n as day
       from generate_series(0, least(last_day, last_stored) - greatest(first_day, first_stored)) n) each_day
   ), periods as materialized (
-    select day, midnight, next_midnight, etl.local_midnight(period, zone) as period_start,
+    select day, midnight, next_midnight, period, etl.local_midnight(period, zone) as period_start,
       etl.local_midnight((period + granularity::interval)::date, zone) as period_end
     from days
-  ), pieces (period_start, period_end, queue_id, media_type, direction, updated_at,
-    offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
-    outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
-    abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
-    holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
-    contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms) as (
-    select case when step is null then d.period_start else date_bin(step, i.interval_start, d.midnight) end,
-      case when step is null then d.period_end else least(date_bin(step, i.interval_start, d.midnight) + step, d.next_midnight) end,
-      i.queue_id, i.media_type, i.direction, i.updated_at,
-      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
-      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
-      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
-      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
-      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
-      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
-    from reporting.queue_intervals i join periods d on d.day = (i.interval_start at time zone zone)::date
-    where i.interval_start >= from_time and i.interval_start < first_end
-    union all
-    select d.period_start, d.period_end, i.queue_id, i.media_type, i.direction, i.updated_at,
-      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
-      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
-      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
-      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
-      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
-      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
-    from reporting.queue_intervals i join periods d on d.day = (i.interval_start at time zone zone)::date
-    where last_start < to_time and i.interval_start >= last_start and i.interval_start < to_time
-    union all
-    select d.period_start, d.period_end, i.queue_id, i.media_type, i.direction, i.updated_at,
-      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
-      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
-      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
-      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
-      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
-      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
-    from reporting.queue_daily i join periods d on d.day = i.day
-    where step is null and i.day >= first_whole and i.day < last_day
-  ), x as (
-    select period_start, period_end, queue_id, media_type, direction, max(updated_at) as updated_at,
+  ), whole_days as (
+    select case granularity when '1 day' then day when '1 week' then day - (extract(isodow from day)::integer - first_of_week + 7) % 7
+        else date_trunc('month', day::timestamp)::date end as period, queue_id, media_type, direction, max(updated_at) as updated_at,
       etl.total(offered) as offered, etl.total(over_service_level) as over_service_level, etl.total(transferred) as transferred,
       etl.total(blind_transferred) as blind_transferred, etl.total(consult_transferred) as consult_transferred,
       etl.total(consults) as consults, etl.total(outbound) as outbound, etl.total(outbound_attempted) as outbound_attempted,
@@ -99,6 +63,65 @@ begin
       etl.total(voicemail_ms) as voicemail_ms, etl.total(agent_responses) as agent_responses,
       etl.total(agent_response_ms) as agent_response_ms, etl.total(user_responses) as user_responses,
       etl.total(user_response_ms) as user_response_ms, etl.total(ivrs) as ivrs, etl.total(ivr_ms) as ivr_ms
+    from etl.shown_queue_days
+    where step is null and day >= first_whole and day < last_day
+    group by 1, queue_id, media_type, direction
+  ), pieces as (
+    select case when step is null then d.period_start else date_bin(step, i.interval_start, d.midnight) end as period_start,
+      case when step is null then d.period_end else least(date_bin(step, i.interval_start, d.midnight) + step, d.next_midnight) end as period_end,
+      i.queue_id, i.media_type, i.direction, i.updated_at,
+      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
+      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
+      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
+      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
+      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
+      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
+    from etl.shown_queue_intervals i join periods d on d.day = (i.interval_start at time zone zone)::date
+    where i.interval_start >= from_time and i.interval_start < first_end
+    union all
+    select d.period_start, d.period_end, i.queue_id, i.media_type, i.direction, i.updated_at,
+      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
+      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
+      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
+      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
+      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
+      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
+    from etl.shown_queue_intervals i join periods d on d.day = (i.interval_start at time zone zone)::date
+    where last_start < to_time and i.interval_start >= last_start and i.interval_start < to_time
+    union all
+    select d.period_start, d.period_end, i.queue_id, i.media_type, i.direction, i.updated_at,
+      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
+      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
+      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
+      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
+      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
+      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
+    from whole_days i join (select distinct period, period_start, period_end from periods) d using (period)
+  ), x as (
+    select period_start, period_end, queue_id, media_type, direction, max(updated_at) as updated_at,
+      coalesce(etl.total(offered), 0) as offered, coalesce(etl.total(over_service_level), 0) as over_service_level,
+      coalesce(etl.total(transferred), 0) as transferred, coalesce(etl.total(blind_transferred), 0) as blind_transferred,
+      coalesce(etl.total(consult_transferred), 0) as consult_transferred, coalesce(etl.total(consults), 0) as consults,
+      coalesce(etl.total(outbound), 0) as outbound, coalesce(etl.total(outbound_attempted), 0) as outbound_attempted,
+      coalesce(etl.total(outbound_connected), 0) as outbound_connected,
+      coalesce(etl.total(outbound_abandoned), 0) as outbound_abandoned, coalesce(etl.total(connected), 0) as connected,
+      coalesce(etl.total(errors), 0) as errors, coalesce(etl.total(answered), 0) as answered,
+      coalesce(etl.total(answer_ms), 0) as answer_ms, max(answer_ms_max) as answer_ms_max,
+      coalesce(etl.total(abandoned), 0) as abandoned, coalesce(etl.total(abandon_ms), 0) as abandon_ms,
+      max(abandon_ms_max) as abandon_ms_max, coalesce(etl.total(short_abandoned), 0) as short_abandoned,
+      coalesce(etl.total(flow_outs), 0) as flow_outs, coalesce(etl.total(waits), 0) as waits,
+      coalesce(etl.total(wait_ms), 0) as wait_ms, max(wait_ms_max) as wait_ms_max, coalesce(etl.total(handled), 0) as handled,
+      coalesce(etl.total(handle_ms), 0) as handle_ms, max(handle_ms_max) as handle_ms_max, coalesce(etl.total(talks), 0) as talks,
+      coalesce(etl.total(talk_ms), 0) as talk_ms, coalesce(etl.total(holds), 0) as holds,
+      coalesce(etl.total(hold_ms), 0) as hold_ms, coalesce(etl.total(acws), 0) as acws, coalesce(etl.total(acw_ms), 0) as acw_ms,
+      coalesce(etl.total(alerts), 0) as alerts, coalesce(etl.total(alert_ms), 0) as alert_ms,
+      coalesce(etl.total(not_responding), 0) as not_responding, coalesce(etl.total(not_responding_ms), 0) as not_responding_ms,
+      coalesce(etl.total(dialing), 0) as dialing, coalesce(etl.total(dialing_ms), 0) as dialing_ms,
+      coalesce(etl.total(contacting), 0) as contacting, coalesce(etl.total(contacting_ms), 0) as contacting_ms,
+      coalesce(etl.total(voicemails), 0) as voicemails, coalesce(etl.total(voicemail_ms), 0) as voicemail_ms,
+      coalesce(etl.total(agent_responses), 0) as agent_responses, coalesce(etl.total(agent_response_ms), 0) as agent_response_ms,
+      coalesce(etl.total(user_responses), 0) as user_responses, coalesce(etl.total(user_response_ms), 0) as user_response_ms,
+      coalesce(etl.total(ivrs), 0) as ivrs, coalesce(etl.total(ivr_ms), 0) as ivr_ms
     from pieces
     group by period_start, period_end, queue_id, media_type, direction
   )

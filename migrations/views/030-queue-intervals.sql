@@ -1,4 +1,3 @@
--- Clean hours come from what is added up, dirty ones from the cells: a reader sees the cells of a load and its dirty marks together.
 create or replace view reporting.queue_intervals as
 select x.interval_start, x.queue_id, x.media_type, x.direction, x.originating_direction, coalesce(q.name, x.queue_id) as queue_name, x.updated_at,
   coalesce(x.offered, 0) as offered, coalesce(x.over_service_level, 0) as over_service_level,
@@ -20,33 +19,8 @@ select x.interval_start, x.queue_id, x.media_type, x.direction, x.originating_di
   coalesce(x.agent_responses, 0) as agent_responses, coalesce(x.agent_response_ms, 0) as agent_response_ms,
   coalesce(x.user_responses, 0) as user_responses, coalesce(x.user_response_ms, 0) as user_response_ms,
   coalesce(x.ivrs, 0) as ivrs, coalesce(x.ivr_ms, 0) as ivr_ms
-from (
-  select interval_start, queue_id, media_type, direction, originating_direction, updated_at,
-    offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
-    outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
-    abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
-    holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
-    contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
-  from etl.queue_intervals i
-  where not exists (select from etl.dirty_hours d where d.hour = date_bin('1 hour', i.interval_start, 'epoch'))
-  union all
-  select interval_start, queue_id, media_type, direction, originating_direction,
-    (select max(dirtied_at) from etl.dirty_hours d where d.hour = date_bin('1 hour', interval_start, 'epoch')),
-    etl.total(offered), etl.total(over_service_level), etl.total(transferred), etl.total(blind_transferred),
-    etl.total(consult_transferred), etl.total(consults), etl.total(outbound), etl.total(outbound_attempted),
-    etl.total(outbound_connected), etl.total(outbound_abandoned), etl.total(connected), etl.total(errors), etl.total(answered),
-    etl.total(answer_ms), max(answer_ms_max), etl.total(abandoned), etl.total(abandon_ms), max(abandon_ms_max),
-    etl.total(short_abandoned), etl.total(flow_outs), etl.total(waits), etl.total(wait_ms), max(wait_ms_max), etl.total(handled),
-    etl.total(handle_ms), max(handle_ms_max), etl.total(talks), etl.total(talk_ms), etl.total(holds), etl.total(hold_ms),
-    etl.total(acws), etl.total(acw_ms), etl.total(alerts), etl.total(alert_ms), etl.total(not_responding),
-    etl.total(not_responding_ms), etl.total(dialing), etl.total(dialing_ms), etl.total(contacting), etl.total(contacting_ms),
-    etl.total(voicemails), etl.total(voicemail_ms), etl.total(agent_responses), etl.total(agent_response_ms),
-    etl.total(user_responses), etl.total(user_response_ms), etl.total(ivrs), etl.total(ivr_ms)
-  from etl.dirty_cells()
-  group by interval_start, queue_id, media_type, direction, originating_direction) x
-left join genesys.dim_queues q on q.id = x.queue_id
-where x.interval_start >= (select shown_from from etl.derivation)
-  and ((select media_types from etl.derivation) is null or x.media_type = any((select media_types from etl.derivation)::text[]));
+from etl.shown_queue_intervals x
+left join genesys.dim_queues q on q.id = x.queue_id;
 
 comment on view reporting.queue_intervals is
   'What Genesys'' aggregates count, one row per 15-minute interval, queue, media type, direction and originating direction: a metric counts in the interval of its emit_date.';

@@ -1,0 +1,91 @@
+-- Clean hours come from what is added up, dirty ones from the cells: a reader sees the cells of a load and its dirty marks together.
+create or replace view etl.shown_agent_intervals as
+select interval_start, queue_id, user_id, media_type, direction, originating_direction, updated_at,
+  offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
+  outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
+  abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
+  holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
+  contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
+from (
+  select interval_start, queue_id, user_id, media_type, direction, originating_direction, updated_at,
+    offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
+    outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
+    abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
+    holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
+    contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
+  from etl.agent_intervals i
+  where not exists (select from etl.dirty_hours d where d.hour = date_bin('1 hour', i.interval_start, 'epoch'))
+  union all
+  select interval_start, queue_id, user_id, media_type, direction, originating_direction,
+    (select max(dirtied_at) from etl.dirty_hours d where d.hour = date_bin('1 hour', interval_start, 'epoch')),
+    etl.total(offered), etl.total(over_service_level), etl.total(transferred), etl.total(blind_transferred),
+    etl.total(consult_transferred), etl.total(consults), etl.total(outbound), etl.total(outbound_attempted),
+    etl.total(outbound_connected), etl.total(outbound_abandoned), etl.total(connected), etl.total(errors), etl.total(answered),
+    etl.total(answer_ms), max(answer_ms_max), etl.total(abandoned), etl.total(abandon_ms), max(abandon_ms_max),
+    etl.total(short_abandoned), etl.total(flow_outs), etl.total(waits), etl.total(wait_ms), max(wait_ms_max), etl.total(handled),
+    etl.total(handle_ms), max(handle_ms_max), etl.total(talks), etl.total(talk_ms), etl.total(holds), etl.total(hold_ms),
+    etl.total(acws), etl.total(acw_ms), etl.total(alerts), etl.total(alert_ms), etl.total(not_responding),
+    etl.total(not_responding_ms), etl.total(dialing), etl.total(dialing_ms), etl.total(contacting), etl.total(contacting_ms),
+    etl.total(voicemails), etl.total(voicemail_ms), etl.total(agent_responses), etl.total(agent_response_ms),
+    etl.total(user_responses), etl.total(user_response_ms), etl.total(ivrs), etl.total(ivr_ms)
+  from etl.dirty_cells() where user_id is not null
+  group by interval_start, queue_id, user_id, media_type, direction, originating_direction) x
+where interval_start >= (select shown_from from etl.derivation)
+  and ((select media_types from etl.derivation) is null or media_type = any((select media_types from etl.derivation)::text[]));
+
+comment on view etl.shown_agent_intervals is 'The rows of reporting.agent_intervals without names, and null instead of 0, which is faster to add up.';
+comment on column etl.shown_agent_intervals.interval_start is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.queue_id is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.user_id is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.media_type is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.direction is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.originating_direction is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.updated_at is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.offered is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.over_service_level is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.transferred is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.blind_transferred is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.consult_transferred is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.consults is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.outbound is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.outbound_attempted is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.outbound_connected is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.outbound_abandoned is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.connected is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.errors is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.answered is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.answer_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.answer_ms_max is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.abandoned is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.abandon_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.abandon_ms_max is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.short_abandoned is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.flow_outs is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.waits is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.wait_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.wait_ms_max is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.handled is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.handle_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.handle_ms_max is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.talks is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.talk_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.holds is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.hold_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.acws is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.acw_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.alerts is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.alert_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.not_responding is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.not_responding_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.dialing is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.dialing_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.contacting is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.contacting_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.voicemails is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.voicemail_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.agent_responses is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.agent_response_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.user_responses is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.user_response_ms is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.ivrs is 'As in reporting.agent_intervals, but null instead of 0.';
+comment on column etl.shown_agent_intervals.ivr_ms is 'As in reporting.agent_intervals, but null instead of 0.';
