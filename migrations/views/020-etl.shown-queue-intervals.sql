@@ -1,4 +1,5 @@
 -- Clean hours come from what is added up, dirty ones from the cells: a reader sees the cells of a load and its dirty marks together.
+-- IS TRUE: the planner would take two bounds, one of them unknown, for a narrow range.
 create or replace view etl.shown_queue_intervals as
 select interval_start, queue_id, media_type, direction, originating_direction, updated_at,
   offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
@@ -30,7 +31,7 @@ from (
     etl.total(user_responses), etl.total(user_response_ms), etl.total(ivrs), etl.total(ivr_ms)
   from etl.dirty_cells()
   group by interval_start, queue_id, media_type, direction, originating_direction) x
-where interval_start >= (select shown_from from etl.derivation)
+where (interval_start >= (select shown_from from etl.derivation)) is true
   and ((select media_types from etl.derivation) is null or media_type = any((select media_types from etl.derivation)::text[]));
 
 comment on view etl.shown_queue_intervals is 'The rows of reporting.queue_intervals without names, and null instead of 0, which is faster to add up.';

@@ -1,4 +1,5 @@
--- Days that are added up, and the others computed from intervals.
+-- Days that are added up, and the others computed from intervals. IS TRUE: the planner would take two bounds, one of them unknown, for a
+-- narrow range.
 create or replace view etl.shown_agent_days as
 select day, queue_id, user_id, media_type, direction, updated_at,
   offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
@@ -15,7 +16,7 @@ from (
     contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
   from etl.agent_days d
   where time_zone = (select time_zone from reporting.settings)
-    and day > (select (shown_from at time zone (select time_zone from reporting.settings))::date from etl.derivation)
+    and (day > (select (shown_from at time zone (select time_zone from reporting.settings))::date from etl.derivation)) is true
     and not exists (select from etl.unclean_days() u (day) where u.day = d.day)
   union all
   select day, queue_id, user_id, media_type, direction, updated_at,
