@@ -112,7 +112,19 @@ function windowProblems(unsettled: ProblemInputs['unsettled']): Problem[] {
   return problems
 }
 
-function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: DeliveryRecord, now: Date): Problem[] {
+function deliveryProblems(deliveries: DeliveryRecord, now: Date): Problem[] {
+  const { oldestPendingAt, givenUp, lastError, pending } = deliveries
+  if (deliveries.isStopped) {
+    return [
+      {
+        severity: 'trouble',
+        title: `The receiver of WEBHOOK_URL has ended the deliveries; ${count(pending, 'message')} pending`,
+        detail: lastError,
+        hint: 'Fix the receiver or change WEBHOOK_URL, then restart the service.',
+        since: oldestPendingAt,
+      },
+    ]
+  }
   const isLate = oldestPendingAt !== null && +now - +oldestPendingAt > DELIVERY_LATE_MS
   if (!isLate && givenUp === 0) return []
   return [

@@ -61,6 +61,8 @@ export interface DeliveryRecord {
   /** Messages whose delivery was abandoned during the last day. */
   readonly givenUp: number
   readonly lastError: string | null
+  /** Whether the receiver has ended the deliveries with 410. */
+  readonly isStopped: boolean
 }
 
 /** Data dated later than the database's clock: written while that clock was ahead. */

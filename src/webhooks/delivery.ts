@@ -12,6 +12,7 @@ import { postJson, type PostFailure } from '../post-json.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import {
   giveUpMessages,
+  GONE_MARK,
   markAllPending,
   markDelivered,
   markFailed,
@@ -104,7 +105,9 @@ export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
     }
     const { messageId, attempts } = message
     const isGone = failure.status === GONE
-    const reason = isGone ? `${failure.reason} (Gone): deliveries stop until the service is restarted` : failure.reason
+    const reason = isGone
+      ? `${failure.reason} ${GONE_MARK}: deliveries stop until the service is restarted`
+      : failure.reason
     await markFailed(warehouse.db, message.id, reason, retryDelayMs(attempts, waits))
     if (isGone) await disable(reason)
     else log.warn({ messageId, attempts, reason }, 'a webhook was not delivered; it will be retried')

@@ -80,7 +80,7 @@ describe('the status', () => {
     rejectedRecords: 0,
     rejectedReasons: [],
     live: null,
-    deliveries: { pending: 0, oldestPendingAt: null, givenUp: 0, lastError: null },
+    deliveries: { pending: 0, oldestPendingAt: null, givenUp: 0, lastError: null, isStopped: false },
   }
   const snapshot = {
     at: at('2026-11-22T11:50:00Z'),
@@ -190,11 +190,18 @@ describe('the status', () => {
     oldestPendingAt: new Date(+now - milliseconds),
     givenUp: 0,
     lastError: null,
+    isStopped: false,
   })
 
   test('counts a message as late after a quarter of an hour', () => {
     const state = (milliseconds: number) => statusDocument({ ...inputs, deliveries: waiting(milliseconds) }).state
     expect([state(15 * 60_000), state(15 * 60_000 + 1)]).toEqual(['ok', 'failing'])
+  })
+
+  test('needs action at once when the receiver has ended the deliveries', () => {
+    const { state, problems } = statusDocument({ ...inputs, deliveries: { ...waiting(1000), isStopped: true } })
+    expect(state).toBe('failing')
+    expect(problems[0]?.title).toBe('The receiver of WEBHOOK_URL has ended the deliveries; 1 message pending')
   })
 
   test('lists problems that need action first', () => {
