@@ -1,3 +1,4 @@
+import { measures, type Measure } from '../intervals/measures.ts'
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
 import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
@@ -23,6 +24,13 @@ const WINDOW_STATUSES = {
 } satisfies Record<WindowStatus, string>
 
 const listed = (values: Readonly<Record<string, string>>): string => `${Object.values(values).join(', ')}.`
+
+const measured = ({ metric, aggregate }: Measure): string =>
+  ({
+    total: `Sum of the values of ${metric}; null: 0.`,
+    events: `Number of rows of ${metric}; null: 0.`,
+    max: `Largest value of ${metric}; null: there is none.`,
+  })[aggregate]
 
 /** Descriptions of every table of schema etl and its columns: the source of their COMMENT ON and of the data dictionary. */
 export const etlDescriptions: Readonly<
@@ -83,6 +91,43 @@ export const etlDescriptions: Readonly<
       previous_start: 'Start before the last load, from which the loader knows which rows to replace.',
       previous_content_hash: 'Content hash before the last load.',
       previous_attributes_hash: 'Attributes hash before the last load.',
+      derived_hash:
+        'The content hash that its rows in interval_cells were derived from. Null: from none; another than content_hash: they are out of date.',
+      derived_version: 'Version of the rules by which they were derived.',
+    },
+  },
+  interval_cells: {
+    description:
+      'What each conversation adds to each quarter hour: one row per conversation, interval, queue, user, media type and direction, written in the transaction that writes the conversation. Summed up by the interval views.',
+    columns: {
+      conversation_id: 'The conversation.',
+      conversation_start: 'Copy of its start: the table is partitioned by its month.',
+      _index: 'Number of the row within its conversation, from 0.',
+      interval_start: 'Start of the quarter hour (UTC) in which the metrics were emitted.',
+      queue_id: 'The queue of the session when they were emitted; null: none.',
+      user_id: 'The user whose session it was; null: none.',
+      media_type: 'Media type of the session.',
+      direction: 'Direction of the session.',
+      originating_direction: 'Direction in which the conversation began.',
+      ...Object.fromEntries(measures.map((measure) => [measure.column, measured(measure)])),
+    },
+  },
+  dirty_hours: {
+    description:
+      'Hours whose cells have changed since their intervals were last summed up, each any number of times. Written in the transaction that changes the cells; until an hour has been summed up again, the interval views read its cells.',
+    columns: { hour: 'Start of the hour (UTC).', dirtied_at: 'When its cells changed.' },
+  },
+  derivation: {
+    description:
+      'One row: how far the cells of conversations that are stored have been derived, by the newest first, and what the interval views show meanwhile.',
+    columns: {
+      id: 'Always true: there is one row.',
+      version: 'Version of the rules that all cells have or are being brought to.',
+      position_start: 'Every conversation that started later has been examined; null: all have.',
+      position_id: 'Of those that started at that instant, the last that has been examined.',
+      shown_from: 'The interval views show what lies at or after this instant.',
+      media_types: 'HISTORY_MEDIA_TYPES of the service: the interval views leave out other media types. Null: all.',
+      updated_at: 'When this row was last written.',
     },
   },
   rejected_records: {

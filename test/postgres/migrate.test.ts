@@ -25,6 +25,7 @@ const migrations = [
   '20261126T1115Z-create-request-budget',
   '20261126T1120Z-summarize-after-runs',
   '20261126T1400Z-live-snapshot-totals',
+  '20261126T1500Z-create-interval-cells',
 ]
 
 interface ColumnRow {
