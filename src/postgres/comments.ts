@@ -32,6 +32,23 @@ const measured = ({ metric, aggregate }: Measure): string =>
     max: `Largest value of ${metric}; null: there is none.`,
   })[aggregate]
 
+const measureColumns = Object.fromEntries(measures.map((measure) => [measure.column, measured(measure)]))
+const INTERVAL_KEYS = { interval_start: 'Start of the quarter hour (UTC).' }
+const DAY_KEYS = { time_zone: 'The time zone that the day is one of.', day: 'The day.' }
+const ROLLUP_KEYS = {
+  key: 'Hash of the columns that the row stands for, since they can be null.',
+  queue_id: 'The queue; null: none.',
+  user_id: 'The user.',
+  media_type: 'Media type of the sessions.',
+  direction: 'Direction of the sessions.',
+  originating_direction: 'Direction in which the conversations began.',
+  updated_at: 'When a number of the row last changed.',
+}
+
+function omit(columns: Readonly<Record<string, string>>, ...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(columns).filter(([name]) => !names.includes(name)))
+}
+
 /** Descriptions of every table of schema etl and its columns: the source of their COMMENT ON and of the data dictionary. */
 export const etlDescriptions: Readonly<
   Record<string, { description: string; columns: Readonly<Record<string, string>> }>
@@ -109,7 +126,7 @@ export const etlDescriptions: Readonly<
       media_type: 'Media type of the session.',
       direction: 'Direction of the session.',
       originating_direction: 'Direction in which the conversation began.',
-      ...Object.fromEntries(measures.map((measure) => [measure.column, measured(measure)])),
+      ...measureColumns,
     },
   },
   dirty_hours: {
@@ -129,6 +146,29 @@ export const etlDescriptions: Readonly<
       media_types: 'HISTORY_MEDIA_TYPES of the service: the interval views leave out other media types. Null: all.',
       updated_at: 'When this row was last written.',
     },
+  },
+  queue_intervals: {
+    description:
+      'What interval_cells add up to: one row per quarter hour, queue, media type, direction and originating direction. Recomputed hour by hour from dirty_hours; what reporting.queue_intervals shows of hours that are not dirty.',
+    columns: { ...INTERVAL_KEYS, ...omit(ROLLUP_KEYS, 'user_id'), ...measureColumns },
+  },
+  agent_intervals: {
+    description: 'As queue_intervals, of the cells that have a user, and by user.',
+    columns: { ...INTERVAL_KEYS, ...ROLLUP_KEYS, ...measureColumns },
+  },
+  queue_days: {
+    description:
+      'What queue_intervals add up to by day of the time zone of reporting.settings, originating directions together. Days in stale_days, and those with a dirty hour, are not read.',
+    columns: { ...DAY_KEYS, ...omit(ROLLUP_KEYS, 'user_id', 'originating_direction'), ...measureColumns },
+  },
+  agent_days: {
+    description: 'As queue_days, from agent_intervals and by user.',
+    columns: { ...DAY_KEYS, ...omit(ROLLUP_KEYS, 'originating_direction'), ...measureColumns },
+  },
+  stale_days: {
+    description:
+      'Days whose rows in queue_days and agent_days have to be computed again: an hour of theirs has been, or the time zone has been set. The views compute them from intervals meanwhile.',
+    columns: { time_zone: 'The time zone.', day: 'The day.' },
   },
   rejected_records: {
     description: 'Records that could not be loaded, each content once.',
@@ -184,6 +224,25 @@ export const etlDescriptions: Readonly<
       version: 'Counts the leases; a lease is written only if no other process has written since it was computed.',
       state: 'Requests leased by half second, and whether live waits, as JSON.',
       leased_at: 'When a process last asked for a lease.',
+    },
+  },
+}
+
+/** Descriptions of the tables of schema reporting and their columns, as etlDescriptions; views have their comments in their files. */
+export const reportingDescriptions: typeof etlDescriptions = {
+  settings: {
+    description:
+      'How the reports count: one row, which the owner of the schema may change. A change takes effect at once, for the past as well.',
+    columns: {
+      id: 'Always true: there is one row.',
+      time_zone:
+        'The time zone of days, weeks, months and hours: a name of pg_timezone_names, e.g. Europe/Berlin. Anything else is refused.',
+      service_level_includes_abandons:
+        'Whether abandons count in the denominator of the service level. As the following two, a setting in Genesys (Admin, Contact Center, Analytics) that its API does not show.',
+      service_level_includes_short_abandons: 'Whether short abandons count in it, where abandons do.',
+      service_level_includes_flow_outs: 'Whether flow-outs count in it.',
+      first_day_of_week: 'First day of the week: 1 is Monday, 7 is Sunday.',
+      settle_days: 'How many days after their end Genesys still corrects conversations (HISTORY_SETTLE_DAYS).',
     },
   },
 }
@@ -267,7 +326,11 @@ export function commentStatements(): string {
       statements.push(`comment on column genesys.${table}.${name} is ${literal(description)};`)
     }
   }
-  for (const [schema, descriptions] of Object.entries({ genesys: liveDescriptions, etl: etlDescriptions })) {
+  for (const [schema, descriptions] of Object.entries({
+    genesys: liveDescriptions,
+    reporting: reportingDescriptions,
+    etl: etlDescriptions,
+  })) {
     for (const [table, { description, columns }] of Object.entries(descriptions)) {
       statements.push(`comment on table ${schema}.${table} is ${literal(description)};`)
       for (const [column, text] of Object.entries(columns)) {
