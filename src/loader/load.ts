@@ -10,6 +10,7 @@ import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
+import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
@@ -30,9 +31,11 @@ export interface LoadOptions {
   /** Under which name rejected records are kept. Default: conversations. */
   readonly stream?: string
   readonly signal?: AbortSignal
-  /** Called with the counts of the batch: for metrics. */
-  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
+  readonly onLoaded?: OnLoaded | undefined
 }
+
+/** Called with the counts of a batch, for metrics, and with the ids that its conversations name, none if nothing has changed. */
+export type OnLoaded = (counts: LoadCounts, ids: ReferencedIds) => void
 
 /** A record with its key and hashes. */
 interface Entry {
@@ -81,7 +84,8 @@ export async function loadBatch(
       rejected: rejected.length,
     }
     const counts = addLoadCounts(prepared, await loadEntries(warehouse, entries, options))
-    options.onLoaded?.(counts)
+    const isChanged = counts.inserted + counts.changed > 0
+    options.onLoaded?.(counts, referencedIds(isChanged ? entries.map(({ raw }) => raw) : []))
     return counts
   } catch (error) {
     throw toEtlError(error, 'loading conversations')
