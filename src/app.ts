@@ -289,7 +289,7 @@ function liveDependencies(parts: Parts): LiveDependencies | null {
     },
     elapsedMs: () => performance.now(),
     onLoaded: onLoaded(parts),
-    onSnapshot: unknownIds.note,
+    onSnapshot: (ids) => unknownIds.note(ids),
     onEndedInAfterCallWork: metrics.countEndedInAfterCallWork,
   }
 }

@@ -70,7 +70,7 @@ const state = (what: string): ReferenceColumn =>
 
 const common = { paging: 'pages', pageSize: 100 } as const
 
-export const referenceEntities = {
+const referenceEntities = {
   users: {
     description: 'Users (agents, supervisors, everybody with an account), including inactive and deleted ones.',
     // without state=any those who have left would be missing

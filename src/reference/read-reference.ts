@@ -24,7 +24,7 @@ export interface ReferenceRequest {
 }
 
 /** How one list ended. */
-export interface ReferenceResult {
+interface ReferenceResult {
   readonly name: ReferenceName
   /** Rows written, marks of deletion included. */
   readonly written: number

@@ -4,6 +4,7 @@ import { isAbsent, isJsonObject, put, storableText, type JsonObject, type JsonVa
 import { referenceEntity, type ReferenceColumn, type ReferenceName } from '../model/reference.ts'
 import { fitCell } from '../model/transform.ts'
 import { type Value } from '../model/columns.ts'
+import { type Entity } from '../genesys/entity-list.ts'
 
 /** A row by column name: the key, the typed columns, and `_extra`. */
 export type ReferenceRow = Readonly<Record<string, Value>>
@@ -59,7 +60,7 @@ function fill(
 const MEDIA_TYPES: Readonly<Record<string, string>> = { call: 'voice' }
 
 /** The service levels of a queue, one row per media type that has one; null where the answer says nothing about them. */
-export function serviceLevelRows(queue: JsonObject): ReferenceRow[] | null {
+export function serviceLevelRows(queue: Entity): ReferenceRow[] | null {
   const settings = queue['mediaSettings']
   if (!isJsonObject(settings)) return null
   return Object.entries(settings).flatMap(([media, setting]) => {
@@ -73,7 +74,7 @@ export function serviceLevelRows(queue: JsonObject): ReferenceRow[] | null {
     const media_type = storableText(MEDIA_TYPES[media] ?? media)
     return [
       {
-        queue_id: storableText(String(queue['id'])),
+        queue_id: storableText(queue.id),
         media_type,
         target: target ?? null,
         threshold_ms: threshold_ms ?? null,

@@ -1,6 +1,7 @@
 /** Writes reference data: rows whose content has changed, marks of deletion after complete reads, and when each list was read. */
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
-import { type JsonObject, type JsonValue } from '../model/json.ts'
+import { type Entity } from '../genesys/entity-list.ts'
+import { type JsonValue } from '../model/json.ts'
 import { referenceEntity, referenceTable, type ReferenceName } from '../model/reference.ts'
 import { type Database } from '../postgres/database.ts'
 import { serviceLevelRows, referenceRow, type ReferenceRow } from './rows.ts'
@@ -22,11 +23,7 @@ export interface Written {
  * Writes a page of entities: rows that are new or whose content has changed, in one transaction. A row that is there again loses its mark of
  * deletion; a row without a name keeps the one that it had.
  */
-export async function writePage(
-  db: Kysely<Database>,
-  part: ListPart,
-  entities: readonly JsonObject[],
-): Promise<Written> {
+export async function writePage(db: Kysely<Database>, part: ListPart, entities: readonly Entity[]): Promise<Written> {
   if (entities.length === 0) return { written: 0 }
   return await db.transaction().execute(async (trx) => {
     const rows = entities.map((entity) => referenceRow(part.name, entity, part.parentId))
@@ -67,9 +64,9 @@ async function upsertRows(
 }
 
 /** Ends the service levels that have changed or are gone, and adds those that are new, so that the history has no gap. */
-async function writeServiceLevels(trx: Transaction<Database>, queues: readonly JsonObject[]): Promise<number> {
+async function writeServiceLevels(trx: Transaction<Database>, queues: readonly Entity[]): Promise<number> {
   const known = queues.flatMap((queue) => serviceLevelRows(queue) ?? [])
-  const told = queues.filter((queue) => serviceLevelRows(queue) !== null).map((queue) => String(queue['id']))
+  const told = queues.filter((queue) => serviceLevelRows(queue) !== null).map((queue) => queue.id)
   const incoming = sql`jsonb_to_recordset(${jsonOf(known)}::jsonb)
     as i (queue_id text, media_type text, target double precision, threshold_ms bigint, _extra jsonb)`
   const { rows: ended } = await sql`

@@ -118,7 +118,7 @@ export function watchUnknownIds(options: UnknownIdsOptions): UnknownIds {
       const end = AbortSignal.any([aborting, AbortSignal.timeout(LONGEST_WAIT_MS)])
       end.addEventListener('abort', stop, { once: true })
       if (end.aborted) stop()
-      while (work !== null) await work
+      for (let current = work; current !== null; current = work) await current
       end.removeEventListener('abort', stop)
     },
     async stop() {
@@ -157,9 +157,10 @@ async function withoutRow(db: Kysely<Database>, ids: Notes): Promise<Notes> {
 /** In how many milliseconds lists may be read again, by the clock of the database. */
 async function dueInMs(db: Kysely<Database>, lists: readonly NamedList[], pauseMs: number): Promise<number> {
   const { rows } = await sql<{ wait_ms: number | null }>`
-    select ${pauseMs} - extract(epoch from clock_timestamp() - max(attempted_at)) * 1000 as wait_ms from etl.reference_reads
+    select (${pauseMs} - extract(epoch from clock_timestamp() - max(attempted_at)) * 1000)::double precision as wait_ms
+    from etl.reference_reads
     where entity = any(${lists}::text[]) and attempted_at <= clock_timestamp()`.execute(db)
-  return Math.max(0, Number(rows[0]?.wait_ms ?? 0))
+  return Math.max(0, rows[0]?.wait_ms ?? 0)
 }
 
 /** A load does without names: whatever fails here is tried again when the next unknown id comes, or by the hourly run. */

@@ -97,7 +97,7 @@ describe('the first reading', () => {
       _deleted_at: null,
     })
     const presences = await rows<Record<string, unknown>>('presence_definitions')
-    expect(presences.map(({ name }) => name).sort()).toEqual(['Available', 'Break', 'Lunch', 'On Queue'])
+    expect(presences.map(({ name }) => String(name)).sort()).toEqual(['Available', 'Break', 'Lunch', 'On Queue'])
     const [campaign] = await rows<Record<string, unknown>>('campaigns')
     expect(campaign).toMatchObject({
       campaign_status: 'on',

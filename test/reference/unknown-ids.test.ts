@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const each of started.splice(0)) await each[Symbol.asyncDispose]()
 })
 
-async function startWatch(): Promise<{ it: TestOrg; watch: UnknownIds; load(): Promise<void> }> {
+async function startWatch(): Promise<{ it: TestOrg; watch: UnknownIds; load: () => Promise<void> }> {
   const it = await startTestOrg()
   const dependencies = it.dependencies()
   const watch = watchUnknownIds({
