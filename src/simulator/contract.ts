@@ -40,6 +40,10 @@ export interface SimulatorOptions {
   readonly reopenedShare?: number
   /** How long after their time the wrap-up code, tAcw and tHandle appear: 0 (default) to less than a day. */
   readonly closingDelayMs?: number
+  /** The longest interval of an aggregates query; 366 unless given, since no limit of Genesys is known. */
+  readonly aggregateIntervalDays?: number
+  /** How many values one answer of aggregates can have; 100 000 unless given, since no limit of Genesys is known. */
+  readonly aggregateCellLimit?: number
   /** Lifetime of the first client's tokens. */
   readonly tokenSeconds?: number
   readonly gzip?: boolean
@@ -69,6 +73,12 @@ export interface LoggedRequest {
 export interface ControlSettings {
   paginationLimit: number
   closingDelayMs: number
+  aggregateIntervalDays: number
+  aggregateCellLimit: number
+  /** The organization's switches of what counts in the denominator of the service level, retroactively. */
+  serviceLevelIncludesAbandons: boolean
+  serviceLevelIncludesShortAbandons: boolean
+  serviceLevelIncludesFlowOuts: boolean
 }
 
 /** Everything that can be changed while it runs. */
