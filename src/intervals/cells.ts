@@ -1,0 +1,256 @@
+/** What a conversation adds to each interval: its cells, derived from its rows. Pure. */
+import { columnIndex, type Column, type Row, type RowSet, type Value } from '../model/columns.ts'
+import { measures, type Aggregate } from './measures.ts'
+import { queueAt, queueTimeline, type QueueSegment } from './queue-at.ts'
+
+/** Raised with every change after which the same rows have other cells: what is stored is then derived again. */
+export const DERIVED_VERSION = 1
+
+/** The tables that cells are derived from. */
+export type CellSources = Pick<RowSet, 'conversations' | 'participants' | 'sessions' | 'segments' | 'session_metrics'>
+
+const keyColumns: readonly Pick<Column, 'name' | 'type'>[] = [
+  { name: 'conversation_id', type: 'text' },
+  { name: 'conversation_start', type: 'timestamptz' },
+  { name: '_index', type: 'integer' },
+  { name: 'interval_start', type: 'timestamptz' },
+  { name: 'queue_id', type: 'text' },
+  { name: 'user_id', type: 'text' },
+  { name: 'media_type', type: 'text' },
+  { name: 'direction', type: 'text' },
+  { name: 'originating_direction', type: 'text' },
+]
+
+/** The columns of etl.interval_cells in the table's order. */
+export const cellColumns: readonly Pick<Column, 'name' | 'type'>[] = [
+  ...keyColumns,
+  ...measures.map(({ column }) => ({ name: column, type: 'bigint' as const })),
+]
+
+/** Their names: what a row of cellsOf is aligned with. */
+export const CELL_COLUMNS: readonly string[] = cellColumns.map(({ name }) => name)
+
+const INDEX_SLOT = CELL_COLUMNS.indexOf('_index')
+/** The first of the columns that tell the cells of a conversation apart. */
+const INTERVAL_SLOT = CELL_COLUMNS.indexOf('interval_start')
+
+/** The slots of a cell that a metric goes to; -1: none. */
+type Slots = { readonly [Kind in Aggregate]: number }
+
+/** By name of the metric. Metrics that no measure counts are not in it. */
+const slotsByMetric = new Map<string, Slots>()
+measures.forEach(({ metric, aggregate }, index) => {
+  const slots = slotsByMetric.get(metric) ?? { total: -1, events: -1, max: -1 }
+  slotsByMetric.set(metric, { ...slots, [aggregate]: keyColumns.length + index })
+})
+
+const SLOT = {
+  conversationDirection: columnIndex('conversations', 'originating_direction'),
+  participant: columnIndex('participants', '_index'),
+  user: columnIndex('participants', 'user_id'),
+  session: columnIndex('sessions', '_index'),
+  sessionParticipant: columnIndex('sessions', '_participant_index'),
+  mediaType: columnIndex('sessions', 'media_type'),
+  direction: columnIndex('sessions', 'direction'),
+  segmentIndex: columnIndex('segments', '_index'),
+  segmentSession: columnIndex('segments', '_session_index'),
+  segmentStart: columnIndex('segments', 'segment_start'),
+  queue: columnIndex('segments', 'queue_id'),
+  metricSession: columnIndex('session_metrics', '_session_index'),
+  emitDate: columnIndex('session_metrics', 'emit_date'),
+  metricName: columnIndex('session_metrics', 'name'),
+  value: columnIndex('session_metrics', 'value'),
+}
+
+/** A cell while it is being summed; sums are exact, so they can exceed int64. */
+type Cell = Value[]
+
+/** The sessions of one user, media type and direction share their cells. */
+interface Group {
+  readonly user: Value
+  readonly mediaType: Value
+  readonly direction: Value
+  /** By interval, then by queue. */
+  readonly cells: Map<string, Map<string | null, Cell>>
+}
+
+interface Session {
+  readonly group: Group
+  /** Its segments that have a queue. */
+  readonly segments: QueueSegment[]
+  /** The same once a metric has asked for them. */
+  timeline: readonly QueueSegment[] | null
+}
+
+interface Conversation {
+  readonly id: Value
+  readonly start: Value
+  readonly originatingDirection: Value
+  /** User of each participant, and the sessions, by _index. */
+  readonly users: Value[]
+  readonly sessions: Session[]
+  readonly groups: Group[]
+}
+
+/**
+ * The cells of conversations, from their rows as transform makes them and as readBack reads them: rows of any number of conversations,
+ * in any order. Returns rows aligned with CELL_COLUMNS. A conversation's cells have an `_index` from 0, and the same rows always give the
+ * same cells in the same order.
+ *
+ * A metric counts wholly in the quarter hour (UTC) of its emit_date; without a readable one, or without a value, in none. Its media
+ * type and direction are those of its session, its user that of the session's participant, its queue as in queueAt. Columns are null where
+ * they would be 0, and a cell that would be 0 throughout is left out. A `…_max` is null only where there was no event. What exceeds int64
+ * is stored as its nearest limit, since no number that Genesys sends may make a load fail.
+ */
+export function cellsOf(rows: CellSources): Row[] {
+  const conversations = new Map<string, Conversation>()
+  for (const row of rows.conversations) {
+    const originatingDirection = row[SLOT.conversationDirection]!
+    conversations.set(keyOf(row), {
+      id: row[0]!,
+      start: row[1]!,
+      originatingDirection,
+      users: [],
+      sessions: [],
+      groups: [],
+    })
+  }
+  const find = finder(conversations)
+  for (const row of rows.participants) {
+    const conversation = find(row)
+    if (conversation) conversation.users[row[SLOT.participant] as number] = row[SLOT.user]!
+  }
+  for (const row of rows.sessions) addSession(find(row), row)
+  for (const row of rows.segments) addSegment(find(row), row)
+  for (const row of rows.session_metrics) addMetric(find(row), row)
+  return [...conversations.values()].flatMap(finish)
+}
+
+// no text of a row contains U+0000
+function keyOf(row: Row): string {
+  return `${row[1] as string}\0${row[0] as string}`
+}
+
+/** Finds the conversation of a row. Rows of a conversation usually follow each other, which spares the look-up. */
+function finder(conversations: ReadonlyMap<string, Conversation>): (row: Row) => Conversation | undefined {
+  let last: Conversation | undefined
+  return (row) => {
+    if (last === undefined || last.id !== row[0] || last.start !== row[1]) last = conversations.get(keyOf(row))
+    return last
+  }
+}
+
+function addSession(conversation: Conversation | undefined, row: Row): void {
+  if (conversation === undefined) return
+  const user = conversation.users[row[SLOT.sessionParticipant] as number] ?? null
+  const mediaType = row[SLOT.mediaType]!
+  const direction = row[SLOT.direction]!
+  let group = conversation.groups.find(
+    (known) => known.user === user && known.mediaType === mediaType && known.direction === direction,
+  )
+  if (group === undefined) conversation.groups.push((group = { user, mediaType, direction, cells: new Map() }))
+  conversation.sessions[row[SLOT.session] as number] = { group, segments: [], timeline: null }
+}
+
+function addSegment(conversation: Conversation | undefined, row: Row): void {
+  const queue = row[SLOT.queue] as string | null
+  if (queue === null) return
+  const start = row[SLOT.segmentStart] as string | null
+  const index = row[SLOT.segmentIndex] as number
+  conversation?.sessions[row[SLOT.segmentSession] as number]?.segments.push({ queue, start, index })
+}
+
+function addMetric(conversation: Conversation | undefined, row: Row): void {
+  const value = row[SLOT.value] as number | bigint | null
+  const emitDate = row[SLOT.emitDate] as string | null
+  const session = conversation?.sessions[row[SLOT.metricSession] as number]
+  const slots = slotsByMetric.get(row[SLOT.metricName] as string)
+  // `infinity` and years before Christ, which only SQL can have written, are not in canonical spelling
+  if (value === null || emitDate === null || !emitDate.endsWith('Z') || !session || !slots) return
+  const timeline = (session.timeline ??= queueTimeline(session.segments))
+  const cell = cellOf(session.group, intervalOf(emitDate), queueAt(timeline, emitDate))
+  if (slots.events !== -1) cell[slots.events] = ((cell[slots.events] as number | null) ?? 0) + 1
+  if (slots.total !== -1) cell[slots.total] = sum((cell[slots.total] as number | bigint | null) ?? 0, value)
+  if (slots.max !== -1) {
+    const largest = cell[slots.max] as number | bigint | null
+    if (largest === null || value > largest) cell[slots.max] = value
+  }
+}
+
+/** The start of the quarter hour that contains an instant in canonical spelling. */
+function intervalOf(instant: string): string {
+  const minute = instant.slice(14, 16)
+  const quarter = minute < '15' ? '00' : minute < '30' ? '15' : minute < '45' ? '30' : '45'
+  return `${instant.slice(0, 14)}${quarter}:00.000Z`
+}
+
+function cellOf(group: Group, interval: string, queue: string | null): Cell {
+  let byQueue = group.cells.get(interval)
+  if (byQueue === undefined) group.cells.set(interval, (byQueue = new Map<string | null, Cell>()))
+  let cell = byQueue.get(queue)
+  if (cell === undefined) byQueue.set(queue, (cell = emptyCell.slice()))
+  return cell
+}
+
+const emptyCell: Cell = CELL_COLUMNS.map(() => null)
+
+/** The exact sum of integers: a number where that is exact, else a BigInt. */
+function sum(a: number | bigint, b: number | bigint): number | bigint {
+  if (typeof a === 'number' && typeof b === 'number') {
+    const total = a + b
+    if (Number.isSafeInteger(total)) return total
+  }
+  return BigInt(a) + BigInt(b)
+}
+
+/** The finished cells of a conversation, in the order of their keys. */
+function finish({ id, start, originatingDirection, groups }: Conversation): Row[] {
+  const finished: Cell[] = []
+  for (const { user, mediaType, direction, cells } of groups) {
+    for (const [interval, byQueue] of cells) {
+      for (const [queue, cell] of byQueue) {
+        if (!finishMeasures(cell)) continue
+        const keys = [id, start, null, interval, queue, user, mediaType, direction, originatingDirection]
+        keys.forEach((value, slot) => (cell[slot] = value))
+        finished.push(cell)
+      }
+    }
+  }
+  finished.sort(compareKeys)
+  finished.forEach((cell, index) => (cell[INDEX_SLOT] = index))
+  return finished
+}
+
+/** Brings the measures of a cell into the form in which they are stored. Returns whether there is any. */
+function finishMeasures(cell: Cell): boolean {
+  let isEmpty = true
+  for (let slot = keyColumns.length; slot < cell.length; slot++) {
+    const value = cell[slot] as number | bigint | null
+    if (value === null) continue
+    const stored = storable(value)
+    cell[slot] = stored === 0 && !maxSlots.has(slot) ? null : stored
+    if (cell[slot] !== null) isEmpty = false
+  }
+  return !isEmpty
+}
+
+const maxSlots = new Set([...slotsByMetric.values()].map(({ max }) => max))
+
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+
+function storable(value: number | bigint): number | bigint {
+  if (typeof value === 'number') return value
+  if (Number.isSafeInteger(Number(value))) return Number(value)
+  return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : value
+}
+
+function compareKeys(a: Cell, b: Cell): number {
+  for (let slot = INTERVAL_SLOT; slot < keyColumns.length; slot++) {
+    const [x, y] = [a[slot] as string | null, b[slot] as string | null]
+    if (x === y) continue
+    if (x === null || y === null) return x === null ? -1 : 1
+    return x < y ? -1 : 1
+  }
+  return 0
+}
