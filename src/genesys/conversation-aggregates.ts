@@ -24,7 +24,14 @@ export interface AggregatesQuery {
   /** Dimensions, e.g. `queueId`, `mediaType`, `userId`. */
   readonly groupBy: readonly string[]
   readonly metrics: readonly string[]
-  readonly filter?: { readonly type: 'and' | 'or'; readonly predicates: readonly Predicate[] } | undefined
+  readonly filter?: AggregatesFilter | undefined
+}
+
+/** Which metrics count: those that meet all (or any) of the predicates and clauses. */
+export interface AggregatesFilter {
+  readonly type: 'and' | 'or'
+  readonly predicates?: readonly Predicate[]
+  readonly clauses?: readonly Pick<AggregatesFilter, 'type' | 'predicates'>[]
 }
 
 /** The figures of one metric; those that the answer does not have are null. */

@@ -9,7 +9,12 @@ export const DERIVED_VERSION = 1
 /** The tables that cells are derived from. */
 export type CellSources = Pick<RowSet, 'conversations' | 'participants' | 'sessions' | 'segments' | 'session_metrics'>
 
-const keyColumns: readonly Pick<Column, 'name' | 'type'>[] = [
+interface CellColumn {
+  readonly name: string
+  readonly type: Extract<Column['type'], 'text' | 'timestamptz' | 'integer' | 'bigint'>
+}
+
+const keyColumns: readonly CellColumn[] = [
   { name: 'conversation_id', type: 'text' },
   { name: 'conversation_start', type: 'timestamptz' },
   { name: '_index', type: 'integer' },
@@ -22,7 +27,7 @@ const keyColumns: readonly Pick<Column, 'name' | 'type'>[] = [
 ]
 
 /** The columns of etl.interval_cells in the table's order. */
-export const cellColumns: readonly Pick<Column, 'name' | 'type'>[] = [
+export const cellColumns: readonly CellColumn[] = [
   ...keyColumns,
   ...measures.map(({ column }) => ({ name: column, type: 'bigint' as const })),
 ]

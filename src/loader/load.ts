@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
 import { attributesHash, contentHash } from '../model/content-hash.ts'
 import type { JsonObject } from '../model/json.ts'
+import { DERIVED_VERSION } from '../intervals/cells.ts'
 import { conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
@@ -50,6 +51,8 @@ interface Decision {
   readonly previous_start: string | null
   readonly previous_content_hash: string | null
   readonly previous_attributes_hash: string | null
+  /** The content that its cells had been derived from; null: it has none, or the cells were lost. */
+  readonly previous_derived_hash: string | null
   readonly transaction_id: string
 }
 
@@ -212,6 +215,7 @@ async function loadOnce(
       previousStart: known,
       strayStarts: strays.get(entry.conversationId) ?? [],
       hasStoredAttributes: Boolean(decision.previous_attributes_hash),
+      mayHaveStrayCells: mayHaveStrayCells(decision) || (options.sweep && isNew(entry)),
     })
   }
   const counts = { ...emptyLoadCounts(), received: entries.length, inserted, stale }
@@ -230,6 +234,10 @@ async function loadOnce(
  * Upserts the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
  * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
  *
+ * Where the content is new, its cells are derived in this transaction, so derived_hash follows it; a mere confirmation leaves it alone.
+ * previous_derived_hash is what the statement's snapshot had: perhaps older than what the lock shows, but a loader that has changed
+ * it since has also put the cells in order.
+ *
  * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
  * which answer is newer, and the entry wins. That is safe among concurrent loaders, because no fetched_at is stored that is
  * later than the clock at that moment, and the row's lock orders those moments.
@@ -237,8 +245,9 @@ async function loadOnce(
 async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Promise<Decision[]> {
   const column = (name: keyof Entry) => entries.map((entry) => entry[name])
   const { rows } = await sql<Decision>`
-    insert into etl.conversations as c (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at)
-    select id, start, content, attributes, least(fetched, clock_timestamp())
+    insert into etl.conversations as c
+      (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at, derived_hash, derived_version)
+    select id, start, content, attributes, least(fetched, clock_timestamp()), content, ${DERIVED_VERSION}::integer
     from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
       ${column('contentHash')}::text[], ${column('attributesHash')}::text[], ${column('fetchedAt')}::timestamptz[])
       as entry (id, start, content, attributes, fetched)
@@ -250,9 +259,14 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
       confirmed_at = now(),
       previous_start = c.conversation_start,
       previous_content_hash = c.content_hash,
-      previous_attributes_hash = c.attributes_hash
+      previous_attributes_hash = c.attributes_hash,
+      derived_hash = case when c.content_hash = excluded.content_hash then c.derived_hash else excluded.derived_hash end,
+      derived_version =
+        case when c.content_hash = excluded.content_hash then c.derived_version else excluded.derived_version end
     where excluded.fetched_at > c.fetched_at or c.fetched_at > clock_timestamp()
     returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
+      (select stored.derived_hash from etl.conversations stored where stored.conversation_id = c.conversation_id)
+        as previous_derived_hash,
       pg_current_xact_id()::text as transaction_id`.execute(trx)
   return rows
 }
@@ -283,6 +297,14 @@ async function findMissing(
 function isUnchanged(entry: Entry, decision: Decision): boolean {
   if (decision.previous_content_hash !== entry.contentHash) return false
   return entry.attributesHash === null || entry.attributesHash === (decision.previous_attributes_hash ?? '')
+}
+
+/**
+ * Whether a process of a release that does not know of cells may have moved the conversation away from its cells: it has changed the
+ * content since they were derived, and previous_start is where it has put the rows.
+ */
+function mayHaveStrayCells({ previous_derived_hash, previous_content_hash }: Decision): boolean {
+  return previous_derived_hash !== null && previous_derived_hash !== previous_content_hash
 }
 
 /** Whether a transaction whose COMMIT got no answer took effect; waits while it is still in progress. */

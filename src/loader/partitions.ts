@@ -1,6 +1,6 @@
 import { LockKey } from '../postgres/lock-keys.ts'
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { tables, type TableName } from '../model/columns.ts'
+import { tables } from '../model/columns.ts'
 import type { Interval } from '../model/interval.ts'
 import { EtlError } from '../errors.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
@@ -21,6 +21,26 @@ export function monthBounds(month: string): { from: string; to: string } {
   const [year = 0, number = 0] = month.split('-').map(Number)
   const first = (monthIndex: number) => new Date(Date.UTC(year, monthIndex, 1)).toISOString()
   return { from: first(number - 1), to: first(number) }
+}
+
+/** What is partitioned by the month of the conversation's start: the history, and the cells that are derived from it. */
+const HISTORY = tables.map((table) => `genesys.${table}`)
+const CELLS = 'etl.interval_cells'
+const PARTITIONED: readonly string[] = [...HISTORY, CELLS]
+
+/** Ids of conversations by the month of a start of theirs. */
+export function idsByMonth<Conversation extends { readonly conversationId: string }>(
+  conversations: readonly Conversation[],
+  startOf: (conversation: Conversation) => string,
+): Map<string, string[]> {
+  const months = new Map<string, string[]>()
+  for (const conversation of conversations) {
+    const month = monthOf(startOf(conversation))
+    const ids = months.get(month)
+    if (ids) ids.push(conversation.conversationId)
+    else months.set(month, [conversation.conversationId])
+  }
+  return months
 }
 
 /** Makes sure that every month that a window touches has its partitions: see ensureMonths. */
@@ -77,7 +97,7 @@ async function ensureMonth(warehouse: Warehouse, month: string): Promise<void> {
     await retryTransient(
       async () => {
         // without the lock first: most of the time the month is there
-        if ((await selectPresent(warehouse.db, month)).size < tables.length) await createMonth(warehouse, month)
+        if ((await selectPresent(warehouse.db, month)).size < PARTITIONED.length) await createMonth(warehouse, month)
       },
       { attempts: 30 },
     )
@@ -92,42 +112,71 @@ async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
     // two creators at once: the second waits, then finds the partitions
     await sql`select pg_advisory_xact_lock(${LockKey.partitions})`.execute(trx)
     const present = await selectPresent(trx, month)
-    const absent = tables.filter((table) => !present.has(table))
+    const absent = PARTITIONED.filter((table) => !present.has(table))
     if (absent.length === 0) return
     await sql.raw(absent.map((table) => createStatements(table, month)).join('\n')).execute(trx)
     // Partitions come and go together, so a table that lacks its own has lost rows. (A migration that adds a table makes
-    // the partitions of the months that are there.)
-    if (present.has('conversations')) await forgetMonth(trx, month, absent)
+    // the partitions of the months that are there, unless what it holds can be derived again.)
+    const isKnown = present.has('genesys.conversations')
+    if (!isKnown || !present.has(CELLS)) await forgetCells(trx, month)
+    const lost = absent.filter((table) => table !== CELLS)
+    if (isKnown && lost.length > 0) await forgetMonth(trx, month, lost)
   })
 }
 
 /** The tables that have a partition of the month. */
 async function selectPresent(db: Kysely<Database>, month: string): Promise<Set<string>> {
   const { rows } = await sql<{ parent: string }>`
-    select p.relname as parent
+    select format('%s.%s', n.nspname, p.relname) as parent
     from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
-    where p.relnamespace = 'genesys'::regnamespace and p.relkind = 'p'
-      and c.relname = p.relname || ${suffix(month)}`.execute(db)
+    join pg_namespace n on n.oid = p.relnamespace
+    where n.nspname in ('genesys', 'etl') and p.relkind = 'p' and c.relname = p.relname || ${suffix(month)}
+      and format('%s.%s', n.nspname, p.relname) = any(${PARTITIONED}::text[])`.execute(db)
   return new Set(rows.map(({ parent }) => parent))
 }
 
 /** Makes the next load of what starts in the month write it again, whatever its hash. */
-async function forgetMonth(trx: Transaction<Database>, month: string, absent: readonly TableName[]): Promise<void> {
+async function forgetMonth(trx: Transaction<Database>, month: string, lost: readonly string[]): Promise<void> {
   const { from, to } = monthBounds(month)
   await sql`
     update etl.conversations set content_hash = '',
-      attributes_hash = case when ${absent.includes('participant_attributes')} then null else attributes_hash end
+      attributes_hash = case when ${lost.includes('genesys.participant_attributes')} then null else attributes_hash end
     where conversation_start >= ${from} and conversation_start < ${to}`.execute(trx)
 }
+
+/**
+ * Makes sure that the month has no cells, after its conversations or its cells were lost, and that those of its conversations that are
+ * there are derived again. (One whose cells were not up to date is derived again anyway. What its derived_hash says then has to stay: see
+ * mayHaveStrayCells.) The hours of lost cells are not known; almost all of them lie within the days that a thread can last.
+ */
+async function forgetCells(trx: Transaction<Database>, month: string): Promise<void> {
+  const { from, to } = monthBounds(month)
+  await sql`
+    with deleted as (
+      delete from etl.interval_cells where conversation_start >= ${from} and conversation_start < ${to}
+      returning interval_start)
+    insert into etl.dirty_hours (hour)
+    select distinct date_trunc('hour', interval_start, 'UTC') from deleted`.execute(trx)
+  await sql`
+    with forgotten as (
+      update etl.conversations set derived_hash = null
+      where conversation_start >= ${from} and conversation_start < ${to} and derived_hash = content_hash returning 1)
+    insert into etl.dirty_hours (hour)
+    select generate_series(${from}::timestamptz, least(${to}::timestamptz + ${LONGEST_THREAD}::interval, now()), '1 hour')
+    where exists (select from forgotten)`.execute(trx)
+}
+
+/** An e-mail thread can be reopened for 30 days after each disconnect; more than this is rare. */
+const LONGEST_THREAD = '40 days'
 
 /**
  * LIKE + ATTACH waits for no reader and no writer of the table; CREATE TABLE … PARTITION OF waits for all of them. The BRIN indexes
  * inherit autosummarize, which can't be turned off on a partitioned index; see summarizeMonths.
  */
-function createStatements(table: TableName, month: string): string {
+function createStatements(table: string, month: string): string {
   const { from, to } = monthBounds(month)
-  const partition = `genesys.${table}${suffix(month)}`
-  return `create table ${partition} (like genesys.${table} including all);
+  const partition = `${table}${suffix(month)}`
+  return `create table ${partition} (like ${table} including all);
     do $$
       declare name regclass;
       begin
@@ -139,7 +188,7 @@ function createStatements(table: TableName, month: string): string {
         end loop;
       end
     $$;
-    alter table genesys.${table} attach partition ${partition} for values from ('${from}') to ('${to}');
+    alter table ${table} attach partition ${partition} for values from ('${from}') to ('${to}');
     ${revokeDefaultGrants(partition)}`
 }
 
@@ -167,14 +216,14 @@ export async function summarizeMonths(db: Kysely<Database>, months: readonly str
 export async function analyzeMonths(db: Kysely<Database>, months: readonly string[]): Promise<void> {
   for (const month of months) {
     const { rows } = await sql<{ partition: string }>`
-      select c.relname as partition
+      select format('%s.%s', s.schemaname, c.relname) as partition
       from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
       join pg_stat_user_tables s on s.relid = c.oid
-      where p.relnamespace = 'genesys'::regnamespace and c.relname = p.relname || ${suffix(month)}
+      where s.schemaname in ('genesys', 'etl') and c.relname = p.relname || ${suffix(month)}
         and (coalesce(s.last_analyze, s.last_autoanalyze) is null or s.n_mod_since_analyze > 0.1 * s.n_live_tup)`.execute(
       db,
     )
-    for (const { partition } of rows) await sql`analyze ${sql.table(`genesys.${partition}`)}`.execute(db)
+    for (const { partition } of rows) await sql`analyze ${sql.table(partition)}`.execute(db)
   }
 }
 
@@ -199,10 +248,10 @@ async function partitionError(warehouse: Warehouse, error: unknown, month: strin
 
 /** Tables that have the name of a partition of the month and are none. */
 async function selectDetached(warehouse: Warehouse, month: string): Promise<string[]> {
-  const names = tables.map((table) => `${table}${suffix(month)}`)
+  const names = PARTITIONED.map((table) => `${table}${suffix(month)}`)
   const { rows } = await sql<{ name: string }>`
-    select 'genesys.' || relname as name from pg_class
-    where relnamespace = 'genesys'::regnamespace and relname = any(${names}::text[]) and not relispartition
+    select format('%s.%s', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where format('%s.%s', n.nspname, c.relname) = any(${names}::text[]) and not c.relispartition
     order by 1`.execute(warehouse.db)
   return rows.map(({ name }) => name)
 }

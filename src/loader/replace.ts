@@ -5,7 +5,8 @@ import type { JsonObject } from '../model/json.ts'
 import { appendRows } from '../model/transform.ts'
 import { copyRows } from './copy.ts'
 import type { Database } from '../postgres/database.ts'
-import { monthBounds, monthOf } from './partitions.ts'
+import { replaceCells, type StoredCells } from './cells.ts'
+import { idsByMonth, monthBounds, monthOf } from './partitions.ts'
 
 /** A conversation that has to be written. */
 export interface ChangedConversation {
@@ -19,13 +20,15 @@ export interface ChangedConversation {
   /** Further starts under which rows of it were found, although etl.conversations does not have them. */
   readonly strayStarts: readonly string[]
   readonly hasStoredAttributes: boolean
+  /** Whether cells of it may be stored under yet another start. */
+  readonly mayHaveStrayCells: boolean
 }
 
 const CONTENT_TABLES = tables.filter((table) => table !== 'participant_attributes')
 
 /**
  * Replaces conversations whole, parents and children, inside the transaction: what is stored is deleted month by month,
- * then each table gets one COPY. Stored attributes that this source doesn't deliver follow a corrected start and the new
+ * then each table gets one COPY, and so do the cells that follow from the rows. Stored attributes that this source doesn't deliver follow a corrected start and the new
  * order of the participants. Returns the rows written, by table.
  */
 export async function replaceConversations(
@@ -48,11 +51,25 @@ export async function replaceConversations(
     const constants = table === 'conversations' ? { _source: origin.source, _run_id: origin.runId } : {}
     written[table] = await copyRows(client, table, rows[table], constants)
   }
+  await replaceCells(trx, client, rows, changed.flatMap(storedCells))
   await carryAttributes(
     trx,
     stored.filter((conversation) => !conversation.deliversAttributes && conversation.hasStoredAttributes),
   )
   return written
+}
+
+function storedCells({
+  conversationId,
+  previousStart,
+  strayStarts,
+  mayHaveStrayCells,
+}: ChangedConversation): StoredCells[] {
+  if (mayHaveStrayCells) return [{ conversationId, start: null }]
+  return [...(previousStart === null ? [] : [previousStart]), ...strayStarts].map((start) => ({
+    conversationId,
+    start,
+  }))
 }
 
 // with plain bounds of a month the planner prunes to one partition; joined to a list of starts it scans them all
@@ -100,18 +117,4 @@ async function carryAttributes(trx: Transaction<Database>, kept: readonly Change
           where q.conversation_id = a.conversation_id and q.conversation_start >= ${from} and q.conversation_start < ${to}
             and q._index = a._participant_index and q.participant_id = a.participant_id)`.execute(trx)
   }
-}
-
-function idsByMonth<Conversation extends { readonly conversationId: string }>(
-  conversations: readonly Conversation[],
-  startOf: (conversation: Conversation) => string,
-): Map<string, string[]> {
-  const months = new Map<string, string[]>()
-  for (const conversation of conversations) {
-    const month = monthOf(startOf(conversation))
-    const ids = months.get(month)
-    if (ids) ids.push(conversation.conversationId)
-    else months.set(month, [conversation.conversationId])
-  }
-  return months
 }

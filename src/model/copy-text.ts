@@ -9,11 +9,15 @@ export type Encode = (value: NonNullable<Value>) => string
 export function encoders(table: TableName, columns: readonly Column[]): Encode[] {
   return columns.map(({ name, type }) => {
     const levels = levelsOf(table, name)
-    if (type === 'jsonb') return (value) => escapeText(storableJson(value as JsonValue, levels))
-    if (type === 'text') return (value) => escapeText(value as string)
-    if (type === 'text[]') return (value) => escapeText(literals[type](value))
-    return literals[type]
+    return type === 'jsonb' ? (value) => escapeText(storableJson(value as JsonValue, levels)) : encoderOf(type)
   })
+}
+
+/** The encoder of a column of any type but jsonb. */
+export function encoderOf(type: Exclude<Column['type'], 'jsonb'>): Encode {
+  if (type === 'text') return (value) => escapeText(value as string)
+  if (type === 'text[]') return (value) => escapeText(literals[type](value))
+  return literals[type]
 }
 
 /** The nesting that a jsonb column may have: what remains of the conversation's limit, so that the same place in it is the limit. */

@@ -62,7 +62,7 @@ export async function inspectDatabase(warehouse: Warehouse): Promise<Check[]> {
             and not pg_has_role(c.relowner, 'usage') order by 1) as foreign_tables,
         array(select distinct pg_get_userbyid(c.relowner)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
           where n.nspname in ('genesys', 'etl', 'reporting') and not pg_has_role(c.relowner, 'usage') order by 1) as owners,
-        (select count(*)::int from pg_class c where c.relnamespace = to_regnamespace('genesys') and c.relispartition) as partition_relations,
+        (select count(*)::int from pg_class c where c.relnamespace in (to_regnamespace('genesys'), to_regnamespace('etl')) and c.relispartition) as partition_relations,
         current_setting('max_locks_per_transaction')::int as max_locks_per_transaction,
         current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int as max_sessions`)
     const middle = (sent + Date.now()) / 2

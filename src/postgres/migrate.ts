@@ -74,8 +74,9 @@ export async function migrateDown(db: Kysely<Database>): Promise<string[]> {
 
 /** The partitioned tables that a migration creates, and that its undoing drops. */
 const PARTITIONED_TABLES: Readonly<Record<string, readonly string[]>> = {
-  '20261122T1600Z-create-history': tables,
-  '20261122T1700Z-create-live': ['live_snapshots', 'live_queues'],
+  '20261122T1600Z-create-history': tables.map((table) => `genesys.${table}`),
+  '20261122T1700Z-create-live': ['genesys.live_snapshots', 'genesys.live_queues'],
+  '20261126T1500Z-create-interval-cells': ['etl.interval_cells'],
 }
 /** A partition, its indexes and its TOAST table take about five locks until the transaction ends; a server has some thousand. */
 const PARTITIONS_PER_TRANSACTION = 24
@@ -85,8 +86,8 @@ async function dropPartitions(db: Kysely<Database>, parents: readonly string[]):
   try {
     for (;;) {
       const { rows } = await sql<{ name: string }>`
-        select i.inhrelid::regclass::text as name from pg_inherits i join pg_class p on p.oid = i.inhparent
-        where p.relnamespace = 'genesys'::regnamespace and p.relkind = 'p' and p.relname = any(${parents}::text[])
+        select i.inhrelid::regclass::text as name from pg_inherits i
+        where i.inhparent in (select to_regclass(parent) from unnest(${parents}::text[]) parent)
         order by 1 limit ${PARTITIONS_PER_TRANSACTION}`.execute(db)
       if (rows.length === 0) return
       const names = rows.map(({ name }) => name).join(', ')
