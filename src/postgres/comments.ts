@@ -211,6 +211,25 @@ export const liveDescriptions: typeof etlDescriptions = {
       off_queue_users: 'Users of the queue who are off queue; otherwise as on_queue_users.',
     },
   },
+  live_today: {
+    description:
+      'Figures of the local day so far, by queue and in total, for the wallboard. Read again every five minutes. For reports take reporting.queue_daily.',
+    columns: {
+      queue_id: 'The queue; null on the one row of all contacts, which includes those without a queue.',
+      day: 'The day, in time_zone.',
+      time_zone: 'The time zone of reporting.settings when it was read.',
+      source:
+        'genesys (its own aggregates: contacts in progress count as far as they are), or warehouse (the loaded conversations, where the permission analytics:conversationAggregate:view is missing).',
+      read_at: 'As of when, by the clock of the database.',
+      offered: 'Contacts that entered a queue.',
+      answered: 'Contacts that an agent answered.',
+      answer_ms: 'How long these had waited, together, in milliseconds.',
+      abandoned: 'Contacts whose customer left before an answer.',
+      answered_in_time: 'Answered contacts within the service level of their queue.',
+      service_level_contacts:
+        'Contacts that count for the service level: answered ones and, by the switches of the organization, others. The service level is answered_in_time / service_level_contacts.',
+    },
+  },
 }
 
 /** COMMENT ON statements for every table and column, in the order of the model, as one text. */

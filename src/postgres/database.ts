@@ -150,6 +150,21 @@ interface LiveQueuesTable {
   off_queue_users: number | null
 }
 
+/** genesys.live_today: the figures of the local day, by queue and (without queue_id) of all contacts. */
+interface LiveTodayTable {
+  queue_id: string | null
+  day: Instant
+  time_zone: string
+  source: string
+  read_at: Instant
+  offered: number
+  answered: number
+  answer_ms: number
+  abandoned: number
+  answered_in_time: number
+  service_level_contacts: number
+}
+
 /** etl.webhook_outbox: messages for WEBHOOK_URL. */
 interface WebhookOutboxTable {
   id: GeneratedAlways<number>
@@ -195,4 +210,5 @@ export interface Database extends PrefixedGenesys {
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable
+  'genesys.live_today': LiveTodayTable
 }
