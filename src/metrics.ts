@@ -6,6 +6,7 @@ import { type RateLimiter } from './genesys/rate-limiter.ts'
 import { type LoadCounts } from './loader/load-counts.ts'
 import { secondsBetween } from './model/interval.ts'
 import { type StatusDocument } from './monitoring/status.ts'
+import { type RollupBacklog } from './reporting/rollups.ts'
 import { type JobState } from './schedule.ts'
 
 /** What only the running process knows. */
@@ -28,6 +29,8 @@ export interface Metrics {
   setStatus(status: StatusDocument | null): void
   /** Counts conversations that had ended with open after-call work: for the live job. */
   readonly countEndedInAfterCallWork: (conversations: number) => void
+  /** Sets how much the intervals of the reports lag behind their cells; null: unknown, so that the values are absent. */
+  readonly setRollups: (backlog: RollupBacklog | null) => void
   /** Sets which alerts are firing. */
   readonly setAlerts: (conditions: readonly string[]) => void
   /** All metrics in the text format of Prometheus. */
@@ -62,6 +65,7 @@ export function createMetrics(): Metrics {
     'Windows that had conversations and were empty when they were read again.',
     [],
   )
+  const rollups = rollupMetrics(registry)
   const alerts = gauge(registry, 'alert_active', '1 while the alert is firing.', ['condition'])
   return {
     genesysHooks: requests,
@@ -70,6 +74,7 @@ export function createMetrics(): Metrics {
     countEmptied: () => emptied.inc(),
     setProcess: processes,
     setStatus: statuses,
+    setRollups: rollups,
     setAlerts(conditions) {
       alerts.reset()
       for (const condition of conditions) alerts.set({ condition }, 1)
@@ -157,7 +162,12 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
 
 function statusMetrics(registry: Registry): (status: StatusDocument | null) => void {
   const up = gauge(registry, 'database_up', '1 if the database answered this scrape.')
-  const setters = [historyMetrics(registry), liveMetrics(registry), deliveryMetrics(registry)]
+  const setters = [
+    historyMetrics(registry),
+    liveMetrics(registry),
+    deliveryMetrics(registry),
+    reportingMetrics(registry),
+  ]
   return (status) => {
     up.set(status ? 1 : 0)
     for (const set of setters) set(status)
@@ -237,6 +247,32 @@ function deliveryMetrics(registry: Registry): StatusSetter {
     pending.set(deliveries.pending)
     oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, at) : 0)
     givenUp.set(deliveries.givenUp)
+  }
+}
+
+function reportingMetrics(registry: Registry): StatusSetter {
+  const filledHelp = 'Part of the loaded conversations whose reporting rows are derived, 0 to 1.'
+  const filled = gauge(registry, 'reporting_filled_ratio', filledHelp)
+  const staleHelp = 'Conversations whose reporting rows have to be derived again, where they had been derived.'
+  const stale = gauge(registry, 'reporting_stale_conversations', staleHelp)
+  return (status) => {
+    forget([], [filled, stale])
+    if (!status) return
+    const { filledShare, staleConversations } = status.reporting
+    filled.set(filledShare)
+    if (staleConversations !== null) stale.set(staleConversations)
+  }
+}
+
+function rollupMetrics(registry: Registry): (backlog: RollupBacklog | null) => void {
+  const hours = gauge(registry, 'reporting_dirty_hours', 'Hours whose intervals are yet to be added up from cells.')
+  const oldestHelp = 'Age of the oldest mark of such an hour; 0 if there is none.'
+  const oldest = gauge(registry, 'reporting_oldest_dirty_hour_seconds', oldestHelp)
+  return (backlog) => {
+    forget([], [hours, oldest])
+    if (!backlog) return
+    hours.set(backlog.dirtyHours)
+    oldest.set(backlog.oldestSeconds)
   }
 }
 
