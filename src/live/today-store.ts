@@ -31,24 +31,15 @@ const MAX_QUEUES = 500
 
 /** The local day of an instant, in the time zone of reporting.settings. */
 export async function selectLocalDay(db: Kysely<Database>, at: Date): Promise<LocalDay> {
-  const timeZone = await selectTimeZone(db)
-  const { rows } = await sql<{ day: string; start: Date; end: Date }>`
-    select day::text, day::timestamp at time zone ${timeZone} as start, (day + 1)::timestamp at time zone ${timeZone} as "end"
-    from (select (${at}::timestamptz at time zone ${timeZone})::date as day) as local`.execute(db)
+  const { rows } = await sql<LocalDay>`
+    select day::text, time_zone as "timeZone", etl.local_midnight(day, time_zone) as start,
+      etl.local_midnight(day + 1, time_zone) as "end"
+    from (select time_zone, (${at}::timestamptz at time zone time_zone)::date as day from reporting.settings) as local`.execute(
+    db,
+  )
   const [row] = rows
-  if (!row) throw new Error('no row for the local day')
-  return { ...row, timeZone }
-}
-
-async function selectTimeZone(db: Kysely<Database>): Promise<string> {
-  if (!(await exists(db, 'reporting.settings'))) return 'UTC'
-  const { rows } = await sql<{ timeZone: string }>`select time_zone as "timeZone" from reporting.settings`.execute(db)
-  return rows[0]?.timeZone ?? 'UTC'
-}
-
-async function exists(db: Kysely<Database>, relation: string): Promise<boolean> {
-  const { rows } = await sql<{ known: boolean }>`select to_regclass(${relation}) is not null as known`.execute(db)
-  return rows[0]?.known === true
+  if (!row) throw new Error('reporting.settings has no row')
+  return row
 }
 
 /** When the stored figures were read, and of which day; null: there are none. */
@@ -62,9 +53,8 @@ export async function selectTodayRead(
   return rows[0] ?? null
 }
 
-/** The figures of an interval from the conversations that are loaded; null: this database has no intervals. */
-export async function selectFiguresOf(db: Kysely<Database>, { start, end }: Interval): Promise<DayFigures[] | null> {
-  if (!(await exists(db, 'reporting.queue_intervals'))) return null
+/** The figures of an interval from the conversations that are loaded: all contacts first, then the queues. */
+export async function selectFiguresOf(db: Kysely<Database>, { start, end }: Interval): Promise<DayFigures[]> {
   const { rows } = await sql<DayFigures>`
     select queue_id as "queueId", coalesce(sum(offered), 0)::float8 as offered, coalesce(sum(answered), 0)::float8 as answered,
       coalesce(sum(answer_ms), 0)::float8 as "answerMs", coalesce(sum(abandoned), 0)::float8 as abandoned,
@@ -75,7 +65,8 @@ export async function selectFiguresOf(db: Kysely<Database>, { start, end }: Inte
         + case when service_level_includes_flow_outs then flow_outs else 0 end), 0)::float8 as "serviceLevelContacts"
     from reporting.queue_intervals cross join reporting.settings
     where interval_start >= ${start} and interval_start < ${end}
-    group by grouping sets ((queue_id), ()) having grouping(queue_id) = 1 or queue_id is not null`.execute(db)
+    group by grouping sets ((queue_id), ()) having grouping(queue_id) = 1 or queue_id is not null
+    order by grouping(queue_id) desc, queue_id`.execute(db)
   return rows
 }
 
@@ -103,14 +94,18 @@ export async function writeToday(
 
 /** The figures of the local day of an instant; null: none have been read on that day. */
 export async function selectToday(db: Kysely<Database>, at: Date): Promise<Today | null> {
-  const { rows } = await sql<DayFigures & Omit<Today, 'total' | 'queues'>>`
-    select queue_id as "queueId", day::text, time_zone as "timeZone", source, read_at as "readAt", offered::float8,
-      answered::float8, answer_ms::float8 as "answerMs", abandoned::float8, answered_in_time::float8 as "answeredInTime",
-      service_level_contacts::float8 as "serviceLevelContacts"
+  const { rows } = await sql<{ about: Omit<Today, 'total' | 'queues' | 'readAt'>; readAt: Date; figures: DayFigures }>`
+    select json_build_object('day', day, 'timeZone', time_zone, 'source', source) as about, read_at as "readAt",
+      json_build_object('queueId', queue_id, 'offered', offered, 'answered', answered, 'answerMs', answer_ms,
+        'abandoned', abandoned, 'answeredInTime', answered_in_time, 'serviceLevelContacts', service_level_contacts) as figures
     from genesys.live_today where day = (${at}::timestamptz at time zone time_zone)::date
     order by queue_id is not null, offered desc, queue_id limit ${MAX_QUEUES + 1}`.execute(db)
   const [total, ...queues] = rows
-  if (!total || total.queueId !== null) return null
-  const { day, timeZone, source, readAt } = total
-  return { day, timeZone, source, readAt, total, queues }
+  if (!total || total.figures.queueId !== null) return null
+  return {
+    ...total.about,
+    readAt: total.readAt,
+    total: total.figures,
+    queues: queues.map(({ figures }) => figures),
+  }
 }

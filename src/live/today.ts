@@ -3,6 +3,7 @@ import type { GenesysClient } from '../genesys/client.ts'
 import { queryAggregates } from '../genesys/conversation-aggregates.ts'
 import { GenesysError } from '../genesys/errors.ts'
 import type { Interval } from '../model/interval.ts'
+import { storableText } from '../model/json.ts'
 import type { Logger } from '../log.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { isStorableId } from './state.ts'
@@ -53,7 +54,7 @@ export function createTodayRefresher(options: {
     try {
       const query = { interval: day, groupBy: ['queueId'], metrics: TODAY_METRICS }
       const figures = figuresOf(await queryAggregates(genesys, query, { priority: 'live', signal }))
-      return figures.filter(({ queueId }) => queueId === null || isStorableId(queueId))
+      return figures.filter(({ queueId }) => queueId === null || isStorable(queueId))
     } catch (error) {
       if (!(error instanceof GenesysError) || error.status !== 403) throw error
       refusedAt = elapsedMs()
@@ -70,7 +71,7 @@ export function createTodayRefresher(options: {
     const fromGenesys = +soFar.start < +soFar.end ? await readFromGenesys(genesys, soFar, signal) : null
     const source: TodaySource = fromGenesys ? 'genesys' : 'warehouse'
     const figures = fromGenesys ?? (await selectFiguresOf(warehouse.db, day))
-    if (figures) await writeToday(warehouse, { ...day, source, readAt: at }, figures)
+    await writeToday(warehouse, { ...day, source, readAt: at }, figures)
   }
 
   return async (genesys, at, signal) => {
@@ -83,6 +84,11 @@ export function createTodayRefresher(options: {
       logger.warn({ err: error }, 'the figures of today could not be read; those read before stay')
     }
   }
+}
+
+/** Whether an id can be in the table as it is. */
+function isStorable(queueId: string): boolean {
+  return isStorableId(queueId) && storableText(queueId) === queueId
 }
 
 /** Whether the stored figures are of another day, too old, or of the future, as after a jump of the clock. */

@@ -23,7 +23,9 @@ afterAll(async () => {
 })
 
 async function count(it: Pick<TestOrg, 'warehouse'>, from: string): Promise<number> {
-  const { rows } = await sql.raw<{ count: number }>(`select count(*)::int as count from ${from}`).execute(it.warehouse.db)
+  const { rows } = await sql
+    .raw<{ count: number }>(`select count(*)::int as count from ${from}`)
+    .execute(it.warehouse.db)
   return rows[0]!.count
 }
 
@@ -36,7 +38,9 @@ test('the interval views equal the events, while all hours are dirty, some are, 
   const stopping = new AbortController()
   // stops somewhere in the middle
   const half = recomputeDirtyHours(warehouse, { signal: stopping.signal })
-  await expect.poll(() => count(loaded, '(select distinct hour from etl.dirty_hours) d'), { interval: 5 }).toBeLessThan(dirty / 2)
+  await expect
+    .poll(() => count(loaded, '(select distinct hour from etl.dirty_hours) d'), { interval: 5 })
+    .toBeLessThan(dirty / 2)
   stopping.abort()
   await half.catch(() => {})
   expect(await count(loaded, 'etl.dirty_hours')).toBeGreaterThan(0)
@@ -53,7 +57,9 @@ test('recomputing an hour that has not changed writes nothing', async () => {
   const versions = async () =>
     (
       await sql`select 'q' as t, interval_start, key, xmin::text from etl.queue_intervals union all select 'a', interval_start, key, xmin::text from etl.agent_intervals
-        union all select 'd', day::timestamptz, key, xmin::text from etl.queue_days order by 1, 2, 3`.execute(warehouse.db)
+        union all select 'd', day::timestamptz, key, xmin::text from etl.queue_days order by 1, 2, 3`.execute(
+        warehouse.db,
+      )
     ).rows
   const before = await versions()
   await sql`insert into etl.dirty_hours (hour) select distinct date_trunc('hour', interval_start, 'UTC') from etl.queue_intervals`.execute(
@@ -81,7 +87,18 @@ test('the views have the columns of the contract, in order', async () => {
   ]
   const queueKpis = ['answer_rate', 'abandon_rate', 'service_level', ...agentKpis]
   const queue = ['queue_id', 'media_type', 'direction', 'queue_name', 'updated_at', ...counts, ...queueKpis]
-  const agent = ['queue_id', 'user_id', 'media_type', 'direction', 'queue_name', 'user_name', 'team_name', 'updated_at', ...counts, ...agentKpis]
+  const agent = [
+    'queue_id',
+    'user_id',
+    'media_type',
+    'direction',
+    'queue_name',
+    'user_name',
+    'team_name',
+    'updated_at',
+    ...counts,
+    ...agentKpis,
+  ]
   expect(columns).toMatchObject({
     queue_intervals: ['interval_start', ...queueKeys, 'queue_name', 'updated_at', ...counts],
     agent_intervals: ['interval_start', ...agentKeys, 'queue_name', 'user_name', 'team_name', 'updated_at', ...counts],
@@ -101,10 +118,14 @@ test('each row of a view is the only one of its grain', async () => {
     'reporting.queue_daily': 'day, queue_id, media_type, direction',
     'reporting.agent_daily': 'day, queue_id, user_id, media_type, direction',
     'reporting.weekly_handle_time': 'week_start, queue_id, media_type',
-    "reporting.queue_performance('2025-06-10T03:10Z', '2025-06-12T17:20Z')": 'interval_start, queue_id, media_type, direction',
-    "reporting.agent_performance('2025-06-10T03:10Z', '2025-06-12T17:20Z', '1 day')": 'interval_start, queue_id, user_id, media_type, direction',
+    "reporting.queue_performance('2025-06-10T03:10Z', '2025-06-12T17:20Z')":
+      'interval_start, queue_id, media_type, direction',
+    "reporting.agent_performance('2025-06-10T03:10Z', '2025-06-12T17:20Z', '1 day')":
+      'interval_start, queue_id, user_id, media_type, direction',
   }
-  await sql`insert into etl.dirty_hours (hour) values ('2025-06-11T10:00Z'), ('2025-06-11T10:00Z')`.execute(warehouse.db)
+  await sql`insert into etl.dirty_hours (hour) values ('2025-06-11T10:00Z'), ('2025-06-11T10:00Z')`.execute(
+    warehouse.db,
+  )
   for (const [view, grain] of Object.entries(grains)) {
     expect(await count(loaded, view), view).toBeGreaterThan(10)
     expect(await count(loaded, `(select from ${view} group by ${grain} having count(*) > 1) d`), view).toBe(0)
@@ -185,7 +206,9 @@ test('a recomputation that is killed is continued', async () => {
   await it.backfill()
   const dirty = await count(it, '(select distinct hour from etl.dirty_hours) d')
   const child = startProcess(new URL('recompute.ts', import.meta.url), [it.databaseUrl])
-  await expect.poll(() => count(it, '(select distinct hour from etl.dirty_hours) d'), { ...patience, interval: 2 }).toBeLessThan(dirty)
+  await expect
+    .poll(() => count(it, '(select distinct hour from etl.dirty_hours) d'), { ...patience, interval: 2 })
+    .toBeLessThan(dirty)
   child.kill('SIGKILL')
   await child.ended
   expect(await count(it, 'etl.dirty_hours')).toBeGreaterThan(0)
@@ -198,12 +221,15 @@ test('a recomputation that is killed is continued', async () => {
 test('intervals before what is filled, and of media types that are not loaded, are not shown', async () => {
   const { warehouse } = loaded
   await recomputeDirtyHours(warehouse)
-  const seen = () => sql<{ first: Date; types: string[]; days: string }>`
+  const seen = () =>
+    sql<{ first: Date; types: string[]; days: string }>`
     select min(interval_start) as first, array_agg(distinct media_type order by media_type) as types,
       (select min(day)::text || ' ' || sum(offered) from reporting.queue_daily) as days,
       sum(offered) as offered from reporting.queue_intervals`.execute(warehouse.db)
   try {
-    await sql`insert into etl.dirty_hours (hour) values ('2025-06-10T10:00Z'), ('2025-06-11T10:00Z')`.execute(warehouse.db)
+    await sql`insert into etl.dirty_hours (hour) values ('2025-06-10T10:00Z'), ('2025-06-11T10:00Z')`.execute(
+      warehouse.db,
+    )
     await sql`update etl.derivation set shown_from = '2025-06-11', media_types = '{voice,chat}'`.execute(warehouse.db)
     const [row] = (await seen()).rows
     expect(row).toMatchObject({ types: ['chat', 'voice'] })
