@@ -1,10 +1,12 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { measures } from '../../src/intervals/measures.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
-import { startProcess } from '../support/node-process.ts'
 import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg, type TestOrg } from '../support/simulated-org.ts'
 import { conversation, load } from '../loader/conversations.ts'
@@ -39,7 +41,7 @@ test('the interval views equal the events, while all hours are dirty, some are, 
   // stops somewhere in the middle
   const half = recomputeDirtyHours(warehouse, { signal: stopping.signal })
   await expect
-    .poll(() => count(loaded, '(select distinct hour from etl.dirty_hours) d'), { interval: 5 })
+    .poll(() => count(loaded, '(select distinct hour from etl.dirty_hours) d'), { ...patience, interval: 5 })
     .toBeLessThan(dirty / 2)
   stopping.abort()
   await half.catch(() => {})
@@ -180,7 +182,7 @@ test('a load that commits while its hour is recomputed leaves the hour dirty', a
   // the recomputation has deleted the marks when it waits here
   await blocker.query('begin; lock table etl.queue_intervals in exclusive mode')
   const recomputing = recomputeDirtyHours(warehouse)
-  const waiting = `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%insert into etl.queue_intervals%'`
+  const waiting = `pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%with fresh as%'`
   await expect.poll(() => count({ warehouse }, waiting), patience).toBe(1)
   await load(warehouse, [conversation('b')], 2)
   await blocker.query('rollback')
@@ -205,12 +207,13 @@ test('a recomputation that is killed is continued', async () => {
   await using it = await connectTestOrg(org)
   await it.backfill()
   const dirty = await count(it, '(select distinct hour from etl.dirty_hours) d')
-  const child = startProcess(new URL('recompute.ts', import.meta.url), [it.databaseUrl])
+  const child = fork(path.join(import.meta.dirname, 'recompute.ts'), [it.databaseUrl])
+  const ended = once(child, 'exit')
   await expect
     .poll(() => count(it, '(select distinct hour from etl.dirty_hours) d'), { ...patience, interval: 2 })
     .toBeLessThan(dirty)
   child.kill('SIGKILL')
-  await child.ended
+  await ended
   expect(await count(it, 'etl.dirty_hours')).toBeGreaterThan(0)
   await expectIntervalsEqualEvents(it.warehouse)
   await recomputeDirtyHours(it.warehouse)
@@ -237,10 +240,10 @@ test('intervals before what is filled, and of media types that are not loaded, a
     const { offered } = row as unknown as { offered: string }
     expect(row!.days).toBe(`2025-06-11 ${offered}`)
     // a local day of which a part is shown
-    await sql`update reporting.settings set time_zone = 'America/New_York'`.execute(warehouse.db)
-    expect((await seen()).rows[0]!.days).toBe(`2025-06-10 ${offered}`)
+    await sql`update reporting.settings set time_zone = 'Asia/Tokyo'`.execute(warehouse.db)
+    expect((await seen()).rows[0]!.days).toBe(`2025-06-11 ${offered}`)
     await recomputeDirtyHours(warehouse)
-    expect((await seen()).rows[0]!.days).toBe(`2025-06-10 ${offered}`)
+    expect((await seen()).rows[0]!.days).toBe(`2025-06-11 ${offered}`)
     await sql`update etl.derivation set shown_from = 'infinity'`.execute(warehouse.db)
     expect((await seen()).rows[0]).toMatchObject({ first: null, days: null })
   } finally {
