@@ -63,7 +63,8 @@ function cellOf(valueOf: (measure: (typeof measures)[number]) => string | null):
 }
 
 async function cellsOfGenesys(keys: readonly string[]): Promise<Map<string, Cell>> {
-  await using dependencies = loaded.dependencies()
+  // One answer has everything, which takes seconds on a busy machine.
+  await using dependencies = loaded.dependencies({ timeoutMs: 120_000 })
   const values = await queryAggregates(
     dependencies.genesys,
     {
