@@ -7,9 +7,12 @@ import { type HistoryDependencies } from './history/context.ts'
 import { type LiveDependencies } from './live/take-snapshot.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { deriveAfterRun } from './reporting/after-run.ts'
+import { storeConfiguration } from './reporting/configure.ts'
+import { type DerivationDependencies } from './reporting/walk.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
-import { createProgress, silentProgress } from './progress.ts'
+import { createProgress, silentProgress, type Progress } from './progress.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
@@ -27,7 +30,7 @@ export interface App extends AsyncDisposable {
   /** Guards HTTP; null: none is set. */
   readonly httpToken: string | null
   /**
-   * Migrates where AUTO_MIGRATE allows it.
+   * Migrates where AUTO_MIGRATE allows it, and hands the settings of the environment to the views.
    * @throws EtlError where it does not and the schema is old, with the command to run
    */
   readonly ensureSchema: () => Promise<void>
@@ -43,6 +46,10 @@ export interface App extends AsyncDisposable {
    * @throws Error where the command did not ask for a Genesys client
    */
   readonly liveDependencies: () => LiveDependencies | null
+  /** What derives the reporting rows. */
+  readonly derivationDependencies: () => DerivationDependencies
+  /** A progress of work that sends no requests. @param unit what is counted, in the plural */
+  readonly progress: (unit: string) => Progress
   /** What the delivery of webhooks works with; null: no WEBHOOK_URL. */
   readonly webhookOptions: () => Omit<WebhookOptions, 'signal'> | null
   /** The current counts of the rate limiter. */
@@ -93,6 +100,8 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     genesys: clients.ofOrganization,
     historyDependencies: (overrides = {}) => historyDependencies(parts, overrides),
     liveDependencies: () => liveDependencies(parts),
+    derivationDependencies: () => derivationDependencies(parts),
+    progress: (unit) => createProgress({ terminal, logger, unit }),
     webhookOptions: () => webhookOptions(parts),
     requestBudget: clients.requestBudget,
     async [Symbol.asyncDispose]() {
@@ -190,11 +199,15 @@ function createClients(
 }
 
 async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void> {
-  if (!config.autoMigrate) return await requireCurrentSchema(warehouse.db)
-  await migrateUp(warehouse.db, {
-    budgetMs: FILL_AT_START_MS,
-    onPartition: (progress) => logger.info(progress, 'filling new columns from _extra'),
-  })
+  if (config.autoMigrate) {
+    await migrateUp(warehouse.db, {
+      budgetMs: FILL_AT_START_MS,
+      onPartition: (progress) => logger.info(progress, 'filling new columns from _extra'),
+    })
+  } else {
+    await requireCurrentSchema(warehouse.db)
+  }
+  await storeConfiguration(warehouse.db, { mediaTypes: config.history.filter.mediaTypes })
 }
 
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
@@ -217,7 +230,12 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
     onLoaded: metrics.countLoad,
     onEmptied: metrics.countEmptied,
+    afterRun: (signal) => deriveAfterRun(derivationDependencies(parts), signal),
   }
+}
+
+function derivationDependencies({ warehouse, logger }: Parts): DerivationDependencies {
+  return { warehouse, logger: logger.child({ job: 'derive' }) }
 }
 
 function liveDependencies({ config, warehouse, logger, metrics, clients }: Parts): LiveDependencies | null {

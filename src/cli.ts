@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from '@commander-js/extra-typings'
 import { backfill } from './commands/backfill.ts'
 import { type CommandContext } from './commands/context.ts'
 import { demo } from './commands/demo.ts'
+import { derive } from './commands/derive.ts'
 import { doctor } from './commands/doctor/doctor.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
@@ -53,6 +54,15 @@ program
   .option('--dry-run', 'print windows, requests and the expected time, and load nothing', false)
   .addOption(json())
   .action((options) => run(backfill, options))
+program
+  .command('derive')
+  .description(
+    'derive the reporting rows of the conversations that started in [from, to) again; without a range, what is due',
+  )
+  .option('--from <date>', 'start of the range, a date or an instant (UTC)')
+  .option('--to <date>', 'end of the range, exclusive (UTC)')
+  .addOption(json())
+  .action((options) => run(derive, options))
 program
   .command('snapshot')
   .description('take one live snapshot and print the open conversations by state, queue and media type')

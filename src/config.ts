@@ -28,6 +28,8 @@ export interface Config {
     readonly cron: string
     readonly intradayCron: string
     readonly lookbackDays: number
+    /** Days after its end from which on a conversation counts as final. */
+    readonly settleDays: number
     readonly start: Date | null
     readonly filter: HistoryFilter
     readonly concurrency: number
@@ -264,6 +266,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       cron: values.HISTORY_CRON,
       intradayCron: values.INTRADAY_CRON,
       lookbackDays: values.HISTORY_LOOKBACK_DAYS,
+      settleDays: values.HISTORY_SETTLE_DAYS,
       start: values.HISTORY_START ?? null,
       filter: {
         mediaTypes: values.HISTORY_MEDIA_TYPES,

@@ -58,6 +58,7 @@ export const environmentSchema = z.object({
   HISTORY_CRON: cron('HISTORY_CRON').default('15 2 * * *'),
   INTRADAY_CRON: z.union([z.literal('off'), cron('INTRADAY_CRON')]).default('20 * * * *'),
   HISTORY_LOOKBACK_DAYS: wholeNumber(0, 365).default(7),
+  HISTORY_SETTLE_DAYS: wholeNumber(0, 60).default(4),
   HISTORY_START: z
     .string()
     .refine(isDate, 'must be a date such as 2026-01-31')

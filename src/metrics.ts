@@ -157,7 +157,12 @@ function processMetrics(registry: Registry): (state: ProcessState) => void {
 
 function statusMetrics(registry: Registry): (status: StatusDocument | null) => void {
   const up = gauge(registry, 'database_up', '1 if the database answered this scrape.')
-  const setters = [historyMetrics(registry), liveMetrics(registry), deliveryMetrics(registry)]
+  const setters = [
+    historyMetrics(registry),
+    liveMetrics(registry),
+    deliveryMetrics(registry),
+    reportingMetrics(registry),
+  ]
   return (status) => {
     up.set(status ? 1 : 0)
     for (const set of setters) set(status)
@@ -237,6 +242,20 @@ function deliveryMetrics(registry: Registry): StatusSetter {
     pending.set(deliveries.pending)
     oldest.set(deliveries.oldestPendingAt ? secondsBetween(deliveries.oldestPendingAt, at) : 0)
     givenUp.set(deliveries.givenUp)
+  }
+}
+
+function reportingMetrics(registry: Registry): StatusSetter {
+  const filledHelp = 'Part of the loaded conversations whose reporting rows are derived, 0 to 1.'
+  const filled = gauge(registry, 'reporting_filled_ratio', filledHelp)
+  const staleHelp = 'Conversations whose reporting rows have to be derived again, where they had been derived.'
+  const stale = gauge(registry, 'reporting_stale_conversations', staleHelp)
+  return (status) => {
+    forget([], [filled, stale])
+    if (!status) return
+    const { filledShare, staleConversations } = status.reporting
+    filled.set(filledShare)
+    if (staleConversations !== null) stale.set(staleConversations)
   }
 }
 

@@ -4,9 +4,9 @@ import { type Terminal } from './terminal.ts'
 
 /** What jobs report their progress to. */
 export interface Progress {
-  /** Sets what is being done and how many requests it should take; may be called again when the estimate changes. */
+  /** Sets what is being done and how many requests (or other units) it should take; may be called again when the estimate changes. */
   plan(label: string, requests: number): void
-  /** Counts requests that were answered since the last call. */
+  /** Counts requests that were answered, or units of work that were done, since the last call. */
   advance(requests: number): void
   /** The work has ended, successfully or not; a bar stays where it is. */
   finish(): void
@@ -16,8 +16,10 @@ interface ProgressOptions {
   /** Where the bar is drawn; null: standard error is no terminal, so progress is logged. */
   readonly terminal: Pick<Terminal, 'showProgress' | 'endProgress'> | null
   readonly logger: Logger
-  /** No estimate promises more than this limit. */
-  readonly requestsPerMinute: number
+  /** No estimate promises more than this limit; absent: there is none. */
+  readonly requestsPerMinute?: number
+  /** What is counted, in the plural; default: requests. */
+  readonly unit?: string
   /** For how long the request limit holds back the next request; 0 when it does not. */
   readonly limitWaitMs?: () => number
   readonly now?: () => number
@@ -31,7 +33,7 @@ const BAR_WIDTH = 30
 
 /** A progress that draws one line on a terminal, and without one logs every 15 seconds. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { terminal, logger, requestsPerMinute, limitWaitMs = () => 0, now = Date.now } = options
+  const { terminal, logger, requestsPerMinute, unit = 'requests', limitWaitMs = () => 0, now = Date.now } = options
   let label = ''
   let planned = 0
   let done = 0
@@ -45,9 +47,9 @@ export function createProgress(options: ProgressOptions): Progress {
     const elapsedSeconds = (now() - startedAt) / 1000
     const waitSeconds = Math.round(limitWaitMs() / 1000)
     const secondsLeft = secondsRemaining({ planned, done, elapsedSeconds, requestsPerMinute, waitSeconds })
-    if (terminal) terminal.showProgress(progressLine({ label, planned, done, secondsLeft, waitSeconds }))
+    if (terminal) terminal.showProgress(progressLine({ label, planned, done, unit, secondsLeft, waitSeconds }))
     else if (!isForced)
-      logger.info({ label, requestsDone: done, requestsPlanned: planned, secondsLeft, waitSeconds }, 'progress')
+      logger.info({ label, [`${unit}Done`]: done, [`${unit}Planned`]: planned, secondsLeft, waitSeconds }, 'progress')
   }
 
   return {
@@ -93,7 +95,8 @@ export function secondsRemaining(inputs: {
   readonly planned: number
   readonly done: number
   readonly elapsedSeconds: number
-  readonly requestsPerMinute: number
+  /** Absent: no limit. */
+  readonly requestsPerMinute?: number | undefined
   /** What is left of the wait for the request limit. */
   readonly waitSeconds?: number
 }): number | null {
@@ -103,7 +106,7 @@ export function secondsRemaining(inputs: {
   if (done === 0) return null
   const atThisPace = (left * elapsedSeconds) / done
   // The first `requestsPerMinute` requests may go out in a burst, so the limit binds only beyond the current minute.
-  const atTheLimit = ((planned - requestsPerMinute) / requestsPerMinute) * 60 - elapsedSeconds
+  const atTheLimit = requestsPerMinute ? ((planned - requestsPerMinute) / requestsPerMinute) * 60 - elapsedSeconds : 0
   return Math.max(0, Math.round(Math.max(atThisPace, atTheLimit, waitSeconds)))
 }
 
@@ -112,14 +115,16 @@ export function progressLine(state: {
   readonly label: string
   readonly planned: number
   readonly done: number
+  /** Default: requests. */
+  readonly unit?: string
   readonly secondsLeft: number | null
   readonly waitSeconds?: number
 }): string {
-  const { label, planned, done, secondsLeft, waitSeconds = 0 } = state
+  const { label, planned, done, unit = 'requests', secondsLeft, waitSeconds = 0 } = state
   const share = planned === 0 ? 1 : Math.min(1, done / planned)
   const filled = Math.round(share * BAR_WIDTH)
   const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled)
-  const counts = `${label} ${bar} ${done}/${planned} requests`
+  const counts = `${label} ${bar} ${done}/${planned} ${unit}`
   if (done >= planned) return counts
   const left = secondsLeft === null ? '' : `, about ${formatDuration(secondsLeft)} left`
   const wait = waitSeconds === 0 ? '' : ` (the request limit is used up for ${formatDuration(waitSeconds)})`

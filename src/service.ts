@@ -16,6 +16,7 @@ import { readStatus } from './monitoring/read-status.ts'
 import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
 import { toEtlError } from './postgres/errors.ts'
+import { deriveDue } from './reporting/walk.ts'
 import { observeProgress } from './progress.ts'
 import { startScheduler, type JobState, type ScheduledJob, type Scheduler } from './schedule.ts'
 import { startWebhookDelivery } from './webhooks/delivery.ts'
@@ -25,6 +26,9 @@ const DATABASE_BACKOFF = { baseMs: 1_000, ceilingMs: 30_000 }
 /** A run of the history reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
 const HISTORY_STUCK_MS = 30 * 60_000
 const LIVE_STUCK_MS = 10 * 60_000
+const DERIVE_STUCK_MS = 30 * 60_000
+/** Each pass of the derivation ends before the next tick, and leaves the rest to it. */
+const DERIVE_BUDGET_MS = 45_000
 
 /**
  * Runs the service of an app until the signal; also for `demo`. It binds its port first, so that a port that is taken ends it
@@ -152,6 +156,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   })
   const jobs = [historyJob('sync', cron)]
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
+  jobs.push(derivationJob(app))
   const live = app.liveDependencies()
   if (live) {
     const job = createLiveJob(live)
@@ -168,6 +173,19 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
     })
   }
   return jobs
+}
+
+/** Every minute: derives what processes of an older release have loaded, and goes on with filling the reporting rows of the history. */
+function derivationJob(app: App): ScheduledJob {
+  return {
+    name: 'derive',
+    cron: '* * * * *',
+    stuckAfterMs: DERIVE_STUCK_MS,
+    run: (signal, onProgress) =>
+      deriveDue({ ...app.derivationDependencies(), onDerived: onProgress }, { budgetMs: DERIVE_BUDGET_MS }, signal),
+    // whatever is due is due at once
+    lastStartedAt: async () => null,
+  }
 }
 
 function isLiveOn({ live }: App['config']): boolean {

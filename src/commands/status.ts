@@ -53,7 +53,15 @@ function printStatus(output: Output, document: StatusDocument): void {
   printRuns(output, document.runs)
 }
 
-function printHistory(output: Output, { history, rejectedRecords }: StatusDocument): void {
+function describeReporting(reporting: StatusDocument['reporting']): string {
+  const { isFilled, filledBackTo, filledShare, staleConversations } = reporting
+  const stale = staleConversations ? `, ${formatCount(staleConversations, 'conversation')} to derive again` : ''
+  if (isFilled) return `complete${stale}`
+  if (!filledBackTo) return `not filled yet: serve fills them, or ${commandLine('derive')}`
+  return `filled back to ${filledBackTo.toISOString().slice(0, 10)}, ${Math.floor(100 * filledShare)} %${stale}`
+}
+
+function printHistory(output: Output, { history, rejectedRecords, reporting }: StatusDocument): void {
   const complete = history.coveredUntil
     ? `${formatInstant(history.coveredUntil)} (${formatDuration(history.lagSeconds)} ago)`
     : 'not yet: the first day is not loaded'
@@ -63,6 +71,7 @@ function printHistory(output: Output, { history, rejectedRecords }: StatusDocume
   output.line(`Loaded             ${history.covered.map(formatInterval).join(', ') || '–'}`)
   output.line(`Due                ${history.owed.map(formatInterval).join(', ') || '–'}`)
   if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
+  output.line(`Reporting rows     ${describeReporting(reporting)}`)
   const hint = rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''
   output.line(`Rejected records   ${formatNumber(rejectedRecords)}${hint}`)
   for (const { status: state, attempts, error, ...window } of history.unsettled) {

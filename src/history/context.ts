@@ -18,6 +18,8 @@ export interface HistoryDependencies {
   readonly history: HistorySettings
   /** Called with what became of each batch: for metrics. */
   readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
+  /** Called when a run has ended, after its lock is released; it must not throw. */
+  readonly afterRun?: (signal: AbortSignal) => Promise<void>
   /** Counts a window that had conversations and now has none. */
   readonly onEmptied?: () => void
 }

@@ -58,24 +58,31 @@ export async function runHistory(
 ): Promise<HistorySummary> {
   const { warehouse, history } = dependencies
   const parameters = { filter: history.filter, ...describe(request) }
-  return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
-    const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
-    // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
-    const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
-    const limited = { ...dependencies, genesys }
-    await claimForOrganization(genesys, warehouse, jobSignal)
-    const clock = await readDatabaseClock(warehouse.db)
-    await warnOfWrongClock(limited, clock, jobSignal)
-    const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
-    await recordPlan(warehouse.db, run, planRecord(plan))
-    const key = windowKey(history)
-    const { loaded, failures } = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
-    await afterLoading(dependencies, request.job, loaded)
-    if (failures.length > 0) throw failureOf(failures, plan)
-    refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
-    const scope = scopeOf(request, history, clock.now())
-    return summarize(plan, loaded, unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded))
-  })
+  const summary = await runJob(
+    dependencies,
+    { job: request.job, trigger, parameters },
+    signal,
+    async (run, jobSignal) => {
+      const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
+      // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
+      const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
+      const limited = { ...dependencies, genesys }
+      await claimForOrganization(genesys, warehouse, jobSignal)
+      const clock = await readDatabaseClock(warehouse.db)
+      await warnOfWrongClock(limited, clock, jobSignal)
+      const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
+      await recordPlan(warehouse.db, run, planRecord(plan))
+      const key = windowKey(history)
+      const { loaded, failures } = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
+      await afterLoading(dependencies, request.job, loaded)
+      if (failures.length > 0) throw failureOf(failures, plan)
+      refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
+      const scope = scopeOf(request, history, clock.now())
+      return summarize(plan, loaded, unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded))
+    },
+  )
+  await dependencies.afterRun?.(signal)
+  return summary
 }
 
 /**

@@ -3,6 +3,7 @@ import { windowKey, type HistorySettings } from '../history/context.ts'
 import { selectWindows } from '../history/ledger.ts'
 import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
+import { selectDerivation } from '../reporting/derivation.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { selectFirstSync, selectRuns } from '../runs/run-history.ts'
@@ -28,19 +29,31 @@ export async function readStatus(
   options: { readonly live?: boolean; readonly liveStaleSeconds?: number | undefined } = {},
 ): Promise<StatusDocument> {
   const { db } = warehouse
-  const [clock, windows, firstSyncAt, runs, jobs, rejectedRecords, rejectedReasons, live, deliveries, futureDates] =
-    await Promise.all([
-      readDatabaseClock(db),
-      selectWindows(db, windowKey(history)),
-      selectFirstSync(db, history),
-      selectRuns(db, RUNS_SHOWN),
-      selectJobRecords(db),
-      countRejected(db),
-      selectRejectedReasons(db),
-      options.live === false ? null : selectLiveRecord(db),
-      selectDeliveries(db),
-      selectFutureDates(db),
-    ])
+  const [
+    clock,
+    windows,
+    firstSyncAt,
+    runs,
+    jobs,
+    rejectedRecords,
+    rejectedReasons,
+    live,
+    deliveries,
+    futureDates,
+    derivation,
+  ] = await Promise.all([
+    readDatabaseClock(db),
+    selectWindows(db, windowKey(history)),
+    selectFirstSync(db, history),
+    selectRuns(db, RUNS_SHOWN),
+    selectJobRecords(db),
+    countRejected(db),
+    selectRejectedReasons(db),
+    options.live === false ? null : selectLiveRecord(db),
+    selectDeliveries(db),
+    selectFutureDates(db),
+    selectDerivation(db),
+  ])
   return statusDocument({
     now: clock.now(),
     lookbackDays: history.lookbackDays,
@@ -54,6 +67,7 @@ export async function readStatus(
     live,
     liveStaleSeconds: options.liveStaleSeconds,
     deliveries,
+    derivation,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

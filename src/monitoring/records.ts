@@ -63,6 +63,20 @@ export interface DeliveryRecord {
   readonly lastError: string | null
 }
 
+/** How far the reporting rows of the history are derived. */
+export interface DerivationRecord {
+  /** What starts later has been derived; null: everything has, or nothing yet. */
+  readonly filledBackTo: Date | null
+  readonly isFilled: boolean
+  /** From when on the reporting views show rows; null: whatever there is, or nothing yet. */
+  readonly shownFrom: Date | null
+  /**
+   * Conversations of what has been derived that have changed since, by a process of an older release; null: not known, since their index
+   * is yet to be built.
+   */
+  readonly staleConversations: number | null
+}
+
 /** Data dated later than the database's clock: written while that clock was ahead. */
 export interface FutureDates {
   /** The latest complete snapshot that is dated in the future; null: none. */

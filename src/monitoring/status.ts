@@ -12,8 +12,10 @@ import { secondsBetween, startOfDay, subtract, union, type Interval } from '../m
 import { calendarDays, type CalendarDay } from './calendar.ts'
 import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
 import { findProblems, type Problem } from './problems.ts'
+import { filledShare } from './filled-share.ts'
 import {
   type DeliveryRecord,
+  type DerivationRecord,
   type FutureDates,
   type JobRecord,
   type LiveRecord,
@@ -40,6 +42,8 @@ export interface StatusInputs {
   /** Default: LIVE_STALE_SECONDS. */
   readonly liveStaleSeconds?: number | undefined
   readonly deliveries: DeliveryRecord
+  /** Default: the reporting rows are complete. */
+  readonly derivation?: DerivationRecord
   /** Default: none. */
   readonly emptyMonths?: readonly EmptyMonth[]
   /** Default: none. */
@@ -81,11 +85,18 @@ export interface StatusDocument {
   readonly rejectedReasons: readonly RejectedReason[]
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
+  readonly reporting: DerivationRecord & {
+    /** Part of the loaded conversations that the walk has derived, 0 to 1. */
+    readonly filledShare: number
+  }
 }
+
+const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom: null, staleConversations: null }
 
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
+  const { derivation = FILLED } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -120,6 +131,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     rejectedReasons,
     live,
     deliveries,
+    reporting: { ...derivation, filledShare: filledShare(derivation, windows) },
   }
 }
 

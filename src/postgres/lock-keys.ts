@@ -14,4 +14,6 @@ export const LockKey = {
   fillColumns: 7_461_003,
   /** One process at a time creates partitions of the live tables. */
   livePartitions: 7_461_004,
+  /** One process at a time adds up the intervals. */
+  rollups: 7_461_005,
 } as const

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
+import { sql, type Kysely } from 'kysely'
 import { type Client } from 'pg'
 import { EtlError } from '../errors.ts'
 import { destroy, withQueriesUnder } from './client.ts'
 import { type Warehouse } from './connect.ts'
+import { type Database } from './database.ts'
 import { toEtlError } from './errors.ts'
 import { LOCK_SPACE } from './lock-keys.ts'
 import { isBehindPooler } from './pooler.ts'
@@ -39,6 +41,16 @@ export async function withJobLock<Result>(
     // closing the connection releases the lock; it must not hide the error of the work
     await closeSoon(client)
   }
+}
+
+/** Whether some process of this database runs one of the jobs now. */
+export async function isAnyJobRunning(db: Kysely<Database>, jobs: readonly string[]): Promise<boolean> {
+  const { rows } = await sql<{ running: boolean }>`
+    select exists (select from pg_locks
+      where locktype = 'advisory' and classid = ${LOCK_SPACE} and objid = any(${jobs.map(lockKey)}::bigint[])
+        and objsubid = 2 and granted and database = (select oid from pg_database where datname = current_database())
+    ) as running`.execute(db)
+  return rows[0]?.running === true
 }
 
 async function acquire(warehouse: Warehouse, client: Client, job: string, key: number): Promise<void> {

@@ -7,9 +7,9 @@ import { type Database } from './database.ts'
 import { retryTransient, toEtlError } from './errors.ts'
 import { fillColumns, forgetDroppedColumns, pendingFills, type FillOptions } from './fill-columns.ts'
 import { selectMeta, upsertMeta } from './meta.ts'
-import { migrationFiles, migrationHashes, VIEWS_FOLDER } from './migration-files.ts'
+import { migrationFiles, migrationHashes, REPEATABLE_FOLDERS } from './migration-files.ts'
 import { adviseMissing, nameMissing, selectMissingColumns } from './missing-columns.ts'
-import { applyRepeatables, dropRepeatables, readViewFiles, selectStaleRepeatables } from './views.ts'
+import { applyRepeatables, dropRepeatables, readRepeatables, selectStaleRepeatables } from './views.ts'
 
 /** In etl.meta: by name, the hash of each migration that the database has executed. */
 const HASHES_KEY = 'migrations'
@@ -43,7 +43,7 @@ export async function migrateUp(db: Kysely<Database>, options: FillOptions = {})
 
 async function updateViews(db: Kysely<Database>): Promise<string[]> {
   try {
-    return await applyRepeatables(db, await readViewFiles(VIEWS_FOLDER))
+    return await applyRepeatables(db, await readRepeatables(REPEATABLE_FOLDERS))
   } catch (error) {
     throw toEtlError(error, 'bringing the views up to date')
   }
@@ -152,10 +152,10 @@ export async function requireCurrentSchema(db: Kysely<Database>): Promise<void> 
   await refuseChanged(db)
 }
 
-/** The views, and `comments`, whose text in this version is not the one that was last applied; none where the schema is missing. */
+/** The views and functions, and `comments`, whose text in this version is not the one that was last applied; none where the schema is missing. */
 export async function staleRepeatables(db: Kysely<Database>): Promise<string[]> {
   try {
-    return await selectStaleRepeatables(db, await readViewFiles(VIEWS_FOLDER))
+    return await selectStaleRepeatables(db, await readRepeatables(REPEATABLE_FOLDERS))
   } catch (error) {
     throw toEtlError(error, 'reading which views it has')
   }

@@ -14,8 +14,8 @@ import { FileMigrationProvider, type Migration } from 'kysely/migration'
 
 const MIGRATIONS_FOLDER = path.join(import.meta.dirname, '..', '..', 'migrations')
 
-/** Where the view files are. */
-export const VIEWS_FOLDER = path.join(MIGRATIONS_FOLDER, 'views')
+/** Where the files of functions and views are, in the order in which they are applied. */
+export const REPEATABLE_FOLDERS = ['functions', 'views'].map((folder) => path.join(MIGRATIONS_FOLDER, folder))
 
 /** Reads the migrations of this version from their folder. */
 export const migrationFiles = new FileMigrationProvider({

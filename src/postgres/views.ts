@@ -8,63 +8,87 @@ import { type Database } from './database.ts'
 import { LockKey } from './lock-keys.ts'
 import { selectMeta, upsertMeta } from './meta.ts'
 
-/** One view, in one file: `migrations/views/NNN-some-name.sql` defines `reporting.some_name`. */
-export interface ViewFile {
+/**
+ * One view or routine, in one file, with its comments: `NNN-some-name.sql` defines `reporting.some_name`, `NNN-etl.some-name.sql`
+ * defines `etl.some_name`. Functions and aggregates have `()` after their names here; their names are not overloaded.
+ */
+export interface Repeatable {
   readonly name: string
   readonly text: string
 }
 
-/** In etl.meta: by name, the hash of each view's text as it was last applied. */
+/** In etl.meta: by name, the hash of each text as it was last applied. */
 const VIEWS_KEY = 'views'
 /** In etl.meta: the hash of all comments. */
 const COMMENTS_KEY = 'comments'
 
-/** Reads the view files of a folder in their order. */
-export async function readViewFiles(folder: string): Promise<ViewFile[]> {
+/** Reads the files of some folders, folder by folder, each in the order of its names: a file may depend on those before it. */
+export async function readRepeatables(folders: readonly string[]): Promise<Repeatable[]> {
+  const lists = await Promise.all(folders.map(readFolder))
+  return lists.flat()
+}
+
+async function readFolder(folder: string): Promise<Repeatable[]> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
   return Promise.all(
-    files.map(async (file) => ({
-      name: `reporting.${file
-        .replace(/^\d+-/, '')
-        .replace(/\.sql$/, '')
-        .replaceAll('-', '_')}`,
-      text: await readFile(path.join(folder, file), 'utf8'),
-    })),
+    files.map(async (file) => {
+      const text = await readFile(path.join(folder, file), 'utf8')
+      const name = file.replace(/^\d+-/, '').replace(/\.sql$/, '').replaceAll('-', '_')
+      const isView = /^create or replace (\w+)/m.exec(text)?.[1] === 'view'
+      return { name: `${name.includes('.') ? '' : 'reporting.'}${name}${isView ? '' : '()'}`, text }
+    }),
   )
 }
 
-/** The views, and `comments`, that applyRepeatables would apply or drop. */
-export async function selectStaleRepeatables(db: Kysely<Database>, views: readonly ViewFile[]): Promise<string[]> {
+/** The views and routines, and `comments`, that applyRepeatables would apply or drop. */
+export async function selectStaleRepeatables(
+  db: Kysely<Database>,
+  repeatables: readonly Repeatable[],
+): Promise<string[]> {
   const stored = (await selectMeta<Record<string, string>>(db, VIEWS_KEY)) ?? {}
-  const names = new Set(views.map(({ name }) => name))
+  const names = new Set(repeatables.map(({ name }) => name))
   return [
     ...Object.keys(stored).filter((name) => !names.has(name)),
-    ...views.filter(({ name, text }) => stored[name] !== hash(text)).map(({ name }) => name),
+    ...repeatables.filter(({ name, text }) => stored[name] !== hash(text)).map(({ name }) => name),
     ...((await selectMeta(db, COMMENTS_KEY)) === hash(commentStatements()) ? [] : ['comments']),
   ]
 }
 
 /**
- * Brings views and comments up to date: those whose text changed since they were last applied. A view that can't be replaced is
- * dropped and created with its grants restored.
+ * Brings views, routines and comments up to date: those whose text changed since they were last applied. One that can't be replaced is
+ * dropped, with those of ours that depend on it, and created again with its grants.
+ * @param repeatables in their order
  * @returns what was applied
- * @throws EtlError VIEW_IN_USE, naming them, when views that are not ours depend on it; nothing is ever dropped by CASCADE
+ * @throws EtlError VIEW_IN_USE, naming them, when objects that are not ours depend on it; nothing is ever dropped by CASCADE
  */
-export async function applyRepeatables(db: Kysely<Database>, views: readonly ViewFile[]): Promise<string[]> {
+export async function applyRepeatables(db: Kysely<Database>, repeatables: readonly Repeatable[]): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(${LockKey.views})`.execute(trx)
-    const applied: string[] = []
     const stored = (await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}
-    const current = Object.fromEntries(views.map(({ name, text }) => [name, hash(text)]))
-    for (const name of Object.keys(stored).reverse()) {
+    const current = Object.fromEntries(repeatables.map(({ name, text }) => [name, hash(text)]))
+    const ours = new Set([...Object.keys(stored), ...Object.keys(current)])
+    const applied: string[] = []
+    const dropped = new Map<string, readonly string[]>()
+    const drop = async (name: string) => {
+      for (const each of await selectWithDependents(trx, name, ours)) {
+        dropped.set(each, await selectGrants(trx, each))
+        await dropOne(trx, each)
+      }
+    }
+    for (const name of Object.keys(stored)) {
       if (name in current) continue
-      await dropViews(trx, [name])
+      await drop(name)
       applied.push(name)
     }
-    for (const view of views) {
-      if (stored[view.name] === current[view.name]) continue
-      if (!(await replace(trx, view))) await recreateAll(trx, views, view)
-      applied.push(view.name)
+    for (const repeatable of repeatables) {
+      const { name, text } = repeatable
+      if (stored[name] === current[name] && !dropped.has(name)) continue
+      if (!(await replace(trx, repeatable))) {
+        await drop(name)
+        await sql.raw(text).execute(trx)
+      }
+      for (const grant of dropped.get(name) ?? []) await sql.raw(grant).execute(trx)
+      applied.push(name)
     }
     if (applied.length > 0) await upsertMeta(trx, VIEWS_KEY, current)
     const comments = commentStatements()
@@ -77,90 +101,139 @@ export async function applyRepeatables(db: Kysely<Database>, views: readonly Vie
   })
 }
 
-/** Drops our views, last first, before the tables under them are dropped. */
+/** Drops our views and routines before the tables under them are dropped. */
 export async function dropRepeatables(db: Kysely<Database>): Promise<void> {
   await db.transaction().execute(async (trx) => {
-    const stored = (await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}
-    await dropViews(trx, Object.keys(stored).reverse())
+    const ours = new Set(Object.keys((await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}))
+    for (const name of ours) {
+      for (const each of await selectWithDependents(trx, name, ours)) await dropOne(trx, each)
+    }
     await trx.deleteFrom('etl.meta').where('key', 'in', [VIEWS_KEY, COMMENTS_KEY]).execute()
   })
 }
 
-async function replace(trx: Transaction<Database>, view: ViewFile): Promise<boolean> {
+function isRoutine(name: string): boolean {
+  return name.endsWith('()')
+}
+
+/** The name as SQL has it, without the mark of a routine. */
+function bareName(name: string): string {
+  return name.replace(/\(\)$/, '')
+}
+
+/** False, and nothing is changed: it must be dropped first. */
+async function replace(trx: Transaction<Database>, { name, text }: Repeatable): Promise<boolean> {
   await sql`savepoint replacing`.execute(trx)
   try {
-    await sql.raw(view.text).execute(trx)
-    await sql`release savepoint replacing`.execute(trx)
-    return true
-  } catch (error) {
-    // 42P16: columns removed, renamed or of another type
-    if ((error as { code?: string }).code !== '42P16') throw error
-    await sql`rollback to savepoint replacing`.execute(trx)
-    return false
-  }
-}
-
-/** Drops the view and those of ours that come after it, which may depend on it, and creates them again. */
-async function recreateAll(trx: Transaction<Database>, views: readonly ViewFile[], from: ViewFile): Promise<void> {
-  const affected = views.slice(views.indexOf(from))
-  const grants = await selectGrants(
-    trx,
-    affected.map(({ name }) => name),
-  )
-  await dropViews(trx, affected.map(({ name }) => name).reverse())
-  for (const { text } of affected) await sql.raw(text).execute(trx)
-  for (const grant of grants) await sql.raw(grant).execute(trx)
-}
-
-async function dropViews(trx: Transaction<Database>, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    await sql`savepoint dropping`.execute(trx)
-    try {
-      await sql`drop view if exists ${sql.raw(name)}`.execute(trx)
-    } catch (error) {
-      if ((error as { code?: string }).code !== '2BP01') throw error
-      await sql`rollback to savepoint dropping`.execute(trx)
-      const dependents = await selectDependents(trx, name)
-      throw new EtlError(
-        `The view ${name} must be created again, but ${dependents.join(', ')} ${dependents.length === 1 ? 'depends' : 'depend'} on it`,
-        {
-          code: 'VIEW_IN_USE',
-          kind: 'fatal',
-          hint: `Drop ${dependents.join(', ')}, run the migration again, and then create what you have dropped again.`,
-        },
-      )
+    await sql.raw(text).execute(trx)
+    // other parameters make a second routine beside the old one
+    if (!isRoutine(name) || (await countRoutines(trx, name)) === 1) {
+      await sql`release savepoint replacing`.execute(trx)
+      return true
     }
-    await sql`release savepoint dropping`.execute(trx)
+  } catch (error) {
+    // columns of a view, or result or parameter names of a function, that are removed, renamed or of another type
+    if (!['42P16', '42P13'].includes((error as { code?: string }).code ?? '')) throw error
   }
+  await sql`rollback to savepoint replacing`.execute(trx)
+  return false
 }
 
+async function countRoutines(trx: Transaction<Database>, name: string): Promise<number> {
+  const { rows } = await sql`
+    select from pg_proc where format('%I.%I', pronamespace::regnamespace, proname) = ${bareName(name)}`.execute(trx)
+  return rows.length
+}
+
+/** Drops the view, or the routines of that name, if it is there. */
+async function dropOne(trx: Transaction<Database>, name: string): Promise<void> {
+  if (!isRoutine(name)) {
+    await sql`drop view if exists ${sql.raw(name)}`.execute(trx)
+    return
+  }
+  const { rows } = await sql<{ signature: string }>`
+    select oid::regprocedure::text as signature from pg_proc
+    where format('%I.%I', pronamespace::regnamespace, proname) = ${bareName(name)}`.execute(trx)
+  for (const { signature } of rows) await sql`drop routine ${sql.raw(signature)}`.execute(trx)
+}
+
+/**
+ * The view or routine and whatever of ours depends on it, in an order in which they can be dropped.
+ * @throws EtlError VIEW_IN_USE
+ */
+async function selectWithDependents(
+  trx: Transaction<Database>,
+  name: string,
+  ours: ReadonlySet<string>,
+): Promise<string[]> {
+  const dependents = await selectDependents(trx, name)
+  const foreign = dependents.filter((dependent) => !ours.has(dependent))
+  if (foreign.length > 0) {
+    const list = foreign.join(', ')
+    throw new EtlError(
+      `The ${isRoutine(name) ? 'function' : 'view'} ${name} must be created again, but ${list} ${foreign.length === 1 ? 'depends' : 'depend'} on it`,
+      {
+        code: 'VIEW_IN_USE',
+        kind: 'fatal',
+        hint: `Drop ${list}, run the migration again, and then create what you have dropped again.`,
+      },
+    )
+  }
+  const order = new Set<string>()
+  for (const dependent of dependents) {
+    for (const each of await selectWithDependents(trx, dependent, ours)) order.add(each)
+  }
+  return [...order, name]
+}
+
+/** What depends on the view, its row type or the routines of that name; named as in Repeatable, other objects in words. */
 async function selectDependents(trx: Transaction<Database>, name: string): Promise<string[]> {
+  const bare = bareName(name)
   const { rows } = await sql<{ name: string }>`
-    select distinct format('%I.%I', n.nspname, c.relname) as name
-    from pg_depend d
-    join pg_rewrite r on r.oid = d.objid
-    join pg_class c on c.oid = r.ev_class
-    join pg_namespace n on n.oid = c.relnamespace
-    where d.refobjid = ${name}::regclass and d.deptype = 'n' and c.oid <> ${name}::regclass
+    with target (classid, objid) as (
+      select 'pg_class'::regclass, oid from pg_class where not ${isRoutine(name)} and oid = to_regclass(${bare})
+      union all
+      select 'pg_type'::regclass, reltype from pg_class where not ${isRoutine(name)} and oid = to_regclass(${bare})
+      union all
+      select 'pg_proc'::regclass, oid from pg_proc
+      where ${isRoutine(name)} and format('%I.%I', pronamespace::regnamespace, proname) = ${bare}
+    )
+    select distinct coalesce(
+      (select format('%I.%I', c.relnamespace::regnamespace, c.relname) from pg_rewrite r join pg_class c on c.oid = r.ev_class
+       where d.classid = 'pg_rewrite'::regclass and r.oid = d.objid),
+      (select format('%I.%I()', p.pronamespace::regnamespace, p.proname) from pg_proc p
+       where d.classid = 'pg_proc'::regclass and p.oid = d.objid),
+      pg_describe_object(d.classid, d.objid, d.objsubid)) as name
+    from target t join pg_depend d on d.refclassid = t.classid and d.refobjid = t.objid and d.deptype = 'n'
+    where not exists (select from pg_rewrite r where d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and r.ev_class = t.objid)
     order by 1`.execute(trx)
   return rows.map((row) => row.name)
 }
 
-/** GRANT statements that restore the present rights on the views, on the whole and on single columns. */
-async function selectGrants(trx: Transaction<Database>, names: readonly string[]): Promise<string[]> {
+/**
+ * Statements that restore the present rights: on the view as a whole and on single columns, or on the routine, which everybody may
+ * call unless somebody has revoked that.
+ */
+async function selectGrants(trx: Transaction<Database>, name: string): Promise<string[]> {
+  const bare = bareName(name)
   const { rows } = await sql<{ statement: string }>`
     with rights as (
-      select c.oid, c.relacl as acl, null::name as attname, c.relowner from pg_class c
+      select c.relacl as acl, null::name as attname, c.relowner as owner, '' as kind from pg_class c
+      where not ${isRoutine(name)} and c.oid = to_regclass(${bare})
       union all
-      select a.attrelid, a.attacl, a.attname, c.relowner from pg_attribute a join pg_class c on c.oid = a.attrelid
+      select a.attacl, a.attname, c.relowner, '' from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where not ${isRoutine(name)} and c.oid = to_regclass(${bare})
+      union all
+      select proacl, null, proowner, 'routine ' from pg_proc
+      where ${isRoutine(name)} and format('%I.%I', pronamespace::regnamespace, proname) = ${bare}
     )
-    select format('grant %s%s on %s to %s%s', acl.privilege_type, case when r.attname is null then '' else format(' (%I)', r.attname) end, r.oid::regclass,
-      case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end,
-      case when acl.is_grantable then ' with grant option' else '' end) as statement
+    select format('revoke all on routine %s from public', ${bare}::text) as statement from rights where kind <> '' and acl is not null
+    union all
+    select format('grant %s%s on %s%s to %s%s', acl.privilege_type, case when r.attname is null then '' else format(' (%I)', r.attname) end,
+      r.kind, ${bare}::text, case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end,
+      case when acl.is_grantable then ' with grant option' else '' end)
     from rights r, aclexplode(r.acl) acl
-    where r.oid in (select to_regclass(name) from unnest(${names}::text[]) name) and acl.grantee <> r.relowner`.execute(
-    trx,
-  )
+    where acl.grantee <> r.owner`.execute(trx)
   return rows.map((row) => row.statement)
 }
 

@@ -127,12 +127,13 @@ function figure(label: string, value: Html | string, note: Html | string, isTrou
 }
 
 function figures(document: StatusDocument, { isLiveOn, at: now }: ServiceStatus): Html {
-  const { rejectedRecords, deliveries } = document
+  const { rejectedRecords, deliveries, reporting } = document
   return markup`<dl class="figure-list">
 ${completeUntilFigure(document, now)}
 ${loadedDaysFigure(document)}
 ${liveFigure(document, isLiveOn, now)}
 ${figure('Rejected records', number(rejectedRecords), rejectedRecords === 0 ? 'none' : 'kept in etl.rejected_records')}
+${reporting.isFilled && !reporting.staleConversations ? '' : reportingFigure(reporting)}
 ${deliveries.pending > 0 || deliveries.givenUp > 0 ? deliveryFigure(deliveries) : ''}
 </dl>`
 }
@@ -160,6 +161,22 @@ function liveFigure({ live }: StatusDocument, isLiveOn: boolean, now: Date): Htm
   const seconds = ((live.durationMs ?? 0) / 1000).toFixed(1)
   const note = `${plural(live.conversations ?? 0, 'open conversation')}, read in ${seconds} s`
   return figure(label, counting(live.snapshotAt, now), note, live.isStale)
+}
+
+function reportingFigure({
+  isFilled,
+  filledBackTo,
+  filledShare,
+  staleConversations,
+}: StatusDocument['reporting']): Html {
+  const value = isFilled ? 'complete' : `${Math.floor(100 * filledShare)} %`
+  const back = isFilled
+    ? ''
+    : filledBackTo
+      ? `filled back to ${filledBackTo.toISOString().slice(0, 10)}`
+      : 'not filled yet'
+  const stale = staleConversations ? `${plural(staleConversations, 'conversation')} to derive again` : ''
+  return figure('Reporting rows', value, [back, stale].filter(Boolean).join(', '))
 }
 
 function deliveryFigure({ pending, givenUp }: StatusDocument['deliveries']): Html {

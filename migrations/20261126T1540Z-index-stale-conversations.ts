@@ -1,0 +1,21 @@
+import { sql, type Kysely } from 'kysely'
+
+/**
+ * The index of the conversations whose cells have to be derived: normally empty. On a long history its build would hold up loads, so there
+ * the service builds it beside them (reporting/stale.ts). If it can't get a lock for 3 s, it gives up and is tried again.
+ */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql`set local lock_timeout = '3s'`.execute(db)
+  await sql`
+    do $$ begin
+      if pg_relation_size('etl.conversations') < 32 * 1024 * 1024 then
+        create index conversations_stale_v1_idx on etl.conversations (conversation_start)
+          where (derived_hash is distinct from content_hash or derived_version is distinct from 1);
+      end if;
+    end $$`.execute(db)
+}
+
+export async function down(db: Kysely<unknown>): Promise<void> {
+  await sql`set local lock_timeout = '3s'`.execute(db)
+  await sql`drop index if exists etl.conversations_stale_v1_idx`.execute(db)
+}

@@ -1,0 +1,41 @@
+create or replace view reporting.metric_events as
+select m.emit_date, m.name, m.value, m.conversation_id, m.conversation_start, s.session_id, m._session_index, a.queue_id, p.user_id, p.team_id,
+  s.media_type, s.message_type, s.direction, c.originating_direction, s.outbound_campaign_id as campaign_id, p.purpose, c.division_ids
+from genesys.session_metrics m
+join genesys.sessions s
+  on s.conversation_id = m.conversation_id and s.conversation_start = m.conversation_start and s._index = m._session_index
+join genesys.participants p
+  on p.conversation_id = m.conversation_id and p.conversation_start = m.conversation_start and p._index = s._participant_index
+join genesys.conversations c on c.conversation_id = m.conversation_id and c.conversation_start = m.conversation_start
+-- The queue that the session was in: the last one that had begun, else the first. A segment without a start began before all others.
+left join lateral (
+  select g.queue_id
+  from genesys.segments g
+  cross join lateral (select coalesce(g.segment_start, '-infinity') as began) b
+  where g.conversation_id = m.conversation_id and g.conversation_start = m.conversation_start and g._session_index = m._session_index
+    and g.queue_id is not null
+  order by case when b.began <= m.emit_date then b.began end desc nulls last,
+    case when b.began <= m.emit_date then g._index end desc, b.began, g._index
+  limit 1
+) a on true
+where m.value is not null;
+
+comment on view reporting.metric_events is
+  'One row per metric that counts, with what it is attributed to: any grouping of metrics is a GROUP BY on it. Over long ranges the intervals are faster; a range of conversation_start lets it skip months.';
+comment on column reporting.metric_events.emit_date is 'When Genesys counts the metric, wholly; null where it sent no readable time.';
+comment on column reporting.metric_events.name is 'Name of the metric: t… is a duration in milliseconds, n… a count, o… an observation.';
+comment on column reporting.metric_events.value is 'Value of the metric, never null.';
+comment on column reporting.metric_events.conversation_id is 'The conversation.';
+comment on column reporting.metric_events.conversation_start is 'Start of the conversation: the tables are partitioned by its month.';
+comment on column reporting.metric_events.session_id is 'Session that carries the metric.';
+comment on column reporting.metric_events._session_index is 'Position of the session in genesys.sessions.';
+comment on column reporting.metric_events.queue_id is 'Queue that the session was in at emit_date: of the segment with a queue that had begun last, else of its first one; null where no segment of the session has a queue.';
+comment on column reporting.metric_events.user_id is 'User of the participant of the session.';
+comment on column reporting.metric_events.team_id is 'Team of the participant at the time of the conversation.';
+comment on column reporting.metric_events.media_type is 'Media type of the session.';
+comment on column reporting.metric_events.message_type is 'Kind of messaging of the session, e.g. sms or whatsapp.';
+comment on column reporting.metric_events.direction is 'Direction of the session: inbound or outbound.';
+comment on column reporting.metric_events.originating_direction is 'Direction in which the conversation began.';
+comment on column reporting.metric_events.campaign_id is 'Outbound campaign of the session.';
+comment on column reporting.metric_events.purpose is 'Purpose of the participant: customer, acd, agent, …';
+comment on column reporting.metric_events.division_ids is 'Divisions of the conversation.';

@@ -1,0 +1,113 @@
+-- Days that lie wholly between from_time and to_time come from the daily view. As its owner, since it uses the functions of schema etl;
+-- with a plan for each call, since an hour and a year need different ones.
+create or replace function reporting.agent_performance(from_time timestamptz, to_time timestamptz, granularity text default '30 minutes')
+returns setof reporting.agent_performance_rows
+language plpgsql stable parallel safe security definer rows 10000 set search_path = pg_catalog, pg_temp set jit = off set work_mem = '64MB'
+set plan_cache_mode = force_custom_plan as $$
+declare
+  zone text := (select time_zone from reporting.settings);
+  first_of_week integer := (select first_day_of_week from reporting.settings);
+  -- null: the periods are local days, weeks or months
+  step interval := case when granularity in ('15 minutes', '30 minutes', '1 hour') then granularity end;
+  first_day date := (from_time at time zone zone)::date;
+  last_day date := (to_time at time zone zone)::date;
+  -- the whole days are [first_whole, last_day)
+  first_whole date := first_day + case when etl.local_midnight(first_day, zone) < from_time then 1 else 0 end;
+  -- what comes from the intervals, as lists of starts and ends
+  starts timestamptz[] := array[from_time];
+  ends timestamptz[] := array[to_time];
+  -- a period of the caller can begin and end long before and after everything that is stored
+  first_stored date := (select (least(min(interval_start), (select min(hour) from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals);
+  last_stored date := (select (greatest(max(interval_start), (select max(hour) + interval '1 hour' from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals);
+begin
+  if granularity is null or step is null and granularity not in ('1 day', '1 week', '1 month') then
+    raise exception 'granularity % is none of 15 minutes, 30 minutes, 1 hour, 1 day, 1 week and 1 month', coalesce(quote_literal(granularity), 'null')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if from_time is null or to_time is null or from_time >= to_time or first_stored is null then
+    return;
+  end if;
+  if step is null and first_whole < last_day then
+    starts := array[from_time, etl.local_midnight(last_day, zone)];
+    ends := array[etl.local_midnight(first_whole, zone), to_time];
+  end if;
+  return query
+  with days as materialized (
+    select day, etl.local_midnight(day, zone) as midnight, etl.local_midnight(day + 1, zone) as next_midnight,
+      case granularity when '1 day' then day when '1 week' then day - (extract(isodow from day)::integer - first_of_week + 7) % 7
+        when '1 month' then date_trunc('month', day::timestamp)::date end as period
+    from (
+      select greatest(first_day, first_stored) + n as day
+      from generate_series(0, least(last_day, last_stored) - greatest(first_day, first_stored)) n) each_day
+  ), periods as materialized (
+    select day, midnight, next_midnight, etl.local_midnight(period, zone) as period_start,
+      etl.local_midnight((period + granularity::interval)::date, zone) as period_end
+    from days
+  ), pieces (period_start, period_end, queue_id, user_id, media_type, direction, updated_at,
+    offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
+    outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
+    abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
+    holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
+    contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms) as (
+    select case when step is null then d.period_start else date_bin(step, i.interval_start, d.midnight) end,
+      case when step is null then d.period_end else least(date_bin(step, i.interval_start, d.midnight) + step, d.next_midnight) end,
+      i.queue_id, i.user_id, i.media_type, i.direction, i.updated_at,
+      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
+      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
+      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
+      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
+      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
+      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
+    from unnest(starts, ends) part (start, "end")
+    cross join lateral (select * from reporting.agent_intervals where interval_start >= part.start and interval_start < part.end) i
+    join periods d on d.day = (i.interval_start at time zone zone)::date
+    union all
+    select d.period_start, d.period_end, i.queue_id, i.user_id, i.media_type, i.direction, i.updated_at,
+      i.offered, i.over_service_level, i.transferred, i.blind_transferred, i.consult_transferred, i.consults, i.outbound,
+      i.outbound_attempted, i.outbound_connected, i.outbound_abandoned, i.connected, i.errors, i.answered, i.answer_ms,
+      i.answer_ms_max, i.abandoned, i.abandon_ms, i.abandon_ms_max, i.short_abandoned, i.flow_outs, i.waits, i.wait_ms,
+      i.wait_ms_max, i.handled, i.handle_ms, i.handle_ms_max, i.talks, i.talk_ms, i.holds, i.hold_ms, i.acws, i.acw_ms, i.alerts,
+      i.alert_ms, i.not_responding, i.not_responding_ms, i.dialing, i.dialing_ms, i.contacting, i.contacting_ms, i.voicemails,
+      i.voicemail_ms, i.agent_responses, i.agent_response_ms, i.user_responses, i.user_response_ms, i.ivrs, i.ivr_ms
+    from reporting.agent_daily i join periods d on d.day = i.day
+    where step is null and i.day >= first_whole and i.day < last_day
+  ), x as (
+    select period_start, period_end, queue_id, user_id, media_type, direction, max(updated_at) as updated_at,
+      etl.total(offered) as offered, etl.total(over_service_level) as over_service_level, etl.total(transferred) as transferred,
+      etl.total(blind_transferred) as blind_transferred, etl.total(consult_transferred) as consult_transferred,
+      etl.total(consults) as consults, etl.total(outbound) as outbound, etl.total(outbound_attempted) as outbound_attempted,
+      etl.total(outbound_connected) as outbound_connected, etl.total(outbound_abandoned) as outbound_abandoned,
+      etl.total(connected) as connected, etl.total(errors) as errors, etl.total(answered) as answered,
+      etl.total(answer_ms) as answer_ms, max(answer_ms_max) as answer_ms_max, etl.total(abandoned) as abandoned,
+      etl.total(abandon_ms) as abandon_ms, max(abandon_ms_max) as abandon_ms_max, etl.total(short_abandoned) as short_abandoned,
+      etl.total(flow_outs) as flow_outs, etl.total(waits) as waits, etl.total(wait_ms) as wait_ms,
+      max(wait_ms_max) as wait_ms_max, etl.total(handled) as handled, etl.total(handle_ms) as handle_ms,
+      max(handle_ms_max) as handle_ms_max, etl.total(talks) as talks, etl.total(talk_ms) as talk_ms, etl.total(holds) as holds,
+      etl.total(hold_ms) as hold_ms, etl.total(acws) as acws, etl.total(acw_ms) as acw_ms, etl.total(alerts) as alerts,
+      etl.total(alert_ms) as alert_ms, etl.total(not_responding) as not_responding,
+      etl.total(not_responding_ms) as not_responding_ms, etl.total(dialing) as dialing, etl.total(dialing_ms) as dialing_ms,
+      etl.total(contacting) as contacting, etl.total(contacting_ms) as contacting_ms, etl.total(voicemails) as voicemails,
+      etl.total(voicemail_ms) as voicemail_ms, etl.total(agent_responses) as agent_responses,
+      etl.total(agent_response_ms) as agent_response_ms, etl.total(user_responses) as user_responses,
+      etl.total(user_response_ms) as user_response_ms, etl.total(ivrs) as ivrs, etl.total(ivr_ms) as ivr_ms
+    from pieces
+    group by period_start, period_end, queue_id, user_id, media_type, direction
+  )
+  select greatest(x.period_start, from_time), least(x.period_end, to_time), x.queue_id, x.user_id, x.media_type, x.direction, x.queue_id, x.user_id, null::text, x.updated_at,
+    x.offered, x.over_service_level, x.transferred, x.blind_transferred, x.consult_transferred, x.consults, x.outbound,
+    x.outbound_attempted, x.outbound_connected, x.outbound_abandoned, x.connected, x.errors, x.answered, x.answer_ms,
+    x.answer_ms_max, x.abandoned, x.abandon_ms, x.abandon_ms_max, x.short_abandoned, x.flow_outs, x.waits, x.wait_ms,
+    x.wait_ms_max, x.handled, x.handle_ms, x.handle_ms_max, x.talks, x.talk_ms, x.holds, x.hold_ms, x.acws, x.acw_ms, x.alerts,
+    x.alert_ms, x.not_responding, x.not_responding_ms, x.dialing, x.dialing_ms, x.contacting, x.contacting_ms, x.voicemails,
+    x.voicemail_ms, x.agent_responses, x.agent_response_ms, x.user_responses, x.user_response_ms, x.ivrs, x.ivr_ms,
+    reporting.seconds(x.answer_ms, x.answered),
+    reporting.seconds(x.wait_ms, x.waits),
+    reporting.seconds(x.talk_ms, x.talks),
+    reporting.seconds(x.hold_ms, x.holds),
+    reporting.seconds(x.acw_ms, x.acws),
+    reporting.seconds(x.handle_ms, x.handled),
+    reporting.ratio(x.transferred, x.handled)
+  from x;
+end $$;
+comment on function reporting.agent_performance(timestamptz, timestamptz, text) is
+  'KPIs by period, queue, agent, media type and direction between two instants; rows as reporting.agent_performance_rows. Granularities: 15 minutes, 30 minutes, 1 hour (steps from local midnight), 1 day, 1 week, 1 month (local, by reporting.settings). A metric counts if its interval begins within [from_time, to_time).';

@@ -1,0 +1,138 @@
+/**
+ * Which conversations have cells that do not belong to what is stored: their content has changed, or was loaded, by a process of an older
+ * release, or their cells come from other formulas.
+ */
+import { sql, type Kysely, type RawBuilder } from 'kysely'
+import { DERIVED_VERSION } from '../intervals/cells.ts'
+import type { Warehouse } from '../postgres/connect.ts'
+import type { Database } from '../postgres/database.ts'
+import { toEtlError } from '../postgres/errors.ts'
+
+/**
+ * Of a row of etl.conversations: whether it has to be derived. The predicate of the index below, to the letter, or Postgres would not use
+ * it; hence the version as a literal.
+ */
+export const isStale: RawBuilder<boolean> = sql.raw(
+  `(derived_hash is distinct from content_hash or derived_version is distinct from ${DERIVED_VERSION})`,
+)
+
+const INDEX_PREFIX = 'conversations_stale_v'
+/** Its name has the version of the formulas, so that an index of an older release is recognized. */
+const INDEX = `${INDEX_PREFIX}${DERIVED_VERSION}_idx`
+
+interface IndexRow {
+  readonly name: string
+  readonly valid: boolean
+}
+
+/**
+ * Makes sure that stale conversations have their index, so that looking for them costs nothing where there are none. It is built without
+ * blocking loads; one whose build did not come to its end is built again, and those of older formulas are dropped. To be called under the
+ * lock of the derivation.
+ * @throws EtlError when it can't be built now, for example because of a transaction that has been open for long
+ */
+export async function ensureStaleIndex({ db }: Warehouse): Promise<void> {
+  try {
+    const indexes = await selectIndexes(db)
+    const own = indexes.find(({ name }) => name === INDEX)
+    const obsolete = indexes.filter((index) => index !== own || !index.valid)
+    for (const { name } of obsolete)
+      await sql`drop index concurrently if exists ${sql.table(`etl.${name}`)}`.execute(db)
+    if (own?.valid) return
+    await sql`create index concurrently ${sql.ref(INDEX)} on etl.conversations (conversation_start) where ${isStale}`.execute(
+      db,
+    )
+  } catch (error) {
+    throw toEtlError(error, 'indexing the conversations whose cells have to be derived')
+  }
+}
+
+/** Whether the index is there, so that the queries below cost little however long the history is. */
+export async function hasStaleIndex(db: Kysely<Database>): Promise<boolean> {
+  return (await selectIndexes(db)).some(({ name, valid }) => name === INDEX && valid)
+}
+
+async function selectIndexes(db: Kysely<Database>): Promise<IndexRow[]> {
+  const { rows } = await sql<IndexRow>`
+    select c.relname as name, i.indisvalid as valid from pg_index i join pg_class c on c.oid = i.indexrelid
+    where i.indrelid = 'etl.conversations'::regclass and c.relname ~ ${`^${INDEX_PREFIX}\\d+_idx$`}`.execute(db)
+  return rows
+}
+
+/** A place in the order of the walk, which goes from the newest conversation to the oldest. */
+export interface Position {
+  /** A start in Postgres' spelling; `infinity` at the beginning. */
+  readonly start: string
+  readonly id: string
+}
+
+/** A conversation and the start under which etl.conversations has it, in Postgres' spelling. */
+export interface Candidate {
+  readonly id: string
+  readonly start: string
+}
+
+/** The stale conversations that the walk has passed, newest first: loaded since then by a process of an older release. */
+export async function selectStalePassed(
+  db: Kysely<Database>,
+  position: Position | null,
+  limit: number,
+): Promise<Candidate[]> {
+  return selectStale(db, position ? sql`and not ${isBefore(position)}` : sql.raw(''), limit)
+}
+
+/** The next conversations of the walk: the newest stale ones that it has not passed. */
+export async function selectNextOfWalk(db: Kysely<Database>, position: Position, limit: number): Promise<Candidate[]> {
+  return selectStale(db, sql`and ${isBefore(position)}`, limit)
+}
+
+async function selectStale(db: Kysely<Database>, bounds: RawBuilder<unknown>, limit: number): Promise<Candidate[]> {
+  const { rows } = await sql<Candidate>`
+    select conversation_id as id, conversation_start::text as start from etl.conversations
+    where ${isStale} ${bounds}
+    order by conversation_start desc, conversation_id desc limit ${limit}`.execute(db)
+  return rows
+}
+
+/** How many stale conversations there are. Reads them all. */
+export async function countStale(db: Kysely<Database>): Promise<number> {
+  return await countStalePassed(db, null)
+}
+
+/** How many stale conversations the walk has passed. Cheap with the index; without it, it reads what the walk has passed. */
+export async function countStalePassed(db: Kysely<Database>, position: Position | null): Promise<number> {
+  const bounds = position ? sql`and not ${isBefore(position)}` : sql.raw('')
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from etl.conversations where ${isStale} ${bounds}`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
+function isBefore({ start, id }: Position): RawBuilder<boolean> {
+  return sql`(conversation_start, conversation_id) < (${start}::timestamptz, ${id}::text)`
+}
+
+/** No metric is expected later after the end of its conversation: after-call work, surveys. */
+const DAYS_AFTER_THE_END = 1
+/** Conversations last at most this long, as Genesys closes e-mail and messaging threads: older ones are found by the walk. */
+const LONGEST_DAYS = 40
+
+/**
+ * Stale conversations that began more than a day before `day` and may have metrics on it or later, since they are open or ended later:
+ * e-mails and messages, mostly. At most `limit`.
+ * @param day start of a UTC day, in Postgres' spelling
+ */
+export async function selectReachingInto(db: Kysely<Database>, day: string, limit: number): Promise<Candidate[]> {
+  const until = sql`${day}::timestamptz - make_interval(days => ${DAYS_AFTER_THE_END})`
+  const from = sql`${day}::timestamptz - make_interval(days => ${LONGEST_DAYS + DAYS_AFTER_THE_END})`
+  const { rows } = await sql<Candidate>`
+    select id, start::text from (
+      select conversation_id as id, conversation_start as start from etl.conversations
+      where ${isStale} and conversation_start >= ${from} and conversation_start < ${until}) e
+    where exists (
+      select from genesys.conversations g
+      where g.conversation_id = e.id and g.conversation_start = e.start
+        and g.conversation_start >= ${from} and g.conversation_start < ${until}
+        and (g.conversation_end is null or g.conversation_end >= ${until}))
+    order by start desc limit ${limit}`.execute(db)
+  return rows
+}
