@@ -5,6 +5,7 @@ import { selectWindows } from '../history/ledger.ts'
 import { believedWindows } from '../history/plan.ts'
 import { addDays, subtract, union, type Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
+import { isStale } from './stale.ts'
 
 /** A day, or a part of one, and why it cannot be compared. */
 export interface JudgedDay {
@@ -38,7 +39,7 @@ export async function judgeDays(
   async function refusalOf(day: Interval): Promise<string | null> {
     if (day.end > now) return 'it is not over yet'
     if (subtract(day, covered).length > 0) return 'it is not loaded completely'
-    if (shownFrom === null || day.start < shownFrom) return 'its reporting rows are not filled yet'
+    if (shownFrom === null || +day.start < shownFrom) return 'its reporting rows are not filled yet'
     const stale = await countStale(db, { start: addDays(day.start, -REACH_DAYS), end: day.end })
     return stale > 0 ? `the reporting rows of ${stale} of its conversations are being brought up to date` : null
   }
@@ -55,6 +56,6 @@ async function countStale(db: Kysely<Database>, range: Interval): Promise<number
   const { rows } = await sql<{ count: number }>`
     select count(*)::integer as count from etl.conversations
     where conversation_start >= ${range.start} and conversation_start < ${range.end}
-      and derived_hash is distinct from content_hash and content_hash <> ''`.execute(db)
+      and ${isStale}`.execute(db)
   return rows[0]?.count ?? 0
 }

@@ -40,9 +40,8 @@ export async function readOurCells(db: Kysely<Database>, { range, byUser }: Scop
     const { rows } = await sql<SumRow>`
       select date_bin('30 minutes', interval_start, '2000-01-01Z') as interval_start, queue_id, media_type,
         ${isOfUsers ? sql`user_id` : sql`null::text as user_id`}, ${sums}
-      from etl.interval_cells
+      from ${sql.table(isOfUsers ? 'reporting.agent_intervals' : 'reporting.queue_intervals')}
       where interval_start >= ${range.start} and interval_start < ${range.end}
-        ${isOfUsers ? sql`and user_id is not null` : sql``}
       group by 1, 2, 3, 4`.execute(db)
     for (const row of rows) addRow(cells, row, isOfUsers)
   }

@@ -2,15 +2,15 @@
  * Proves that our intervals have Genesys' own numbers: asks for its aggregates, compares them figure by figure, and explains each
  * difference by the conversations that count differently.
  */
-import { EtlError } from '../errors.ts'
-import { AGGREGATES_PERMISSION } from '../genesys/conversation-aggregates.ts'
+import { AGGREGATES_PATH, AGGREGATES_PERMISSION } from '../genesys/conversation-aggregates.ts'
 import { type RequestOptions } from '../genesys/client.ts'
 import { isFiltered } from '../genesys/details-query.ts'
 import { GenesysError } from '../genesys/errors.ts'
+import { limitInFlight } from '../genesys/in-flight.ts'
 import { probeDivisions } from '../genesys/probes.ts'
 import { type HistoryDependencies } from '../history/context.ts'
 import { refuseForeignOrganization } from '../loader/organization.ts'
-import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
+import { addDays, startOfDay, type Interval } from '../model/interval.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Run, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
@@ -95,13 +95,14 @@ async function compareDays(
   run: Run,
   options: RequestOptions,
 ): Promise<Outcome> {
-  const { genesys, warehouse, history, progress } = dependencies
+  const { warehouse, history, progress } = dependencies
+  const genesys = limitInFlight(dependencies.genesys, history.concurrency)
   await refuseForeignOrganization(genesys, warehouse, options.signal)
   const clock = await readDatabaseClock(warehouse.db)
   const judged = await judgeDays(warehouse.db, history, days, clock.now())
   const comparable = judged.filter(({ refusal }) => refusal === null)
   const settings = await selectSettings(warehouse.db)
-  const comparer = new Comparer(dependencies, settings, byUser, options)
+  const comparer = new Comparer({ ...dependencies, genesys }, settings, byUser, options)
   const compared: ComparedDay[] = []
   progress.plan('reconcile', comparable.length)
   try {
@@ -109,10 +110,11 @@ async function compareDays(
       const result = await comparer.compare(day)
       await storeComparedDay(warehouse.db, run, history.filter, result)
       compared.push(result)
-      progress.done()
+      progress.advance(1)
     }
   } catch (error) {
-    if (error instanceof GenesysError && isForbidden(error)) return { counts: countsOf([], judged, AGGREGATES_PERMISSION), forbidden: error }
+    if (error instanceof GenesysError && isForbidden(error))
+      return { counts: countsOf(compared, judged, AGGREGATES_PERMISSION), forbidden: error }
     throw error
   } finally {
     progress.finish()
@@ -228,8 +230,9 @@ class Comparer {
   }
 }
 
-function isForbidden(error: EtlError): boolean {
-  return error.code === 'GENESYS_FORBIDDEN'
+/** The client may not read aggregates; a refusal of anything else is a failure of the run. */
+function isForbidden(error: GenesysError): boolean {
+  return error.code === 'GENESYS_FORBIDDEN' && error.path === AGGREGATES_PATH
 }
 
 function countCells(ours: Cells, theirs: Cells): number {
