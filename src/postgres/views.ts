@@ -33,7 +33,10 @@ async function readFolder(folder: string): Promise<Repeatable[]> {
   return Promise.all(
     files.map(async (file) => {
       const text = await readFile(path.join(folder, file), 'utf8')
-      const name = file.replace(/^\d+-/, '').replace(/\.sql$/, '').replaceAll('-', '_')
+      const name = file
+        .replace(/^\d+-/, '')
+        .replace(/\.sql$/, '')
+        .replaceAll('-', '_')
       const isView = /^create or replace (\w+)/m.exec(text)?.[1] === 'view'
       return { name: `${name.includes('.') ? '' : 'reporting.'}${name}${isView ? '' : '()'}`, text }
     }),

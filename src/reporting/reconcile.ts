@@ -33,13 +33,21 @@ import {
 import { selectSettings } from './settings.ts'
 
 /** What reconcile works with: the history's, since it compares what the history has loaded. */
-export type ReconcileDependencies = Pick<HistoryDependencies, 'genesys' | 'warehouse' | 'logger' | 'history' | 'progress'>
+export type ReconcileDependencies = Pick<
+  HistoryDependencies,
+  'genesys' | 'warehouse' | 'logger' | 'history' | 'progress'
+>
 
 /** What a comparison has found. */
 export interface Reconciliation {
   readonly byUser: boolean
   /** The days that were compared, without their differences. */
-  readonly days: readonly { readonly day: Interval; readonly cells: number; readonly differences: number; readonly expected: number }[]
+  readonly days: readonly {
+    readonly day: Interval
+    readonly cells: number
+    readonly differences: number
+    readonly expected: number
+  }[]
   /** The days that were not, and why. */
   readonly skipped: readonly { readonly day: Interval; readonly reason: string }[]
   readonly differences: readonly ClassifiedDifference[]

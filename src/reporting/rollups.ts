@@ -48,10 +48,11 @@ export async function recomputeDirtyHours(
     (hour) => alone(db, signal, (trx) => recomputeHour(trx, hour)),
   )
   const { rows: days } = await sql<{ day: string }>`
-    select d.day::text from etl.stale_days d join reporting.settings s using (time_zone) order by d.day desc`.execute(db)
-  const summed = await each(
-    recomputed.complete ? days.map(({ day }) => day) : [],
-    (day) => alone(db, signal, (trx) => recomputeDay(trx, day)),
+    select d.day::text from etl.stale_days d join reporting.settings s using (time_zone) order by d.day desc`.execute(
+    db,
+  )
+  const summed = await each(recomputed.complete ? days.map(({ day }) => day) : [], (day) =>
+    alone(db, signal, (trx) => recomputeDay(trx, day)),
   )
   const complete = recomputed.complete && summed.complete && (await forgetOtherZones(db, signal))
   // the planner would remember how many there were at the last automatic ANALYZE
@@ -225,7 +226,10 @@ interface Replacement {
 }
 
 /** Makes the rows those that the source adds up to: deletes what is gone, and writes what is new or has changed. */
-async function replaceRows(trx: Transaction<Database>, { table, position, keys, within, source }: Replacement): Promise<void> {
+async function replaceRows(
+  trx: Transaction<Database>,
+  { table, position, keys, within, source }: Replacement,
+): Promise<void> {
   const columns = measures.map(({ column }) => column)
   const list = (names: readonly string[], prefix = ''): string => names.map((name) => prefix + name).join(', ')
   const groups = list([...position, ...keys])

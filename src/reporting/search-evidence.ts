@@ -5,7 +5,13 @@
 import { sql, type Kysely } from 'kysely'
 import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
 import { readByIds } from '../genesys/details-by-id.ts'
-import { DETAILS_PAGE_SIZE, matches, notExists, queryDetailsPage, type DetailsFilter } from '../genesys/details-query.ts'
+import {
+  DETAILS_PAGE_SIZE,
+  matches,
+  notExists,
+  queryDetailsPage,
+  type DetailsFilter,
+} from '../genesys/details-query.ts'
 import { cellsOf } from '../intervals/cells.ts'
 import { emptyRowSet } from '../model/columns.ts'
 import { addDays, startOfDay, type Interval } from '../model/interval.ts'
@@ -13,7 +19,14 @@ import { type JsonObject, type JsonValue } from '../model/json.ts'
 import { appendRows, conversationKey } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
 import { unexplainedRest, type Cause, type Evidence } from './classify.ts'
-import { cellName, COMPARED_INTERVAL_MS, comparedFigures, subtractCells, type Cells, type Difference } from './compare-cells.ts'
+import {
+  cellName,
+  COMPARED_INTERVAL_MS,
+  comparedFigures,
+  subtractCells,
+  type Cells,
+  type Difference,
+} from './compare-cells.ts'
 import { readStoredCells, sumDerived, type Scope } from './read-cells.ts'
 import { addServiceLevel, type ServiceLevelSettings } from './service-level.ts'
 

@@ -57,7 +57,9 @@ export function denominatorOf(counts: Counts, settings: ServiceLevelSettings): b
   const abandons = settings.service_level_includes_abandons
     ? counts('tAbandon.count') - (settings.service_level_includes_short_abandons ? 0n : counts('tShortAbandon.count'))
     : 0n
-  return counts('tAnswered.count') + abandons + (settings.service_level_includes_flow_outs ? counts('tFlowOut.count') : 0n)
+  return (
+    counts('tAnswered.count') + abandons + (settings.service_level_includes_flow_outs ? counts('tFlowOut.count') : 0n)
+  )
 }
 
 /** Adds the numerator and denominator of oServiceLevel to each cell of a queue, from its counts; they are no figures of users. */
@@ -95,10 +97,7 @@ export function observeSwitches(known: SwitchEvidence, theirs: Cells): SwitchEvi
  * The switches that explain the most groups. A switch on which the settings that do so disagree is not determined: nothing that it is about
  * happened, or, for short abandons, no abandon counts at all.
  */
-export function deriveSwitches(
-  { groups, explained }: SwitchEvidence,
-  current: ServiceLevelSettings,
-): DerivedSwitches {
+export function deriveSwitches({ groups, explained }: SwitchEvidence, current: ServiceLevelSettings): DerivedSwitches {
   const most = Math.max(...explained)
   const best = allSettings.filter((_, index) => explained[index] === most)
   const isKnown = groups > 0 && most > 0
@@ -118,6 +117,9 @@ export function deriveSwitches(
 }
 
 /** The columns of reporting.settings that are not as Genesys has them. */
-export function differingSwitches({ switches }: Pick<DerivedSwitches, 'switches'>, current: ServiceLevelSettings): Switch[] {
+export function differingSwitches(
+  { switches }: Pick<DerivedSwitches, 'switches'>,
+  current: ServiceLevelSettings,
+): Switch[] {
   return SWITCHES.filter((name) => switches[name] !== null && switches[name] !== current[name])
 }

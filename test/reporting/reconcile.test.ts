@@ -8,7 +8,11 @@ const never = new AbortController().signal
 /** Compares three days, as the command does. */
 async function reconcile(
   it: TestOrg,
-  { byUser = false, range = threeDays, ...overrides }: RunOverrides & { byUser?: boolean; range?: typeof threeDays } = {},
+  {
+    byUser = false,
+    range = threeDays,
+    ...overrides
+  }: RunOverrides & { byUser?: boolean; range?: typeof threeDays } = {},
 ): Promise<Reconciliation> {
   await using dependencies = it.dependencies(overrides)
   return await reconcileDays(dependencies, { days: splitByDay(range), byUser }, 'manual', never)
@@ -23,6 +27,6 @@ test('finds nothing where the tables have what the organization has', async () =
   await using it = await startTestOrg()
   await loadAll(it)
   const found = await reconcile(it, { byUser: true })
-  console.log(JSON.stringify(found, (_k, v) => typeof v === 'bigint' ? String(v) : v, 1).slice(0, 6000))
+  console.log(JSON.stringify(found, (_k, v) => (typeof v === 'bigint' ? String(v) : v), 1).slice(0, 6000))
   expect(found).toMatchObject({ skipped: [], differences: [], classes: {} })
 })
