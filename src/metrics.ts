@@ -262,7 +262,7 @@ function reportingMetrics(registry: Registry): StatusSetter {
 
 function reconciliationMetrics(registry: Registry): StatusSetter {
   const differencesHelp =
-    "Figures of the days of the last quarter that differ from Genesys' aggregates: unexpected, or for an expected cause."
+    "Figures of the days compared during the last quarter that differ from Genesys' aggregates, by whether that is expected."
   const differences = gauge(registry, 'reconciliation_differences', differencesHelp, ['cause'])
   const newestHelp = "Start of the newest day whose numbers were compared with Genesys' aggregates."
   const newest = gauge(registry, 'reconciliation_newest_day_timestamp_seconds', newestHelp)

@@ -6,14 +6,16 @@ import { selectSwitches } from '../reporting/reconciliation-store.ts'
 import { differingSwitches } from '../reporting/service-level.ts'
 import { selectSettings } from '../reporting/settings.ts'
 
-/** Findings on older days are of the past. */
-const DAYS_SHOWN = sql`interval '92 days'`
+/** What was compared earlier is of the past. */
+const SHOWN_FOR = sql`interval '92 days'`
 
 /** Reads the state of the comparison for the history with this filter. */
 export async function selectReconciliation(db: Kysely<Database>, filter: object): Promise<ReconciliationRecord> {
   const { rows } = await sql<{ day: string; reconciled_at: Date; differences: number; expected: number }>`
     select day::text, reconciled_at, differences, expected from etl.reconciled_days
-    where filter = ${JSON.stringify(filter)}::jsonb and day > now() - ${DAYS_SHOWN} order by day desc`.execute(db)
+    where filter = ${JSON.stringify(filter)}::jsonb and reconciled_at > now() - ${SHOWN_FOR} order by day desc`.execute(
+    db,
+  )
   const { rows: runs } = await sql<{ counts: JsonRecord | null }>`
     select counts from etl.runs where job = 'reconcile' and status = 'done' order by id desc limit 1`.execute(db)
   const missing = runs[0]?.counts?.['missingPermission']

@@ -83,7 +83,7 @@ export interface ReconciliationRecord {
   readonly newestDay: Date | null
   /** When the latest comparison ended; null: none has. */
   readonly reconciledAt: Date | null
-  /** Days of the last quarter that were compared. */
+  /** Days that were compared during the last quarter. */
   readonly days: number
   /** Figures of theirs that differ from Genesys' for no expected cause. */
   readonly differences: number

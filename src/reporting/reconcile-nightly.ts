@@ -3,6 +3,7 @@ import { GenesysError } from '../genesys/errors.ts'
 import { AGGREGATES_PERMISSION } from '../genesys/conversation-aggregates.ts'
 import { addDays, splitByDay, startOfDay, type Interval } from '../model/interval.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
+import { judgeDays } from './comparable-days.ts'
 import { reconcileDays, type ReconcileDependencies } from './reconcile.ts'
 import { selectEqualDays } from './reconciliation-store.ts'
 import { selectSettings } from './settings.ts'
@@ -11,15 +12,18 @@ import { selectSettings } from './settings.ts'
 const CATCH_UP_DAYS = 14
 
 /**
- * Compares the day that has settled (`settle_days` ago), and those of the two weeks before it that are not known to equal Genesys.
- * Without the permission it only warns.
+ * Compares the day that has settled (`settle_days` ago), and those of the two weeks before it that are not known to equal Genesys,
+ * as far as they are loaded and derived; where none is, there is no run. Without the permission it only warns.
  * @throws EtlError as reconcileDays, but for the permission
  */
 export async function reconcileDueDays(dependencies: ReconcileDependencies, signal: AbortSignal): Promise<void> {
   const { warehouse, history, logger } = dependencies
   const clock = await readDatabaseClock(warehouse.db)
   const { settle_days } = await selectSettings(warehouse.db)
-  const days = dueDays(clock.now(), settle_days, await selectEqualDays(warehouse.db, history.filter))
+  const due = dueDays(clock.now(), settle_days, await selectEqualDays(warehouse.db, history.filter))
+  const judged = await judgeDays(warehouse.db, history, due, clock.now())
+  const days = judged.flatMap(({ day, refusal }) => (refusal === null ? [day] : []))
+  if (days.length === 0) return
   try {
     await reconcileDays(dependencies, { days, byUser: false }, 'cron', signal)
   } catch (error) {

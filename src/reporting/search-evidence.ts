@@ -112,7 +112,7 @@ async function selectCandidates(
         where c.interval_start >= cell.start and c.interval_start < cell.start + interval '30 minutes'
           and c.queue_id is not distinct from cell.queue_id and c.media_type is not distinct from cell.media_type
           and (cell.user_id is null or c.user_id = cell.user_id)
-        group by 1 order by 2 desc, 1 collate "C" limit ${MAX_CANDIDATES}) as counted) as found
+        group by c.conversation_id order by has_metric desc, c.conversation_id collate "C" limit ${MAX_CANDIDATES}) as counted) as found
     where found.ids is not null`.execute(db)
   return new Map(rows.map(({ position, ids }) => [cells[position - 1]![0], ids]))
 }
