@@ -4,7 +4,12 @@ import path from 'node:path'
 import { columnsOf, tables, type TableName } from '../src/model/columns.ts'
 import { metricNames } from '../src/model/metric-names.ts'
 import { model, type Entity } from '../src/model/model.ts'
-import { etlDescriptions, liveDescriptions } from '../src/postgres/comments.ts'
+import { etlDescriptions, liveDescriptions, reportingDescriptions } from '../src/postgres/comments.ts'
+import { REPEATABLE_FOLDERS } from '../src/postgres/migration-files.ts'
+import { readRepeatables } from '../src/postgres/views.ts'
+
+/** The text of all views and functions. */
+const repeatables = (await readRepeatables(REPEATABLE_FOLDERS)).map(({ text }) => text).join('\n')
 
 export const dictionaryFile = path.join(import.meta.dirname, '..', 'docs', 'data-dictionary.md')
 
@@ -13,7 +18,7 @@ export function dataDictionary(): string {
   return [
     '# Data dictionary',
     '',
-    'Generated from `src/model/model.ts`, `src/model/metric-names.ts` and `src/postgres/comments.ts` by `npm run docs`; the same texts are the comments of the tables',
+    'Generated from `src/model/model.ts`, `src/model/metric-names.ts`, `src/postgres/comments.ts` and the comments in `migrations/` by `npm run docs`; the same texts are the comments of the tables',
     'and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
     'underscore is a field of the API, and null where the API sent none; one with a leading underscore is ours. Columns marked',
     '“personal” can hold personal data.',
@@ -26,6 +31,13 @@ export function dataDictionary(): string {
     ...tables.flatMap(genesysTable),
     ...metricTable(),
     ...describedTables('genesys', liveDescriptions),
+    '## Schema reporting',
+    '',
+    'What each number means and how to query it: [analytics.md](analytics.md).',
+    '',
+    ...describedTables('reporting', reportingDescriptions),
+    ...commentedViews(),
+    ...commentedFunctions(),
     '## Schema etl',
     '',
     ...describedTables('etl', etlDescriptions),
@@ -83,6 +95,50 @@ function describedTables(schema: string, descriptions: typeof etlDescriptions): 
     ...Object.entries(columns).map(([name, text]) => `| \`${name}\` | ${cell(text)} |`),
     '',
   ])
+}
+
+/** The views of schema reporting, from the comments in their files. */
+function commentedViews(): string[] {
+  const views = [...repeatables.matchAll(/^comment on view (reporting\.\w+) is\s+'((?:[^']|'')*)';/gm)]
+  return views.flatMap(([, view = '', description = '']) => {
+    const columns = repeatables.matchAll(
+      new RegExp(String.raw`^comment on column ${view}\.(\w+) is\s+'((?:[^']|'')*)';`, 'gm'),
+    )
+    return [
+      `### ${view}`,
+      '',
+      unquoted(description),
+      '',
+      '| column | meaning |',
+      '|---|---|',
+      ...[...columns].map(([, name = '', text = '']) => `| \`${name}\` | ${cell(unquoted(text))} |`),
+      '',
+    ]
+  })
+}
+
+/** The functions of schema reporting, from the comments in their files. */
+function commentedFunctions(): string[] {
+  const functions = repeatables.matchAll(/^comment on function (reporting\.\w+)\(.*\) is\s+'((?:[^']|'')*)';/gm)
+  return [
+    '### Functions of schema reporting',
+    '',
+    '| function | meaning |',
+    '|---|---|',
+    ...[...functions].map(
+      ([, name = '', text = '']) => `| \`${name}(${parametersOf(name)})\` | ${cell(unquoted(text))} |`,
+    ),
+    '',
+  ]
+}
+
+function parametersOf(name: string): string {
+  const declared = new RegExp(String.raw`^create or replace function ${name}\(([^)]*)\)`, 'm').exec(repeatables)
+  return (declared?.[1] ?? '').replaceAll(/\s+/g, ' ')
+}
+
+function unquoted(literal: string): string {
+  return literal.replaceAll("''", "'")
 }
 
 function origin({ parent, property, cardinality }: Entity): string {

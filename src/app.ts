@@ -9,6 +9,7 @@ import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
+import { addUpAfterRun } from './reporting/rollups.ts'
 import { type DerivationDependencies } from './reporting/walk.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
@@ -230,7 +231,10 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
     onLoaded: metrics.countLoad,
     onEmptied: metrics.countEmptied,
-    afterRun: (signal) => deriveAfterRun(derivationDependencies(parts), signal),
+    async afterRun(signal) {
+      await deriveAfterRun(derivationDependencies(parts), signal)
+      await addUpAfterRun(parts, signal)
+    },
   }
 }
 

@@ -6,6 +6,7 @@ import { type RateLimiter } from './genesys/rate-limiter.ts'
 import { type LoadCounts } from './loader/load-counts.ts'
 import { secondsBetween } from './model/interval.ts'
 import { type StatusDocument } from './monitoring/status.ts'
+import { type RollupBacklog } from './reporting/rollups.ts'
 import { type JobState } from './schedule.ts'
 
 /** What only the running process knows. */
@@ -28,6 +29,8 @@ export interface Metrics {
   setStatus(status: StatusDocument | null): void
   /** Counts conversations that had ended with open after-call work: for the live job. */
   readonly countEndedInAfterCallWork: (conversations: number) => void
+  /** Sets how much the intervals of the reports lag behind their cells; null: unknown, so that the values are absent. */
+  readonly setRollups: (backlog: RollupBacklog | null) => void
   /** Sets which alerts are firing. */
   readonly setAlerts: (conditions: readonly string[]) => void
   /** All metrics in the text format of Prometheus. */
@@ -62,6 +65,7 @@ export function createMetrics(): Metrics {
     'Windows that had conversations and were empty when they were read again.',
     [],
   )
+  const rollups = rollupMetrics(registry)
   const alerts = gauge(registry, 'alert_active', '1 while the alert is firing.', ['condition'])
   return {
     genesysHooks: requests,
@@ -70,6 +74,7 @@ export function createMetrics(): Metrics {
     countEmptied: () => emptied.inc(),
     setProcess: processes,
     setStatus: statuses,
+    setRollups: rollups,
     setAlerts(conditions) {
       alerts.reset()
       for (const condition of conditions) alerts.set({ condition }, 1)
@@ -277,6 +282,18 @@ function reconciliationMetrics(registry: Registry): StatusSetter {
     differences.set({ cause: 'unexpected' }, reconciliation.differences)
     differences.set({ cause: 'expected' }, reconciliation.expected)
     newest.set(+reconciliation.newestDay / 1000)
+  }
+}
+
+function rollupMetrics(registry: Registry): (backlog: RollupBacklog | null) => void {
+  const hours = gauge(registry, 'reporting_dirty_hours', 'Hours whose intervals are yet to be added up from cells.')
+  const oldestHelp = 'Age of the oldest mark of such an hour; 0 if there is none.'
+  const oldest = gauge(registry, 'reporting_oldest_dirty_hour_seconds', oldestHelp)
+  return (backlog) => {
+    forget([], [hours, oldest])
+    if (!backlog) return
+    hours.set(backlog.dirtyHours)
+    oldest.set(backlog.oldestSeconds)
   }
 }
 

@@ -17,6 +17,7 @@ import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
 import { toEtlError } from './postgres/errors.ts'
 import { reconcileDueDays } from './reporting/reconcile-nightly.ts'
+import { startRollups } from './reporting/rollups.ts'
 import { deriveDue } from './reporting/walk.ts'
 import { observeProgress } from './progress.ts'
 import { startScheduler, type JobState, type ScheduledJob, type Scheduler } from './schedule.ts'
@@ -58,6 +59,8 @@ export async function runService(app: App, signal: AbortSignal, onStarted?: (url
     const started = await startScheduler(jobs, { timezone: app.config.cronTimezone, logger, signal: ending })
     scheduler = started
     closers.push(() => started.stop())
+    const rollups = startRollups({ ...app, signal: ending, onBacklog: app.metrics.setRollups })
+    closers.push(() => rollups.stop())
     onStarted?.(server.url)
     logger.info({ url: server.url }, 'service started')
     if (!signal.aborted) await once(signal, 'abort')

@@ -2,6 +2,7 @@ import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
 import type { Interval } from '../model/interval.ts'
 import { countStarted, deriveRange } from '../reporting/derive-range.ts'
+import { addUpAfterRun } from '../reporting/rollups.ts'
 import { countStale } from '../reporting/stale.ts'
 import { deriveDue, type DueSummary } from '../reporting/walk.ts'
 import { runJob } from '../runs/run-job.ts'
@@ -24,6 +25,7 @@ export async function derive(options: DeriveOptions, { env, output, signal }: Co
   const { counts } = await runJob(app, request, signal, async (_run, jobSignal) => ({
     counts: await deriveWithProgress(app, range, jobSignal),
   }))
+  await addUpAfterRun(app, signal)
   const { conversations, withoutRows } = counts
   output.data({ conversations, withoutRows })
   output.line(`Derived the reporting rows of ${formatCount(conversations, 'conversation')}.`)

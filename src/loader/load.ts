@@ -215,7 +215,7 @@ async function loadOnce(
       previousStart: known,
       strayStarts: strays.get(entry.conversationId) ?? [],
       hasStoredAttributes: Boolean(decision.previous_attributes_hash),
-      mayHaveStrayCells: mayHaveStrayCells(decision) || (options.sweep && isNew(entry)),
+      mayHaveStrayCells: options.sweep || mayHaveStrayCells(decision),
     })
   }
   const counts = { ...emptyLoadCounts(), received: entries.length, inserted, stale }

@@ -1,3 +1,4 @@
+import { measures, type Measure } from '../intervals/measures.ts'
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
 import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
@@ -23,6 +24,30 @@ const WINDOW_STATUSES = {
 } satisfies Record<WindowStatus, string>
 
 const listed = (values: Readonly<Record<string, string>>): string => `${Object.values(values).join(', ')}.`
+
+const measured = ({ metric, aggregate }: Measure): string =>
+  ({
+    total: `Sum of the values of ${metric}; null: 0.`,
+    events: `Number of rows of ${metric}; null: 0.`,
+    max: `Largest value of ${metric}; null: there is none.`,
+  })[aggregate]
+
+const measureColumns = Object.fromEntries(measures.map((measure) => [measure.column, measured(measure)]))
+const INTERVAL_KEYS = { interval_start: 'Start of the quarter hour (UTC).' }
+const DAY_KEYS = { time_zone: 'The time zone that the day is one of.', day: 'The day.' }
+const ROLLUP_KEYS = {
+  key: 'Hash of the columns that the row stands for, since they can be null.',
+  queue_id: 'The queue; null: none.',
+  user_id: 'The user.',
+  media_type: 'Media type of the sessions.',
+  direction: 'Direction of the sessions.',
+  originating_direction: 'Direction in which the conversations began.',
+  updated_at: 'When a number of the row last changed.',
+}
+
+function omit(columns: Readonly<Record<string, string>>, ...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(columns).filter(([name]) => !names.includes(name)))
+}
 
 /** Descriptions of every table of schema etl and its columns: the source of their COMMENT ON and of the data dictionary. */
 export const etlDescriptions: Readonly<
@@ -83,7 +108,67 @@ export const etlDescriptions: Readonly<
       previous_start: 'Start before the last load, from which the loader knows which rows to replace.',
       previous_content_hash: 'Content hash before the last load.',
       previous_attributes_hash: 'Attributes hash before the last load.',
+      derived_hash:
+        'The content hash that its rows in interval_cells were derived from. Null: from none; another than content_hash: they are out of date.',
+      derived_version: 'Version of the rules by which they were derived.',
     },
+  },
+  interval_cells: {
+    description:
+      'What each conversation adds to each quarter hour: one row per conversation, interval, queue, user, media type and direction, written in the transaction that writes the conversation. Summed up by the interval views.',
+    columns: {
+      conversation_id: 'The conversation.',
+      conversation_start: 'Copy of its start: the table is partitioned by its month.',
+      _index: 'Number of the row within its conversation, from 0.',
+      interval_start: 'Start of the quarter hour (UTC) in which the metrics were emitted.',
+      queue_id: 'The queue of the session when they were emitted; null: none.',
+      user_id: 'The user whose session it was; null: none.',
+      media_type: 'Media type of the session.',
+      direction: 'Direction of the session.',
+      originating_direction: 'Direction in which the conversation began.',
+      ...measureColumns,
+    },
+  },
+  dirty_hours: {
+    description:
+      'Hours whose cells have changed since their intervals were last summed up, each any number of times. Written in the transaction that changes the cells; until an hour has been summed up again, the interval views read its cells.',
+    columns: { hour: 'Start of the hour (UTC).', dirtied_at: 'When its cells changed.' },
+  },
+  derivation: {
+    description:
+      'One row: how far the cells of conversations that are stored have been derived, by the newest first, and what the interval views show meanwhile.',
+    columns: {
+      id: 'Always true: there is one row.',
+      version: 'Version of the rules that all cells have or are being brought to.',
+      position_start: 'Every conversation that started later has been examined; null: all have.',
+      position_id: 'Of those that started at that instant, the last that has been examined.',
+      shown_from: 'The interval views show what lies at or after this instant.',
+      media_types: 'HISTORY_MEDIA_TYPES of the service: the interval views leave out other media types. Null: all.',
+      updated_at: 'When this row was last written.',
+    },
+  },
+  queue_intervals: {
+    description:
+      'What interval_cells add up to: one row per quarter hour, queue, media type, direction and originating direction. Recomputed hour by hour from dirty_hours; what reporting.queue_intervals shows of hours that are not dirty.',
+    columns: { ...INTERVAL_KEYS, ...omit(ROLLUP_KEYS, 'user_id'), ...measureColumns },
+  },
+  agent_intervals: {
+    description: 'As queue_intervals, of the cells that have a user, and by user.',
+    columns: { ...INTERVAL_KEYS, ...ROLLUP_KEYS, ...measureColumns },
+  },
+  queue_days: {
+    description:
+      'What queue_intervals add up to by day of the time zone of reporting.settings, originating directions together. Days in stale_days, and those with a dirty hour, are not read.',
+    columns: { ...DAY_KEYS, ...omit(ROLLUP_KEYS, 'user_id', 'originating_direction'), ...measureColumns },
+  },
+  agent_days: {
+    description: 'As queue_days, from agent_intervals and by user.',
+    columns: { ...DAY_KEYS, ...omit(ROLLUP_KEYS, 'originating_direction'), ...measureColumns },
+  },
+  stale_days: {
+    description:
+      'Days whose rows in queue_days and agent_days have to be computed again: an hour of theirs has been, or the time zone has been set. The views compute them from intervals meanwhile.',
+    columns: { time_zone: 'The time zone.', day: 'The day.' },
   },
   rejected_records: {
     description: 'Records that could not be loaded, each content once.',
@@ -177,6 +262,25 @@ export const etlDescriptions: Readonly<
   },
 }
 
+/** Descriptions of the tables of schema reporting and their columns, as etlDescriptions; views have their comments in their files. */
+export const reportingDescriptions: typeof etlDescriptions = {
+  settings: {
+    description:
+      'How the reports count: one row, which the owner of the schema may change. A change takes effect at once, for the past as well.',
+    columns: {
+      id: 'Always true: there is one row.',
+      time_zone:
+        'The time zone of days, weeks, months and hours: a name of pg_timezone_names, e.g. Europe/Berlin. Anything else is refused.',
+      service_level_includes_abandons:
+        'Whether abandons count in the denominator of the service level. As the following two, a setting in Genesys (Admin, Contact Center, Analytics) that its API does not show.',
+      service_level_includes_short_abandons: 'Whether short abandons count in it, where abandons do.',
+      service_level_includes_flow_outs: 'Whether flow-outs count in it.',
+      first_day_of_week: 'First day of the week: 1 is Monday, 7 is Sunday.',
+      settle_days: 'How many days after their end Genesys still corrects conversations (HISTORY_SETTLE_DAYS).',
+    },
+  },
+}
+
 /** Descriptions of the live tables of schema genesys and their columns, as etlDescriptions. */
 export const liveDescriptions: typeof etlDescriptions = {
   live_conversations: {
@@ -256,7 +360,11 @@ export function commentStatements(): string {
       statements.push(`comment on column genesys.${table}.${name} is ${literal(description)};`)
     }
   }
-  for (const [schema, descriptions] of Object.entries({ genesys: liveDescriptions, etl: etlDescriptions })) {
+  for (const [schema, descriptions] of Object.entries({
+    genesys: liveDescriptions,
+    reporting: reportingDescriptions,
+    etl: etlDescriptions,
+  })) {
     for (const [table, { description, columns }] of Object.entries(descriptions)) {
       statements.push(`comment on table ${schema}.${table} is ${literal(description)};`)
       for (const [column, text] of Object.entries(columns)) {

@@ -65,6 +65,27 @@ interface DecidingConversationsTable {
   previous_start: OptionalInstant
   previous_content_hash: string | null
   previous_attributes_hash: string | null
+  derived_hash: string | null
+  derived_version: number | null
+}
+
+/** etl.interval_cells: what each conversation adds to each interval. Beside these columns it has one for each measure. */
+interface IntervalCellsTable {
+  conversation_id: string
+  conversation_start: Instant
+  _index: number
+  interval_start: Instant
+  queue_id: string | null
+  user_id: string | null
+  media_type: string | null
+  direction: string | null
+  originating_direction: string | null
+}
+
+/** etl.dirty_hours: hours whose cells have changed since they were summed up. */
+interface DirtyHoursTable {
+  hour: Instant
+  dirtied_at: InstantByDefault
 }
 
 /** etl.rejected_records: what could not be loaded, each content once. */
@@ -218,6 +239,8 @@ export interface Database extends PrefixedGenesys {
   'etl.runs': RunsTable
   'etl.windows': WindowsTable
   'etl.conversations': DecidingConversationsTable
+  'etl.interval_cells': IntervalCellsTable
+  'etl.dirty_hours': DirtyHoursTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable

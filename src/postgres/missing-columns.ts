@@ -1,6 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import { columnsOf, tables } from '../model/columns.ts'
-import { etlDescriptions, liveDescriptions } from './comments.ts'
+import { etlDescriptions, liveDescriptions, reportingDescriptions } from './comments.ts'
 import { type Database } from './database.ts'
 
 /** A table or column that this version needs and the database lacks. */
@@ -24,7 +24,7 @@ export async function selectMissingColumns(db: Kysely<Database>): Promise<Missin
   const { rows } = await sql<{ table: string; column: string }>`
     select c.relnamespace::regnamespace::text || '.' || c.relname as table, a.attname as column
     from pg_class c join pg_attribute a on a.attrelid = c.oid
-    where c.relnamespace in (to_regnamespace('genesys'), to_regnamespace('etl')) and c.relkind in ('r', 'p') and not c.relispartition
+    where c.relnamespace in (to_regnamespace('genesys'), to_regnamespace('reporting'), to_regnamespace('etl')) and c.relkind in ('r', 'p') and not c.relispartition
       and a.attnum > 0 and not a.attisdropped`.execute(db)
   const present = new Set(rows.map(({ table, column }) => `${table}.${column}`))
   const presentTables = new Set(rows.map(({ table }) => table))
@@ -56,7 +56,7 @@ export function adviseMissing(missing: readonly MissingColumn[]): string {
 }
 
 function expectedColumns(): Expected[] {
-  const described = { genesys: liveDescriptions, etl: etlDescriptions }
+  const described = { genesys: liveDescriptions, reporting: reportingDescriptions, etl: etlDescriptions }
   return [
     ...tables.flatMap((table) =>
       columnsOf(table).map(({ name, type }) => ({ table: `genesys.${table}`, column: name, type })),

@@ -23,7 +23,7 @@ export interface RollupBacklog {
   readonly oldestSeconds: number
 }
 
-const INTERVALS_EVERY_MS = 60_000
+const EVERY_MS = 60_000
 /** Days of another time zone that one statement deletes. */
 const DAYS_PER_DELETE = 10
 
@@ -69,33 +69,47 @@ export async function readRollupBacklog(db: Kysely<Database>): Promise<RollupBac
   return rows[0]!
 }
 
-/**
- * Recomputes dirty hours every minute until the signal. A failure is logged; the next minute tries again.
- * @param options.onBacklog called with what is left after each time; null: unknown, since it failed
- */
-export function startRollups(options: {
+export interface RollupDependencies {
   readonly warehouse: Warehouse
   readonly logger: Logger
-  readonly signal: AbortSignal
-  readonly onBacklog: (backlog: RollupBacklog | null) => void
-}): { stop(): Promise<void> } {
-  const { warehouse, logger, signal, onBacklog } = options
+}
+
+/** Recomputes what a run has made dirty. A failure is logged: until it is made up for, the reports compute from the cells. */
+export async function addUpAfterRun({ warehouse, logger }: RollupDependencies, signal: AbortSignal): Promise<boolean> {
+  try {
+    const { hours, days } = await recomputeDirtyHours(warehouse, { signal })
+    if (hours + days > 0) logger.debug({ hours, days }, 'added up the intervals of dirty hours')
+    return true
+  } catch (error) {
+    if (!signal.aborted)
+      logger.warn(
+        { err: error },
+        'adding up the intervals failed; the reports compute them until a later attempt succeeds',
+      )
+    return false
+  }
+}
+
+/**
+ * Recomputes dirty hours now and every minute until the signal. Failures are logged; the next minute tries again.
+ * @param options.onBacklog called with what is left after each time; null: unknown
+ */
+export function startRollups(
+  options: RollupDependencies & {
+    readonly signal: AbortSignal
+    readonly onBacklog: (backlog: RollupBacklog | null) => void
+  },
+): { stop(): Promise<void> } {
+  const { warehouse, signal, onBacklog } = options
   let working: Promise<void> | null = null
   const work = async (): Promise<void> => {
-    try {
-      const { hours, days } = await recomputeDirtyHours(warehouse, { signal })
-      if (hours + days > 0) logger.debug({ hours, days }, 'added up the intervals of dirty hours')
-      onBacklog(await readRollupBacklog(warehouse.db))
-    } catch (error) {
-      if (signal.aborted) return
-      onBacklog(null)
-      logger.warn({ err: error }, 'adding up the intervals failed; the reports compute them until it succeeds')
-    }
+    const succeeded = await addUpAfterRun(options, signal)
+    onBacklog(succeeded ? await readRollupBacklog(warehouse.db).catch(() => null) : null)
   }
   const tick = (): void => {
     working ??= work().finally(() => (working = null))
   }
-  const timer = setInterval(tick, INTERVALS_EVERY_MS)
+  const timer = setInterval(tick, EVERY_MS)
   signal.addEventListener('abort', () => clearInterval(timer), { once: true })
   tick()
   return {
@@ -144,7 +158,6 @@ async function alone(
  */
 async function recomputeHour(trx: Transaction<Database>, hour: string): Promise<void> {
   await sql`delete from etl.dirty_hours where hour = ${hour}`.execute(trx)
-  await sql`set local enable_seqscan = off`.execute(trx)
   for (const [table, keys, condition] of [
     ['etl.queue_intervals', [...QUEUE_KEYS, 'originating_direction'], 'true'],
     ['etl.agent_intervals', [...AGENT_KEYS, 'originating_direction'], 'user_id is not null'],

@@ -15,7 +15,12 @@ const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
 
 beforeEach(async () => {
-  const all = [...tables.map((table) => `genesys.${table}`), 'etl.conversations', 'etl.rejected_records']
+  const all = [
+    ...tables.map((table) => `genesys.${table}`),
+    'etl.conversations',
+    'etl.interval_cells',
+    'etl.rejected_records',
+  ]
   await sql.raw(`truncate ${all.join(', ')}`).execute(warehouse.db)
 })
 

@@ -7,7 +7,8 @@ import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown, migrateUp, migrationStatus, requireCurrentSchema } from '../../src/postgres/migrate.ts'
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/server.ts'
 import { ensureMonths } from '../../src/loader/partitions.ts'
-import { hashMigration, migrationHashes } from '../../src/postgres/migration-files.ts'
+import { hashMigration, migrationHashes, REPEATABLE_FOLDERS } from '../../src/postgres/migration-files.ts'
+import { readRepeatables } from '../../src/postgres/views.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 
 const database = await createFileDatabase()
@@ -25,6 +26,9 @@ const migrations = [
   '20261126T1115Z-create-request-budget',
   '20261126T1120Z-summarize-after-runs',
   '20261126T1400Z-live-snapshot-totals',
+  '20261126T1500Z-create-interval-cells',
+  '20261126T1510Z-create-rollups',
+  '20261126T1540Z-index-stale-conversations',
 ]
 
 interface ColumnRow {
@@ -115,7 +119,8 @@ test('goes down and up again, by several processes at once', async () => {
 test('migrates an empty database', async () => {
   await using own = await createTestDatabase({ empty: true })
   await using fresh = connect(own.url)
-  expect(await migrateUp(fresh.db)).toEqual([...migrations, 'reporting.conversations_daily', 'comments'])
+  const repeatables = (await readRepeatables(REPEATABLE_FOLDERS)).map(({ name }) => name)
+  expect(await migrateUp(fresh.db)).toEqual([...migrations, ...repeatables, 'comments'])
 })
 
 test('refuses a database that a newer version has migrated', async () => {
@@ -141,7 +146,9 @@ test('costs a few small queries where nothing is pending, however many partition
   expect(await migrateUp(watched)).toEqual([])
   expect(statements.length).toBeLessThan(20)
   // the largest answer is the columns of the tables themselves; Kysely's migrator would ask for those of every partition
-  const columns = await sql`select from information_schema.columns where table_schema in ('genesys', 'etl')`.execute(
+  const columns = await sql`
+    select from information_schema.columns
+    where table_schema in ('genesys', 'etl') or (table_schema, table_name) = ('reporting', 'settings')`.execute(
     current.db,
   )
   expect(Math.max(...statements.map((text) => Number.parseInt(text, 10)))).toBeLessThanOrEqual(columns.rows.length)
@@ -267,7 +274,8 @@ test('the hash of a migration covers what it executes', async () => {
 test('a view whose text has changed is pending until it is applied, without any migration', async () => {
   await using own = await createTestDatabase()
   await using stale = connect(own.url)
-  const outdate = sql`update etl.meta set value = '{"reporting.conversations_daily": "older"}' where key = 'views'`
+  const outdate = sql`
+    update etl.meta set value = value || '{"reporting.conversations_daily": "older"}' where key = 'views'`
   await outdate.execute(stale.db)
   await expect(requireCurrentSchema(stale.db)).rejects.toMatchObject({
     code: 'SCHEMA_BEHIND',

@@ -8,6 +8,8 @@ import { liveDescriptions } from '../../src/postgres/comments.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { inspectDatabase } from '../../src/postgres/inspect.ts'
 import { migrateUp } from '../../src/postgres/migrate.ts'
+import { REPEATABLE_FOLDERS } from '../../src/postgres/migration-files.ts'
+import { readRepeatables } from '../../src/postgres/views.ts'
 import { createFileDatabase } from '../support/database.ts'
 import { conversation, load, stored } from '../loader/conversations.ts'
 
@@ -77,7 +79,10 @@ test('the reader sees tables and views, but no partitions, whether they were cre
   const expected = [
     ...tables.map((name) => `genesys.${name}`),
     ...Object.keys(liveDescriptions).map((name) => `genesys.${name}`),
-    'reporting.conversations_daily',
+    'reporting.settings',
+    ...(await readRepeatables(REPEATABLE_FOLDERS))
+      .map(({ name }) => name)
+      .filter((name) => /^reporting\.\w+$/.test(name)),
   ].sort()
   expect(await listedTables(readerName)).toEqual(expected)
   await administrate(database.url, script)

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/postgres/connect.ts'
-import { applyRepeatables, type ViewFile } from '../../src/postgres/views.ts'
+import { REPEATABLE_FOLDERS } from '../../src/postgres/migration-files.ts'
+import { applyRepeatables, readRepeatables, type Repeatable } from '../../src/postgres/views.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { conversation, load } from '../loader/conversations.ts'
 
@@ -20,15 +21,15 @@ afterAll(async () => {
   await warehouse.close()
 })
 
-const base: ViewFile = {
+const base: Repeatable = {
   name: 'reporting.base',
   text: 'create or replace view reporting.base as select 1 as a, 2 as b',
 }
-const above: ViewFile = {
+const above: Repeatable = {
   name: 'reporting.above',
   text: 'create or replace view reporting.above as select a from reporting.base',
 }
-const narrowed: ViewFile = { ...base, text: 'create or replace view reporting.base as select 1 as a' }
+const narrowed: Repeatable = { ...base, text: 'create or replace view reporting.base as select 1 as a' }
 
 async function rows(query: string): Promise<unknown[]> {
   return (await sql.raw(query).execute(warehouse.db)).rows
@@ -65,6 +66,81 @@ test("stops and names a customer's view that depends on one that must be created
   })
   expect(await rows('select * from customer.kpi')).toEqual([{ b: 2 }])
   expect(await rows('select * from reporting.above')).toEqual([{ a: 1 }])
+})
+
+const twice: Repeatable = {
+  name: 'reporting.twice()',
+  text: 'create or replace function reporting.twice(n integer) returns integer language sql immutable as $$ select 2 * n $$',
+}
+const onTwice: Repeatable = {
+  name: 'reporting.on_twice',
+  text: 'create or replace view reporting.on_twice as select reporting.twice(a) as double from reporting.base',
+}
+const rowsOfBase: Repeatable = {
+  name: 'reporting.rows_of_base()',
+  text: `create or replace function reporting.rows_of_base() returns setof reporting.base language plpgsql stable as
+    $$ begin return query select * from reporting.base; end $$`,
+}
+
+test('reads the files of functions before those of views, each in order, and names what they define', async () => {
+  const names = (await readRepeatables(REPEATABLE_FOLDERS)).map(({ name }) => name)
+  expect(names.indexOf('reporting.ratio()')).toBeLessThan(names.indexOf('reporting.conversations_daily'))
+  // the rows of a function are a view's
+  expect(names.indexOf('reporting.queue_performance_rows')).toBeLessThan(names.indexOf('reporting.queue_performance()'))
+  expect(names).toContain('etl.total()')
+})
+
+test('replaces a function under the views that use it', async () => {
+  await applyRepeatables(warehouse.db, [twice, base, onTwice])
+  const changed = { ...twice, text: twice.text.replace('2 * n', 'n + n + 1') }
+  expect(await applyRepeatables(warehouse.db, [changed, base, onTwice])).toEqual(['reporting.twice()'])
+  expect(await rows('select * from reporting.on_twice')).toEqual([{ double: 3 }])
+})
+
+test.each([
+  [
+    'its result',
+    'returns integer language sql immutable as $$ select 2 * n $$',
+    'returns bigint language sql as $$ select 2::bigint * n $$',
+  ],
+  ['its parameters', '(n integer)', '(n integer, times integer default 1)'],
+])('creates a function again when %s changed, with its rights and the views on it', async (_name, from, to) => {
+  await applyRepeatables(warehouse.db, [twice, base, onTwice])
+  await sql`revoke all on routine reporting.twice from public`.execute(warehouse.db)
+  await sql`grant execute on routine reporting.twice to ${sql.id(role)} with grant option`.execute(warehouse.db)
+  await sql`grant select on reporting.on_twice to ${sql.id(role)}`.execute(warehouse.db)
+  const before = await rows("select proacl::text from pg_proc where proname = 'twice'")
+  await applyRepeatables(warehouse.db, [{ ...twice, text: twice.text.replace(from, () => to) }, base, onTwice])
+  expect(await rows("select proacl::text from pg_proc where proname = 'twice'")).toEqual(before)
+  expect(await rows('select double::integer from reporting.on_twice')).toEqual([{ double: 2 }])
+  expect(await rows(`select has_table_privilege('${role}', 'reporting.on_twice', 'select') as granted`)).toEqual([
+    { granted: true },
+  ])
+})
+
+test('a column is appended to the rows of a function', async () => {
+  await applyRepeatables(warehouse.db, [base, rowsOfBase])
+  await rows('create schema customer; create view customer.kpi as select b from reporting.base')
+  const appended = { ...base, text: 'create or replace view reporting.base as select 1 as a, 2 as b, 3 as c' }
+  await applyRepeatables(warehouse.db, [appended, rowsOfBase])
+  expect(await rows('select * from reporting.rows_of_base()')).toEqual([{ a: 1, b: 2, c: 3 }])
+})
+
+test('drops the function whose rows are those of a view that must be created again, and restores it', async () => {
+  await applyRepeatables(warehouse.db, [base, rowsOfBase])
+  await applyRepeatables(warehouse.db, [narrowed, rowsOfBase])
+  expect(await rows('select * from reporting.rows_of_base()')).toEqual([{ a: 1 }])
+})
+
+test("names a customer's view on a function that must be created again, and changes nothing", async () => {
+  await applyRepeatables(warehouse.db, [twice, base])
+  await rows('create schema customer; create view customer.kpi as select reporting.twice(2) as four')
+  const changed = { ...twice, text: twice.text.replace('(n integer)', '(m integer)').replace('2 * n', '2 * m') }
+  await expect(applyRepeatables(warehouse.db, [changed, base])).rejects.toMatchObject({
+    code: 'VIEW_IN_USE',
+    message: expect.stringContaining('customer.kpi') as string,
+  })
+  expect(await rows('select * from customer.kpi')).toEqual([{ four: 4 }])
 })
 
 test('conversations_daily counts a conversation under the session that began first', async () => {

@@ -7,6 +7,7 @@ import { reassemble } from '../../src/model/reassemble.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 import { readBack } from '../../src/loader/read-back.ts'
+import { selectWrongCells } from './cells.ts'
 
 export interface Range {
   readonly start: Date
@@ -31,6 +32,8 @@ export interface Comparison {
   readonly undecided: readonly string[]
   /** Records of the truth without a usable id or start that etl.rejected_records lacks, or the other way round. */
   readonly rejected: readonly string[]
+  /** Ids whose interval cells do not follow from their rows. */
+  readonly cells: readonly string[]
 }
 
 const equal: Comparison = {
@@ -42,6 +45,7 @@ const equal: Comparison = {
   orphans: [],
   undecided: [],
   rejected: [],
+  cells: [],
 }
 
 const anId = /^[0-9a-f-]{36}$/
@@ -107,6 +111,7 @@ export async function compareWithTruth(
     orphans: await orphans(warehouse),
     undecided: await undecided(warehouse),
     rejected: await wronglyRejected(warehouse, unkeyable, range),
+    cells: await selectWrongCells(warehouse),
   }
 }
 
