@@ -183,7 +183,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
 
 /** Every night: compares the numbers of the day that has settled with Genesys. */
 function reconcileJob(app: App, cron: string): ScheduledJob {
-  const dependencies = app.historyDependencies({ quiet: true })
+  const dependencies = app.reconcileDependencies()
   return {
     name: 'reconcile',
     cron,

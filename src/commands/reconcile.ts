@@ -31,7 +31,7 @@ export async function reconcile(options: ReconcileOptions, { env, output, signal
   await using app = await openApp(env, { genesys: true, database: true })
   await requireCurrentSchema(app.warehouse.db)
   const request = { days: splitByDay(range), byUser: options.byUser }
-  const found = await reconcileDays(app.historyDependencies(), request, 'manual', signal)
+  const found = await reconcileDays(app.reconcileDependencies(), request, 'manual', signal)
   const faults = found.differences.filter((difference) => !isExpected(difference.class))
   output.data(asJson(found, faults.length === 0 && found.skipped.length === 0))
   print(output, found, faults)

@@ -1,9 +1,6 @@
 /** Which days can be compared with Genesys: those that are over, loaded, and derived. */
 import { sql, type Kysely } from 'kysely'
-import { windowKey, type HistorySettings } from '../history/context.ts'
-import { selectWindows } from '../history/ledger.ts'
-import { believedWindows } from '../history/plan.ts'
-import { addDays, subtract, union, type Interval } from '../model/interval.ts'
+import { addDays, subtract, type Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
 import { isStale } from './stale.ts'
 
@@ -19,15 +16,16 @@ export interface JudgedDay {
 /** Conversations that began this long before a day may count in it. */
 const REACH_DAYS = 40
 
-/** Judges days, each within one UTC day. */
+/**
+ * Judges days, each within one UTC day.
+ * @param covered what is loaded completely, merged
+ */
 export async function judgeDays(
   db: Kysely<Database>,
-  history: Pick<HistorySettings, 'filter'>,
   days: readonly Interval[],
+  covered: readonly Interval[],
   now: Date,
 ): Promise<JudgedDay[]> {
-  const windows = believedWindows(await selectWindows(db, windowKey(history)), now)
-  const covered = union(windows.filter(({ status }) => status === 'done'))
   const shownFrom = await selectShownFrom(db)
   const judged: JudgedDay[] = []
   for (const day of days) {

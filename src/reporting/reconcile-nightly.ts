@@ -18,10 +18,10 @@ const CATCH_UP_DAYS = 14
  */
 export async function reconcileDueDays(dependencies: ReconcileDependencies, signal: AbortSignal): Promise<void> {
   const { warehouse, history, logger } = dependencies
-  const clock = await readDatabaseClock(warehouse.db)
+  const now = (await readDatabaseClock(warehouse.db)).now()
   const { settle_days } = await selectSettings(warehouse.db)
-  const due = dueDays(clock.now(), settle_days, await selectEqualDays(warehouse.db, history.filter))
-  const judged = await judgeDays(warehouse.db, history, due, clock.now())
+  const due = dueDays(now, settle_days, await selectEqualDays(warehouse.db, history.filter))
+  const judged = await judgeDays(warehouse.db, due, await dependencies.readCovered(now), now)
   const days = judged.flatMap(({ day, refusal }) => (refusal === null ? [day] : []))
   if (days.length === 0) return
   try {

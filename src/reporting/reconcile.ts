@@ -3,14 +3,16 @@
  * difference by the conversations that count differently.
  */
 import { AGGREGATES_PATH, AGGREGATES_PERMISSION } from '../genesys/conversation-aggregates.ts'
-import { type RequestOptions } from '../genesys/client.ts'
-import { isFiltered } from '../genesys/details-query.ts'
+import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
+import { isFiltered, type DetailsFilter } from '../genesys/details-query.ts'
 import { GenesysError } from '../genesys/errors.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { probeDivisions } from '../genesys/probes.ts'
-import { type HistoryDependencies } from '../history/context.ts'
 import { refuseForeignOrganization } from '../loader/organization.ts'
 import { addDays, startOfDay, type Interval } from '../model/interval.ts'
+import type { Logger } from '../log.ts'
+import type { Progress } from '../progress.ts'
+import type { Warehouse } from '../postgres/connect.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Run, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
@@ -32,11 +34,17 @@ import {
 } from './service-level.ts'
 import { selectSettings } from './settings.ts'
 
-/** What reconcile works with: the history's, since it compares what the history has loaded. */
-export type ReconcileDependencies = Pick<
-  HistoryDependencies,
-  'genesys' | 'warehouse' | 'logger' | 'history' | 'progress'
->
+/** What reconcile works with. */
+export interface ReconcileDependencies {
+  readonly genesys: GenesysClient
+  readonly warehouse: Warehouse
+  readonly logger: Logger
+  readonly progress: Progress
+  /** What the history loads, and how many requests may be in flight. */
+  readonly history: { readonly filter: DetailsFilter; readonly concurrency: number }
+  /** The intervals that the history has loaded completely, merged. */
+  readonly readCovered: (now: Date) => Promise<readonly Interval[]>
+}
 
 /** What a comparison has found. */
 export interface Reconciliation {
@@ -106,8 +114,8 @@ async function compareDays(
   const { warehouse, history, progress } = dependencies
   const genesys = limitInFlight(dependencies.genesys, history.concurrency)
   await refuseForeignOrganization(genesys, warehouse, options.signal)
-  const clock = await readDatabaseClock(warehouse.db)
-  const judged = await judgeDays(warehouse.db, history, days, clock.now())
+  const now = (await readDatabaseClock(warehouse.db)).now()
+  const judged = await judgeDays(warehouse.db, days, await dependencies.readCovered(now), now)
   const comparable = judged.filter(({ refusal }) => refusal === null)
   const settings = await selectSettings(warehouse.db)
   const comparer = new Comparer({ ...dependencies, genesys }, settings, byUser, options)

@@ -64,7 +64,7 @@ export function denominatorOf(counts: Counts, settings: ServiceLevelSettings): b
 
 /** Adds the numerator and denominator of oServiceLevel to each cell of a queue, from its counts; they are no figures of users. */
 export function addServiceLevel(cells: Cells, settings: ServiceLevelSettings): void {
-  for (const { key, figures } of [...cells.values()]) {
+  for (const { key, figures } of cells.values()) {
     if (key.userId !== null) continue
     const counts: Counts = (figure) => figures.get(figure) ?? 0n
     const [numerator, denominator] = [

@@ -5,7 +5,6 @@ import { readStatus } from '../../src/monitoring/read-status.ts'
 import { isExpected, type ClassifiedDifference } from '../../src/reporting/classify.ts'
 import { reconcileDays, type Reconciliation } from '../../src/reporting/reconcile.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
-import type { Json } from '../../src/simulator/conversation-plan.ts'
 import { startTestOrg, threeDays, type RunOverrides, type TestOrg } from '../support/simulated-org.ts'
 
 const never = new AbortController().signal
@@ -51,7 +50,7 @@ function changeAtGenesys(it: TestOrg, id: string): void {
   ) as { participants: { sessions?: { metrics?: { name: string; value: number }[] }[] }[] }
   const metrics = record.participants.flatMap(({ sessions = [] }) => sessions.flatMap((each) => each.metrics ?? []))
   for (const metric of metrics) if (metric.name === 'tHandle') metric.value += 1000
-  it.org.control.changes.replace(id, record as unknown as Json)
+  it.org.control.changes.replace(id, record)
 }
 
 interface StoredDay {
