@@ -12,7 +12,8 @@ import { GenesysError, isTooLarge } from './errors.ts'
 /** Without it every aggregates query is refused with 403. */
 export const AGGREGATES_PERMISSION = 'analytics:conversationAggregate:view'
 
-const PATH = '/api/v2/analytics/conversations/aggregates/query'
+/** Path of the aggregates query. */
+export const AGGREGATES_PATH = '/api/v2/analytics/conversations/aggregates/query'
 
 /** What to sum up. */
 export interface AggregatesQuery {
@@ -115,7 +116,7 @@ async function ask(client: GenesysClient, query: AggregatesQuery, options: Reque
   const { interval, granularity, timeZone, groupBy, metrics, filter } = query
   const { data } = await client.request<JsonObject>({
     method: 'POST',
-    path: PATH,
+    path: AGGREGATES_PATH,
     body: {
       interval: intervalText(interval),
       ...(granularity !== undefined && { granularity }),

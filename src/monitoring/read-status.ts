@@ -3,6 +3,7 @@ import { windowKey, type HistorySettings } from '../history/context.ts'
 import { selectWindows } from '../history/ledger.ts'
 import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
+import { selectReconciliation } from './reconciliation-query.ts'
 import { selectDerivation } from '../reporting/derivation.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Warehouse } from '../postgres/connect.ts'
@@ -41,6 +42,7 @@ export async function readStatus(
     deliveries,
     futureDates,
     derivation,
+    reconciliation,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -53,6 +55,7 @@ export async function readStatus(
     selectDeliveries(db),
     selectFutureDates(db),
     selectDerivation(db),
+    selectReconciliation(db, history.filter),
   ])
   return statusDocument({
     now: clock.now(),
@@ -68,6 +71,7 @@ export async function readStatus(
     liveStaleSeconds: options.liveStaleSeconds,
     deliveries,
     derivation,
+    reconciliation,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

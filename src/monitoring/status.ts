@@ -19,6 +19,7 @@ import {
   type FutureDates,
   type JobRecord,
   type LiveRecord,
+  type ReconciliationRecord,
   type RejectedReason,
   type RunSummary,
   type StatusWindow,
@@ -44,6 +45,8 @@ export interface StatusInputs {
   readonly deliveries: DeliveryRecord
   /** Default: the reporting rows are complete. */
   readonly derivation?: DerivationRecord
+  /** Default: nothing was compared. */
+  readonly reconciliation?: ReconciliationRecord
   /** Default: none. */
   readonly emptyMonths?: readonly EmptyMonth[]
   /** Default: none. */
@@ -89,14 +92,25 @@ export interface StatusDocument {
     /** Part of the loaded conversations that the walk has derived, 0 to 1. */
     readonly filledShare: number
   }
+  readonly reconciliation: ReconciliationRecord
 }
 
+const NOT_RECONCILED: ReconciliationRecord = {
+  newestDay: null,
+  reconciledAt: null,
+  days: 0,
+  differences: 0,
+  expected: 0,
+  differingDays: [],
+  missingPermission: null,
+  differingSwitches: {},
+}
 const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom: null, staleConversations: null }
 
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
-  const { derivation = FILLED } = inputs
+  const { derivation = FILLED, reconciliation = NOT_RECONCILED } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -117,6 +131,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     rejectedRecords,
     live,
     deliveries,
+    reconciliation,
   })
   const isBehind = owed.length > 0 || due.length > 0
   return {
@@ -132,6 +147,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     live,
     deliveries,
     reporting: { ...derivation, filledShare: filledShare(derivation, windows) },
+    reconciliation,
   }
 }
 

@@ -190,6 +190,40 @@ export const etlDescriptions: Readonly<
     description: 'Single facts by name.',
     columns: { key: 'Name.', value: 'Value.', updated_at: 'When it was last written.' },
   },
+  reconciliations: {
+    description:
+      "The figures that comparing our intervals with Genesys' own aggregates (reconcile) has found to differ: at most 10 000 per run and day, kept for 92 days.",
+    columns: {
+      id: 'Number of the row.',
+      run_id: 'The run that found it: etl.runs.id.',
+      day: 'UTC day of the interval.',
+      interval_start: 'Start of the interval of 30 minutes.',
+      queue_id: 'Queue of the cell; null: none.',
+      media_type: 'Media type of the cell; null: none.',
+      user_id: 'User of the cell; null: not told apart by user.',
+      metric: 'The metric, as Genesys names it.',
+      statistic: "count, sum (in milliseconds), or oServiceLevel's numerator or denominator.",
+      ours: 'What our intervals have.',
+      theirs: 'What Genesys has.',
+      class:
+        'What explains it. Expected: before_first_day (conversations that began before the first loaded day), filter (left out by a filter of the history), division (in a division that the OAuth client does not see), erased (not at Genesys any more). Otherwise: changed (a conversation differs from what Genesys has now), missing (a conversation is not in the tables), unexplained.',
+      conversations: 'Up to 20 conversations: those that explain it first, then others with a metric in the cell.',
+      created_at: 'When it was found.',
+    },
+  },
+  reconciled_days: {
+    description: 'The UTC days whose numbers were compared with Genesys, with the latest result of each.',
+    columns: {
+      day: 'The day.',
+      filter: 'Filter of the history that was compared; {} without any.',
+      reconciled_at: 'When it was last compared.',
+      run_id: 'The run that did: etl.runs.id.',
+      by_user: 'Whether the numbers by user were compared, too.',
+      cells: 'Cells (interval, queue, media type) that were compared.',
+      differences: 'Figures that differ for no expected cause.',
+      expected: 'Figures that differ for an expected cause; see the column class of etl.reconciliations.',
+    },
+  },
   webhook_outbox: {
     description:
       'Messages for WEBHOOK_URL, written in the transaction of the snapshot that caused them. Delivered ones are deleted after a while.',

@@ -103,6 +103,37 @@ interface RejectedRecordsTable {
   resolved_at: OptionalInstant
 }
 
+/** etl.reconciliations: figures that differ from Genesys'. */
+interface ReconciliationsTable {
+  id: GeneratedAlways<number>
+  run_id: number
+  day: ColumnType<Date, string, never>
+  interval_start: Instant
+  queue_id: string | null
+  media_type: string | null
+  user_id: string | null
+  metric: string
+  statistic: string
+  /** numeric, which the driver reads as text. */
+  ours: string
+  theirs: string
+  class: string
+  conversations: string[]
+  created_at: InstantByDefault
+}
+
+/** etl.reconciled_days: the days that were compared with Genesys. */
+interface ReconciledDaysTable {
+  day: ColumnType<Date, string, never>
+  filter: Json<JsonRecord>
+  reconciled_at: InstantByDefault
+  run_id: number
+  by_user: boolean
+  cells: number
+  differences: number
+  expected: number
+}
+
 /** etl.meta: single facts by name. */
 interface MetaTable {
   key: string
@@ -226,6 +257,8 @@ export interface Database extends PrefixedGenesys {
   'etl.interval_cells': IntervalCellsTable
   'etl.dirty_hours': DirtyHoursTable
   'etl.rejected_records': RejectedRecordsTable
+  'etl.reconciliations': ReconciliationsTable
+  'etl.reconciled_days': ReconciledDaysTable
   'etl.meta': MetaTable
   'etl.webhook_outbox': WebhookOutboxTable
   'etl.rereads': RereadsTable

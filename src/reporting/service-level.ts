@@ -62,9 +62,10 @@ export function denominatorOf(counts: Counts, settings: ServiceLevelSettings): b
   )
 }
 
-/** Adds the numerator and denominator of oServiceLevel to each cell, from its counts. */
+/** Adds the numerator and denominator of oServiceLevel to each cell of a queue, from its counts; they are no figures of users. */
 export function addServiceLevel(cells: Cells, settings: ServiceLevelSettings): void {
-  for (const { key, figures } of [...cells.values()]) {
+  for (const { key, figures } of cells.values()) {
+    if (key.userId !== null) continue
     const counts: Counts = (figure) => figures.get(figure) ?? 0n
     const [numerator, denominator] = [
       counts('tAnswered.count') - counts('nOverSla.count'),
@@ -79,7 +80,8 @@ export function addServiceLevel(cells: Cells, settings: ServiceLevelSettings): v
 export function observeSwitches(known: SwitchEvidence, theirs: Cells): SwitchEvidence {
   let { groups } = known
   const explained = [...known.explained]
-  for (const { figures } of theirs.values()) {
+  for (const { key, figures } of theirs.values()) {
+    if (key.userId !== null) continue
     const counts: Counts = (figure) => figures.get(figure) ?? 0n
     const denominators = allSettings.map((settings) => denominatorOf(counts, settings))
     if (denominators.every((each) => each === denominators[0])) continue
