@@ -93,6 +93,26 @@ export interface DerivationRecord {
   readonly staleConversations: number | null
 }
 
+/** How our numbers compare with Genesys' own. */
+export interface ReconciliationRecord {
+  /** The newest day that was compared (its start); null: none was. */
+  readonly newestDay: Date | null
+  /** When the latest comparison ended; null: none has. */
+  readonly reconciledAt: Date | null
+  /** Days that were compared during the last quarter. */
+  readonly days: number
+  /** Figures of theirs that differ from Genesys' for no expected cause. */
+  readonly differences: number
+  /** Figures of theirs that differ for an expected cause. */
+  readonly expected: number
+  /** The days with such differences, newest first. */
+  readonly differingDays: readonly { readonly day: Date; readonly differences: number }[]
+  /** The permission that the client lacked at the latest comparison; null: none. */
+  readonly missingPermission: string | null
+  /** Columns of reporting.settings that are not as Genesys has them, with Genesys' value. */
+  readonly differingSwitches: Readonly<Record<string, boolean>>
+}
+
 /** Data dated later than the database's clock: written while that clock was ahead. */
 export interface FutureDates {
   /** The latest complete snapshot that is dated in the future; null: none. */

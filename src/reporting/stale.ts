@@ -4,6 +4,7 @@
  */
 import { sql, type Kysely, type RawBuilder } from 'kysely'
 import { DERIVED_VERSION } from '../intervals/cells.ts'
+import type { Interval } from '../model/interval.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
 import { toEtlError } from '../postgres/errors.ts'
@@ -95,10 +96,14 @@ async function selectStale(db: Kysely<Database>, bounds: RawBuilder<unknown>, li
   return rows
 }
 
-/** How many stale conversations there are. Without the index, or while most are stale, it reads all conversations. */
-export async function countStale(db: Kysely<Database>): Promise<number> {
+/**
+ * How many stale conversations there are, or how many of them began in the range. Without the index, or while most are stale, it reads
+ * all conversations.
+ */
+export async function countStale(db: Kysely<Database>, range?: Interval): Promise<number> {
+  const bounds = range ? sql`and ${staleStart} >= ${range.start} and ${staleStart} < ${range.end}` : sql.raw('')
   const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from etl.conversations where ${staleStart} is not null`.execute(db)
+    select count(*)::integer as count from etl.conversations where ${staleStart} is not null ${bounds}`.execute(db)
   return rows[0]?.count ?? 0
 }
 
