@@ -4,7 +4,7 @@ import { measures, type Measure } from '../intervals/measures.ts'
 import { type Logger } from '../log.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { type Database } from '../postgres/database.ts'
-import { retryTransient } from '../postgres/errors.ts'
+import { classify, retryTransient } from '../postgres/errors.ts'
 import { LockKey } from '../postgres/lock-keys.ts'
 
 export interface RollupCounts {
@@ -120,16 +120,27 @@ export function startRollups(
   }
 }
 
-/** Runs the work for each item until it says that another process is at it. */
+/**
+ * Runs the work for each item until it says that another process is at it. An item that fails does not keep the others from their turn.
+ * @throws the first error, after the last item
+ */
 async function each(
   items: readonly string[],
   work: (item: string) => Promise<boolean>,
 ): Promise<{ done: number; complete: boolean }> {
+  const errors: unknown[] = []
   let done = 0
   for (const item of items) {
-    if (!(await work(item))) return { done, complete: false }
-    done++
+    try {
+      if (!(await work(item))) return { done, complete: false }
+      done++
+    } catch (error) {
+      // whatever concerns the database as a whole would repeat itself
+      if (classify(error) !== 'data') throw error
+      errors.push(error)
+    }
   }
+  if (errors.length > 0) throw errors[0]
   return { done, complete: true }
 }
 
@@ -167,8 +178,7 @@ async function recomputeHour(trx: Transaction<Database>, hour: string): Promise<
       position: ['interval_start'],
       keys,
       within: sql`interval_start >= ${hour} and interval_start < ${hour}::timestamptz + interval '1 hour'`,
-      source: sql`select * from etl.interval_cells
-        where interval_start >= ${hour} and interval_start < ${hour}::timestamptz + interval '1 hour' and ${sql.raw(condition)}`,
+      source: sql`select * from etl.hour_cells(${hour}) where ${sql.raw(condition)}`,
     })
   }
   const zone = await lockTimeZone(trx)

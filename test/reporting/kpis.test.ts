@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, afterEach, expect, test } from 'vitest'
 import { connect } from '../../src/postgres/connect.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
+import { parseJson } from '../../src/model/json.ts'
 import { conversation, load } from '../loader/conversations.ts'
 import { createFileDatabase } from '../support/database.ts'
 
@@ -205,5 +206,33 @@ test('a small organization, worked out by hand', async () => {
       const { rows } = await sql.raw(`select * from reporting.${view}`).execute(warehouse.db)
       expect(rows, view).toEqual([expect.objectContaining(expected)])
     }
+  }
+})
+
+test('no number that Genesys sends makes the reports fail', async () => {
+  const largest = parseJson('9223372036854775807')
+  const absurd = ['a', 'b', 'c'].map((id) =>
+    conversation(id, {
+      participants: [
+        {
+          purpose: 'agent',
+          userId: 'u9',
+          sessions: [
+            {
+              mediaType: 'voice',
+              segments: [{ segmentStart: '2026-03-07T10:00:00.000Z', queueId: 'q9' }],
+              metrics: [{ name: 'tHandle', value: largest, emitDate: '2026-03-07T10:00:00.000Z' }],
+            },
+          ],
+        },
+      ],
+    }),
+  )
+  await load(warehouse, absurd, 2)
+  for (const recompute of [false, true]) {
+    if (recompute) expect(await recomputeDirtyHours(warehouse)).toMatchObject({ complete: true })
+    for (const view of ['queue_intervals', 'agent_daily', "queue_performance('2026-03-07', '2026-03-08')"])
+      expect(await value(`(select sum(handled)::int from reporting.${view} where queue_id = 'q9')`)).toBe(3)
+    expect(await value("(select handle_ms from reporting.queue_daily where queue_id = 'q9')")).toBe(3 * 10 ** 15)
   }
 })
