@@ -65,15 +65,16 @@ async function upsertRows(
 
 /** Ends the service levels that have changed or are gone, and adds those that are new, so that the history has no gap. */
 async function writeServiceLevels(trx: Transaction<Database>, queues: readonly Entity[]): Promise<number> {
-  const known = queues.flatMap((queue) => serviceLevelRows(queue) ?? [])
-  const told = queues.filter((queue) => serviceLevelRows(queue) !== null).map((queue) => queue.id)
-  const incoming = sql`jsonb_to_recordset(${jsonOf(known)}::jsonb)
+  const rows = queues.flatMap((queue) => serviceLevelRows(queue) ?? [])
+  /** The queues whose answer says which service levels they have. */
+  const known = queues.filter((queue) => serviceLevelRows(queue) !== null).map((queue) => queue.id)
+  const incoming = sql`jsonb_to_recordset(${jsonOf(rows)}::jsonb)
     as i (queue_id text, media_type text, target double precision, threshold_ms bigint, _extra jsonb)`
   const { rows: ended } = await sql`
     update genesys.dim_queue_service_levels t set _valid_to = now(), _changed_at = now(),
       _deleted_at = case when not exists (
         select from ${incoming} where i.queue_id = t.queue_id and i.media_type = t.media_type) then now() end
-    where t._valid_to is null and t.queue_id = any(${told}::text[]) and not exists (
+    where t._valid_to is null and t.queue_id = any(${known}::text[]) and not exists (
       select from ${incoming} where i.queue_id = t.queue_id and i.media_type = t.media_type
         and (i.target, i.threshold_ms) is not distinct from (t.target, t.threshold_ms))
     returning 1`.execute(trx)

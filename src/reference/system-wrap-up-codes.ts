@@ -4,7 +4,7 @@
  * is not here has no name, and shows as its id.
  */
 const outbound: Readonly<Record<string, string>> = {
-  'AMBIGUOUS': 'What happened to the call could not be told.',
+  'AMBIGUOUS': 'What happened to the call is not known.',
   'AUTOMATIC-TIMEZONE-BLOCKED': 'The time zone of the number does not allow a call now.',
   'AUTOMATIC-TIME-ZONE-BLOCKED-SKIPPED': 'The time zone of the number does not allow a call now, so it was skipped.',
   'BUSY': 'The line was busy.',

@@ -1,4 +1,4 @@
-/** Kills `sync --reference` with kill -9 at seeded points; nothing is marked as deleted by it, and the next run completes. */
+/** Reading reference data in a process of its own: killed with kill -9 at seeded points, and with little memory. */
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { hashFraction } from '../../src/simulator/random.ts'
@@ -49,3 +49,31 @@ test('a reading that is killed marks nothing, and the next one completes', async
   expect(rows.find(({ status }) => status === 'done')?.runs).toBeGreaterThanOrEqual(2)
   expect(rows.some(({ status }) => status === 'running')).toBe(false)
 })
+
+test('fifty thousand users take little memory', async () => {
+  await using large = await startOrg({ days: 1, perDay: 1 })
+  await using it = await connectTestOrg(large)
+  for (let number = 0; number < 50_000; number++) {
+    const id = `user-${number}`
+    const biography = 'A sentence about somebody. '.repeat(40)
+    large.control.reference.add('users', {
+      id,
+      name: `User ${number}`,
+      state: 'active',
+      email: `${id}@example.com`,
+      biography,
+    })
+  }
+  const env = { ...environmentOf(large, it.databaseUrl), NODE_OPTIONS: '--max-old-space-size=96' }
+  const deleted = large.org.users.filter(({ state }) => state === 'deleted').length
+  // each user, and the marks of those that are deleted
+  for (const written of [50_000 + large.org.users.length + deleted, 0]) {
+    const { code, stdout, stderr } = await startCli(['sync', '--reference', '--json'], { env }).result
+    expect(code, stderr).toBe(0)
+    const { lists } = JSON.parse(stdout) as { lists: { list: string; written: number }[] }
+    expect(lists.find(({ list }) => list === 'users')?.written).toBe(written)
+  }
+  const { rows } = await sql<{ rows: number }>`
+    select rows::int as rows from reporting.freshness_reference where entity = 'users'`.execute(it.warehouse.db)
+  expect(rows[0]?.rows).toBe(50_000 + large.org.users.length - deleted)
+}, 240_000)
