@@ -36,7 +36,7 @@ export interface AggregatesFilter {
 }
 
 /** The figures of one metric; those that the answer does not have are null. */
-export interface AggregateStats {
+interface AggregateStats {
   /** Rows of a `t` metric; of an `n` metric the sum of its values. */
   readonly count: bigint | null
   /** Of a `t` metric, in milliseconds. */

@@ -202,7 +202,7 @@ export const etlDescriptions: Readonly<
       interval_start: 'Start of the interval of 30 minutes.',
       queue_id: 'Queue of the cell; null: none.',
       media_type: 'Media type of the cell; null: none.',
-      user_id: 'User of the cell; null: not told apart by user.',
+      user_id: 'User of the cell; null: of all users.',
       metric: 'The metric, as Genesys names it.',
       statistic: "count, sum (in milliseconds), or oServiceLevel's numerator or denominator.",
       ours: 'What our intervals have.',

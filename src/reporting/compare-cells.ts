@@ -5,7 +5,7 @@ import { measures } from '../intervals/measures.ts'
 export const COMPARED_INTERVAL_MS = 30 * 60_000
 
 /** What the API calls a figure of a metric. */
-export type Statistic = 'count' | 'sum' | 'numerator' | 'denominator'
+type Statistic = 'count' | 'sum' | 'numerator' | 'denominator'
 
 /** One number that is compared. */
 export interface Figure {
@@ -54,12 +54,12 @@ export interface CellKey {
   readonly intervalStart: Date
   readonly queueId: string | null
   readonly mediaType: string | null
-  /** Null also where nothing is told apart by user. */
+  /** Null also in cells of all users. */
   readonly userId: string | null
 }
 
 /** The figures of one interval of one queue, media type and user, by figureName; those that are 0 may be absent. */
-export interface Cell {
+interface Cell {
   readonly key: CellKey
   readonly figures: Map<string, bigint>
 }
@@ -78,7 +78,7 @@ export function figureName({ metric, statistic }: Figure): string {
 }
 
 /** The figure of a figureName. */
-export function figureOf(name: string): Figure {
+function figureOf(name: string): Figure {
   const [metric = '', statistic = ''] = name.split('.')
   return { metric, statistic: statistic as Statistic }
 }

@@ -102,7 +102,7 @@ function addRow(cells: Cells, row: SumRow, isOfUser: boolean): void {
 }
 
 /**
- * Genesys' sums of the same, with the numerator and denominator of its service level where users are not told apart. The media types and
+ * Genesys' sums of the same, with the numerator and denominator of its service level in the cells of all users. The media types and
  * the direction of the history's filter are asked for, so that what they leave out is no difference.
  * @throws GenesysError GENESYS_FORBIDDEN without the permission
  */

@@ -7,7 +7,7 @@ import { selectMeta, upsertMeta } from '../postgres/meta.ts'
 import { isExpected, type ClassifiedDifference } from './classify.ts'
 import { type DerivedSwitches } from './service-level.ts'
 
-/** Findings are kept this long; that a day was compared is kept for good. */
+/** Findings are kept this long; that a day was compared is kept for ever. */
 const RETENTION = sql`interval '92 days'`
 /** Figures of one day that are stored; all are counted. */
 const MAX_STORED = 10_000

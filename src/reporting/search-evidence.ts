@@ -32,7 +32,7 @@ import { addServiceLevel, type ServiceLevelSettings } from './service-level.ts'
 
 /** Cells whose conversations are read again. */
 const MAX_CELLS = 300
-/** Conversations that are read again by id. */
+/** Conversations that are read again by id, of all cells together. */
 const MAX_CANDIDATES = 2_000
 /** Pages that are read to find what the tables lack. */
 const MAX_PAGES = 100
@@ -96,6 +96,7 @@ async function selectCandidates(
   differences: readonly Difference[],
 ): Promise<Map<string, string[]>> {
   const cells = [...Map.groupBy(differences, ({ key }) => cellName(key))].slice(0, MAX_CELLS)
+  const perCell = Math.max(200, Math.floor(MAX_CANDIDATES / Math.max(1, cells.length)))
   const keys = cells.map(([, [first]]) => first!.key)
   const columns = cells.map(([, its]) => its.map(columnOf).find((column) => column !== undefined) ?? 'offered')
   const { rows } = await sql<{ position: number; ids: string[] }>`
@@ -112,7 +113,7 @@ async function selectCandidates(
         where c.interval_start >= cell.start and c.interval_start < cell.start + interval '30 minutes'
           and c.queue_id is not distinct from cell.queue_id and c.media_type is not distinct from cell.media_type
           and (cell.user_id is null or c.user_id = cell.user_id)
-        group by c.conversation_id order by has_metric desc, c.conversation_id collate "C" limit ${MAX_CANDIDATES}) as counted) as found
+        group by c.conversation_id order by has_metric desc, c.conversation_id collate "C" limit ${perCell}) as counted) as found
     where found.ids is not null`.execute(db)
   return new Map(rows.map(({ position, ids }) => [cells[position - 1]![0], ids]))
 }

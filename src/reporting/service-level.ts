@@ -53,7 +53,7 @@ type Counts = (figure: string) => bigint
  * Answered, with abandons, less short abandons, with flow-outs, as the settings say. Source of the formula:
  * help.mypurecloud.com/articles/configure-the-service-level-calculation.
  */
-export function denominatorOf(counts: Counts, settings: ServiceLevelSettings): bigint {
+function denominatorOf(counts: Counts, settings: ServiceLevelSettings): bigint {
   const abandons = settings.service_level_includes_abandons
     ? counts('tAbandon.count') - (settings.service_level_includes_short_abandons ? 0n : counts('tShortAbandon.count'))
     : 0n

@@ -71,7 +71,7 @@ const arbitraryCounts = fc
   }))
 
 /** One group for each switch, in which nothing but what it is about has happened. */
-const telling = [
+const decisive = [
   { answered: 5, abandoned: 3 },
   { answered: 5, abandoned: 3, short: 2 },
   { answered: 5, flowOuts: 2 },
@@ -79,7 +79,7 @@ const telling = [
 
 describe('the switches of the service level', () => {
   test.each(allSettings)('are found where each has something to say: %o', (settings) => {
-    const derived = deriveSwitches(observeSwitches(noEvidence, theirs(settings, ...telling)), defaults)
+    const derived = deriveSwitches(observeSwitches(noEvidence, theirs(settings, ...decisive)), defaults)
     expect(derived.switches).toEqual({
       ...settings,
       // where no abandon counts, nothing tells whether short ones would
@@ -115,7 +115,7 @@ describe('the switches of the service level', () => {
   })
 
   test('are those of most groups, and the others are counted', () => {
-    const cells = theirs(defaults, ...telling, { answered: 5, abandoned: 1 })
+    const cells = theirs(defaults, ...decisive, { answered: 5, abandoned: 1 })
     const odd = [...cells.values()].at(-1)!
     addFigure(cells, odd.key, 'oServiceLevel.denominator', 3n)
     const derived = deriveSwitches(observeSwitches(noEvidence, cells), defaults)
@@ -159,7 +159,7 @@ describe('the switches of the service level', () => {
   })
 
   test('say nothing about users', () => {
-    const cells = theirs(defaults, ...telling)
+    const cells = theirs(defaults, ...decisive)
     const ofUsers: Cells = new Map()
     for (const { key, figures } of cells.values())
       for (const [figure, value] of figures) addFigure(ofUsers, { ...key, userId: 'u' }, figure, value)
