@@ -27,11 +27,8 @@ const QUEUES = 200
 const AGENTS = 1000
 const CELLS_PER_DAY = 100_000
 const RUNS = 7
+const DAY_MS = 86_400_000
 const END = new Date('2026-11-01T00:00:00Z')
-
-/** Busy quarter hours: 10 hours a day. */
-const QUARTERS = `generate_series(timestamptz '$FROM', timestamptz '$TO' - interval '1 day', interval '24 hours') d,
-  generate_series(d + interval '8 hours', d + interval '18 hours' - interval '15 minutes', interval '15 minutes') i`
 
 const MEDIA = `(array['voice', 'chat', 'email', 'message'])`
 /** Measures of queue cells and of agent cells; most of the others are rare, and null here. */
@@ -75,12 +72,11 @@ export async function measureReporting(
   await using warehouse = connect(url)
   const from = new Date(Date.UTC(END.getUTCFullYear(), END.getUTCMonth() - (quick ? 1 : 12), 1))
   await ensureMonths(warehouse, monthsOf({ start: monthsBefore(MONTHS_OF_PARTITIONS - 1), end: END }))
-  logStep('generating intervals')
-  await generateIntervals(warehouse, from)
+  await generateIntervals(warehouse, from, logStep)
   logStep('generating the cells of the last month')
   await generateCells(warehouse)
   logStep('adding up days')
-  await generateDays(warehouse)
+  await generateDays(warehouse, from)
   await warehouse.pool.query('truncate etl.dirty_hours')
   for (const table of [
     'queue_intervals',
@@ -112,31 +108,43 @@ function monthsBefore(months: number): Date {
   return new Date(Date.UTC(END.getUTCFullYear(), END.getUTCMonth() - months, 1))
 }
 
-async function generateIntervals({ pool }: Warehouse, from: Date): Promise<void> {
-  const quarters = QUARTERS.replace('$FROM', from.toISOString()).replace('$TO', END.toISOString())
-  const queue = Object.entries({
+/** Month by month, since a statement that sends nothing for minutes is taken for a lost connection. */
+async function generateIntervals({ pool }: Warehouse, from: Date, logStep: (text: string) => void): Promise<void> {
+  const ofQueues = Object.entries({
     ...QUEUE_MEASURES,
     handled: '3 + r % 4',
     handle_ms: '900000 + r % 900000',
     talks: '3 + r % 4',
     talk_ms: '700000 + r % 900000',
   })
-  // every queue has voice in every quarter hour, and the other media types in a tenth of them
-  await pool.query(`
-    insert into etl.queue_intervals (interval_start, key, queue_id, media_type, direction, originating_direction, ${queue.map(([name]) => name).join(', ')})
-    select i, md5(row(q, m)::text)::uuid, md5(q::text)::uuid::text, ${MEDIA}[m], 'inbound', 'inbound', ${queue.map(([, text]) => text).join(', ')}
-    from (select i, q, m, abs(hashint8extended(extract(epoch from i)::bigint, q * 4 + m)) % 1000 as r
-      from ${quarters}, generate_series(1, ${QUEUES}) q, generate_series(1, 4) m) c
-    where m = 1 or r < 100`)
-  const agent = Object.entries(AGENT_MEASURES)
-  // an agent works in three quarters of the quarter hours, for one of three queues
-  await pool.query(`
-    insert into etl.agent_intervals (interval_start, key, queue_id, user_id, media_type, direction, originating_direction, ${agent.map(([name]) => name).join(', ')})
-    select i, md5(row(a, r)::text)::uuid, md5(((a + r % 3) % ${QUEUES} + 1)::text)::uuid::text, md5('u' || a)::uuid::text, ${MEDIA}[greatest(1, r % 13 - 8)],
-      'inbound', 'inbound', ${agent.map(([, text]) => text).join(', ')}
-    from (select i, a, abs(hashint8extended(extract(epoch from i)::bigint, a)) % 1000 as r
-      from ${quarters}, generate_series(1, ${AGENTS}) a) c
-    where r < 750`)
+  const ofAgents = Object.entries(AGENT_MEASURES)
+  const list = (entries: readonly (readonly string[])[], part: 0 | 1): string =>
+    entries.map((entry) => entry[part]!).join(', ')
+  for (let month = from; month < END; month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))) {
+    logStep(`generating the intervals of ${month.toISOString().slice(0, 7)}`)
+    // ten busy hours a day
+    const quarters = `generate_series('${month.toISOString()}'::timestamptz, '${month.toISOString()}'::timestamptz + interval '1 month' - interval '1 day', interval '24 hours') d,
+      generate_series(d + interval '8 hours', d + interval '18 hours' - interval '15 minutes', interval '15 minutes') i`
+    // every queue has voice in every quarter hour, and each of the other media types in a tenth of them
+    await pool.query(`
+      with dims as materialized (
+        select q * 4 + m as n, md5(q::text)::uuid::text as queue_id, md5(row(q, m)::text)::uuid as key, m, ${MEDIA}[m] as media_type
+        from generate_series(1, ${QUEUES}) q, generate_series(1, 4) m)
+      insert into etl.queue_intervals (interval_start, key, queue_id, media_type, direction, originating_direction, ${list(ofQueues, 0)})
+      select i, key, queue_id, media_type, 'inbound', 'inbound', ${list(ofQueues, 1)}
+      from ${quarters}, dims, lateral (select abs(hashint8extended(extract(epoch from i)::bigint, n)) % 1000 as r) random
+      where m = 1 or r < 100`)
+    // an agent works in three quarters of the quarter hours, each time for one of three queues
+    await pool.query(`
+      with dims as materialized (
+        select a, md5('u' || a)::uuid::text as user_id, md5(a::text)::uuid as key,
+          array(select md5(((a + q) % ${QUEUES} + 1)::text)::uuid::text from generate_series(0, 2) q) as queues
+        from generate_series(1, ${AGENTS}) a)
+      insert into etl.agent_intervals (interval_start, key, queue_id, user_id, media_type, direction, originating_direction, ${list(ofAgents, 0)})
+      select i, key, queues[r % 3 + 1], user_id, ${MEDIA}[greatest(1, r % 13 - 8)], 'inbound', 'inbound', ${list(ofAgents, 1)}
+      from ${quarters}, dims, lateral (select abs(hashint8extended(extract(epoch from i)::bigint, a)) % 1000 as r) random
+      where r < 750`)
+  }
 }
 
 /** The cells of a month of conversations of three cells each: one of the queue, two of agents. */
@@ -158,7 +166,8 @@ async function generateCells({ pool }: Warehouse): Promise<void> {
         generate_series(1, ${Math.round(CELLS_PER_DAY / 3)}) c, generate_series(0, 2) n) x`)
 }
 
-async function generateDays({ pool }: Warehouse): Promise<void> {
+/** Adds up the days of the UTC time zone, as recomputations of single days would have. */
+async function generateDays({ pool }: Warehouse, from: Date): Promise<void> {
   for (const [days, intervals, keys] of [
     ['queue_days', 'queue_intervals', 'queue_id, media_type, direction'],
     ['agent_days', 'agent_intervals', 'queue_id, user_id, media_type, direction'],
@@ -167,17 +176,21 @@ async function generateDays({ pool }: Warehouse): Promise<void> {
       `select attname as name from pg_attribute where attrelid = 'etl.${days}'::regclass and attnum > 0 and atttypid = 'bigint'::regtype order by attnum`,
     )
     const sums = rows.map(({ name }) => (name.endsWith('_max') ? `max(${name})` : `etl.total(${name})`))
-    await pool.query(`
-      insert into etl.${days} (time_zone, day, key, ${keys}, ${rows.map(({ name }) => name).join(', ')})
-      select 'UTC', (interval_start at time zone 'UTC')::date as day, md5(row(${keys})::text)::uuid, ${keys}, ${sums.join(', ')}
-      from etl.${intervals} group by day, ${keys} order by day`)
+    for (let day = from; day < END; day = new Date(+day + DAY_MS)) {
+      await pool.query(
+        `insert into etl.${days} (time_zone, day, key, ${keys}, ${rows.map(({ name }) => name).join(', ')})
+         select 'UTC', $1::timestamptz at time zone 'UTC', md5(row(${keys})::text)::uuid, ${keys}, ${sums.join(', ')}
+         from etl.${intervals} where interval_start >= $1 and interval_start < $1::timestamptz + interval '24 hours' group by ${keys}`,
+        [day.toISOString()],
+      )
+    }
   }
 }
 
 async function measureQueries(warehouse: Warehouse, from: Date): Promise<QueryResult[]> {
   const year = `'${from.toISOString()}', '${END.toISOString()}'`
   const month = `day >= '${monthsBefore(1).toISOString().slice(0, 10)}' and day < '${END.toISOString().slice(0, 10)}'`
-  const lastDay = `'${new Date(+END - 86_400_000).toISOString()}', '${END.toISOString()}'`
+  const lastDay = `'${new Date(+END - DAY_MS).toISOString()}', '${END.toISOString()}'`
   const kpis = `sum(offered) as offered, reporting.ratio(sum(abandoned), sum(offered)) as abandon_rate, reporting.seconds(sum(answer_ms), sum(answered)) as asa,
     reporting.service_level(sum(answered), sum(over_service_level), sum(abandoned), sum(short_abandoned), sum(flow_outs)) as service_level`
   const result: QueryResult[] = []
@@ -207,7 +220,7 @@ async function measureQueries(warehouse: Warehouse, from: Date): Promise<QueryRe
     [
       'queue_intervals, one day',
       null,
-      `select * from reporting.queue_intervals where interval_start >= '${new Date(+END - 86_400_000).toISOString()}'`,
+      `select * from reporting.queue_intervals where interval_start >= '${new Date(+END - DAY_MS).toISOString()}'`,
     ],
   ] as const)
     result.push(await measureQuery(warehouse, name, limitMs, text))
@@ -245,7 +258,7 @@ interface ExplainedPlan {
 /** How long it takes to bring one hour and one day up to date, and a query while an hour is dirty. */
 async function measureFreshness(warehouse: Warehouse): Promise<QueryResult[]> {
   const hour = new Date(+END - 12 * 3_600_000).toISOString()
-  const lastDay = `'${new Date(+END - 86_400_000).toISOString()}', '${END.toISOString()}'`
+  const lastDay = `'${new Date(+END - DAY_MS).toISOString()}', '${END.toISOString()}'`
   const dirty = () => warehouse.pool.query('insert into etl.dirty_hours (hour) values ($1)', [hour])
   await dirty()
   const whileDirty = await measureQuery(

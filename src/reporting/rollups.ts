@@ -61,7 +61,7 @@ export async function recomputeDirtyHours(
 }
 
 /** Reads how much is yet to be added up. */
-export async function readRollupBacklog(db: Kysely<Database>): Promise<RollupBacklog> {
+async function readRollupBacklog(db: Kysely<Database>): Promise<RollupBacklog> {
   const { rows } = await sql<RollupBacklog>`
     select count(distinct hour)::integer as "dirtyHours",
       coalesce(extract(epoch from clock_timestamp() - min(dirtied_at)), 0)::double precision as "oldestSeconds"
@@ -222,7 +222,8 @@ async function lockTimeZone(trx: Transaction<Database>): Promise<string> {
 /** Deletes the rows of time zones that are not set any more. False: another process was at it. */
 async function forgetOtherZones(db: Kysely<Database>, signal: AbortSignal | undefined): Promise<boolean> {
   for (const table of ['etl.queue_days', 'etl.agent_days', 'etl.stale_days']) {
-    for (let deleted = 1n; deleted > 0n;) {
+    for (;;) {
+      let deleted = 0n
       const isAlone = await alone(db, signal, async (trx) => {
         const zone = await lockTimeZone(trx)
         const result = await sql`
@@ -232,6 +233,7 @@ async function forgetOtherZones(db: Kysely<Database>, signal: AbortSignal | unde
         deleted = result.numAffectedRows ?? 0n
       })
       if (!isAlone) return false
+      if (deleted === 0n) break
     }
   }
   return true
@@ -256,7 +258,7 @@ async function replaceRows(
   const columns = measures.map(({ column }) => column)
   const list = (names: readonly string[], prefix = ''): string => names.map((name) => prefix + name).join(', ')
   const groups = list([...position, ...keys])
-  const raw = sql.raw
+  const raw = (text: string) => sql.raw(text)
   await sql`
     with fresh as (
       select ${raw(groups)}, md5(row(${raw(list(keys))})::text)::uuid as key, ${raw(measures.map(aggregate).join(', '))}
