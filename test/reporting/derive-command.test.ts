@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ensureMonths } from '../../src/loader/partitions.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { withJobLock } from '../../src/postgres/lock.ts'
 import { migrateUp } from '../../src/postgres/migrate.ts'
@@ -43,7 +44,7 @@ test('a range, or whatever is due, for people and as JSON; recorded as a run', a
     job: 'derive',
     trigger: 'manual',
     status: 'done',
-    counts: { conversations: 2, withoutRows: 0 },
+    counts: { conversations: 2, withoutRows: 0, isComplete: true },
   })
   expect((await sql`select from etl.dirty_hours`.execute(warehouse.db)).rows).toEqual([])
 })
@@ -93,6 +94,8 @@ test('killed at chosen and at seeded points, the same command completes the walk
   const own_env = { DATABASE_URL: own.url, LOG_LEVEL: 'silent' }
   const start = () => startCli(['derive'], { env: own_env })
   const derived = async () => history.length - (await countUnderived(it))
+  // their creation would wait for the locks below
+  await ensureMonths(it, ['2026-01', '2026-02', '2026-03'])
   for (const [lock, statement] of [
     ['lock table etl.dirty_hours in exclusive mode', 'with deleted'],
     ['lock table etl.interval_cells in exclusive mode', 'with deleted'],
@@ -103,7 +106,7 @@ test('killed at chosen and at seeded points, the same command completes the walk
     const blocker = await it.connectAlone('blocker')
     await blocker.query(`begin; ${lock}`)
     const child = start()
-    await expect.poll(() => blockedIn(it, statement), patience).toBeGreaterThan(0)
+    await expect.poll(() => blockedIn(it, statement), { ...patience, message: lock }).toBeGreaterThan(0)
     await kill(child)
     await blocker.query('rollback')
     await blocker.end()
