@@ -12,6 +12,7 @@ import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partition
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
+import { markDerived } from './cells.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
 
 /** A conversation as the API sent it. */
@@ -198,6 +199,7 @@ async function loadOnce(
   const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
   const strays = await selectStartsOf(trx, [...missing, ...swept])
   const changed: ChangedConversation[] = []
+  const withSameContent: string[] = []
   let inserted = 0
   let stale = 0
   for (const entry of entries) {
@@ -208,6 +210,7 @@ async function loadOnce(
     }
     if (isNew(entry)) inserted++
     else if (isUnchanged(entry, decision) && !missing.has(entry.conversationId)) continue
+    if (entry.contentHash === decision.previous_content_hash) withSameContent.push(entry.conversationId)
     const known = isNew(entry) ? (options.sweep ? entry.conversationStart : null) : decision.previous_start
     changed.push({
       ...entry,
@@ -222,6 +225,7 @@ async function loadOnce(
   const transactionId = [...decisions.values()][0]?.transaction_id ?? ''
   if (changed.length === 0) return { transactionId, counts: { ...counts, unchanged: decisions.size } }
   const rows = await replaceConversations(trx, client, changed, options)
+  await markDerived(trx, withSameContent)
   await resolveRejected(
     trx,
     changed.map(({ conversationId }) => conversationId),
