@@ -154,7 +154,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
   test('the figures of the day appear beside the rest, say where they come from, and follow without being reloaded', async () => {
     const now = new Date()
     await writeSnapshot(warehouse, now, rows(2))
-    await writeNames(warehouse, new Date(+now - 60_000), { queues: [['q1', HOSTILE]] })
+    await writeNames(warehouse, { queues: [['q1', HOSTILE]] })
     await using opened = await open('/live')
     const { page, complaints } = opened
     expect(await page.locator('.today').count()).toBe(0)
