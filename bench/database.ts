@@ -6,6 +6,7 @@ import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { CELL_COLUMNS } from '../src/intervals/cells.ts'
 import { columnsOf, tables, type TableName } from '../src/model/columns.ts'
 import { startSimulator } from '../src/simulator/server.ts'
 import { connect } from '../src/postgres/connect.ts'
@@ -90,13 +91,25 @@ async function writeEarlierData(url: string, wanted: number, end: Date): Promise
   await loadBatch(warehouse, records, { source: 'query', runId: null, deliversAttributes: false })
   const repeatedIn = ({ name }: { name: string }): string => {
     if (name === 'conversation_id') return `md5(conversation_id || month)::uuid::text`
-    if (name === 'conversation_start') return `conversation_start - make_interval(months => month)`
+    if (name === 'conversation_start' || name === 'interval_start') return `${name} - make_interval(months => month)`
     return name
   }
   for (const table of tables) await repeat(`genesys.${table}`, columnsOf(table))
   await repeat(
+    'etl.interval_cells',
+    CELL_COLUMNS.map((name) => ({ name })),
+  )
+  const deciding = [
+    'conversation_id',
+    'conversation_start',
+    'content_hash',
+    'fetched_at',
+    'derived_hash',
+    'derived_version',
+  ]
+  await repeat(
     'etl.conversations',
-    ['conversation_id', 'conversation_start', 'content_hash', 'fetched_at'].map((name) => ({ name })),
+    deciding.map((name) => ({ name })),
   )
   await warehouse.pool.query('vacuum (analyze)')
   const counts = await countRows(warehouse.pool)
@@ -111,7 +124,10 @@ async function writeEarlierData(url: string, wanted: number, end: Date): Promise
   }
 }
 
-/** Rows of each table. */
+/** What a load writes beside the deciding rows: the history, and what is derived from it. */
+const LOADED = [...tables.map((table) => `genesys.${table}`), 'etl.interval_cells']
+
+/** Rows of each table of the history. */
 async function countRows(client: Pick<Client, 'query'>): Promise<Record<TableName, number>> {
   const counts = tables.map((table) => `(select count(*)::int from genesys.${table}) as ${table}`)
   const { rows } = await client.query<Record<TableName, number>>(`select ${counts.join(', ')}`)
@@ -120,20 +136,18 @@ async function countRows(client: Pick<Client, 'query'>): Promise<Record<TableNam
 
 /** The rows of a database in COPY's text format, one file per table. */
 export interface Dump extends AsyncDisposable {
+  /** Of the history, without what is derived from it. */
   readonly rows: number
-  fileOf(table: TableName): string
+  fileOf(table: string): string
 }
 
-/** Writes all rows of schema genesys to files. */
+/** Writes all rows of the history, and what is derived from them, to files. */
 export async function dumpRows(url: string): Promise<Dump> {
   const folder = await mkdtemp(path.join(tmpdir(), 'genesys-etl-bench-'))
-  const fileOf = (table: TableName): string => path.join(folder, `${table}.copy`)
+  const fileOf = (table: string): string => path.join(folder, `${table}.copy`)
   const rows = await withClient(url, async (client) => {
-    for (const table of tables)
-      await pipeline(
-        client.query(copyTo(`copy (select * from genesys.${table}) to stdout`)),
-        createWriteStream(fileOf(table)),
-      )
+    for (const table of LOADED)
+      await pipeline(client.query(copyTo(`copy (select * from ${table}) to stdout`)), createWriteStream(fileOf(table)))
     return Object.values(await countRows(client)).reduce((sum, count) => sum + count, 0)
   })
   return { rows, fileOf, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
@@ -144,10 +158,10 @@ export async function copyDump(url: string, dump: Dump): Promise<number> {
   return withClient(url, async (client) => {
     const started = performance.now()
     await client.query('begin')
-    for (const table of tables)
+    for (const table of LOADED)
       await pipeline(
         createReadStream(dump.fileOf(table), { highWaterMark: 256 * 1024 }),
-        client.query(copyFrom(`copy genesys.${table} from stdin`)),
+        client.query(copyFrom(`copy ${table} from stdin`)),
       )
     await client.query('commit')
     return (performance.now() - started) / 1000
@@ -193,7 +207,7 @@ export async function insertRowByRow(
   })
 }
 
-/** Tuples inserted, updated or deleted in schema genesys since the database was created, once no other client is connected. */
+/** Tuples of the history and of what is derived that were written since the database was created, once no other client is connected. */
 export async function tuplesWritten(url: string): Promise<number> {
   return withClient(url, async (client) => {
     // a backend reports its figures when it ends
@@ -206,7 +220,8 @@ export async function tuplesWritten(url: string): Promise<number> {
     }
     await client.query('select pg_stat_clear_snapshot()')
     const { rows } = await client.query<{ tuples: string }>(
-      `select sum(n_tup_ins + n_tup_upd + n_tup_del) as tuples from pg_stat_user_tables where schemaname = 'genesys'`,
+      `select sum(n_tup_ins + n_tup_upd + n_tup_del) as tuples from pg_stat_user_tables
+       where schemaname = 'genesys' or relname ~ '^(interval_cells|dirty_hours)'`,
     )
     return Number(rows[0]?.tuples ?? 0)
   })

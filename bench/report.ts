@@ -1,6 +1,7 @@
 /** The results of the bench, and how they are printed. */
 import type { CeilingUse } from './ceiling.ts'
 import type { LoadResult } from './load-process.ts'
+import type { ReportingResult } from './reporting.ts'
 
 export interface Measured {
   readonly load?: {
@@ -18,6 +19,7 @@ export interface Measured {
   }
   /** N conversations, and ten times as many. */
   readonly memory?: { readonly one: LoadResult; readonly ten: LoadResult }
+  readonly reporting?: ReportingResult
   readonly ceiling?: readonly (CeilingUse & { readonly latencyMs: number; readonly violations: number })[]
 }
 
@@ -41,6 +43,7 @@ export function printTable(measured: Measured, stolenShare: number | null): void
     ...loadLines(measured),
     ...memoryLines(measured),
     ...ceilingLines(measured),
+    ...reportingLines(measured),
     [
       'time stolen by the host',
       stolenShare === null ? '' : percent(stolenShare),
@@ -124,6 +127,18 @@ function ceilingLines({ ceiling = [] }: Measured): Line[] {
     [`our request limit used, answers after ${latencyMs / 1000} s`, percent(share), '≥ 95 %', `${requests} requests`],
     ['  maximum in any window', percent(densest), '', 'as they arrived'],
     ['  refused by the simulator', whole(violations), '0', 'its limit is one ninth above ours'],
+  ])
+}
+
+function reportingLines({ reporting }: Measured): Line[] {
+  if (!reporting) return []
+  const { queueIntervals, agentIntervals, queries } = reporting
+  const size = `${whole(queueIntervals)} queue and ${whole(agentIntervals)} agent intervals`
+  return queries.map(({ name, bestMs, medianMs, limitMs, rows }, index): Line => [
+    name,
+    `${medianMs.toFixed(0)} ms`,
+    limitMs === null ? '' : `≤ ${limitMs} ms`,
+    `${whole(rows)} rows, at best ${bestMs.toFixed(0)} ms${index === 0 ? `; of ${size}` : ''}`,
   ])
 }
 

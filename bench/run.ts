@@ -19,13 +19,14 @@ import {
 } from './database.ts'
 import type { LoadJob, LoadResult } from './load-process.ts'
 import { median, type Measured, printTable } from './report.ts'
+import { measureReporting } from './reporting.ts'
 import type { SimulatorJob } from './simulator-process.ts'
 import { stolenShare } from './stolen-time.ts'
 
 const HELP = `Usage: npm run bench -- [options]
 
   --quick              a first impression: fewer conversations, rounds and rows of earlier data
-  --only PARTS         some of load,memory,ceiling
+  --only PARTS         some of load,memory,ceiling,reporting
   --conversations N    conversations of the measured loads (default 20000; quick 5000)
   --rounds N           rounds of loads, of which the median counts (default 4; quick 2)
   --json               print the results as JSON instead of a table
@@ -38,7 +39,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'load,memory,ceiling' },
+    only: { type: 'string', default: 'load,memory,ceiling,reporting' },
     rounds: { type: 'string' },
     conversations: { type: 'string' },
     profile: { type: 'boolean', default: false },
@@ -84,6 +85,9 @@ const measured: Measured = {
   ...(parts.has('load') && (await measureLoads())),
   ...(parts.has('memory') && { memory: await measureMemory() }),
   ...(parts.has('ceiling') && { ceiling: await measureCeiling() }),
+  ...(parts.has('reporting') && {
+    reporting: await measureReports(),
+  }),
 }
 const report = {
   date: new Date().toISOString(),
@@ -211,6 +215,11 @@ function loadJob(org: SimulatorProcess, days: number): Omit<LoadJob, 'databaseUr
     concurrency: CONCURRENCY,
     limit: null,
   }
+}
+
+async function measureReports(): Promise<NonNullable<Measured['reporting']>> {
+  await using empty = await database.copy('empty')
+  return await measureReporting(empty.url, quick, logStep)
 }
 
 async function onCopy<Result>(work: (databaseUrl: string) => Promise<Result>): Promise<Result> {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { columnsOf, tables, type TableName } from '../src/model/columns.ts'
 import { metricNames } from '../src/model/metric-names.ts'
 import { model, type Entity } from '../src/model/model.ts'
+import { referenceColumnsOf, referenceEntity, referenceNames, type ReferenceName } from '../src/model/reference.ts'
 import { etlDescriptions, liveDescriptions, reportingDescriptions } from '../src/postgres/comments.ts'
 import { REPEATABLE_FOLDERS } from '../src/postgres/migration-files.ts'
 import { readRepeatables } from '../src/postgres/views.ts'
@@ -18,17 +19,19 @@ export function dataDictionary(): string {
   return [
     '# Data dictionary',
     '',
-    'Generated from `src/model/model.ts`, `src/model/metric-names.ts`, `src/postgres/comments.ts` and the comments in `migrations/` by `npm run docs`; the same texts are the comments of the tables',
-    'and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
+    'Generated from `src/model/model.ts`, `src/model/reference.ts`, `src/model/metric-names.ts`, `src/postgres/comments.ts` and the comments in `migrations/`',
+    'by `npm run docs`; the same texts are the comments of the tables and columns in Postgres. Times are `timestamptz`, durations milliseconds unless said otherwise. A column without a leading',
     'underscore is a field of the API, and null where the API sent none; one with a leading underscore is ours. Columns marked',
     '“personal” can hold personal data.',
     '',
     '## Schema genesys',
     '',
     ...tables.map((table) => `- [${table}](#genesys${table}): ${cell(model[table].description)}`),
+    ...referenceNames.map((name) => `- [dim_${name}](#genesysdim_${name}): ${cell(referenceEntity(name).description)}`),
     '- [Names of metrics](#names-of-metrics): what the rows of session_metrics mean',
     '',
     ...tables.flatMap(genesysTable),
+    ...referenceNames.flatMap(referenceSection),
     ...metricTable(),
     ...describedTables('genesys', liveDescriptions),
     '## Schema reporting',
@@ -60,6 +63,27 @@ function genesysTable(table: TableName): string[] {
       ({ name, type, api, description, personal }) =>
         `| \`${name}\` | ${type} | ${api === null ? '' : `\`${api}\``} | ${cell(description)}${personal ? ' (personal)' : ''} |`,
     ),
+    '',
+  ]
+}
+
+function referenceSection(name: ReferenceName): string[] {
+  const { description, key, permission, listing, columns } = referenceEntity(name)
+  const keys = [...key, ...(name === 'queue_service_levels' ? ['_valid_from'] : [])]
+  const source = listing ? `From \`GET ${listing.path}\`` : 'From the answers of the list of queues'
+  return [
+    `### genesys.dim_${name}`,
+    '',
+    description,
+    '',
+    `Key: ${keys.map((column) => `\`${column}\``).join(', ')}. ${source}${permission === null ? '' : `, with \`${permission}\``}.`,
+    '',
+    '| column | type | API field | meaning |',
+    '|---|---|---|---|',
+    ...referenceColumnsOf(name).map((column) => {
+      const from = columns[column.name]?.from?.[0]?.join('.')
+      return `| \`${column.name}\` | ${column.type} | ${from === undefined ? '' : `\`${from}\``} | ${cell(column.description)}${column.personal ? ' (personal)' : ''} |`
+    }),
     '',
   ]
 }

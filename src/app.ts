@@ -5,6 +5,7 @@ import { createGenesysClient, type GenesysClient, type GenesysClientOptions } fr
 import { createRateLimiter, type RateLimiter, type RateLimiterStats } from './genesys/rate-limiter.ts'
 import { type HistoryDependencies } from './history/context.ts'
 import { type LiveDependencies } from './live/take-snapshot.ts'
+import { type OnLoaded } from './loader/load.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
@@ -14,6 +15,8 @@ import { type DerivationDependencies } from './reporting/walk.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 import { createProgress, silentProgress, type Progress } from './progress.ts'
+import { readReference, type ReferenceDependencies } from './reference/read-reference.ts'
+import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
@@ -51,6 +54,13 @@ export interface App extends AsyncDisposable {
   readonly derivationDependencies: () => DerivationDependencies
   /** A progress of work that sends no requests. @param unit what is counted, in the plural */
   readonly progress: (unit: string) => Progress
+  /**
+   * What the job that reads reference data works with.
+   * @throws Error where the command did not ask for a Genesys client
+   */
+  readonly referenceDependencies: () => ReferenceDependencies
+  /** Reads names that the loads of this process lack, in the background. */
+  readonly unknownIds: UnknownIds
   /** What the delivery of webhooks works with; null: no WEBHOOK_URL. */
   readonly webhookOptions: () => Omit<WebhookOptions, 'signal'> | null
   /** The current counts of the rate limiter. */
@@ -74,6 +84,7 @@ interface Parts {
   readonly metrics: Metrics
   readonly warehouse: Warehouse
   readonly clients: Clients
+  readonly unknownIds: UnknownIds
 }
 
 /**
@@ -88,8 +99,14 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   const metrics = createMetrics()
   const database = await openDatabase(secrets.databaseUrl, logger)
   const clients = createClients({ env, config, secrets, logger, metrics }, database.url)
-  const parts: Parts = { env, config, secrets, terminal, logger, metrics, warehouse: database.warehouse, clients }
-  const { warehouse } = parts
+  const { warehouse } = database
+  const reference = (): ReferenceDependencies => ({ genesys: clients.ofOrganization(), warehouse, logger })
+  const unknownIds = watchUnknownIds({
+    db: warehouse.db,
+    logger,
+    read: (names, signal) => readReference(reference(), { names, trigger: 'load' }, signal),
+  })
+  const parts: Parts = { env, config, secrets, terminal, logger, metrics, warehouse, clients, unknownIds }
   return {
     config,
     warnings,
@@ -103,9 +120,12 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     liveDependencies: () => liveDependencies(parts),
     derivationDependencies: () => derivationDependencies(parts),
     progress: (unit) => createProgress({ terminal, logger, unit }),
+    referenceDependencies: reference,
+    unknownIds,
     webhookOptions: () => webhookOptions(parts),
     requestBudget: clients.requestBudget,
     async [Symbol.asyncDispose]() {
+      await unknownIds.stop()
       await clients.close()
       await database.close()
     },
@@ -232,7 +252,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
           limitWaitMs: () => parts.clients.requestBudget().waitMs,
         }),
     history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
-    onLoaded: metrics.countLoad,
+    onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
     async afterRun(signal) {
       await deriveAfterRun(derivationDependencies(parts), signal)
@@ -245,7 +265,15 @@ function derivationDependencies({ warehouse, logger }: Parts): DerivationDepende
   return { warehouse, logger: logger.child({ job: 'derive' }) }
 }
 
-function liveDependencies({ config, warehouse, logger, metrics, clients }: Parts): LiveDependencies | null {
+function onLoaded({ metrics, unknownIds }: Parts): OnLoaded {
+  return (counts, ids) => {
+    metrics.countLoad(counts)
+    unknownIds.note(ids)
+  }
+}
+
+function liveDependencies(parts: Parts): LiveDependencies | null {
+  const { config, warehouse, logger, metrics, clients, unknownIds } = parts
   const { source, retentionHours } = config.live
   if (source === 'off') return null
   return {
@@ -260,7 +288,8 @@ function liveDependencies({ config, warehouse, logger, metrics, clients }: Parts
       events: config.webhook?.events ?? [],
     },
     elapsedMs: () => performance.now(),
-    onLoaded: metrics.countLoad,
+    onLoaded: onLoaded(parts),
+    onSnapshot: (ids) => unknownIds.note(ids),
     onEndedInAfterCallWork: metrics.countEndedInAfterCallWork,
   }
 }

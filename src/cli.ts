@@ -37,6 +37,7 @@ program
 program
   .command('sync')
   .description('run the nightly job once: read the lookback again and load what is due')
+  .option('--reference', 'read the names of queues, users, wrap-up codes and so on instead', false)
   .addOption(json())
   .action((options) => run(sync, options))
 program

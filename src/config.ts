@@ -34,6 +34,7 @@ export interface Config {
     readonly filter: HistoryFilter
     readonly concurrency: number
   }
+  readonly reference: { readonly cron: string }
   readonly live: {
     readonly cron: string
     readonly source: 'analytics' | 'conversations' | 'off'
@@ -275,6 +276,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       },
       concurrency: values.HISTORY_CONCURRENCY,
     },
+    reference: { cron: values.REFERENCE_CRON },
     live: { cron: values.LIVE_CRON, source: values.LIVE_SOURCE, retentionHours: values.LIVE_RETENTION_HOURS },
     webhook: values.WEBHOOK_URL ? { url: values.WEBHOOK_URL, events: values.WEBHOOK_EVENTS } : null,
     alertUrl: values.ALERT_WEBHOOK_URL ?? null,

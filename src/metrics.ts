@@ -167,6 +167,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     liveMetrics(registry),
     deliveryMetrics(registry),
     reportingMetrics(registry),
+    referenceMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -273,6 +274,22 @@ function rollupMetrics(registry: Registry): (backlog: RollupBacklog | null) => v
     if (!backlog) return
     hours.set(backlog.dirtyHours)
     oldest.set(backlog.oldestSeconds)
+  }
+}
+
+function referenceMetrics(registry: Registry): StatusSetter {
+  const readHelp = 'Time of the last complete read of a list of reference data.'
+  const read = gauge(registry, 'reference_read_timestamp_seconds', readHelp, ['list'])
+  const rows = gauge(registry, 'reference_rows', 'Rows of a list of reference data after that read.', ['list'])
+  const failedHelp = '1 if the latest attempt to read a list of reference data failed, e.g. for want of a permission.'
+  const failed = gauge(registry, 'reference_read_failed', failedHelp, ['list'])
+  return (status) => {
+    forget([read, rows, failed], [])
+    for (const { list, readAt, rows: count, error } of status?.reference ?? []) {
+      if (readAt) read.set({ list }, +readAt / 1000)
+      if (count !== null) rows.set({ list }, count)
+      failed.set({ list }, Number(error !== null))
+    }
   }
 }
 

@@ -19,12 +19,13 @@ import { toEtlError } from './postgres/errors.ts'
 import { startRollups } from './reporting/rollups.ts'
 import { deriveDue } from './reporting/walk.ts'
 import { observeProgress } from './progress.ts'
+import { readReference } from './reference/read-reference.ts'
 import { startScheduler, type JobState, type ScheduledJob, type Scheduler } from './schedule.ts'
 import { startWebhookDelivery } from './webhooks/delivery.ts'
 
 /** Waits between attempts to reach the database at the start. */
 const DATABASE_BACKOFF = { baseMs: 1_000, ceilingMs: 30_000 }
-/** A run of the history reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
+/** A run of the history, or of reference data, reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
 const HISTORY_STUCK_MS = 30 * 60_000
 const LIVE_STUCK_MS = 10 * 60_000
 const DERIVE_STUCK_MS = 30 * 60_000
@@ -59,6 +60,7 @@ export async function runService(app: App, signal: AbortSignal, onStarted?: (url
     closers.push(() => started.stop())
     const rollups = startRollups({ ...app, signal: ending, onBacklog: app.metrics.setRollups })
     closers.push(() => rollups.stop())
+    closers.push(() => app.unknownIds.stop())
     onStarted?.(server.url)
     logger.info({ url: server.url }, 'service started')
     if (!signal.aborted) await once(signal, 'abort')
@@ -160,6 +162,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   const jobs = [historyJob('sync', cron)]
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
   jobs.push(derivationJob(app))
+  if (app.config.reference.cron !== 'off') jobs.push(referenceJob(app, app.config.reference.cron))
   const live = app.liveDependencies()
   if (live) {
     const job = createLiveJob(live)
@@ -187,6 +190,17 @@ function derivationJob(app: App): ScheduledJob {
     run: (signal, onProgress) =>
       deriveDue({ ...app.derivationDependencies(), onDerived: onProgress }, { budgetMs: DERIVE_BUDGET_MS }, signal),
     // whatever is due is due at once
+    lastStartedAt: async () => null,
+  }
+}
+
+function referenceJob(app: App, cron: string): ScheduledJob {
+  return {
+    name: 'reference',
+    cron,
+    stuckAfterMs: HISTORY_STUCK_MS,
+    run: (signal, onProgress) => readReference(app.referenceDependencies(), { trigger: 'cron' }, signal, onProgress),
+    // at every start, since names may have changed while the service was down
     lastStartedAt: async () => null,
   }
 }

@@ -9,7 +9,7 @@ begin
   return query
     select c.* from (
       select distinct hour from etl.dirty_hours where hour > from_time - interval '1 hour' and hour < to_time) d
-    join etl.interval_cells c on c.interval_start >= d.hour and c.interval_start < d.hour + interval '1 hour'
+    cross join lateral etl.hour_cells(d.hour) c
     where c.interval_start >= from_time and c.interval_start < to_time;
 end $$;
 comment on function etl.dirty_cells(timestamptz, timestamptz) is

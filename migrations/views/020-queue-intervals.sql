@@ -1,6 +1,6 @@
 -- Clean hours come from what is added up, dirty ones from the cells: a reader sees the cells of a load and its dirty marks together.
 create or replace view reporting.queue_intervals as
-select x.interval_start, x.queue_id, x.media_type, x.direction, x.originating_direction, x.queue_id as queue_name, x.updated_at,
+select x.interval_start, x.queue_id, x.media_type, x.direction, x.originating_direction, coalesce(q.name, x.queue_id) as queue_name, x.updated_at,
   coalesce(x.offered, 0) as offered, coalesce(x.over_service_level, 0) as over_service_level,
   coalesce(x.transferred, 0) as transferred, coalesce(x.blind_transferred, 0) as blind_transferred,
   coalesce(x.consult_transferred, 0) as consult_transferred, coalesce(x.consults, 0) as consults,
@@ -44,6 +44,7 @@ from (
     etl.total(user_responses), etl.total(user_response_ms), etl.total(ivrs), etl.total(ivr_ms)
   from etl.dirty_cells()
   group by interval_start, queue_id, media_type, direction, originating_direction) x
+left join genesys.dim_queues q on q.id = x.queue_id
 where x.interval_start >= (select shown_from from etl.derivation)
   and ((select media_types from etl.derivation) is null or x.media_type = any((select media_types from etl.derivation)::text[]));
 

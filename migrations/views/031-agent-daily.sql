@@ -1,25 +1,13 @@
 -- Days that are added up, and the others computed from intervals.
 create or replace view reporting.agent_daily as
-select x.day, x.queue_id, x.user_id, x.media_type, x.direction, x.queue_id as queue_name, x.user_id as user_name, null::text as team_name, x.updated_at,
-  coalesce(x.offered, 0) as offered, coalesce(x.over_service_level, 0) as over_service_level,
-  coalesce(x.transferred, 0) as transferred, coalesce(x.blind_transferred, 0) as blind_transferred,
-  coalesce(x.consult_transferred, 0) as consult_transferred, coalesce(x.consults, 0) as consults,
-  coalesce(x.outbound, 0) as outbound, coalesce(x.outbound_attempted, 0) as outbound_attempted,
-  coalesce(x.outbound_connected, 0) as outbound_connected, coalesce(x.outbound_abandoned, 0) as outbound_abandoned,
-  coalesce(x.connected, 0) as connected, coalesce(x.errors, 0) as errors, coalesce(x.answered, 0) as answered,
-  coalesce(x.answer_ms, 0) as answer_ms, x.answer_ms_max, coalesce(x.abandoned, 0) as abandoned,
-  coalesce(x.abandon_ms, 0) as abandon_ms, x.abandon_ms_max, coalesce(x.short_abandoned, 0) as short_abandoned,
-  coalesce(x.flow_outs, 0) as flow_outs, coalesce(x.waits, 0) as waits, coalesce(x.wait_ms, 0) as wait_ms, x.wait_ms_max,
-  coalesce(x.handled, 0) as handled, coalesce(x.handle_ms, 0) as handle_ms, x.handle_ms_max, coalesce(x.talks, 0) as talks,
-  coalesce(x.talk_ms, 0) as talk_ms, coalesce(x.holds, 0) as holds, coalesce(x.hold_ms, 0) as hold_ms,
-  coalesce(x.acws, 0) as acws, coalesce(x.acw_ms, 0) as acw_ms, coalesce(x.alerts, 0) as alerts,
-  coalesce(x.alert_ms, 0) as alert_ms, coalesce(x.not_responding, 0) as not_responding,
-  coalesce(x.not_responding_ms, 0) as not_responding_ms, coalesce(x.dialing, 0) as dialing,
-  coalesce(x.dialing_ms, 0) as dialing_ms, coalesce(x.contacting, 0) as contacting, coalesce(x.contacting_ms, 0) as contacting_ms,
-  coalesce(x.voicemails, 0) as voicemails, coalesce(x.voicemail_ms, 0) as voicemail_ms,
-  coalesce(x.agent_responses, 0) as agent_responses, coalesce(x.agent_response_ms, 0) as agent_response_ms,
-  coalesce(x.user_responses, 0) as user_responses, coalesce(x.user_response_ms, 0) as user_response_ms,
-  coalesce(x.ivrs, 0) as ivrs, coalesce(x.ivr_ms, 0) as ivr_ms,
+select x.day, x.queue_id, x.user_id, x.media_type, x.direction, coalesce(q.name, x.queue_id) as queue_name, coalesce(u.name, x.user_id) as user_name,
+  t.name as team_name, x.updated_at,
+  x.offered, x.over_service_level, x.transferred, x.blind_transferred, x.consult_transferred, x.consults, x.outbound,
+  x.outbound_attempted, x.outbound_connected, x.outbound_abandoned, x.connected, x.errors, x.answered, x.answer_ms,
+  x.answer_ms_max, x.abandoned, x.abandon_ms, x.abandon_ms_max, x.short_abandoned, x.flow_outs, x.waits, x.wait_ms, x.wait_ms_max,
+  x.handled, x.handle_ms, x.handle_ms_max, x.talks, x.talk_ms, x.holds, x.hold_ms, x.acws, x.acw_ms, x.alerts, x.alert_ms,
+  x.not_responding, x.not_responding_ms, x.dialing, x.dialing_ms, x.contacting, x.contacting_ms, x.voicemails, x.voicemail_ms,
+  x.agent_responses, x.agent_response_ms, x.user_responses, x.user_response_ms, x.ivrs, x.ivr_ms,
   reporting.seconds(x.answer_ms, x.answered) as average_speed_of_answer_seconds,
   reporting.seconds(x.wait_ms, x.waits) as average_wait_seconds,
   reporting.seconds(x.talk_ms, x.talks) as average_talk_seconds,
@@ -28,25 +16,49 @@ select x.day, x.queue_id, x.user_id, x.media_type, x.direction, x.queue_id as qu
   reporting.seconds(x.handle_ms, x.handled) as average_handle_seconds,
   reporting.ratio(x.transferred, x.handled) as transfer_rate
 from (
-  select day, queue_id, user_id, media_type, direction, updated_at,
-    offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
-    outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
-    abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
-    holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
-    contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
-  from etl.agent_days d
-  where time_zone = (select time_zone from reporting.settings)
-    and day > (select (shown_from at time zone (select time_zone from reporting.settings))::date from etl.derivation)
-    and not exists (select from etl.unclean_days() u (day) where u.day = d.day)
-  union all
-  select day, queue_id, user_id, media_type, direction, updated_at,
-    offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
-    outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
-    abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
-    holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
-    contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
-  from etl.unclean_agent_days()) x
-where ((select media_types from etl.derivation) is null or x.media_type = any((select media_types from etl.derivation)::text[]));
+  select r.day, r.queue_id, r.user_id, r.media_type, r.direction, r.updated_at,
+    coalesce(r.offered, 0) as offered, coalesce(r.over_service_level, 0) as over_service_level,
+    coalesce(r.transferred, 0) as transferred, coalesce(r.blind_transferred, 0) as blind_transferred,
+    coalesce(r.consult_transferred, 0) as consult_transferred, coalesce(r.consults, 0) as consults,
+    coalesce(r.outbound, 0) as outbound, coalesce(r.outbound_attempted, 0) as outbound_attempted,
+    coalesce(r.outbound_connected, 0) as outbound_connected, coalesce(r.outbound_abandoned, 0) as outbound_abandoned,
+    coalesce(r.connected, 0) as connected, coalesce(r.errors, 0) as errors, coalesce(r.answered, 0) as answered,
+    coalesce(r.answer_ms, 0) as answer_ms, r.answer_ms_max, coalesce(r.abandoned, 0) as abandoned,
+    coalesce(r.abandon_ms, 0) as abandon_ms, r.abandon_ms_max, coalesce(r.short_abandoned, 0) as short_abandoned,
+    coalesce(r.flow_outs, 0) as flow_outs, coalesce(r.waits, 0) as waits, coalesce(r.wait_ms, 0) as wait_ms, r.wait_ms_max,
+    coalesce(r.handled, 0) as handled, coalesce(r.handle_ms, 0) as handle_ms, r.handle_ms_max, coalesce(r.talks, 0) as talks,
+    coalesce(r.talk_ms, 0) as talk_ms, coalesce(r.holds, 0) as holds, coalesce(r.hold_ms, 0) as hold_ms,
+    coalesce(r.acws, 0) as acws, coalesce(r.acw_ms, 0) as acw_ms, coalesce(r.alerts, 0) as alerts,
+    coalesce(r.alert_ms, 0) as alert_ms, coalesce(r.not_responding, 0) as not_responding,
+    coalesce(r.not_responding_ms, 0) as not_responding_ms, coalesce(r.dialing, 0) as dialing,
+    coalesce(r.dialing_ms, 0) as dialing_ms, coalesce(r.contacting, 0) as contacting,
+    coalesce(r.contacting_ms, 0) as contacting_ms, coalesce(r.voicemails, 0) as voicemails,
+    coalesce(r.voicemail_ms, 0) as voicemail_ms, coalesce(r.agent_responses, 0) as agent_responses,
+    coalesce(r.agent_response_ms, 0) as agent_response_ms, coalesce(r.user_responses, 0) as user_responses,
+    coalesce(r.user_response_ms, 0) as user_response_ms, coalesce(r.ivrs, 0) as ivrs, coalesce(r.ivr_ms, 0) as ivr_ms
+  from (
+    select day, queue_id, user_id, media_type, direction, updated_at,
+      offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
+      outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
+      abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
+      holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
+      contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
+    from etl.agent_days d
+    where time_zone = (select time_zone from reporting.settings)
+      and day > (select (shown_from at time zone (select time_zone from reporting.settings))::date from etl.derivation)
+      and not exists (select from etl.unclean_days() u (day) where u.day = d.day)
+    union all
+    select day, queue_id, user_id, media_type, direction, updated_at,
+      offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,
+      outbound_connected, outbound_abandoned, connected, errors, answered, answer_ms, answer_ms_max, abandoned, abandon_ms,
+      abandon_ms_max, short_abandoned, flow_outs, waits, wait_ms, wait_ms_max, handled, handle_ms, handle_ms_max, talks, talk_ms,
+      holds, hold_ms, acws, acw_ms, alerts, alert_ms, not_responding, not_responding_ms, dialing, dialing_ms, contacting,
+      contacting_ms, voicemails, voicemail_ms, agent_responses, agent_response_ms, user_responses, user_response_ms, ivrs, ivr_ms
+    from etl.unclean_agent_days()) r
+  where ((select media_types from etl.derivation) is null or r.media_type = any((select media_types from etl.derivation)::text[]))) x
+left join genesys.dim_queues q on q.id = x.queue_id
+left join genesys.dim_users u on u.id = x.user_id
+left join etl.user_teams t on t.user_id = x.user_id;
 
 comment on view reporting.agent_daily is
   'One row per day (in the time zone of reporting.settings), queue, agent, media type and direction, with KPIs: reporting.agent_intervals by day.';

@@ -93,7 +93,7 @@ begin
     from pieces
     group by period_start, period_end, queue_id, media_type, direction
   )
-  select greatest(x.period_start, from_time), least(x.period_end, to_time), x.queue_id, x.media_type, x.direction, x.queue_id, x.updated_at,
+  select greatest(x.period_start, from_time), least(x.period_end, to_time), x.queue_id, x.media_type, x.direction, coalesce(q.name, x.queue_id), x.updated_at,
     x.offered, x.over_service_level, x.transferred, x.blind_transferred, x.consult_transferred, x.consults, x.outbound,
     x.outbound_attempted, x.outbound_connected, x.outbound_abandoned, x.connected, x.errors, x.answered, x.answer_ms,
     x.answer_ms_max, x.abandoned, x.abandon_ms, x.abandon_ms_max, x.short_abandoned, x.flow_outs, x.waits, x.wait_ms,
@@ -114,7 +114,8 @@ begin
     reporting.seconds(x.acw_ms, x.acws),
     reporting.seconds(x.handle_ms, x.handled),
     reporting.ratio(x.transferred, x.handled)
-  from x;
+  from x
+left join genesys.dim_queues q on q.id = x.queue_id;
 end $$;
 comment on function reporting.queue_performance(timestamptz, timestamptz, text) is
   'KPIs by period, queue, media type and direction between two instants; rows as reporting.queue_performance_rows. Granularities: 15 minutes, 30 minutes, 1 hour (steps from local midnight), 1 day, 1 week, 1 month (local, by reporting.settings). A metric counts if its interval begins within [from_time, to_time).';

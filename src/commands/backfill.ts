@@ -38,6 +38,7 @@ export async function backfill(options: BackfillOptions, { env, output, signal }
     return 0
   }
   const summary = await runHistory(dependencies, request, 'manual', signal)
+  await app.unknownIds.settled(signal)
   printSummary(output, summary)
   return summaryExitCode(summary)
 }

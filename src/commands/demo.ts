@@ -2,6 +2,7 @@ import { openApp, type App } from '../app.ts'
 import { startEmbeddedPostgres } from '../embedded-postgres/server.ts'
 import { runHistory } from '../history/sync.ts'
 import { addDays, startOfDay } from '../model/interval.ts'
+import { readReference } from '../reference/read-reference.ts'
 import { runService } from '../service.ts'
 import { startSimulator } from '../simulator/server.ts'
 import { type CommandContext } from './context.ts'
@@ -43,6 +44,7 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
     { genesys: true, database: true },
   )
   await app.ensureSchema()
+  await readReference(app.referenceDependencies(), { trigger: 'demo' }, signal)
   output.line(`Loading ${DAYS} days of conversations …`)
   const figures = await loadWeek(app, signal)
   const live = await takeSnapshot(app, signal)

@@ -55,6 +55,8 @@ export async function takeSnapshot(app: App, signal: AbortSignal): Promise<LiveF
   const summary = await createLiveJob(dependencies).tick(signal)
   // A new job has its full budget.
   if (!summary) throw new Error('the first snapshot was skipped')
+  // the names of queues that are new
+  await app.unknownIds.settled(signal)
   return await figuresOf(app, summary)
 }
 

@@ -49,6 +49,7 @@ function printStatus(output: Output, document: StatusDocument): void {
   output.line()
   printHistory(output, document)
   printProblems(output, document)
+  printReference(output, document)
   output.line()
   printRuns(output, document.runs)
 }
@@ -86,6 +87,19 @@ function printProblems(output: Output, { problems }: StatusDocument): void {
     output.line(title)
     if (detail) output.line(detail)
     if (hint) output.line(hint)
+  }
+}
+
+function printReference(output: Output, { reference }: StatusDocument): void {
+  const read = reference.flatMap(({ readAt }) => readAt ?? [])
+  if (reference.length === 0) return
+  output.line()
+  const oldest = read.length === 0 ? '–' : formatInstant(new Date(Math.min(...read.map(Number))))
+  output.line(`Names read         ${read.length} of ${formatCount(reference.length, 'list')}, the oldest at ${oldest}`)
+  for (const { list, error, hint } of reference) {
+    if (error === null) continue
+    output.line(`${list} could not be read: ${error}`)
+    if (hint) output.line(`    ${hint}`)
   }
 }
 

@@ -1,13 +1,28 @@
 import { openApp } from '../app.ts'
 import { runHistory } from '../history/sync.ts'
+import { readReference } from '../reference/read-reference.ts'
 import { type CommandContext } from './context.ts'
 import { printSummary, summaryExitCode } from './history-summary.ts'
+import { printReferenceSummary, referenceExitCode } from './reference-summary.ts'
 
-/** `sync`: what the nightly tick does, once; exit code 75 where windows are not complete yet. */
-export async function sync(_options: object, { env, output, signal }: CommandContext): Promise<number> {
+interface SyncOptions {
+  readonly reference: boolean
+}
+
+/**
+ * `sync`: what the nightly tick does, once; exit code 75 where windows are not complete yet. `--reference`: what the hourly tick does for
+ * reference data; exit code 75 where reading a list again may help.
+ */
+export async function sync({ reference }: SyncOptions, { env, output, signal }: CommandContext): Promise<number> {
   await using app = await openApp(env, { genesys: true, database: true })
   await app.ensureSchema()
+  if (reference) {
+    const summary = await readReference(app.referenceDependencies(), { trigger: 'manual' }, signal)
+    printReferenceSummary(output, summary)
+    return referenceExitCode(summary)
+  }
   const summary = await runHistory(app.historyDependencies(), { job: 'sync' }, 'manual', signal)
+  await app.unknownIds.settled(signal)
   printSummary(output, summary)
   return summaryExitCode(summary)
 }

@@ -1,4 +1,5 @@
 import { EtlError, type ErrorDetails } from '../errors.ts'
+import { referenceEntity, referenceNames } from '../model/reference.ts'
 import { MAX_ANSWER_BYTES } from './body-text.ts'
 import { type Failure } from './retry.ts'
 
@@ -229,7 +230,11 @@ const PERMISSIONS: readonly (readonly [path: RegExp, permission: string])[] = [
   [/^\/api\/v2\/analytics\/conversations\/activity\//, 'analytics:queueObservation:view'],
   [/^\/api\/v2\/analytics\/conversations\/details/, 'analytics:conversationDetail:view'],
   [/^\/api\/v2\/analytics\/queues\/observations\//, 'analytics:queueObservation:view'],
-  [/^\/api\/v2\/routing\/queues/, 'routing:queue:view'],
+  ...referenceNames.flatMap((name): [RegExp, string][] => {
+    const { listing, permission } = referenceEntity(name)
+    if (listing === null || permission === null) return []
+    return [[new RegExp(`^${listing.path.replace('{id}', '[^/]+')}$`), permission]]
+  }),
 ]
 
 function grant(call: FailedCall): string {

@@ -1,10 +1,14 @@
 /** Checks of what the credentials allow, for `doctor` and for the guard against another organization. */
+import { type ReferenceListing } from '../model/reference.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
 import { countDetails } from './details-query.ts'
-import { entityList, MAX_PAGES, type NamedEntity } from './entity-list.ts'
+import { entityList, type NamedEntity } from './entity-list.ts'
 import { GenesysError } from './errors.ts'
 import { readQueueUsers } from './queue-observations.ts'
+
+/** More than an organization has divisions, 100 a page; ends the reading of a page count without end. */
+const MAX_PAGES = 500
 
 /**
  * The organization that the token belongs to; needs no permission.
@@ -141,15 +145,19 @@ export async function probeDetailsQuery(client: GenesysClient, now: Date, option
 }
 
 /**
- * Whether we may list queues.
+ * Whether we may read a list of reference data: asks for one entity of it.
  * @throws GenesysError, whose hint names the permission to grant
  */
-export async function probeQueues(client: GenesysClient, options: RequestOptions): Promise<void> {
+export async function probeReferenceList(
+  client: GenesysClient,
+  { path, paging, query }: ReferenceListing,
+  options: RequestOptions,
+): Promise<void> {
   await client.request<unknown>({
     method: 'GET',
-    path: '/api/v2/routing/queues',
-    query: { pageSize: 1, pageNumber: 1 },
-    endpoint: 'queues',
+    path,
+    query: { ...query, ...(paging !== 'whole' && { pageSize: 1 }), ...(paging === 'pages' && { pageNumber: 1 }) },
+    endpoint: 'probe',
     ...options,
   })
 }

@@ -1,7 +1,7 @@
 /** What the jobs of the history have in common. */
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
-import type { LoadCounts } from '../loader/load-counts.ts'
+import type { OnLoaded } from '../loader/load.ts'
 import type { Interval } from '../model/interval.ts'
 import type { ReadLimits } from './read-window.ts'
 import type { Logger } from '../log.ts'
@@ -16,8 +16,7 @@ export interface HistoryDependencies {
   readonly logger: Logger
   readonly progress: Progress
   readonly history: HistorySettings
-  /** Called with what became of each batch: for metrics. */
-  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
+  readonly onLoaded?: OnLoaded | undefined
   /** Called when a run has ended, after its lock is released; it must not throw. */
   readonly afterRun?: (signal: AbortSignal) => Promise<void>
   /** Counts a window that had conversations and now has none. */

@@ -8,7 +8,7 @@ import type { DetailsFilter } from '../genesys/details-query.ts'
 import type { ReadRecord } from '../genesys/open-conversations.ts'
 import { forEachParallel } from '../genesys/parallel.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
-import { loadBatch } from '../loader/load.ts'
+import { loadBatch, type OnLoaded } from '../loader/load.ts'
 import type { Logger } from '../log.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -51,7 +51,7 @@ interface HistoryOptions {
   /** Which conversations belong to the history. */
   readonly filter: DetailsFilter
   readonly requestsPerMinute: number
-  readonly onLoaded: ((counts: LoadCounts) => void) | undefined
+  readonly onLoaded: OnLoaded | undefined
 }
 
 /** Creates the way into the history for the snapshots of a process. */

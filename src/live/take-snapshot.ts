@@ -10,7 +10,9 @@ import { limitInFlight } from '../genesys/in-flight.ts'
 import { LIVE_CONCURRENCY } from '../genesys/open-conversations.ts'
 import type { QueueUsers } from '../genesys/queue-observations.ts'
 import type { LoadCounts } from '../loader/load-counts.ts'
+import type { OnLoaded } from '../loader/load.ts'
 import { claimForOrganization } from '../loader/organization.ts'
+import type { ReferencedIds } from '../loader/referenced-ids.ts'
 import type { Logger } from '../log.ts'
 import { readDatabaseClock, type DatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -41,8 +43,10 @@ export interface LiveDependencies {
   readonly live: LiveSettings
   /** Milliseconds since any instant; never goes back. For everything that is done only every now and then. */
   readonly elapsedMs: () => number
-  /** Called with the counts of each batch that was loaded into the history: for metrics. */
-  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
+  /** For what is loaded into the history. */
+  readonly onLoaded?: OnLoaded | undefined
+  /** Called with the queues and users of each snapshot. */
+  readonly onSnapshot?: ((ids: Pick<ReferencedIds, 'queues' | 'users'>) => void) | undefined
   /** Called with how many conversations had ended with open after-call work, whenever they were queried. */
   readonly onEndedInAfterCallWork?: (conversations: number) => void
 }
@@ -146,6 +150,7 @@ async function runSteps(context: SnapshotContext, attempt: Attempt, signal: Abor
   const facts = factsOf(context, attempt, problem)
   const { writes, messages } = await writeChanges(context, facts, { snapshot, conversations, users, events })
 
+  dependencies.onSnapshot?.(idsOf(conversations))
   state.implausibleSince = null
   if (organization) {
     context.memory.keep(plan, organization.lastReads)
@@ -272,6 +277,14 @@ function messageOf(event: LiveEvent, at: Date): OutboxMessage {
     conversationId: event.conversationId,
     event: event.event,
     payload: { type: `conversation.${event.event}`, timestamp: at.toISOString(), data: event.data },
+  }
+}
+
+function idsOf(conversations: readonly LiveConversation[]): Pick<ReferencedIds, 'queues' | 'users'> {
+  const some = (ids: readonly (string | null)[]): Set<string> => new Set(ids.filter((id) => id !== null))
+  return {
+    queues: some(conversations.map(({ queueId }) => queueId)),
+    users: some(conversations.flatMap(({ userIds }) => userIds ?? [])),
   }
 }
 

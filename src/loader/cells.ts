@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
-import { CELL_COLUMNS, cellColumns, cellsOf, type CellSources } from '../intervals/cells.ts'
+import { CELL_COLUMNS, cellColumns, cellsOf, DERIVED_VERSION, type CellSources } from '../intervals/cells.ts'
 import type { Row } from '../model/columns.ts'
 import { encoderOf } from '../model/copy-text.ts'
 import type { Database } from '../postgres/database.ts'
@@ -39,6 +39,17 @@ export async function replaceCells(
   const count = await copyInto(client, target, cells)
   await markDirty(trx, cells)
   return count
+}
+
+/** Records that the cells of conversations, whose deciding rows the transaction has locked, are those of their content. */
+export async function markDerived(trx: Transaction<Database>, conversationIds: readonly string[]): Promise<void> {
+  if (conversationIds.length === 0) return
+  await sql`
+    update etl.conversations set derived_hash = content_hash, derived_version = ${DERIVED_VERSION}
+    where conversation_id = any(${conversationIds}::text[])
+      and (derived_hash is distinct from content_hash or derived_version is distinct from ${DERIVED_VERSION})`.execute(
+    trx,
+  )
 }
 
 async function deleteCells(trx: Transaction<Database>, stored: readonly StoredCells[]): Promise<void> {

@@ -10,8 +10,10 @@ import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
+import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
+import { markDerived } from './cells.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
 
 /** A conversation as the API sent it. */
@@ -30,9 +32,11 @@ export interface LoadOptions {
   /** Under which name rejected records are kept. Default: conversations. */
   readonly stream?: string
   readonly signal?: AbortSignal
-  /** Called with the counts of the batch: for metrics. */
-  readonly onLoaded?: ((counts: LoadCounts) => void) | undefined
+  readonly onLoaded?: OnLoaded | undefined
 }
+
+/** Called with the counts of a batch, for metrics, and with the ids that its conversations name, none if nothing has changed. */
+export type OnLoaded = (counts: LoadCounts, ids: ReferencedIds) => void
 
 /** A record with its key and hashes. */
 interface Entry {
@@ -81,7 +85,8 @@ export async function loadBatch(
       rejected: rejected.length,
     }
     const counts = addLoadCounts(prepared, await loadEntries(warehouse, entries, options))
-    options.onLoaded?.(counts)
+    const isChanged = counts.inserted + counts.changed > 0
+    options.onLoaded?.(counts, referencedIds(isChanged ? entries.map(({ raw }) => raw) : []))
     return counts
   } catch (error) {
     throw toEtlError(error, 'loading conversations')
@@ -198,6 +203,7 @@ async function loadOnce(
   const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
   const strays = await selectStartsOf(trx, [...missing, ...swept])
   const changed: ChangedConversation[] = []
+  const withSameContent: string[] = []
   let inserted = 0
   let stale = 0
   for (const entry of entries) {
@@ -208,6 +214,7 @@ async function loadOnce(
     }
     if (isNew(entry)) inserted++
     else if (isUnchanged(entry, decision) && !missing.has(entry.conversationId)) continue
+    if (entry.contentHash === decision.previous_content_hash) withSameContent.push(entry.conversationId)
     const known = isNew(entry) ? (options.sweep ? entry.conversationStart : null) : decision.previous_start
     changed.push({
       ...entry,
@@ -222,6 +229,7 @@ async function loadOnce(
   const transactionId = [...decisions.values()][0]?.transaction_id ?? ''
   if (changed.length === 0) return { transactionId, counts: { ...counts, unchanged: decisions.size } }
   const rows = await replaceConversations(trx, client, changed, options)
+  await markDerived(trx, withSameContent)
   await resolveRejected(
     trx,
     changed.map(({ conversationId }) => conversationId),

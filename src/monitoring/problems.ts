@@ -2,7 +2,13 @@
 import { type EmptyMonth } from '../history/missing-rows.ts'
 import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
 import { type LiveStatus } from './live-status.ts'
-import { type DeliveryRecord, type FutureDates, type JobRecord, type UnsettledWindow } from './records.ts'
+import {
+  type DeliveryRecord,
+  type FutureDates,
+  type JobRecord,
+  type ReferenceRecord,
+  type UnsettledWindow,
+} from './records.ts'
 
 export interface Problem {
   /** `trouble`: somebody has to act. `notice`: it resolves itself, or can wait. */
@@ -25,6 +31,7 @@ export interface ProblemInputs {
   readonly rejectedRecords: number
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
+  readonly reference: readonly ReferenceRecord[]
 }
 
 /** More names would hide the rest of the page. */
@@ -44,6 +51,7 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
     ...missingProblem(inputs.owed),
     ...missedRereadProblem(inputs.due),
     ...rejectedProblem(inputs.rejectedRecords),
+    ...referenceProblems(inputs.reference),
   ].sort((a, b) => Number(b.severity === 'trouble') - Number(a.severity === 'trouble'))
 }
 
@@ -110,6 +118,24 @@ function windowProblems(unsettled: ProblemInputs['unsettled']): Problem[] {
     })
   }
   return problems
+}
+
+/** Lists that could not be read, one problem for each reason: those of one permission belong together. */
+function referenceProblems(reference: readonly ReferenceRecord[]): Problem[] {
+  const failed = reference.filter(({ error }) => error !== null)
+  const byReason = Map.groupBy(failed, ({ errorCode, hint, error }) =>
+    errorCode === 'GENESYS_FORBIDDEN' ? `${errorCode} ${hint}` : `${errorCode} ${error}`,
+  )
+  return [...byReason.values()].map((records): Problem => {
+    const [{ error, hint }] = records as [ReferenceRecord]
+    return {
+      severity: 'notice',
+      title: `Names that could not be read: ${records.map(({ list }) => list.replaceAll('_', ' ')).join(', ')}`,
+      detail: error,
+      hint,
+      since: null,
+    }
+  })
 }
 
 function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: DeliveryRecord, now: Date): Problem[] {

@@ -12,6 +12,7 @@ import {
   selectFutureDates,
   selectJobRecords,
   selectLiveRecord,
+  selectReferenceRecords,
   selectRejectedReasons,
 } from './status-queries.ts'
 import { statusDocument, type StatusDocument } from './status.ts'
@@ -41,6 +42,7 @@ export async function readStatus(
     deliveries,
     futureDates,
     derivation,
+    reference,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -53,6 +55,7 @@ export async function readStatus(
     selectDeliveries(db),
     selectFutureDates(db),
     selectDerivation(db),
+    selectReferenceRecords(db),
   ])
   return statusDocument({
     now: clock.now(),
@@ -68,6 +71,7 @@ export async function readStatus(
     liveStaleSeconds: options.liveStaleSeconds,
     deliveries,
     derivation,
+    reference,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

@@ -54,6 +54,20 @@ export interface LiveRecord {
   readonly byState: Readonly<Record<string, number>>
 }
 
+/** How the latest reads of one list of reference data ended. */
+export interface ReferenceRecord {
+  /** The table genesys.dim_… without the prefix. */
+  readonly list: string
+  /** When it was last read completely; null: never. */
+  readonly readAt: Date | null
+  /** Rows that existed then; null: it was never read. */
+  readonly rows: number | null
+  readonly errorCode: string | null
+  /** Why the latest attempt failed, and what to do; null: it did not. */
+  readonly error: string | null
+  readonly hint: string | null
+}
+
 /** The state of the webhook outbox. */
 export interface DeliveryRecord {
   readonly pending: number

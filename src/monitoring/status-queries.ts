@@ -7,6 +7,7 @@ import {
   type FutureDates,
   type JobRecord,
   type LiveRecord,
+  type ReferenceRecord,
   type RejectedReason,
   type RunSummary,
 } from './records.ts'
@@ -71,6 +72,19 @@ export async function selectLastSettledStart(db: Kysely<Database>, job: string):
     where job = ${job} and status in ('done', 'partial') and started_at <= clock_timestamp()
     order by id desc limit 1`.execute(db)
   return rows[0]?.started_at ?? null
+}
+
+/** How the latest reads of each list of reference data ended, by name. */
+export async function selectReferenceRecords(db: Kysely<Database>): Promise<ReferenceRecord[]> {
+  const rows = await db.selectFrom('etl.reference_reads').selectAll().orderBy('entity').execute()
+  return rows.map((row) => ({
+    list: row.entity,
+    readAt: row.read_at,
+    rows: row.rows,
+    errorCode: row.error_code,
+    error: row.error,
+    hint: row.hint,
+  }))
 }
 
 /** The reasons of unresolved rejected records, the most frequent first. */

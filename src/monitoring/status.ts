@@ -19,6 +19,7 @@ import {
   type FutureDates,
   type JobRecord,
   type LiveRecord,
+  type ReferenceRecord,
   type RejectedReason,
   type RunSummary,
   type StatusWindow,
@@ -44,6 +45,8 @@ export interface StatusInputs {
   readonly deliveries: DeliveryRecord
   /** Default: the reporting rows are complete. */
   readonly derivation?: DerivationRecord
+  /** Default: none. */
+  readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
   readonly emptyMonths?: readonly EmptyMonth[]
   /** Default: none. */
@@ -89,13 +92,15 @@ export interface StatusDocument {
     /** Part of the loaded conversations that the walk has derived, 0 to 1. */
     readonly filledShare: number
   }
+  /** The lists of reference data, by name. */
+  readonly reference: readonly ReferenceRecord[]
 }
 
 const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom: null, staleConversations: null }
 
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
-  const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, emptyMonths = [] } = inputs
+  const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
   const { derivation = FILLED } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
@@ -117,6 +122,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     rejectedRecords,
     live,
     deliveries,
+    reference,
   })
   const isBehind = owed.length > 0 || due.length > 0
   return {
@@ -132,6 +138,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     live,
     deliveries,
     reporting: { ...derivation, filledShare: filledShare(derivation, windows) },
+    reference,
   }
 }
 

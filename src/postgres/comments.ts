@@ -1,6 +1,7 @@
 import { measures, type Measure } from '../intervals/measures.ts'
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
+import { referenceColumnsOf, referenceEntity, referenceNames, referenceTable } from '../model/reference.ts'
 import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
 
 const RUN_STATUSES = {
@@ -14,6 +15,7 @@ const RUN_TRIGGERS = {
   cron: 'cron (the schedule)',
   manual: 'manual (a command)',
   demo: 'demo',
+  load: 'load (a load met an id without a name)',
 } satisfies Record<RunTrigger, string>
 
 const WINDOW_STATUSES = {
@@ -226,6 +228,18 @@ export const etlDescriptions: Readonly<
       leased_at: 'When a process last asked for a lease.',
     },
   },
+  reference_reads: {
+    description: 'One row per list of reference data (genesys.dim_…): how its latest reads ended.',
+    columns: {
+      entity: 'The list: the table genesys.dim_… without the prefix.',
+      read_at: 'When it was last read completely: its rows are current as of then; null: never.',
+      rows: 'Rows that were not marked as deleted after that.',
+      attempted_at: 'When the latest attempt began.',
+      error_code: 'Stable code of the error that ended the latest attempt; null: none did.',
+      error: 'What happened.',
+      hint: 'What to do.',
+    },
+  },
 }
 
 /** Descriptions of the tables of schema reporting and their columns, as etlDescriptions; views have their comments in their files. */
@@ -325,6 +339,12 @@ export function commentStatements(): string {
     for (const { name, description } of columnsOf(table)) {
       statements.push(`comment on column genesys.${table}.${name} is ${literal(description)};`)
     }
+  }
+  for (const name of referenceNames) {
+    const table = referenceTable(name)
+    statements.push(`comment on table ${table} is ${literal(referenceEntity(name).description)};`)
+    for (const column of referenceColumnsOf(name))
+      statements.push(`comment on column ${table}.${column.name} is ${literal(column.description)};`)
   }
   for (const [schema, descriptions] of Object.entries({
     genesys: liveDescriptions,

@@ -11,7 +11,7 @@ type OptionalJson<Value> = ColumnType<Value | null, string | null | undefined, s
 
 export type RunStatus = 'running' | 'done' | 'failed' | 'interrupted'
 /** What started a run. */
-export type RunTrigger = 'cron' | 'manual' | 'demo'
+export type RunTrigger = 'cron' | 'manual' | 'demo' | 'load'
 export type WindowStatus = 'done' | 'provisional' | 'unstable' | 'failed'
 export type JsonRecord = Readonly<Record<string, unknown>>
 
@@ -201,6 +201,17 @@ interface RequestBudgetTable {
   leased_at: InstantByDefault
 }
 
+/** etl.reference_reads: how the latest reads of each list of reference data ended. */
+interface ReferenceReadsTable {
+  entity: string
+  read_at: OptionalInstant
+  rows: number | null
+  attempted_at: InstantByDefault
+  error_code: string | null
+  error: string | null
+  hint: string | null
+}
+
 type PrefixedGenesys = { [T in TableName as `genesys.${T}`]: GenesysTables<Date>[T] }
 
 /** Kysely's view of the warehouse. Schema genesys comes from the model, schema etl is declared here. */
@@ -215,6 +226,7 @@ export interface Database extends PrefixedGenesys {
   'etl.webhook_outbox': WebhookOutboxTable
   'etl.rereads': RereadsTable
   'etl.request_budget': RequestBudgetTable
+  'etl.reference_reads': ReferenceReadsTable
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import { columnsOf, tables } from '../model/columns.ts'
+import { referenceColumnsOf, referenceNames, referenceTable } from '../model/reference.ts'
 import { etlDescriptions, liveDescriptions, reportingDescriptions } from './comments.ts'
 import { type Database } from './database.ts'
 
@@ -60,6 +61,9 @@ function expectedColumns(): Expected[] {
   return [
     ...tables.flatMap((table) =>
       columnsOf(table).map(({ name, type }) => ({ table: `genesys.${table}`, column: name, type })),
+    ),
+    ...referenceNames.flatMap((name) =>
+      referenceColumnsOf(name).map((column) => ({ table: referenceTable(name), column: column.name, type: null })),
     ),
     ...Object.entries(described).flatMap(([schema, descriptions]) =>
       Object.entries(descriptions).flatMap(([table, { columns }]) =>

@@ -4,7 +4,7 @@ import { measures, type Measure } from '../intervals/measures.ts'
 import { type Logger } from '../log.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { type Database } from '../postgres/database.ts'
-import { retryTransient } from '../postgres/errors.ts'
+import { classify, retryTransient } from '../postgres/errors.ts'
 import { LockKey } from '../postgres/lock-keys.ts'
 
 export interface RollupCounts {
@@ -61,7 +61,7 @@ export async function recomputeDirtyHours(
 }
 
 /** Reads how much is yet to be added up. */
-export async function readRollupBacklog(db: Kysely<Database>): Promise<RollupBacklog> {
+async function readRollupBacklog(db: Kysely<Database>): Promise<RollupBacklog> {
   const { rows } = await sql<RollupBacklog>`
     select count(distinct hour)::integer as "dirtyHours",
       coalesce(extract(epoch from clock_timestamp() - min(dirtied_at)), 0)::double precision as "oldestSeconds"
@@ -120,16 +120,27 @@ export function startRollups(
   }
 }
 
-/** Runs the work for each item until it says that another process is at it. */
+/**
+ * Runs the work for each item until it says that another process is at it. An item that fails does not keep the others from their turn.
+ * @throws the first error, after the last item
+ */
 async function each(
   items: readonly string[],
   work: (item: string) => Promise<boolean>,
 ): Promise<{ done: number; complete: boolean }> {
+  const errors: unknown[] = []
   let done = 0
   for (const item of items) {
-    if (!(await work(item))) return { done, complete: false }
-    done++
+    try {
+      if (!(await work(item))) return { done, complete: false }
+      done++
+    } catch (error) {
+      // whatever concerns the database as a whole would repeat itself
+      if (classify(error) !== 'data') throw error
+      errors.push(error)
+    }
   }
+  if (errors.length > 0) throw errors[0]
   return { done, complete: true }
 }
 
@@ -167,8 +178,7 @@ async function recomputeHour(trx: Transaction<Database>, hour: string): Promise<
       position: ['interval_start'],
       keys,
       within: sql`interval_start >= ${hour} and interval_start < ${hour}::timestamptz + interval '1 hour'`,
-      source: sql`select * from etl.interval_cells
-        where interval_start >= ${hour} and interval_start < ${hour}::timestamptz + interval '1 hour' and ${sql.raw(condition)}`,
+      source: sql`select * from etl.hour_cells(${hour}) where ${sql.raw(condition)}`,
     })
   }
   const zone = await lockTimeZone(trx)
@@ -212,7 +222,8 @@ async function lockTimeZone(trx: Transaction<Database>): Promise<string> {
 /** Deletes the rows of time zones that are not set any more. False: another process was at it. */
 async function forgetOtherZones(db: Kysely<Database>, signal: AbortSignal | undefined): Promise<boolean> {
   for (const table of ['etl.queue_days', 'etl.agent_days', 'etl.stale_days']) {
-    for (let deleted = 1n; deleted > 0n;) {
+    for (;;) {
+      let deleted = 0n
       const isAlone = await alone(db, signal, async (trx) => {
         const zone = await lockTimeZone(trx)
         const result = await sql`
@@ -222,6 +233,7 @@ async function forgetOtherZones(db: Kysely<Database>, signal: AbortSignal | unde
         deleted = result.numAffectedRows ?? 0n
       })
       if (!isAlone) return false
+      if (deleted === 0n) break
     }
   }
   return true
@@ -246,7 +258,7 @@ async function replaceRows(
   const columns = measures.map(({ column }) => column)
   const list = (names: readonly string[], prefix = ''): string => names.map((name) => prefix + name).join(', ')
   const groups = list([...position, ...keys])
-  const raw = sql.raw
+  const raw = (text: string) => sql.raw(text)
   await sql`
     with fresh as (
       select ${raw(groups)}, md5(row(${raw(list(keys))})::text)::uuid as key, ${raw(measures.map(aggregate).join(', '))}

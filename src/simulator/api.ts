@@ -7,6 +7,7 @@ import { requirePermission, type OAuthClient } from './oauth.ts'
 import { observeQueues } from './observations.ts'
 import type { Org } from './org.ts'
 import { listingPage } from './reference-data.ts'
+import type { ReferenceStore } from './reference-store.ts'
 import type { Selector } from './selection.ts'
 import type { ConversationStore, Stored } from './store.ts'
 import type { Json } from './conversation-plan.ts'
@@ -29,6 +30,7 @@ export interface ApiRequest {
 export interface ApiContext {
   readonly org: Org
   readonly store: ConversationStore
+  readonly reference: ReferenceStore
   readonly selector: Selector
   readonly changes: Changes
   readonly settings: Readonly<ControlSettings>
@@ -124,8 +126,9 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
   const found =
     conversationById(request, context) ??
     limitsOfNamespace(path, context) ??
-    listingPage(context.org, path, request.query, request.client)
+    listingPage(context.reference, path, request.query, request.client, context.settings.maxPageSize)
   if (!found) throw notFound('The requested resource')
+  if (request.query.has('pageNumber')) request.note['pageNumber'] = Number(request.query.get('pageNumber'))
   return found
 }
 

@@ -5,6 +5,7 @@ import type { MalformedKind } from './malformed-records.ts'
 import type { OAuthClient } from './oauth.ts'
 import type { Org } from './org.ts'
 import type { RateLimitOptions } from './rate-limit.ts'
+import type { ReferenceStore } from './reference-store.ts'
 import type { IntervalReading, PagingNoise } from './selection.ts'
 import type { Json } from './conversation-plan.ts'
 
@@ -69,6 +70,8 @@ export interface LoggedRequest {
 export interface ControlSettings {
   paginationLimit: number
   closingDelayMs: number
+  /** The largest page of a list of reference data; larger ones are clamped to it. Absent: as the API has it. */
+  maxPageSize: number
 }
 
 /** Everything that can be changed while it runs. */
@@ -76,6 +79,8 @@ export interface SimulatorControl {
   readonly clock: OrgClock
   readonly faults: ReturnType<typeof createFaults>
   readonly changes: Changes
+  /** The lists of users, queues, wrap-up codes and so on. */
+  readonly reference: ReferenceStore
   readonly clients: Map<string, OAuthClient>
   /** Adds an OAuth client with all permissions and divisions; change its fields to restrict it. */
   addClient(fields?: Partial<OAuthClient>): OAuthClient

@@ -5,6 +5,7 @@ import { DAY_MS, type ScenarioKind } from './generate.ts'
 import type { SimulatorControl } from './contract.ts'
 import type { MalformedKind } from './malformed-records.ts'
 import type { Json } from './conversation-plan.ts'
+import type { ListName } from './reference-store.ts'
 
 /** The controls, and what the control API can read. */
 export interface ControlSources {
@@ -21,11 +22,13 @@ export interface ControlSources {
  * - `GET truth?day=YYYY-MM-DD`: JSON lines; `GET requests`, `GET violations`, `GET clock`
  * - `POST clock` `{ "now": instant }` or `{ "advanceMs": n }`
  * - `POST faults` a rule or a list; `DELETE faults`; `POST drift` a rule or a list; `DELETE drift`
- * - `POST settings` `{ latencyMs, dateSkewMs, totalHitsOffset, totalHitsJitter, duplicateShare, paginationLimit, closingDelayMs }`, each
+ * - `POST settings` `{ latencyMs, dateSkewMs, totalHitsOffset, totalHitsJitter, duplicateShare, paginationLimit, closingDelayMs, maxPageSize }`, each
  *   optional
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
  *   "reopen" | "correctStart", "id", "kind", "at", "malformed", "conversation" }`
+ * - `POST reference` `{ "do": "add" | "change" | "rename" | "delete" | "deletePermanently" | "restore", "list", "id", "name", "fields" }`:
+ *   changes a list of reference data, such as `users`; `{ "do": "repeatPages", "path" }` makes all pages of a list the first one
  *
  * @throws ApiError 400 and 404
  */
@@ -79,6 +82,9 @@ export function answerControl(
         return {}
       case 'POST change':
         return change(control, given())
+      case 'POST reference':
+        changeReference(control, given())
+        return {}
       default:
         throw new ApiError(404, 'not.found', `The simulator has no control ${name}.`)
     }
@@ -86,6 +92,34 @@ export function answerControl(
     if (error instanceof RangeError || error instanceof SyntaxError)
       throw new ApiError(400, 'bad.request', error.message)
     throw error
+  }
+}
+
+/** @throws ApiError 400; RangeError for an id or a list that there is not */
+function changeReference({ reference }: SimulatorControl, given: Json): void {
+  const list = given['list'] as ListName
+  const id = String(given['id'])
+  const fields = (given['fields'] ?? {}) as Json
+  switch (given['do']) {
+    case 'add':
+      reference.add(list, { id, name: given['name'], ...fields })
+      return
+    case 'rename':
+      reference.change(list, id, { name: given['name'] })
+      return
+    case 'change':
+      reference.change(list, id, fields)
+      return
+    case 'delete':
+    case 'deletePermanently':
+    case 'restore':
+      reference[given['do']](list, id)
+      return
+    case 'repeatPages':
+      reference.repeatedList = typeof given['path'] === 'string' ? given['path'] : null
+      return
+    default:
+      throw new ApiError(400, 'bad.request', `unknown change of reference data: ${String(given['do'])}`)
   }
 }
 

@@ -16,11 +16,16 @@ export type FaultKind =
   | '401'
   | 'html-200'
   | 'empty-200'
+  | 'error-200'
+  | '403'
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   '429', '429-no-header', '429-date', '429-long', '500-html', '502-html', '503', '504', 'reset-before', 'reset-in-body',
-  'truncated', 'hang', '401', 'html-200', 'empty-200',
+  'truncated', 'hang', '401', 'html-200', 'empty-200', 'error-200',
 ] // prettier-ignore
+
+/** A refusal, which no retry gets over; so it is not among FAULT_KINDS. */
+const REFUSAL: FaultKind = '403'
 
 /** A fault and the requests that it applies to: with neither nth, every nor probability to all that match. */
 export interface FaultRule {
@@ -55,7 +60,8 @@ export function createFaults(seed: string) {
   return {
     add(...added: readonly FaultRule[]): void {
       for (const rule of added) {
-        if (!FAULT_KINDS.includes(rule.kind)) throw new RangeError(`unknown kind of fault: ${rule.kind}`)
+        if (rule.kind !== REFUSAL && !FAULT_KINDS.includes(rule.kind))
+          throw new RangeError(`unknown kind of fault: ${rule.kind}`)
         rules.push({ rule, seen: 0, done: 0 })
       }
     },

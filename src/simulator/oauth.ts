@@ -18,7 +18,8 @@ export interface OAuthClient {
 export const ALL_PERMISSIONS: readonly string[] = [
   'analytics:conversationDetail:view', 'analytics:conversationAggregate:view', 'analytics:queueObservation:view',
   'routing:queue:view', 'routing:wrapupCode:view', 'routing:skill:view', 'architect:flow:view', 'architect:flowOutcome:view',
-  'groups:team:view', 'quality:evaluationForm:view', 'outbound:campaign:view', 'outbound:contactList:view',
+  'architect:flowMilestone:view', 'routing:skillGroup:view', 'presence:presenceDefinition:view', 'groups:team:view',
+  'quality:evaluationForm:view', 'quality:surveyForm:view', 'outbound:campaign:view', 'outbound:contactList:view',
   'conversation:communication:view', 'analytics:dataRetention:view',
 ] // prettier-ignore
 

@@ -1,144 +1,187 @@
 import { ApiError } from './api-error.ts'
 import { requirePermission, type OAuthClient } from './oauth.ts'
-import type { Org } from './org.ts'
 import type { Json } from './conversation-plan.ts'
+import type { ListName, ReferenceStore } from './reference-store.ts'
+
+/** How the API divides a list: by page number, with or without counts, by cursor, or not at all. */
+type Division = 'pages' | 'pages without counts' | 'cursor' | 'whole'
 
 interface Listing {
+  readonly list: ListName
   readonly permission?: string
+  readonly division?: Division
   readonly maxPageSize: number
-  readonly entities: (org: Org, query: URLSearchParams) => Json[]
-}
-
-function division(org: Org, id: string | undefined): Json {
-  const found = org.divisions.find((each) => each.id === id) ?? org.divisions[0]
-  return { id: found?.id, name: found?.name, selfUri: `/api/v2/authorization/divisions/${found?.id}` }
+  /** A larger page is refused instead of clamped. */
+  readonly isStrict?: boolean
+  readonly shows?: (entity: Json, query: URLSearchParams) => boolean
 }
 
 const LISTINGS: Readonly<Record<string, Listing>> = {
-  '/api/v2/authorization/divisions': {
-    maxPageSize: 100,
-    entities: (org) =>
-      org.divisions.map(({ id, name }, index) => ({
-        id,
-        name,
-        description: `${name} division`,
-        homeDivision: index === 0,
-      })),
-  },
-  '/api/v2/routing/queues': {
-    permission: 'routing:queue:view',
-    maxPageSize: 500,
-    entities: (org) =>
-      [...org.queues]
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .map((queue) => ({
-          id: queue.id,
-          name: queue.name,
-          division: division(org, queue.divisionId),
-          dateModified: '2025-11-03T09:12:44.000Z',
-          memberCount: queue.users.length,
-          mediaSettings: {
-            call: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.voice } },
-            callback: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.callback } },
-            chat: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.chat } },
-            email: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.email } },
-            message: { serviceLevel: { percentage: 0.8, durationMs: queue.serviceLevelMs.message } },
-          },
-        })),
-  },
+  '/api/v2/authorization/divisions': { list: 'divisions', maxPageSize: 100 },
+  '/api/v2/routing/queues': { list: 'queues', permission: 'routing:queue:view', maxPageSize: 500 },
   '/api/v2/users': {
+    list: 'users',
     maxPageSize: 500,
-    entities: (org, query) => {
-      const state = query.get('state') ?? 'active'
-      return org.users
-        .filter((user) => state === 'any' || user.state === state)
-        .map((user) => ({
-          id: user.id,
-          name: user.name,
-          division: division(org, user.divisionId),
-          department: 'Service',
-          email: user.email,
-          state: user.state,
-          title: 'Agent',
-          username: user.email,
-          version: 3,
-        }))
-    },
+    shows: (user, query) => ['any', user['state']].includes(query.get('state') ?? 'active'),
   },
-  '/api/v2/routing/wrapupcodes': {
-    permission: 'routing:wrapupCode:view',
-    maxPageSize: 500,
-    entities: (org) =>
-      org.wrapUpCodes.map(({ id, name }) => ({
-        id,
-        name,
-        division: { id: '*' },
-        dateModified: '2025-11-03T09:12:44.000Z',
-      })),
-  },
+  '/api/v2/routing/wrapupcodes': { list: 'wrapUpCodes', permission: 'routing:wrapupCode:view', maxPageSize: 500 },
   '/api/v2/flows': {
+    list: 'flows',
     permission: 'architect:flow:view',
     maxPageSize: 500,
-    entities: (org) =>
-      org.flows.map((flow) => ({
-        id: flow.id,
-        name: flow.name,
-        division: division(org, flow.divisionId),
-        type: flow.type,
-        active: true,
-        system: false,
-        deleted: false,
-        publishedVersion: { id: flow.version },
-      })),
+    shows: (flow, query) => flow['deleted'] !== true || query.get('deleted') === 'true',
   },
-  '/api/v2/routing/skills': {
-    permission: 'routing:skill:view',
-    maxPageSize: 500,
-    entities: (org) => org.skills.map(({ id, name }) => ({ id, name, state: 'active', version: '1' })),
+  '/api/v2/flows/outcomes': { list: 'outcomes', permission: 'architect:flowOutcome:view', maxPageSize: 100 },
+  '/api/v2/flows/milestones': { list: 'milestones', permission: 'architect:flowMilestone:view', maxPageSize: 100 },
+  '/api/v2/routing/skills': { list: 'skills', permission: 'routing:skill:view', maxPageSize: 500 },
+  '/api/v2/routing/languages': { list: 'languages', maxPageSize: 500 },
+  '/api/v2/routing/skillgroups': {
+    list: 'skillGroups',
+    permission: 'routing:skillGroup:view',
+    division: 'cursor',
+    maxPageSize: 100,
   },
-  '/api/v2/routing/languages': {
-    maxPageSize: 500,
-    entities: (org) => org.languages.map(({ id, name }) => ({ id, name, state: 'active', version: '1' })),
+  '/api/v2/teams': { list: 'teams', permission: 'groups:team:view', division: 'cursor', maxPageSize: 100 },
+  '/api/v2/groups': { list: 'groups', maxPageSize: 500 },
+  '/api/v2/locations': { list: 'locations', maxPageSize: 100 },
+  '/api/v2/presence/definitions': {
+    list: 'presences',
+    permission: 'presence:presenceDefinition:view',
+    division: 'whole',
+    maxPageSize: 100,
+  },
+  '/api/v2/quality/forms/evaluations': {
+    list: 'evaluationForms',
+    permission: 'quality:evaluationForm:view',
+    maxPageSize: 100,
+  },
+  '/api/v2/quality/forms/surveys': { list: 'surveyForms', permission: 'quality:surveyForm:view', maxPageSize: 100 },
+  '/api/v2/outbound/campaigns': {
+    list: 'campaigns',
+    permission: 'outbound:campaign:view',
+    maxPageSize: 100,
+    isStrict: true,
+  },
+  '/api/v2/outbound/contactlists': {
+    list: 'contactLists',
+    permission: 'outbound:contactList:view',
+    maxPageSize: 100,
+    isStrict: true,
   },
 }
 
-function pageNumberOf(query: URLSearchParams, name: string, fallback: number, max: number): number {
-  const value = Number(query.get(name) ?? fallback)
-  if (!Number.isInteger(value) || value < 1)
-    throw new ApiError(400, 'bad.request', `${name} must be a positive integer.`)
-  return Math.min(value, max)
+interface MemberListing {
+  readonly path: RegExp
+  readonly list: 'queues' | 'teams'
+  readonly permission: string
+  readonly division: Division
 }
+
+const MEMBERS: readonly MemberListing[] = [
+  {
+    path: /^\/api\/v2\/routing\/queues\/([^/]+)\/members$/,
+    list: 'queues',
+    permission: 'routing:queue:view',
+    division: 'pages without counts',
+  },
+  { path: /^\/api\/v2\/teams\/([^/]+)\/members$/, list: 'teams', permission: 'groups:team:view', division: 'cursor' },
+]
 
 /**
  * A page of one of the organization's lists; undefined for a path that is none.
- * @throws ApiError 400, 403
+ * @param maxPageSize smaller than the API's own: the server then clamps to it
+ * @throws ApiError 400, 403, 404
  */
-export function listingPage(org: Org, path: string, query: URLSearchParams, client: OAuthClient): Json | undefined {
+export function listingPage(
+  reference: ReferenceStore,
+  path: string,
+  query: URLSearchParams,
+  client: OAuthClient,
+  maxPageSize = Infinity,
+): Json | undefined {
   const listing = Object.hasOwn(LISTINGS, path) ? LISTINGS[path] : undefined
-  if (!listing) return undefined
+  if (listing === undefined) return memberPage(reference, path, query, client, maxPageSize)
   if (listing.permission !== undefined) requirePermission(client, listing.permission)
-  const pageSize = pageNumberOf(query, 'pageSize', 25, listing.maxPageSize)
-  const pageNumber = pageNumberOf(query, 'pageNumber', 1, Infinity)
-  const all = listing.entities(org, query)
-  const pageCount = Math.ceil(all.length / pageSize)
-  const uri = (page: number): string => {
-    const parameters = new URLSearchParams(query)
-    parameters.set('pageSize', String(pageSize))
-    parameters.set('pageNumber', String(page))
-    return `${path}?${parameters.toString()}`
+  const { shows = () => true, division = 'pages', isStrict = false } = listing
+  const all = reference.list(listing.list).filter((entity) => shows(entity, query))
+  const size = { max: listing.maxPageSize, clamp: maxPageSize, isStrict }
+  return page(reference, { path, query, all, division, size })
+}
+
+function memberPage(
+  reference: ReferenceStore,
+  path: string,
+  query: URLSearchParams,
+  client: OAuthClient,
+  maxPageSize: number,
+): Json | undefined {
+  for (const { path: pattern, list, permission, division } of MEMBERS) {
+    const id = pattern.exec(path)?.[1]
+    if (id === undefined) continue
+    requirePermission(client, permission)
+    const all = reference.members(list, decodeURIComponent(id))
+    if (all === undefined) throw new ApiError(404, 'not.found', 'The requested resource could not be found.')
+    return page(reference, { path, query, all, division, size: { max: 100, clamp: maxPageSize, isStrict: true } })
   }
+  return undefined
+}
+
+interface Request {
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly all: readonly Json[]
+  readonly division: Division
+  readonly size: { readonly max: number; readonly clamp: number; readonly isStrict: boolean }
+}
+
+function page(reference: ReferenceStore, { path, query, all, division, size }: Request): Json {
+  const withUri = (entity: Json): Json => ({ ...entity, selfUri: `${path}/${String(entity['id'])}` })
+  if (division === 'whole') return { entities: all.map(withUri), total: all.length, selfUri: path }
+  const wanted = positiveNumber(query, 'pageSize', 25)
+  if (size.isStrict && wanted > size.max) throw new ApiError(400, 'bad.request', `pageSize: Max value is ${size.max}.`)
+  const pageSize = Math.min(wanted, size.max, size.clamp)
+  const first = reference.repeatedList === path ? 0 : firstOf(query, division, pageSize)
+  const entities = all.slice(first, first + pageSize).map(withUri)
+  const uri = (parameters: Readonly<Record<string, string>>): string => {
+    const all = new URLSearchParams(query)
+    for (const [name, value] of Object.entries({ pageSize: String(pageSize), ...parameters })) all.set(name, value)
+    return `${path}?${all.toString()}`
+  }
+  const hasNext = first + pageSize < all.length
+  if (division === 'cursor')
+    return { entities, selfUri: uri({}), ...(hasNext && { nextUri: uri({ after: cursorOf(first + pageSize) }) }) }
+
+  const pageNumber = positiveNumber(query, 'pageNumber', 1)
+  const pageUri = (number: number): string => uri({ pageNumber: String(number) })
+  const pageCount = Math.ceil(all.length / pageSize)
   return {
-    entities: all
-      .slice((pageNumber - 1) * pageSize, pageNumber * pageSize)
-      .map((entity) => ({ ...entity, selfUri: `${path}/${String(entity['id'])}` })),
+    entities,
     pageSize,
     pageNumber,
-    total: all.length,
-    firstUri: uri(1),
-    lastUri: uri(Math.max(1, pageCount)),
-    selfUri: uri(pageNumber),
-    ...(pageNumber < pageCount && { nextUri: uri(pageNumber + 1) }),
-    ...(pageNumber > 1 && { previousUri: uri(pageNumber - 1) }),
-    pageCount,
+    firstUri: pageUri(1),
+    selfUri: pageUri(pageNumber),
+    ...(hasNext && { nextUri: pageUri(pageNumber + 1) }),
+    ...(pageNumber > 1 && { previousUri: pageUri(pageNumber - 1) }),
+    ...(division === 'pages' && { total: all.length, pageCount, lastUri: pageUri(Math.max(1, pageCount)) }),
   }
+}
+
+function firstOf(query: URLSearchParams, division: Division, pageSize: number): number {
+  if (division !== 'cursor') return (positiveNumber(query, 'pageNumber', 1) - 1) * pageSize
+  const after = query.get('after')
+  if (after === null) return 0
+  const first = Number(Buffer.from(after, 'base64url').toString())
+  if (!Number.isInteger(first) || first < 1) throw new ApiError(400, 'bad.request', 'after is not a cursor.')
+  return first
+}
+
+function cursorOf(position: number): string {
+  return Buffer.from(String(position)).toString('base64url')
+}
+
+function positiveNumber(query: URLSearchParams, name: string, fallback: number): number {
+  const value = Number(query.get(name) ?? fallback)
+  if (!Number.isInteger(value) || value < 1)
+    throw new ApiError(400, 'bad.request', `${name} must be a positive integer.`)
+  return value
 }

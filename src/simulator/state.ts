@@ -7,6 +7,7 @@ import { ALL_PERMISSIONS, createTokens, type OAuthClient } from './oauth.ts'
 import { createOrg, type Org } from './org.ts'
 import { createRandom } from './random.ts'
 import { createRateLimit } from './rate-limit.ts'
+import { ReferenceStore } from './reference-store.ts'
 import { Selector, type PagingNoise } from './selection.ts'
 import { ConversationStore, type Stored } from './store.ts'
 
@@ -15,6 +16,7 @@ export interface SimulatorState {
   readonly clock: OrgClock
   readonly org: Org
   readonly store: ConversationStore
+  readonly reference: ReferenceStore
   readonly selector: Selector
   readonly changes: Changes
   readonly settings: ControlSettings
@@ -51,6 +53,7 @@ export function createState(options: SimulatorOptions): SimulatorState {
   const settings: ControlSettings = {
     paginationLimit: options.paginationLimit ?? 100_000,
     closingDelayMs: options.closingDelayMs ?? 0,
+    maxPageSize: Number.POSITIVE_INFINITY,
   }
   const firstDay = Math.floor(clock.now() / DAY_MS) - (options.days ?? 7)
   const store = new ConversationStore({ seed, generator, clock, firstDay, view: settings })
@@ -64,6 +67,7 @@ export function createState(options: SimulatorOptions): SimulatorState {
     clock,
     org,
     store,
+    reference: new ReferenceStore(org, seed),
     selector: new Selector(store, options.intervalReading ?? 'day', noise, options.precompute ?? false),
     changes: new Changes(store, generator, org, seed),
     settings,
@@ -106,7 +110,8 @@ function clientFactory(
 
 /** The controls of a running simulator. */
 export function createControl(state: SimulatorState): SimulatorControl {
-  const { clock, store, faults, changes, clients, addClient, tokens, firstClient, settings, noise, timing } = state
+  const { clock, store, faults, changes, reference, clients, addClient, tokens, firstClient, settings, noise, timing } =
+    state
   return {
     clock: {
       now: clock.now,
@@ -121,6 +126,7 @@ export function createControl(state: SimulatorState): SimulatorControl {
     },
     faults,
     changes,
+    reference,
     clients,
     addClient,
     userToken: (userId) => tokens.issue(firstClient, userId),
@@ -129,7 +135,8 @@ export function createControl(state: SimulatorState): SimulatorControl {
       for (const key of ['latencyMs', 'dateSkewMs'] as const) timing[key] = given[key] ?? timing[key]
       for (const key of ['totalHitsOffset', 'totalHitsJitter', 'duplicateShare'] as const)
         noise[key] = given[key] ?? noise[key]
-      for (const key of ['paginationLimit', 'closingDelayMs'] as const) settings[key] = given[key] ?? settings[key]
+      for (const key of ['paginationLimit', 'closingDelayMs', 'maxPageSize'] as const)
+        settings[key] = given[key] ?? settings[key]
       store.invalidate()
     },
   }

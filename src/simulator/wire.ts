@@ -111,6 +111,10 @@ function replacement(rule: FaultRule, answer: Answer, contextId: string): Answer
       return html(200, 'Welcome to the proxy')
     case 'empty-200':
       return { status: 200, headers: answer.headers, body: Buffer.alloc(0) }
+    case 'error-200':
+      return { ...json(503, 'service.unavailable', 'Service Unavailable'), status: 200 }
+    case '403':
+      return json(403, 'missing.permissions', 'Unable to perform the requested action. You are missing a permission.')
     case 'truncated':
       return { ...answer, body: answer.body.subarray(0, Math.floor(answer.body.length / 2)) }
     case 'hang':

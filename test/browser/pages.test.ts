@@ -129,7 +129,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
 
   test('hostile names are text: no element, no script, no violation of the policy', async () => {
     const now = new Date()
-    await writeNames(warehouse, new Date(+now - 60_000), { queues: [['q1', HOSTILE]], users: [['u1', HOSTILE]] })
+    await writeNames(warehouse, { queues: [['q1', HOSTILE]], users: [['u1', HOSTILE]] })
     await writeSnapshot(warehouse, now, [
       { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
       { id: 'c2', state: 'interacting', queueId: HOSTILE, userId: 'u1', since: now },
@@ -175,7 +175,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
 
   test.each(['/', '/live'])('%s fits a phone, follows light and dark, and can be forced to either', async (path) => {
     await writeBusyCenter(warehouse, new Date(), 120)
-    await writeNames(warehouse, new Date(Date.now() - 60_000), { users: [['user-1', 'W'.repeat(120)]] })
+    await writeNames(warehouse, { users: [['user-1', 'W'.repeat(120)]] })
     const viewport = { width: 360, height: 740 }
     await using light = await open(path, { viewport, colorScheme: 'light' })
     await using dark = await open(path, { viewport, colorScheme: 'dark' })
@@ -197,7 +197,7 @@ describe.skipIf(noBrowser)('in a real browser', () => {
       since: now,
     }))
     const mail = many.map((row) => ({ ...row, id: `${row.id}-mail`, mediaType: 'email', userId: null }))
-    await writeNames(warehouse, new Date(+now - 60_000), {
+    await writeNames(warehouse, {
       queues: many.map(
         ({ queueId }) => [queueId, `Customers of the region ${queueId} who want to return something`] as const,
       ),

@@ -86,12 +86,14 @@ test('status and sync: what is due, and what was loaded, for people and as JSON'
   expect(JSON.parse(after.stdout)).toMatchObject({
     state: 'ok',
     history: { owed: [] },
-    runs: [{ job: 'sync', status: 'done' }],
+    runs: expect.arrayContaining([expect.objectContaining({ job: 'sync', status: 'done' })]),
+    reference: expect.arrayContaining([expect.objectContaining({ list: 'queues', rows: 12, error: null })]),
   })
   const text = await runCli(['status'], { env })
   expect(text.code).toBe(0)
   expect(text.stdout).toContain('Everything due is loaded.')
   expect(text.stdout).toMatch(/sync +manual/)
+  expect(text.stdout).toMatch(/Names read +4 of 4 lists, the oldest at \d/)
   expect(await runCli(['status', '--check'], { env })).toMatchObject({ code: 0 })
 
   await sql`insert into etl.runs (job, trigger, parameters, status, finished_at, error_code, error)

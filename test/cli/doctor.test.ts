@@ -69,10 +69,26 @@ test('warns of missing optional permissions, and names what is lost without them
   const client = org.control.addClient({ permissions: new Set(['analytics:conversationDetail:view']) })
   const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
   expect(code).toBe(0)
-  for (const permission of ['routing:queue:view', 'analytics:queueObservation:view']) {
+  const lost: Readonly<Record<string, string>> = {
+    'analytics:queueObservation:view': 'live queues',
+    'routing:queue:view': 'live queues',
+    'routing:wrapupCode:view': 'wrap-up codes have no names',
+    'routing:skill:view': 'skills have no names',
+    'routing:skillGroup:view': 'skill groups have no names',
+    'architect:flow:view': 'flows',
+    'architect:flowOutcome:view': 'flow outcomes have no names',
+    'architect:flowMilestone:view': 'flow milestones have no names',
+    'groups:team:view': 'teams have no names',
+    'presence:presenceDefinition:view': 'presences have no names',
+    'quality:evaluationForm:view': 'evaluation forms',
+    'quality:surveyForm:view': 'survey forms',
+    'outbound:campaign:view': 'campaigns have no names',
+    'outbound:contactList:view': 'contact lists have no names',
+  }
+  for (const [permission, words] of Object.entries(lost)) {
     expect(find(report, `permission ${permission}`)).toMatchObject({
       verdict: 'warning',
-      detail: expect.stringContaining('live queues'),
+      detail: expect.stringMatching(new RegExp(`without it .*${words}`)),
       mend: expect.stringContaining(permission),
     })
   }

@@ -384,7 +384,7 @@ describe('the wallboard', () => {
     await using own = await createTestDatabase()
     await using other = connect(own.url)
     const now = new Date()
-    await writeNames(other, new Date(+now - 60_000), { queues: [['q1', HOSTILE]], users: [[HOSTILE, HOSTILE]] })
+    await writeNames(other, { queues: [['q1', HOSTILE]], users: [[HOSTILE, HOSTILE]] })
     await writeSnapshot(other, now, [
       { id: 'c1', state: 'waiting', queueId: 'q1', since: now },
       { id: 'c2', state: 'interacting', queueId: HOSTILE, userId: HOSTILE, mediaType: HOSTILE, since: now },

@@ -605,7 +605,7 @@ describe('participants and sessions', () => {
 
   it('whose metrics come in the wrong types make no cell, and do not fail', () => {
     const strange = { metrics: [1, null, { name: 3, value: 1, emitDate: at('10:00:00') }, { value: 1 }], segments: 'x' }
-    const raw = conversation(at('10:00:00'), 'inbound', { sessions: [strange as JsonObject, {}] }, {})
+    const raw = conversation(at('10:00:00'), 'inbound', { sessions: [strange, {}] }, {})
     expect(cells(raw)).toEqual([])
     expect(cells({ conversationId: 'c', conversationStart: at('10:00:00'), participants: 7 })).toEqual([])
   })

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { columnsOf, tables } from '../../src/model/columns.ts'
 import { model } from '../../src/model/model.ts'
+import { referenceColumnsOf, referenceEntity, referenceNames } from '../../src/model/reference.ts'
 import { etlDescriptions, liveDescriptions } from '../../src/postgres/comments.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown, migrateUp, migrationStatus, requireCurrentSchema } from '../../src/postgres/migrate.ts'
@@ -28,6 +29,7 @@ const migrations = [
   '20261126T1400Z-live-snapshot-totals',
   '20261126T1500Z-create-interval-cells',
   '20261126T1510Z-create-rollups',
+  '20261126T1520Z-create-reference',
   '20261126T1540Z-index-stale-conversations',
 ]
 
@@ -65,7 +67,32 @@ test('the migrated schema is the model: names, order, types, nullability and com
     )
     .sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : 0))
   const found = await selectColumns('genesys')
-  expect(found.filter(({ table }) => !table.startsWith('live_'))).toEqual(expected)
+  expect(found.filter(({ table }) => !/^(live|dim)_/.test(table))).toEqual(expected)
+})
+
+test('the tables of reference data are those of its list: names, order, types, keys and comments', async () => {
+  const spelled = (type: string) => type.replace('timestamptz', 'timestamp with time zone')
+  const expected = [...referenceNames].sort().flatMap((name) =>
+    referenceColumnsOf(name).map((column) => ({
+      table: `dim_${name}`,
+      name: column.name,
+      type: spelled(column.type),
+      comment: column.description,
+    })),
+  )
+  const found = (await selectColumns('genesys')).filter(({ table }) => table.startsWith('dim_'))
+  expect(found.map(({ table, name, type, comment }) => ({ table, name, type, comment }))).toEqual(expected)
+  const { rows: keys } = await sql<{ name: string; key: string; comment: string }>`
+    select c.relname as name, pg_get_constraintdef(k.oid) as key, obj_description(c.oid) as comment
+    from pg_class c join pg_constraint k on k.conrelid = c.oid and k.contype = 'p'
+    where c.relnamespace = 'genesys'::regnamespace and c.relname ~ '^dim_' order by 1`.execute(warehouse.db)
+  expect(keys).toEqual(
+    [...referenceNames].sort().map((name) => {
+      const { key, description } = referenceEntity(name)
+      const columns = [...key, ...(name === 'queue_service_levels' ? ['_valid_from'] : [])]
+      return { name: `dim_${name}`, key: `PRIMARY KEY (${columns.join(', ')})`, comment: description }
+    }),
+  )
 })
 
 test('the live tables and their columns have their descriptions', async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
 import { tables } from '../../src/model/columns.ts'
 import { liveDescriptions } from '../../src/postgres/comments.ts'
+import { referenceNames, referenceTable } from '../../src/model/reference.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { inspectDatabase } from '../../src/postgres/inspect.ts'
 import { migrateUp } from '../../src/postgres/migrate.ts'
@@ -79,6 +80,7 @@ test('the reader sees tables and views, but no partitions, whether they were cre
   const expected = [
     ...tables.map((name) => `genesys.${name}`),
     ...Object.keys(liveDescriptions).map((name) => `genesys.${name}`),
+    ...referenceNames.map(referenceTable),
     'reporting.settings',
     ...(await readRepeatables(REPEATABLE_FOLDERS))
       .map(({ name }) => name)

@@ -18,7 +18,7 @@ function aggregateOf({ column, metric, aggregate }: Measure): string {
 }
 
 /** A query that groups metric events by interval and keys, without groups that none of the metrics belongs to. */
-export function sumsOfEvents(keys: readonly string[], condition = 'true'): string {
+function sumsOfEvents(keys: readonly string[], condition = 'true'): string {
   const names = [...new Set(measures.map(({ metric }) => `'${metric}'`))].join(', ')
   return `select date_bin('15 minutes', emit_date, 'epoch') as interval_start, ${keys.join(', ')}, ${measures.map(aggregateOf).join(', ')}
     from reporting.metric_events where emit_date is not null and name in (${names}) and ${condition}

@@ -82,33 +82,19 @@ export async function writeFailedSnapshot(warehouse: Warehouse, at: Date, error:
     values (${at}, 'analytics', 60000, 3, false, ${error})`.execute(warehouse.db)
 }
 
-let written = 0
-
-/** Writes names where history has them: conversations with participants of queues and of agents. */
+/** Writes names where reference data has them. */
 export async function writeNames(
   warehouse: Warehouse,
-  at: Date,
   names: {
     readonly queues?: readonly (readonly [string, string])[]
     readonly users?: readonly (readonly [string, string])[]
   },
 ): Promise<void> {
-  const { db } = warehouse
-  await ensurePartitions(warehouse, { start: at, end: new Date(+at + 1) })
-  // every call writes a conversation of its own
-  const conversation = `names-${++written}`
-  let index = 0
-  for (const [id, name] of names.queues ?? []) {
-    index += 1
-    await sql`insert into genesys.participants (conversation_id, conversation_start, _index, purpose, participant_name)
-      values (${conversation}, ${at}, ${index}, 'acd', ${name})`.execute(db)
-    await sql`insert into genesys.segments (conversation_id, conversation_start, _index, _participant_index, _session_index, queue_id)
-      values (${conversation}, ${at}, ${index}, ${index}, 0, ${id})`.execute(db)
-  }
-  for (const [id, name] of names.users ?? []) {
-    index += 1
-    await sql`insert into genesys.participants (conversation_id, conversation_start, _index, purpose, user_id, participant_name)
-      values (${conversation}, ${at}, ${index}, 'agent', ${id}, ${name})`.execute(db)
+  for (const list of ['queues', 'users'] as const) {
+    for (const [id, name] of names[list] ?? []) {
+      await sql`insert into genesys.${sql.raw(`dim_${list}`)} (id, name) values (${id}, ${name})
+        on conflict (id) do update set name = excluded.name`.execute(warehouse.db)
+    }
   }
 }
 
@@ -139,7 +125,7 @@ export function busyRows(now: Date): LiveRow[] {
 /** Writes a year of coverage up to yesterday, a few runs, four hours of snapshots, and names. */
 export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 330): Promise<void> {
   const { db } = warehouse
-  await writeNames(warehouse, minutesAgo(now, 24 * 60), {
+  await writeNames(warehouse, {
     queues: QUEUES,
     users: PEOPLE.map((name, index) => [`user-${index}`, name]),
   })

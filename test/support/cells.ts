@@ -11,8 +11,8 @@ import { readBack } from '../../src/loader/read-back.ts'
 /** All stored cells as cellsOf makes them, in the order of their keys. */
 export async function selectCells(warehouse: Warehouse): Promise<Value[][]> {
   const { rows } = await sql<Record<string, string | null>>`
-    select ${sql.join(CELL_COLUMNS.map((name) => sql`${sql.ref(name)}::text`))} from etl.interval_cells
-    order by conversation_id collate "C", conversation_start, _index`.execute(warehouse.db)
+    select ${sql.join(CELL_COLUMNS.map((name) => sql`${sql.ref(name)}::text`))} from etl.interval_cells c
+    order by c.conversation_id collate "C", c.conversation_start, c._index`.execute(warehouse.db)
   return rows.map((row) => cellColumns.map(({ name, type }) => decode(type, row[name] ?? null)))
 }
 
@@ -47,7 +47,7 @@ const COMPARED = CELL_COLUMNS.filter((name) => name !== '_index')
 function aggregated(): string {
   const expressions = {
     total: (rows: string) =>
-      `nullif(least(greatest(sum(value) ${rows}, -9223372036854775808), 9223372036854775807), 0)`,
+      `nullif(least(greatest(coalesce(sum(value) ${rows}, 0), -9223372036854775808), 9223372036854775807), 0)`,
     events: (rows: string) => `nullif(count(*) ${rows}, 0)`,
     max: (rows: string) => `max(value) ${rows}`,
   }

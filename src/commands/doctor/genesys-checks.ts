@@ -6,8 +6,10 @@ import {
   probeDivisions,
   probeOrganization,
   probeQueueObservations,
-  probeQueues,
+  probeReferenceList,
 } from '../../genesys/probes.ts'
+import { referenceEntity, referenceNames } from '../../model/reference.ts'
+import { type GenesysClient, type RequestOptions } from '../../genesys/client.ts'
 import { readDatabaseClock } from '../../postgres/clock.ts'
 import { formatCount } from '../print.ts'
 import { type Check, type CheckContext, type Finding } from './check.ts'
@@ -16,21 +18,43 @@ const READ_PERMISSION = 'analytics:conversationDetail:view'
 /** Beyond this it is the clock rather than the network; ticks and the renewal of tokens go by our clock. */
 const CLOCK_TOLERANCE_MS = 30_000
 
-/** What works without these permissions, but less well. */
-const OPTIONAL_PERMISSIONS = [
-  {
-    name: 'routing:queue:view',
-    lost: 'days beyond 20 000 conversations cannot be split by queue, and live queues lack their agents',
-    probe: probeQueues,
-  },
+/** A permission without which loading works, but less well. */
+interface OptionalPermission {
+  readonly name: string
+  /** To follow "without it". */
+  readonly lost: string
+  readonly probe: (client: GenesysClient, options: RequestOptions) => Promise<void>
+}
+
+/** What else is lost without the permission of a list of reference data. */
+const LOST_BESIDE_NAMES: Readonly<Record<string, string>> = {
+  'routing:queue:view': 'days beyond 20 000 conversations cannot be split by queue, and live queues lack their agents',
+}
+
+const OPTIONAL_PERMISSIONS: readonly OptionalPermission[] = [
   {
     name: 'analytics:queueObservation:view',
     lost: 'live queues show no agents on and off queue, and open conversations older than a day that no snapshot has seen yet appear up to an hour late',
     probe: probeQueueObservations,
   },
-] as const
+  ...referencePermissions(),
+]
 
-type OptionalPermission = (typeof OPTIONAL_PERMISSIONS)[number]
+/** The permissions of the lists of reference data, each once: the first list that needs it stands for the others. */
+function referencePermissions(): OptionalPermission[] {
+  const permissions = new Map<string, OptionalPermission>()
+  for (const list of referenceNames) {
+    const { permission, listing, lost } = referenceEntity(list)
+    if (permission === null || listing === null || permissions.has(permission)) continue
+    const beside = LOST_BESIDE_NAMES[permission]
+    permissions.set(permission, {
+      name: permission,
+      lost: beside === undefined ? lost : `${lost}; ${beside}`,
+      probe: (client, options) => probeReferenceList(client, listing, options),
+    })
+  }
+  return [...permissions.values()]
+}
 
 export const genesysChecks: readonly Check[] = [
   { name: 'login', run: checkLogin },
