@@ -9,7 +9,7 @@ import { invalidValue, oneOf, onlyFields, readBooleanFilter } from './predicates
 import type { Json } from './conversation-plan.ts'
 
 /** A derived view: the statistics of those values of a metric that are in a range, lower bound included. */
-export interface View {
+interface View {
   readonly name: string
   readonly target: string
   readonly gte: number

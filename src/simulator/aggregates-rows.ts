@@ -17,7 +17,7 @@ export interface MetricRow {
 const INSTANT = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)$/
 
 /** An instant of a record in microseconds since 1970, further digits dropped; undefined where it is none, such as 30 February. */
-export function microsecondsOf(value: unknown): number | undefined {
+function microsecondsOf(value: unknown): number | undefined {
   const [, date = '', time = '', fraction = '', offset = ''] =
     typeof value === 'string' ? (INSTANT.exec(value) ?? []) : []
   const day = Date.parse(`${date}T00:00:00Z`)

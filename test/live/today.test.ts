@@ -257,10 +257,10 @@ describe('the figures of the day', () => {
     await job.tick(never)
     await sql`update genesys.live_today set read_at = read_at - interval '20 minutes'`.execute(org.warehouse.db)
     const before = (await selectWallboard(org.warehouse.db)).today
-    for (const failure of [500, 400, 404, [{ group: { queueId: 7 } }]] as const) {
+    for (const [index, failure] of [500, 400, 404, [{ group: { queueId: 7 } }]].entries()) {
       answerAggregates(org, failure)
       org.aheadMs += 6 * minute
-      org.begin(`c-${String(failure)}`)
+      org.begin(`c-${index}`)
       expect(await job.tick(never)).not.toBeNull()
     }
     expect(Object.keys(await org.table())).toHaveLength(4)
