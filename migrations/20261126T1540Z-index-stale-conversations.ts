@@ -9,8 +9,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     do $$ begin
       if pg_relation_size('etl.conversations') < 32 * 1024 * 1024 then
-        create index conversations_stale_v1_idx on etl.conversations (conversation_start)
-          where (derived_hash is distinct from content_hash or derived_version is distinct from 1);
+        create index conversations_stale_v1_idx on etl.conversations
+          ((case when derived_hash is distinct from content_hash or derived_version is distinct from 1 then conversation_start end))
+          where (case when derived_hash is distinct from content_hash or derived_version is distinct from 1 then conversation_start end)
+            is not null;
       end if;
     end $$`.execute(db)
 }

@@ -216,7 +216,10 @@ async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void>
   } else {
     await requireCurrentSchema(warehouse.db)
   }
-  await storeConfiguration(warehouse.db, { mediaTypes: config.history.filter.mediaTypes })
+  await storeConfiguration(warehouse.db, {
+    mediaTypes: config.history.filter.mediaTypes,
+    settleDays: config.history.settleDays,
+  })
 }
 
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {

@@ -13,6 +13,9 @@ export async function selectPosition(db: Kysely<Database>): Promise<Position | n
   return row?.start ? { start: row.start, id: row.id } : null
 }
 
+/** More are not counted for the status. */
+const STALE_COUNTED = 10_000
+
 /** How far the derivation has got, for the status. */
 export interface DerivationState {
   /** What starts later has been derived; null: everything has, or nothing yet. */
@@ -20,7 +23,7 @@ export interface DerivationState {
   readonly isFilled: boolean
   /** From when on the views show rows; null: whatever there is, or nothing yet. */
   readonly shownFrom: Date | null
-  /** Stale conversations that the walk has passed; null: not known, without the index. */
+  /** Stale conversations that the walk has passed, at most STALE_COUNTED; null: not known, without the index. */
   readonly staleConversations: number | null
 }
 
@@ -37,7 +40,7 @@ export async function selectDerivation(db: Kysely<Database>): Promise<Derivation
     filledBackTo: row?.back_to ?? null,
     isFilled: row?.filled ?? false,
     shownFrom: row?.shown_from ?? null,
-    staleConversations: isIndexed ? await countStalePassed(db, await selectPosition(db)) : null,
+    staleConversations: isIndexed ? await countStalePassed(db, await selectPosition(db), STALE_COUNTED) : null,
   }
 }
 

@@ -12,10 +12,15 @@ const HISTORY_JOBS = ['sync', 'intraday', 'backfill']
 const PAUSE_FACTOR = 4
 const LONGEST_PAUSE_MS = 10_000
 
-/** Waits after a transaction of the derivation, for as long as loads deserve. @throws the signal's reason */
+/**
+ * Waits after a transaction of the derivation, for as long as loads deserve.
+ * @throws the signal's reason
+ */
 export async function giveWay(warehouse: Warehouse, transactionMs: number, signal: AbortSignal): Promise<void> {
-  // readers of the pages and the live job have their turn in any case
-  await turn(undefined, { signal })
+  // the pages and the live job of this process have their turn in any case
+  await turn()
+  signal.throwIfAborted()
   if (!(await isAnyJobRunning(warehouse.db, HISTORY_JOBS))) return
-  await sleep(Math.min(PAUSE_FACTOR * transactionMs, LONGEST_PAUSE_MS), undefined, { signal })
+  await sleep(Math.min(PAUSE_FACTOR * transactionMs, LONGEST_PAUSE_MS), undefined, { signal }).catch(() => {})
+  signal.throwIfAborted()
 }

@@ -9,11 +9,12 @@ import type { Database } from '../postgres/database.ts'
 import { toEtlError } from '../postgres/errors.ts'
 
 /**
- * Of a row of etl.conversations: whether it has to be derived. The predicate of the index below, to the letter, or Postgres would not use
- * it; hence the version as a literal.
+ * Of a row of etl.conversations: its start where it has to be derived, else null. To the letter the expression of the index below, hence
+ * the version as a literal. An expression, and read in its order, because Postgres estimates that nearly every row is stale: for an order
+ * by conversation_start, or for none, it would read the other index or the whole table.
  */
-export const isStale: RawBuilder<boolean> = sql.raw(
-  `(derived_hash is distinct from content_hash or derived_version is distinct from ${DERIVED_VERSION})`,
+const staleStart: RawBuilder<Date | null> = sql.raw(
+  `(case when derived_hash is distinct from content_hash or derived_version is distinct from ${DERIVED_VERSION} then conversation_start end)`,
 )
 
 const INDEX_PREFIX = 'conversations_stale_v'
@@ -26,7 +27,7 @@ interface IndexRow {
 }
 
 /**
- * Makes sure that stale conversations have their index, so that looking for them costs nothing where there are none. It is built without
+ * Makes sure that stale conversations have their index, so that finding them costs nothing where there are none. It is built without
  * blocking loads; one whose build did not come to its end is built again, and those of older formulas are dropped. To be called under the
  * lock of the derivation.
  * @throws EtlError when it can't be built now, for example because of a transaction that has been open for long
@@ -39,7 +40,7 @@ export async function ensureStaleIndex({ db }: Warehouse): Promise<void> {
     for (const { name } of obsolete)
       await sql`drop index concurrently if exists ${sql.table(`etl.${name}`)}`.execute(db)
     if (own?.valid) return
-    await sql`create index concurrently ${sql.ref(INDEX)} on etl.conversations (conversation_start) where ${isStale}`.execute(
+    await sql`create index concurrently ${sql.ref(INDEX)} on etl.conversations (${staleStart}) where ${staleStart} is not null`.execute(
       db,
     )
   } catch (error) {
@@ -89,26 +90,37 @@ export async function selectNextOfWalk(db: Kysely<Database>, position: Position,
 async function selectStale(db: Kysely<Database>, bounds: RawBuilder<unknown>, limit: number): Promise<Candidate[]> {
   const { rows } = await sql<Candidate>`
     select conversation_id as id, conversation_start::text as start from etl.conversations
-    where ${isStale} ${bounds}
-    order by conversation_start desc, conversation_id desc limit ${limit}`.execute(db)
+    where ${staleStart} is not null ${bounds}
+    order by ${staleStart} desc, conversation_id desc limit ${limit}`.execute(db)
   return rows
 }
 
-/** How many stale conversations there are. Reads them all. */
+/** How many stale conversations there are. Without the index, or while most are stale, it reads all conversations. */
 export async function countStale(db: Kysely<Database>): Promise<number> {
-  return await countStalePassed(db, null)
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from etl.conversations where ${staleStart} is not null`.execute(db)
+  return rows[0]?.count ?? 0
 }
 
-/** How many stale conversations the walk has passed. Cheap with the index; without it, it reads what the walk has passed. */
-export async function countStalePassed(db: Kysely<Database>, position: Position | null): Promise<number> {
+/**
+ * How many stale conversations the walk has passed, at most `limit`. With the index it reads no others: it is read in its order, since
+ * Postgres would rather read the table where it takes many for stale.
+ */
+export async function countStalePassed(
+  db: Kysely<Database>,
+  position: Position | null,
+  limit: number,
+): Promise<number> {
   const bounds = position ? sql`and not ${isBefore(position)}` : sql.raw('')
   const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from etl.conversations where ${isStale} ${bounds}`.execute(db)
+    select count(*)::integer as count from (
+      select from etl.conversations where ${staleStart} is not null ${bounds}
+      order by ${staleStart} desc limit ${limit}) stale`.execute(db)
   return rows[0]?.count ?? 0
 }
 
 function isBefore({ start, id }: Position): RawBuilder<boolean> {
-  return sql`(conversation_start, conversation_id) < (${start}::timestamptz, ${id}::text)`
+  return sql`(${staleStart}, conversation_id) < (${start}::timestamptz, ${id}::text)`
 }
 
 /** No metric is expected later after the end of its conversation: after-call work, surveys. */
@@ -127,7 +139,7 @@ export async function selectReachingInto(db: Kysely<Database>, day: string, limi
   const { rows } = await sql<Candidate>`
     select id, start::text from (
       select conversation_id as id, conversation_start as start from etl.conversations
-      where ${isStale} and conversation_start >= ${from} and conversation_start < ${until}) e
+      where ${staleStart} >= ${from} and ${staleStart} < ${until}) e
     where exists (
       select from genesys.conversations g
       where g.conversation_id = e.id and g.conversation_start = e.start

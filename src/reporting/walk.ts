@@ -34,6 +34,8 @@ export interface DerivationDependencies {
 export interface DueOptions {
   /** No transaction is begun after this time; the next call goes on. Absent: until nothing is due. */
   readonly budgetMs?: number
+  /** Conversations per transaction, at most BATCH_SIZE, which is the default. */
+  readonly batchSize?: number
 }
 
 export interface DueSummary extends DeriveCounts {
@@ -49,6 +51,7 @@ const REACHING_LIMIT = 50_000
 interface Context extends DerivationDependencies {
   readonly signal: AbortSignal
   readonly isOver: () => boolean
+  readonly batchSize: number
   counts: DeriveCounts
 }
 
@@ -58,14 +61,14 @@ interface Context extends DerivationDependencies {
  */
 export async function deriveDue(
   dependencies: DerivationDependencies,
-  { budgetMs = Number.POSITIVE_INFINITY }: DueOptions,
+  { budgetMs = Number.POSITIVE_INFINITY, batchSize = BATCH_SIZE }: DueOptions,
   signal: AbortSignal,
 ): Promise<DueSummary> {
   const { warehouse } = dependencies
   const end = performance.now() + budgetMs
   return await withJobLock(warehouse, DERIVATION_LOCK, signal, async (lockedSignal) => {
     const isOver = (): boolean => performance.now() >= end
-    const context: Context = { ...dependencies, signal: lockedSignal, isOver, counts: NOTHING_DERIVED }
+    const context: Context = { ...dependencies, signal: lockedSignal, isOver, batchSize, counts: NOTHING_DERIVED }
     await adoptVersion(warehouse.db)
     await prepareIndex(context)
     const isComplete = (await deriveStale(context)) && (await walk(context))
@@ -91,7 +94,7 @@ async function deriveStale(context: Context): Promise<boolean> {
   const position = await selectPosition(db)
   for (;;) {
     if (context.isOver()) return false
-    const candidates = await selectStalePassed(db, position, BATCH_SIZE)
+    const candidates = await selectStalePassed(db, position, context.batchSize)
     if (candidates.length === 0) return true
     await derive(context, candidates)
   }
@@ -104,7 +107,7 @@ async function walk(context: Context): Promise<boolean> {
     const position = await selectPosition(db)
     if (position === null) return true
     if (!(await showFilledDays(context)) || context.isOver()) return false
-    const candidates = await selectNextOfWalk(db, position, BATCH_SIZE)
+    const candidates = await selectNextOfWalk(db, position, context.batchSize)
     const last = candidates.at(-1)
     if (last === undefined) {
       await completeWalk(db)
@@ -125,9 +128,9 @@ async function showFilledDays(context: Context): Promise<boolean> {
   if (day === null) return true
   for (;;) {
     const reaching = await selectReachingInto(db, day, REACHING_LIMIT)
-    for (let from = 0; from < reaching.length; from += BATCH_SIZE) {
+    for (let from = 0; from < reaching.length; from += context.batchSize) {
       if (context.isOver()) return false
-      await derive(context, reaching.slice(from, from + BATCH_SIZE))
+      await derive(context, reaching.slice(from, from + context.batchSize))
     }
     if (reaching.length < REACHING_LIMIT) break
   }

@@ -1,4 +1,4 @@
-/** Checks of what has been loaded: the ledger against the tables, and dates in the future. */
+/** Checks of what has been loaded: the ledger against the tables, dates in the future, and what is derived. */
 import { commandLine } from '../../command-line.ts'
 import { windowKey } from '../../history/context.ts'
 import { selectWindows } from '../../history/ledger.ts'
@@ -6,14 +6,18 @@ import { selectEmptyDays, selectEmptyMonths } from '../../history/missing-rows.t
 import { isFromFuture } from '../../history/plan.ts'
 import { countFetchedInFuture, selectFutureDates } from '../../monitoring/status-queries.ts'
 import { readDatabaseClock } from '../../postgres/clock.ts'
+import { selectPosition } from '../../reporting/derivation.ts'
+import { countStalePassed } from '../../reporting/stale.ts'
 import { formatCount } from '../print.ts'
 import { type Check, type CheckContext, type Finding } from './check.ts'
 
 const DAYS_NAMED = 5
+const MOST_COUNTED = 100_000_000
 
 export const historyChecks: readonly Check[] = [
   { name: 'ledger', needs: 'schema', run: checkLedger },
   { name: 'dates', needs: 'schema', run: checkDates },
+  { name: 'reporting rows', needs: 'schema', run: checkReporting },
 ]
 
 /** Whether the tables have rows of every day that the ledger calls loaded, and every table has rows of its months. */
@@ -75,4 +79,21 @@ async function checkDates({ app }: CheckContext): Promise<Finding[]> {
       fix: `Once that clock is right, the next sync reads again what is due; for older days run ${commandLine('backfill --reload')}.`,
     },
   ]
+}
+
+/** Whether the reporting rows are those of what is stored. */
+async function checkReporting({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'reporting rows'
+  const { db } = app.warehouse
+  const position = await selectPosition(db)
+  const stale = await countStalePassed(db, position, MOST_COUNTED)
+  const fix = `serve derives them by itself; to do it now: ${commandLine('derive')}`
+  const found = [
+    ...(position ? ['the history is still being filled (see status)'] : []),
+    ...(stale > 0
+      ? [`${formatCount(stale, 'conversation')} of what is filled ${stale === 1 ? 'is' : 'are'} stale`]
+      : []),
+  ]
+  if (found.length > 0) return [{ name, verdict: 'warning', detail: found.join('; '), fix }]
+  return [{ name, verdict: 'ok', detail: 'derived from what is stored, of every conversation' }]
 }
