@@ -2,7 +2,7 @@
 import { sql, type Kysely } from 'kysely'
 import { addDays, subtract, type Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
-import { countStale } from './stale.ts'
+import { countStaleWithin } from './stale.ts'
 
 /** A day, or a part of one, and why it cannot be compared. */
 export interface JudgedDay {
@@ -38,7 +38,7 @@ export async function judgeDays(
     if (day.end > now) return 'it is not over yet'
     if (subtract(day, covered).length > 0) return 'it is not loaded completely'
     if (shownFrom === null || +day.start < shownFrom) return 'its reporting rows are not filled yet'
-    const stale = await countStale(db, { start: addDays(day.start, -REACH_DAYS), end: day.end })
+    const stale = await countStaleWithin(db, { start: addDays(day.start, -REACH_DAYS), end: day.end })
     return stale > 0 ? `the reporting rows of ${stale} of its conversations are being brought up to date` : null
   }
 }

@@ -96,14 +96,19 @@ async function selectStale(db: Kysely<Database>, bounds: RawBuilder<unknown>, li
   return rows
 }
 
-/**
- * How many stale conversations there are, or how many of them began in the range. Without the index, or while most are stale, it reads
- * all conversations.
- */
-export async function countStale(db: Kysely<Database>, range?: Interval): Promise<number> {
-  const bounds = range ? sql`and ${staleStart} >= ${range.start} and ${staleStart} < ${range.end}` : sql.raw('')
+/** How many stale conversations there are. Without the index, or while most are stale, it reads all conversations. */
+export async function countStale(db: Kysely<Database>): Promise<number> {
   const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from etl.conversations where ${staleStart} is not null ${bounds}`.execute(db)
+    select count(*)::integer as count from etl.conversations where ${staleStart} is not null`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
+/** How many stale conversations started in a range. Cheap with the index; without it, it reads the conversations of the range. */
+export async function countStaleWithin(db: Kysely<Database>, { start, end }: Interval): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from etl.conversations
+    where ${staleStart} >= ${start} and ${staleStart} < ${end}
+      and conversation_start >= ${start} and conversation_start < ${end}`.execute(db)
   return rows[0]?.count ?? 0
 }
 

@@ -73,6 +73,11 @@ describe('an organization whose records are loaded', () => {
     expect(found).toMatchObject({ skipped: [], differences: [], classes: {} })
     expect(found.days.map(({ cells }) => cells > 100)).toEqual([true, true, true])
     expect(found.serviceLevel).toMatchObject({ differing: [], contradicted: 0 })
+    const { rows } =
+      await sql`select day::text, differences from reporting.freshness where reconciled_at is not null order by day`.execute(
+        it.warehouse.db,
+      )
+    expect(rows).toEqual(['2025-06-10', '2025-06-11', '2025-06-12'].map((date) => ({ day: date, differences: 0 })))
     expect(await storedDays(it)).toEqual(
       ['2025-06-10', '2025-06-11', '2025-06-12'].map((date) => ({ day: date, differences: 0, expected: 0 })),
     )
