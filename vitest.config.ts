@@ -25,6 +25,7 @@ export const LONG = [
   'test/browser/wallboard-layout.test.ts',
   'test/cli/{demo,logs}.test.ts',
   'test/embedded-postgres/**/*.test.ts',
+  'test/reference/process.test.ts',
 ]
 
 export default defineConfig({
