@@ -3,7 +3,10 @@ import { columnIndex, type Column, type Row, type RowSet, type Value } from '../
 import { measures, type Aggregate } from './measures.ts'
 import { queueAt, queueTimeline, type QueueSegment } from './queue-at.ts'
 
-/** Raised with every change after which the same rows have other cells: what is stored is then derived again. */
+/**
+ * Raised with every change after which the same record has other cells, and when a column that they come from is added to the model: what is
+ * stored is then derived again.
+ */
 export const DERIVED_VERSION = 1
 
 /** The tables that cells are derived from. */
