@@ -156,14 +156,18 @@ async function generateCells({ pool }: Warehouse): Promise<void> {
     ...queue.map(([, text]) => `case when n = 0 then ${text} end`),
     ...agent.map(([, text]) => `case when n > 0 then ${text} end`),
   ]
-  await pool.query(`
-    insert into etl.interval_cells (conversation_id, conversation_start, _index, interval_start, queue_id, user_id, media_type, direction, originating_direction, ${names.join(', ')})
-    select md5(row(d, c)::text)::uuid::text, i - interval '4 minutes', n, i, md5((r % ${QUEUES} + 1)::text)::uuid::text,
-      case when n > 0 then md5('u' || (r + n) % ${AGENTS})::uuid::text end, ${MEDIA}[greatest(1, r % 13 - 8)], 'inbound', 'inbound', ${values.join(', ')}
-    from (
-      select d, c, n, d + interval '8 hours' + c % 40 * interval '15 minutes' as i, abs(hashint8extended(c::bigint, extract(epoch from d)::bigint)) % 1000 as r
-      from generate_series('${monthsBefore(1).toISOString()}'::timestamptz, '${END.toISOString()}'::timestamptz - interval '1 day', interval '24 hours') d,
-        generate_series(1, ${Math.round(CELLS_PER_DAY / 3)}) c, generate_series(0, 2) n) x`)
+  for (let day = monthsBefore(1); day < END; day = new Date(+day + DAY_MS)) {
+    await pool.query(
+      `insert into etl.interval_cells (conversation_id, conversation_start, _index, interval_start, queue_id, user_id, media_type, direction, originating_direction, ${names.join(', ')})
+      select md5(row($1::timestamptz, c)::text)::uuid::text, i - interval '4 minutes', n, i, md5((r % ${QUEUES} + 1)::text)::uuid::text,
+        case when n > 0 then md5('u' || (r + n) % ${AGENTS})::uuid::text end, ${MEDIA}[greatest(1, r % 13 - 8)], 'inbound', 'inbound', ${values.join(', ')}
+      from (
+        select c, n, $1::timestamptz + interval '8 hours' + c % 40 * interval '15 minutes' as i,
+          abs(hashint8extended(c::bigint, extract(epoch from $1::timestamptz)::bigint)) % 1000 as r
+        from generate_series(1, ${Math.round(CELLS_PER_DAY / 3)}) c, generate_series(0, 2) n) x`,
+      [day.toISOString()],
+    )
+  }
 }
 
 /** Adds up the days of the UTC time zone, as recomputations of single days would have. */
