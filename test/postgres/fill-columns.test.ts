@@ -11,6 +11,7 @@ import { connect } from '../../src/postgres/connect.ts'
 import { fillColumns, forgetDroppedColumns, pendingFills, type FillProgress } from '../../src/postgres/fill-columns.ts'
 import { selectMeta } from '../../src/postgres/meta.ts'
 import { migrateDown, migrateUp } from '../../src/postgres/migrate.ts'
+import { dropRepeatables } from '../../src/postgres/views.ts'
 import { readBack } from '../../src/loader/read-back.ts'
 import { arbitraryConversation } from '../support/arbitrary-conversation.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
@@ -48,6 +49,8 @@ beforeEach(async () => {
       .raw(`truncate etl.conversations, etl.interval_cells, ${tables.map((table) => `genesys.${table}`).join()}`)
       .execute(db)
   }
+  // views read some of the columns
+  await dropRepeatables(grown.db)
   for (const { table, name } of newColumns) {
     await sql.raw(`alter table genesys.${table} drop column if exists ${name}`).execute(grown.db)
   }
