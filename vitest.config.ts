@@ -9,6 +9,7 @@ const WITHOUT_POSTGRES = [
   'test/live/{first-session,older,queue-counts,readings,state,transitions}.test.ts',
   'test/model/**/*.test.ts',
   'test/monitoring/{alert-rules,status}.test.ts',
+  'test/reporting/{classify,compare-cells,service-level}.test.ts',
   'test/request-budget/grant.test.ts',
   'test/simulator/**/*.test.ts',
   'test/support/*.test.ts',
@@ -24,6 +25,7 @@ export const LONG = [
   'test/browser/wallboard-layout.test.ts',
   'test/cli/{demo,logs}.test.ts',
   'test/embedded-postgres/**/*.test.ts',
+  'test/reference/process.test.ts',
 ]
 
 export default defineConfig({

@@ -4,10 +4,12 @@ import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
 import { createRateLimiter, type RateLimiter, type RateLimiterStats } from './genesys/rate-limiter.ts'
 import { type HistoryDependencies } from './history/context.ts'
+import { selectCovered } from './history/coverage.ts'
 import { type LiveDependencies } from './live/take-snapshot.ts'
 import { type OnLoaded } from './loader/load.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
 import { addUpAfterRun } from './reporting/rollups.ts'
@@ -52,6 +54,11 @@ export interface App extends AsyncDisposable {
   readonly liveDependencies: () => LiveDependencies | null
   /** What derives the reporting rows. */
   readonly derivationDependencies: () => DerivationDependencies
+  /**
+   * What compares our numbers with Genesys.
+   * @throws Error where the command did not ask for a Genesys client
+   */
+  readonly reconcileDependencies: () => ReconcileDependencies
   /** A progress of work that sends no requests. @param unit what is counted, in the plural */
   readonly progress: (unit: string) => Progress
   /**
@@ -119,6 +126,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     historyDependencies: (overrides = {}) => historyDependencies(parts, overrides),
     liveDependencies: () => liveDependencies(parts),
     derivationDependencies: () => derivationDependencies(parts),
+    reconcileDependencies: () => reconcileDependencies(parts),
     progress: (unit) => createProgress({ terminal, logger, unit }),
     referenceDependencies: reference,
     unknownIds,
@@ -258,6 +266,19 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)
     },
+  }
+}
+
+function reconcileDependencies(parts: Parts): ReconcileDependencies {
+  const { warehouse, logger, terminal } = parts
+  const { filter, concurrency } = parts.config.history
+  return {
+    genesys: parts.clients.ofOrganization(),
+    warehouse,
+    logger,
+    progress: createProgress({ terminal, logger, unit: 'days' }),
+    history: { filter, concurrency },
+    readCovered: (now) => selectCovered(warehouse.db, { filter }, now),
   }
 }
 

@@ -10,6 +10,7 @@ import { derive } from './commands/derive.ts'
 import { doctor } from './commands/doctor/doctor.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
+import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
 import { simulator } from './commands/simulator.ts'
 import { snapshot } from './commands/snapshot.ts'
@@ -94,6 +95,16 @@ program
   .requiredOption('--to <date>', 'end of the range, exclusive (UTC)')
   .addOption(json())
   .action((options) => run(verify, options))
+program
+  .command('reconcile')
+  .description(
+    "compare the numbers of [from, to) with Genesys' own aggregates; exit 1 on any difference without an expected cause",
+  )
+  .requiredOption('--from <date>', 'start of the range, a date or an instant on a half hour (UTC)')
+  .requiredOption('--to <date>', 'end of the range, exclusive (UTC)')
+  .option('--by-user', 'compare the numbers by user, too', false)
+  .addOption(json())
+  .action((options) => run(reconcile, options))
 program
   .command('simulator')
   .description('serve a fake Genesys Cloud organization over HTTP')

@@ -35,6 +35,8 @@ export interface Config {
     readonly concurrency: number
   }
   readonly reference: { readonly cron: string }
+  /** When numbers are compared with Genesys; null: never. */
+  readonly reconcileCron: string | null
   readonly live: {
     readonly cron: string
     readonly source: 'analytics' | 'conversations' | 'off'
@@ -277,6 +279,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       concurrency: values.HISTORY_CONCURRENCY,
     },
     reference: { cron: values.REFERENCE_CRON },
+    reconcileCron: values.RECONCILE_CRON === 'off' ? null : values.RECONCILE_CRON,
     live: { cron: values.LIVE_CRON, source: values.LIVE_SOURCE, retentionHours: values.LIVE_RETENTION_HOURS },
     webhook: values.WEBHOOK_URL ? { url: values.WEBHOOK_URL, events: values.WEBHOOK_EVENTS } : null,
     alertUrl: values.ALERT_WEBHOOK_URL ?? null,

@@ -168,6 +168,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     deliveryMetrics(registry),
     reportingMetrics(registry),
     referenceMetrics(registry),
+    reconciliationMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -262,6 +263,26 @@ function reportingMetrics(registry: Registry): StatusSetter {
     const { filledShare, staleConversations } = status.reporting
     filled.set(filledShare)
     if (staleConversations !== null) stale.set(staleConversations)
+  }
+}
+
+function reconciliationMetrics(registry: Registry): StatusSetter {
+  const differencesHelp =
+    "Figures of the days compared during the last quarter that differ from Genesys' aggregates, by whether that is expected."
+  const differences = gauge(registry, 'reconciliation_differences', differencesHelp, ['cause'])
+  const newestHelp = "Start of the newest day whose numbers were compared with Genesys' aggregates."
+  const newest = gauge(registry, 'reconciliation_newest_day_timestamp_seconds', newestHelp)
+  const switchesHelp = 'Columns of reporting.settings about the service level that are not as Genesys has them.'
+  const switches = gauge(registry, 'reconciliation_differing_settings', switchesHelp)
+  return (status) => {
+    forget([differences], [newest, switches])
+    if (!status) return
+    const { reconciliation } = status
+    switches.set(Object.keys(reconciliation.differingSwitches).length)
+    if (reconciliation.newestDay === null) return
+    differences.set({ cause: 'unexpected' }, reconciliation.differences)
+    differences.set({ cause: 'expected' }, reconciliation.expected)
+    newest.set(+reconciliation.newestDay / 1000)
   }
 }
 

@@ -16,6 +16,7 @@ import { readStatus } from './monitoring/read-status.ts'
 import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
 import { toEtlError } from './postgres/errors.ts'
+import { reconcileDueDays } from './reporting/reconcile-nightly.ts'
 import { startRollups } from './reporting/rollups.ts'
 import { deriveDue } from './reporting/walk.ts'
 import { observeProgress } from './progress.ts'
@@ -28,6 +29,7 @@ const DATABASE_BACKOFF = { baseMs: 1_000, ceilingMs: 30_000 }
 /** A run of the history, or of reference data, reports each answer of Genesys; a snapshot takes seconds, and reports nothing in between. */
 const HISTORY_STUCK_MS = 30 * 60_000
 const LIVE_STUCK_MS = 10 * 60_000
+const RECONCILE_STUCK_MS = 30 * 60_000
 const DERIVE_STUCK_MS = 30 * 60_000
 /** Each pass of the derivation ends before the next tick, and leaves the rest to it. */
 const DERIVE_BUDGET_MS = 45_000
@@ -163,6 +165,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
   jobs.push(derivationJob(app))
   if (app.config.reference.cron !== 'off') jobs.push(referenceJob(app, app.config.reference.cron))
+  if (app.config.reconcileCron !== null) jobs.push(reconcileJob(app, app.config.reconcileCron))
   const live = app.liveDependencies()
   if (live) {
     const job = createLiveJob(live)
@@ -179,6 +182,18 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
     })
   }
   return jobs
+}
+
+/** Every night: compares the numbers of the day that has settled with Genesys. */
+function reconcileJob(app: App, cron: string): ScheduledJob {
+  const dependencies = app.reconcileDependencies()
+  return {
+    name: 'reconcile',
+    cron,
+    stuckAfterMs: RECONCILE_STUCK_MS,
+    run: (signal, onProgress) => reconcileDueDays({ ...dependencies, progress: observeProgress(onProgress) }, signal),
+    lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'reconcile'),
+  }
 }
 
 /** Every minute: derives what processes of an older release have loaded, and goes on with filling the reporting rows of the history. */

@@ -41,9 +41,10 @@ select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as 
           derived_hash is distinct from content_hash as changed
         from etl.conversations) c
       where c.start >= d.day::timestamp at time zone 'UTC' and c.start < (d.day + 1)::timestamp at time zone 'UTC' and c.changed) as derived,
-  null::boolean as started_settled, null::boolean as emitted_settled, null::timestamptz as reconciled_at, null::bigint as differences,
+  null::boolean as started_settled, null::boolean as emitted_settled, r.reconciled_at, r.differences,
   0::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until
 from days d
+left join etl.reconciled_days r on r.day = d.day and r.filter = d.filter
 -- a day that is not complete yet goes with the days before it
 left join complete c on c.filter = d.filter and d.day >= c.first_day and d.day <= c.last_day + 1;
 
@@ -62,7 +63,7 @@ comment on column reporting.freshness.derived is
 comment on column reporting.freshness.started_settled is 'Whether all conversations that started on the day are final. Null: not recorded yet.';
 comment on column reporting.freshness.emitted_settled is 'Whether all conversations with a metric on the day are final. Null: not recorded yet.';
 comment on column reporting.freshness.reconciled_at is 'When the numbers of the day were last compared with those of Genesys; null: never.';
-comment on column reporting.freshness.differences is 'Differences that the comparison found; null: there was none.';
+comment on column reporting.freshness.differences is 'Figures that the comparison found to differ for no expected cause; null: the day was not compared.';
 comment on column reporting.freshness.erased is 'Conversations of the day that were erased on request. Always 0: not recorded yet.';
 comment on column reporting.freshness.complete_from is
   'First day from which numbers are whole: the first of the days without a gap up to this one, or 40 days later where e-mail or messages are loaded, since those go on for weeks. Null: the day is not loaded.';

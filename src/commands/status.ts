@@ -62,7 +62,18 @@ function describeReporting(reporting: StatusDocument['reporting']): string {
   return `filled back to ${filledBackTo.toISOString().slice(0, 10)}, ${Math.floor(100 * filledShare)} %${stale}`
 }
 
-function printHistory(output: Output, { history, rejectedRecords, reporting }: StatusDocument): void {
+/** Whether our numbers are Genesys' own, as far as that was checked. */
+function describeReconciliation(reconciliation: StatusDocument['reconciliation']): string {
+  const { newestDay, days, differences, expected, missingPermission } = reconciliation
+  const lacking = missingPermission === null ? '' : `not compared any more: ${missingPermission} is missing`
+  if (newestDay === null) return lacking === '' ? 'not compared yet' : `not compared: ${missingPermission} is missing`
+  const found = differences === 0 ? 'no difference' : `${formatCount(differences, 'figure')} differ`
+  const known = expected === 0 ? '' : `, ${formatNumber(expected)} for an expected cause`
+  const until = `${formatCount(days, 'day')} until ${newestDay.toISOString().slice(0, 10)}`
+  return [`${found}${known} (${until})`, lacking].filter(Boolean).join('; ')
+}
+
+function printHistory(output: Output, { history, rejectedRecords, reporting, reconciliation }: StatusDocument): void {
   const complete = history.coveredUntil
     ? `${formatInstant(history.coveredUntil)} (${formatDuration(history.lagSeconds)} ago)`
     : 'not yet: the first day is not loaded'
@@ -73,6 +84,7 @@ function printHistory(output: Output, { history, rejectedRecords, reporting }: S
   output.line(`Due                ${history.owed.map(formatInterval).join(', ') || '–'}`)
   if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
   output.line(`Reporting rows     ${describeReporting(reporting)}`)
+  output.line(`Equal to Genesys   ${describeReconciliation(reconciliation)}`)
   const hint = rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''
   output.line(`Rejected records   ${formatNumber(rejectedRecords)}${hint}`)
   for (const { status: state, attempts, error, ...window } of history.unsettled) {

@@ -228,6 +228,7 @@ function timedOut(call: FailedCall): Verdict {
 /** The permission that a path needs, where the API documents one; from the docs of the official SDK 259. */
 const PERMISSIONS: readonly (readonly [path: RegExp, permission: string])[] = [
   [/^\/api\/v2\/analytics\/conversations\/activity\//, 'analytics:queueObservation:view'],
+  [/^\/api\/v2\/analytics\/conversations\/aggregates\//, 'analytics:conversationAggregate:view'],
   [/^\/api\/v2\/analytics\/conversations\/details/, 'analytics:conversationDetail:view'],
   [/^\/api\/v2\/analytics\/queues\/observations\//, 'analytics:queueObservation:view'],
   ...referenceNames.flatMap((name): [RegExp, string][] => {

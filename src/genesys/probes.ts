@@ -2,6 +2,7 @@
 import { type ReferenceListing } from '../model/reference.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
+import { queryAggregates } from './conversation-aggregates.ts'
 import { countDetails } from './details-query.ts'
 import { entityList, type NamedEntity } from './entity-list.ts'
 import { GenesysError } from './errors.ts'
@@ -168,6 +169,16 @@ export async function probeReferenceList(
  */
 export async function probeQueueObservations(client: GenesysClient, options: RequestOptions): Promise<void> {
   await readQueueUsers(client, ['00000000-0000-4000-8000-000000000000'], options)
+}
+
+/**
+ * Whether we may read aggregates: asks for one count of the last hour.
+ * @throws GenesysError, whose hint names the permission to grant
+ */
+export async function probeAggregates(client: GenesysClient, options: RequestOptions): Promise<void> {
+  const end = new Date()
+  const interval = { start: new Date(end.getTime() - 3_600_000), end }
+  await queryAggregates(client, { interval, groupBy: [], metrics: ['nOffered'] }, options)
 }
 
 /**

@@ -17,6 +17,7 @@ export interface EmptyMonth {
 
 /** Every conversation has a row in each of these; in the others many have none. */
 const REQUIRED_TABLES = ['conversations', 'participants', 'sessions', 'segments'] as const
+type RequiredTable = (typeof REQUIRED_TABLES)[number]
 
 /** How many conversations the ledger's windows found in each month (YYYY-MM), without those that could not be loaded. Pure. */
 function foundByMonth(windows: readonly WindowRecord[]): Map<string, number> {
@@ -35,27 +36,42 @@ function sumHits(windows: readonly WindowRecord[], keyOf: (window: WindowRecord)
 
 /**
  * The months in which the ledger's windows found conversations, but a table that every conversation has rows in has none:
- * its partition was dropped or emptied, or a backup was restored in part. Looks for one row per month and table.
+ * its partition was dropped or emptied, or a backup was restored in part. Only months whose partitions are missing or empty by the
+ * statistics of Postgres are looked at, because opening all partitions costs a new connection thousands of blocks; rows deleted by
+ * hand are therefore noticed after the next (auto)vacuum.
  */
 export async function selectEmptyMonths(db: Kysely<Database>, windows: readonly WindowRecord[]): Promise<EmptyMonth[]> {
   const found = foundByMonth(windows)
-  if (found.size === 0) return []
-  const months = [...found.keys()].sort()
-  const bounds = months.map(monthBounds)
+  const empty: EmptyMonth[] = []
+  for (const month of await selectSuspiciousMonths(db, [...found.keys()].sort())) {
+    const tables = await selectEmptyTables(db, month)
+    if (tables.length > 0) empty.push({ month, conversations: found.get(month) ?? 0, tables })
+  }
+  return empty
+}
+
+/** Of these months (YYYY-MM), those of which a required table has no partition with pages. */
+async function selectSuspiciousMonths(db: Kysely<Database>, months: readonly string[]): Promise<string[]> {
+  if (months.length === 0) return []
+  const { rows } = await sql<{ month: string }>`
+    select m.month from unnest(${months}::text[]) as m (month)
+    cross join unnest(${REQUIRED_TABLES}::text[]) as t (name)
+    left join pg_class c on c.relname = t.name || '_' || replace(m.month, '-', '_')
+      and c.relnamespace = 'genesys'::regnamespace and c.relispartition and c.relpages > 0
+    group by m.month having count(c.oid) < ${REQUIRED_TABLES.length} order by m.month`.execute(db)
+  return rows.map(({ month }) => month)
+}
+
+/** The required tables that have no row of a month (YYYY-MM). */
+async function selectEmptyTables(db: Kysely<Database>, month: string): Promise<RequiredTable[]> {
+  const { from, to } = monthBounds(month)
   const isEmpty = REQUIRED_TABLES.map(
     (table) => sql`
-      not exists (select from ${sql.table(`genesys.${table}`)} x
-        where x.conversation_start >= m.first and x.conversation_start < m.next) as ${sql.ref(table)}`,
+      not exists (select from ${sql.table(`genesys.${table}`)}
+        where conversation_start >= ${from} and conversation_start < ${to}) as ${sql.ref(table)}`,
   )
-  const { rows } = await sql<Record<(typeof REQUIRED_TABLES)[number], boolean> & { month: string }>`
-    select m.month, ${sql.join(isEmpty)}
-    from unnest(${months}::text[], ${bounds.map(({ from }) => from)}::timestamptz[],
-      ${bounds.map(({ to }) => to)}::timestamptz[]) as m (month, first, next)
-    order by m.month`.execute(db)
-  return rows.flatMap((row) => {
-    const empty = REQUIRED_TABLES.filter((table) => row[table])
-    return empty.length === 0 ? [] : [{ month: row.month, conversations: found.get(row.month) ?? 0, tables: empty }]
-  })
+  const { rows } = await sql<Record<RequiredTable, boolean>>`select ${sql.join(isEmpty)}`.execute(db)
+  return REQUIRED_TABLES.filter((table) => rows[0]?.[table])
 }
 
 /** The UTC days (YYYY-MM-DD) of which the ledger's windows found conversations, but genesys.conversations has none. */

@@ -1,5 +1,5 @@
 import { isStranger } from './stability.ts'
-import { identify, toleratedShortfall } from '../genesys/record-identity.ts'
+import { identify, toleratedShortfall, type Identity } from '../genesys/record-identity.ts'
 import type { WindowRead } from './stability.ts'
 import { addDays, startOfDay } from '../model/interval.ts'
 import { type GenesysClient, type RequestOptions } from '../genesys/client.ts'
@@ -36,14 +36,22 @@ export function pageSizeWithin(deepest: number): number {
   return Math.min(DETAILS_PAGE_SIZE, deepest)
 }
 
+/** What is kept of a page that was passed on. Its conversations are not, since a window is read for minutes. */
+export interface TakenPage extends Omit<DetailsPage, 'conversations' | 'sentAt'> {
+  /** One for each conversation. */
+  readonly identities: readonly Identity[]
+}
+
 /** Requests a page, counts it, and passes it on. */
-export async function takePage(reading: Reading, query: Query, pageNumber: number): Promise<DetailsPage> {
+export async function takePage(reading: Reading, query: Query, pageNumber: number): Promise<TakenPage> {
   const { client, signal, priority } = reading
   const size = pageSizeWithin(reading.deepest())
   const page = await queryDetailsPage(client, query.interval, query.filter, pageNumber, { priority, signal }, size)
   reading.progress.done()
-  if (page.conversations.length > 0) await reading.onPage(page)
-  return page
+  const { conversations, totalHits, totalKnown } = page
+  const identities = conversations.map(identify)
+  if (conversations.length > 0) await reading.onPage(page)
+  return { pageNumber, totalHits, totalKnown, identities }
 }
 
 /**
@@ -51,7 +59,7 @@ export async function takePage(reading: Reading, query: Query, pageNumber: numbe
  * give smaller pages than requested, and `totalHits` may be too low, so reading continues past the expected end as long as pages
  * bring something and either records are missing or the last page was full.
  */
-export async function readPages(reading: Reading, query: Query, first: DetailsPage): Promise<WindowRead> {
+export async function readPages(reading: Reading, query: Query, first: TakenPage): Promise<WindowRead> {
   const collected = collect(query.interval)
   collected.add(first)
   const requested = pageSizeWithin(reading.deepest())
@@ -78,9 +86,9 @@ export async function readPages(reading: Reading, query: Query, first: DetailsPa
     const missing = first.totalHits - collected.received()
     // Where pages come as large as requested, the few that are missing lie on none: `totalHits` is approximate.
     const slack = collected.hasFullPage(requested) ? toleratedShortfall(first.totalHits) : 0
-    const mayContinue = missing > slack || tail.conversations.length >= size || !first.totalKnown
+    const mayContinue = missing > slack || tail.identities.length >= size || !first.totalKnown
     const last = Math.min(lastPossible(size), tail.pageNumber + Math.max(1, Math.ceil(missing / size)))
-    if (!mayContinue || tail.conversations.length === 0 || last <= tail.pageNumber) break
+    if (!mayContinue || tail.identities.length === 0 || last <= tail.pageNumber) break
     if (!(await takeUpTo(last))) break
   }
   return collected.read()
@@ -99,12 +107,11 @@ function collect(interval: Interval) {
   let largest = 0
   let withRecords = 0
   return {
-    add({ pageNumber, totalHits, conversations }: DetailsPage): void {
-      if (pageNumber === 1 || conversations.length > 0) totals.push(totalHits)
-      if (conversations.length === 0) return
-      largest = Math.max(largest, conversations.length)
+    add({ pageNumber, totalHits, identities }: TakenPage): void {
+      if (pageNumber === 1 || identities.length > 0) totals.push(totalHits)
+      if (identities.length === 0) return
+      largest = Math.max(largest, identities.length)
       withRecords++
-      const identities = conversations.map(identify)
       const content = identities.map(({ key }) => key).join('\n')
       const isRepeated = contents.has(content)
       contents.add(content)

@@ -16,7 +16,7 @@ import { toleratedShortfall } from '../genesys/record-identity.ts'
 import type { Priority } from '../genesys/send-budget.ts'
 import type { Interval } from '../model/interval.ts'
 import type { Progress } from '../progress.ts'
-import { daysOf, pageSizeWithin, readPages, takePage, type Reading } from './read-pages.ts'
+import { daysOf, pageSizeWithin, readPages, takePage, type Reading, type TakenPage } from './read-pages.ts'
 import { splitPart, type Part, type Split } from './split-window.ts'
 import {
   implausibility,
@@ -153,7 +153,7 @@ class WindowReader {
 
   /** Reads a part whole, or in smaller parts where it is too large or a query of it takes too long. */
   async #readPart(part: Part): Promise<PartOutcome> {
-    let first: DetailsPage | null = null
+    let first: TakenPage | null = null
     try {
       first = await this.#takeFirstPage(part)
       this.#hits ??= first.totalHits
@@ -174,7 +174,7 @@ class WindowReader {
   }
 
   /** Adopts the limit that the API has named; false when that can't help. */
-  #learnLimit(limit: number, first: DetailsPage | null): boolean {
+  #learnLimit(limit: number, first: TakenPage | null): boolean {
     const limits = this.#limits
     if (limit < limits.deepest) {
       limits.deepest = limit
@@ -187,7 +187,7 @@ class WindowReader {
     return true
   }
 
-  async #readInParts(part: Part, first: DetailsPage): Promise<PartOutcome> {
+  async #readInParts(part: Part, first: TakenPage): Promise<PartOutcome> {
     const isBeyondReach = first.totalHits > this.#reach()
     const split = await splitPart(this.#reading, part, first.totalHits)
     if (split === null) {
@@ -229,7 +229,7 @@ class WindowReader {
   }
 
   /** Reads a part again and again until its reads show that it is complete, or that it will not be. */
-  async #readUntilStable(part: Part, first: DetailsPage): Promise<PartOutcome> {
+  async #readUntilStable(part: Part, first: TakenPage): Promise<PartOutcome> {
     const reads: WindowRead[] = []
     const records = new Map<string, number>()
     let implausibleReads = 0
@@ -250,7 +250,7 @@ class WindowReader {
     }
   }
 
-  async #takeFirstPage(part: Part): Promise<DetailsPage> {
+  async #takeFirstPage(part: Part): Promise<TakenPage> {
     this.#count(1, 0)
     return await takePage(this.#reading, part, 1)
   }

@@ -96,9 +96,13 @@ function createLiveSource(options: SourceOptions, status: () => Promise<ServiceS
   }
 }
 
-function idsOf({ queues, agents }: Wallboard): Parameters<Names['resolve']>[0] {
+function idsOf({ queues, agents, today }: Wallboard): Parameters<Names['resolve']>[0] {
   const ofAgents = agents.map(({ queueId }) => queueId).filter((id) => id !== null)
-  return { queue: [...queues.map(({ queueId }) => queueId), ...ofAgents], user: agents.map(({ userId }) => userId) }
+  const ofToday = (today?.queues ?? []).map(({ queueId }) => queueId).filter((id) => id !== null)
+  return {
+    queue: [...queues.map(({ queueId }) => queueId), ...ofAgents, ...ofToday],
+    user: agents.map(({ userId }) => userId),
+  }
 }
 
 /** @throws EtlError JOB_STUCK if a run has shown no progress for longer than its job allows */

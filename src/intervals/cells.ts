@@ -3,7 +3,10 @@ import { columnIndex, type Column, type Row, type RowSet, type Value } from '../
 import { measures, type Aggregate } from './measures.ts'
 import { queueAt, queueTimeline, type QueueSegment } from './queue-at.ts'
 
-/** Raised with every change after which the same rows have other cells: what is stored is then derived again. */
+/**
+ * Raised with every change after which the same record has other cells, and when a column that they come from is added to the model: what is
+ * stored is then derived again.
+ */
 export const DERIVED_VERSION = 1
 
 /** The tables that cells are derived from. */
@@ -85,6 +88,9 @@ interface Session {
   readonly segments: QueueSegment[]
   /** The same once a metric has asked for them. */
   timeline: readonly QueueSegment[] | null
+  /** The emit date of the last metric that counted, and its cell: the metrics that close a session have the same one. */
+  lastEmitDate: string | null
+  lastCell: Cell | null
 }
 
 interface Conversation {
@@ -147,14 +153,24 @@ function finder(conversations: ReadonlyMap<string, Conversation>): (row: Row) =>
 
 function addSession(conversation: Conversation | undefined, row: Row): void {
   if (conversation === undefined) return
+  conversation.sessions[row[SLOT.session] as number] = {
+    group: groupOf(conversation, row),
+    segments: [],
+    timeline: null,
+    lastEmitDate: null,
+    lastCell: null,
+  }
+}
+
+function groupOf(conversation: Conversation, row: Row): Group {
   const user = conversation.users[row[SLOT.sessionParticipant] as number] ?? null
   const mediaType = row[SLOT.mediaType]!
   const direction = row[SLOT.direction]!
-  let group = conversation.groups.find(
-    (known) => known.user === user && known.mediaType === mediaType && known.direction === direction,
-  )
-  if (group === undefined) conversation.groups.push((group = { user, mediaType, direction, cells: new Map() }))
-  conversation.sessions[row[SLOT.session] as number] = { group, segments: [], timeline: null }
+  for (const group of conversation.groups)
+    if (group.mediaType === mediaType && group.direction === direction && group.user === user) return group
+  const group: Group = { user, mediaType, direction, cells: new Map() }
+  conversation.groups.push(group)
+  return group
 }
 
 function addSegment(conversation: Conversation | undefined, row: Row): void {
@@ -172,14 +188,20 @@ function addMetric(conversation: Conversation | undefined, row: Row): void {
   const slots = slotsByMetric.get(row[SLOT.metricName] as string)
   // `infinity` and years before Christ, which only SQL can have written, are not in canonical spelling
   if (value === null || emitDate === null || !emitDate.endsWith('Z') || !session || !slots) return
-  const timeline = (session.timeline ??= queueTimeline(session.segments))
-  const cell = cellOf(session.group, intervalOf(emitDate), queueAt(timeline, emitDate))
+  const cell = session.lastEmitDate === emitDate ? session.lastCell! : cellAt(session, emitDate)
   if (slots.events !== -1) cell[slots.events] = ((cell[slots.events] as number | null) ?? 0) + 1
   if (slots.total !== -1) cell[slots.total] = sum((cell[slots.total] as number | bigint | null) ?? 0, value)
   if (slots.max !== -1) {
     const largest = cell[slots.max] as number | bigint | null
     if (largest === null || value > largest) cell[slots.max] = value
   }
+}
+
+function cellAt(session: Session, emitDate: string): Cell {
+  const timeline = (session.timeline ??= queueTimeline(session.segments))
+  session.lastEmitDate = emitDate
+  session.lastCell = cellOf(session.group, intervalOf(emitDate), queueAt(timeline, emitDate))
+  return session.lastCell
 }
 
 /** The start of the quarter hour that contains an instant in canonical spelling. */
@@ -216,7 +238,7 @@ function finish({ id, start, originatingDirection, groups }: Conversation): Row[
       for (const [queue, cell] of byQueue) {
         if (!finishMeasures(cell)) continue
         const keys = [id, start, null, interval, queue, user, mediaType, direction, originatingDirection]
-        keys.forEach((value, slot) => (cell[slot] = value))
+        for (let slot = 0; slot < keys.length; slot++) cell[slot] = keys[slot]!
         finished.push(cell)
       }
     }

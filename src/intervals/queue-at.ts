@@ -14,7 +14,10 @@ export interface QueueSegment {
  * that began at once the lower index first, and those without a readable start before all others; of successive ones with the same queue
  * only the first.
  */
-export function queueTimeline(segments: readonly QueueSegment[]): QueueSegment[] {
+export function queueTimeline(segments: readonly QueueSegment[]): readonly QueueSegment[] {
+  const first = segments[0]
+  // almost every session has one queue, so that nothing has to be ordered
+  if (first === undefined || segments.every(({ queue }) => queue === first.queue)) return segments.slice(0, 1)
   const ordered = segments.toSorted((a, b) => compareInstants(a.start, b.start) || a.index - b.index)
   return ordered.filter(({ queue }, index) => queue !== ordered[index - 1]?.queue)
 }

@@ -18,6 +18,7 @@ import {
   type LiveSummary,
   type SnapshotContext,
 } from './take-snapshot.ts'
+import { createTodayRefresher } from './today.ts'
 
 export interface LiveJob {
   /**
@@ -51,6 +52,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
     memory: createLiveMemory(elapsedMs),
     readActivity: createActivityReader(log, elapsedMs),
     readQueueUsers: createQueueUsersReader(log, elapsedMs),
+    refreshToday: createTodayRefresher({ warehouse, logger: log, elapsedMs }),
     state,
   }
   let retentionAppliedAt = Number.NEGATIVE_INFINITY

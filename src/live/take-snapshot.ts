@@ -34,6 +34,7 @@ import {
   type WrittenSnapshot,
 } from './snapshot-store.ts'
 import type { LiveConversation } from './state.ts'
+import type { TodayRefresher } from './today.ts'
 import { transitions, type EventRule, type LiveEvent } from './transitions.ts'
 
 export interface LiveDependencies {
@@ -86,6 +87,7 @@ export interface SnapshotContext {
   readonly memory: LiveMemory
   readonly readActivity: OrganizationOptions['activity']
   readonly readQueueUsers: QueueUsersReader
+  readonly refreshToday: TodayRefresher
   readonly state: JobState
 }
 
@@ -162,6 +164,7 @@ async function runSteps(context: SnapshotContext, attempt: Attempt, signal: Abor
   const counts = { conversations: conversations.length, ended, messages, requests, throttled }
   context.log.info({ ...counts, ...writes, rejected: changes.rejected, durationMs }, 'snapshot taken')
   await history.runDueRereads(genesys, clock, at, signal)
+  if (dependencies.live.source === 'analytics') await context.refreshToday(genesys, at, signal)
   return { at, conversations, writes, ended, loaded, messages, requests, durationMs, throttled }
 }
 

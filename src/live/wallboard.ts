@@ -3,6 +3,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 import { sumCounts, type StateCounts } from './queue-counts.ts'
 import { LIVE_STATES } from './state.ts'
+import { selectToday, type Today } from './today-store.ts'
 
 /** A queue as of the newest complete snapshot, its media types together. Its states add up to `conversations`. */
 export interface QueueNow extends Readonly<StateCounts> {
@@ -49,6 +50,8 @@ export interface Wallboard {
   readonly byState: Readonly<Record<string, number>>
   readonly trend: readonly TrendPoint[]
   readonly trendHours: number
+  /** null: not read yet on this day. */
+  readonly today: Today | null
 }
 
 const TREND_HOURS = 4
@@ -82,6 +85,7 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
           byState: {},
           trend: [],
           trendHours: TREND_HOURS,
+          today: null,
         }
       const agents = await selectAgents(trx)
       return {
@@ -92,6 +96,7 @@ export async function selectWallboard(db: Kysely<Database>): Promise<Wallboard> 
         byState: await selectStates(trx),
         trend: await selectTrend(trx, now),
         trendHours: TREND_HOURS,
+        today: await selectToday(trx, now),
       }
     })
 }

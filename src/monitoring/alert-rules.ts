@@ -129,9 +129,19 @@ function lateLive({ live }: StatusDocument, facts: AlertFacts, sent: SentAlerts)
 }
 
 function lateDeliveries({ deliveries }: StatusDocument, now: Date): Condition[] {
-  const { oldestPendingAt, pending, lastError } = deliveries
-  if (!oldestPendingAt || secondsBetween(oldestPendingAt, now) <= DELIVERY_LATE_SECONDS) return []
+  const { oldestPendingAt, pending, lastError, isStopped } = deliveries
+  if (!oldestPendingAt) return []
   const messages = pending === 1 ? '1 message is' : `${pending} messages are`
+  if (isStopped)
+    return [
+      {
+        key: 'delivery-stopped',
+        title: `The receiver of WEBHOOK_URL has ended the deliveries with 410; ${messages} pending`,
+        detail: lastError,
+        hint: 'Fix the receiver or change WEBHOOK_URL, then restart the service.',
+      },
+    ]
+  if (secondsBetween(oldestPendingAt, now) <= DELIVERY_LATE_SECONDS) return []
   const title = `${messages} pending for WEBHOOK_URL, the oldest since ${oldestPendingAt.toISOString().slice(0, 16)}Z`
   return [
     {

@@ -7,6 +7,7 @@ import {
   type FutureDates,
   type JobRecord,
   type ReferenceRecord,
+  type ReconciliationRecord,
   type UnsettledWindow,
 } from './records.ts'
 
@@ -32,6 +33,7 @@ export interface ProblemInputs {
   readonly live: LiveStatus | null
   readonly deliveries: DeliveryRecord
   readonly reference: readonly ReferenceRecord[]
+  readonly reconciliation: ReconciliationRecord
 }
 
 /** More names would hide the rest of the page. */
@@ -47,6 +49,7 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
     ...emptyMonthsProblem(inputs.emptyMonths),
     ...clockProblem(inputs.future),
     ...windowProblems(inputs.unsettled),
+    ...reconciliationProblems(inputs.reconciliation),
     ...deliveryProblems(inputs.deliveries, inputs.now),
     ...missingProblem(inputs.owed),
     ...missedRereadProblem(inputs.due),
@@ -138,7 +141,19 @@ function referenceProblems(reference: readonly ReferenceRecord[]): Problem[] {
   })
 }
 
-function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: DeliveryRecord, now: Date): Problem[] {
+function deliveryProblems(deliveries: DeliveryRecord, now: Date): Problem[] {
+  const { oldestPendingAt, givenUp, lastError, pending } = deliveries
+  if (deliveries.isStopped) {
+    return [
+      {
+        severity: 'trouble',
+        title: `The receiver of WEBHOOK_URL has ended the deliveries; ${count(pending, 'message')} pending`,
+        detail: lastError,
+        hint: 'Fix the receiver or change WEBHOOK_URL, then restart the service.',
+        since: oldestPendingAt,
+      },
+    ]
+  }
   const isLate = oldestPendingAt !== null && +now - +oldestPendingAt > DELIVERY_LATE_MS
   if (!isLate && givenUp === 0) return []
   return [
@@ -152,6 +167,43 @@ function deliveryProblems({ oldestPendingAt, givenUp, lastError, pending }: Deli
       since: oldestPendingAt,
     },
   ]
+}
+
+function reconciliationProblems(reconciliation: ReconciliationRecord): Problem[] {
+  const { differences, differingDays, missingPermission, differingSwitches, reconciledAt } = reconciliation
+  const problems: Problem[] = []
+  if (differingDays.length > 0) {
+    const days = differingDays.map(({ day }) => ({ start: day, end: addDays(day, 1) }))
+    problems.push({
+      severity: 'trouble',
+      title: `Numbers differ from Genesys' own: ${nameIntervals(days)}`,
+      detail: `${count(differences, 'figure')} of the interval views ${differences === 1 ? 'is' : 'are'} not what Genesys' aggregates say.`,
+      hint:
+        'reconcile --from … --to … over these days names the conversations, and etl.reconciliations has them. What to do: see ' +
+        '"When numbers differ" in docs/operations.md.',
+      since: reconciledAt,
+    })
+  }
+  if (missingPermission !== null) {
+    problems.push({
+      severity: 'notice',
+      title: 'Numbers are not compared with Genesys',
+      detail: `The OAuth client lacks the permission ${missingPermission}. Nothing else needs it to load.`,
+      hint: `Grant ${missingPermission} to a role of the OAuth client, for all divisions, or set RECONCILE_CRON=off.`,
+      since: null,
+    })
+  }
+  const switches = Object.entries(differingSwitches).map(([column, value]) => `${column} = ${value}`)
+  if (switches.length > 0) {
+    problems.push({
+      severity: 'notice',
+      title: 'The service level is not calculated as Genesys does',
+      detail: `By the figures of Genesys, reporting.settings should have ${switches.join(', ')}.`,
+      hint: `update reporting.settings set ${switches.join(', ')}`,
+      since: null,
+    })
+  }
+  return problems
 }
 
 function missingProblem(owed: readonly Interval[]): Problem[] {

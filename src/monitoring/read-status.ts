@@ -3,6 +3,7 @@ import { windowKey, type HistorySettings } from '../history/context.ts'
 import { selectWindows } from '../history/ledger.ts'
 import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
+import { selectReconciliation } from './reconciliation-query.ts'
 import { selectDerivation } from '../reporting/derivation.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Warehouse } from '../postgres/connect.ts'
@@ -43,6 +44,7 @@ export async function readStatus(
     futureDates,
     derivation,
     reference,
+    reconciliation,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -56,6 +58,7 @@ export async function readStatus(
     selectFutureDates(db),
     selectDerivation(db),
     selectReferenceRecords(db),
+    selectReconciliation(db, history.filter),
   ])
   return statusDocument({
     now: clock.now(),
@@ -72,6 +75,7 @@ export async function readStatus(
     deliveries,
     derivation,
     reference,
+    reconciliation,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

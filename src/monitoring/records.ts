@@ -75,6 +75,8 @@ export interface DeliveryRecord {
   /** Messages whose delivery was abandoned during the last day. */
   readonly givenUp: number
   readonly lastError: string | null
+  /** Whether the receiver has ended the deliveries with 410. */
+  readonly isStopped: boolean
 }
 
 /** How far the reporting rows of the history are derived. */
@@ -89,6 +91,26 @@ export interface DerivationRecord {
    * is yet to be built.
    */
   readonly staleConversations: number | null
+}
+
+/** How our numbers compare with Genesys' own. */
+export interface ReconciliationRecord {
+  /** The newest day that was compared (its start); null: none was. */
+  readonly newestDay: Date | null
+  /** When the latest comparison ended; null: none has. */
+  readonly reconciledAt: Date | null
+  /** Days that were compared during the last quarter. */
+  readonly days: number
+  /** Figures of theirs that differ from Genesys' for no expected cause. */
+  readonly differences: number
+  /** Figures of theirs that differ for an expected cause. */
+  readonly expected: number
+  /** The days with such differences, newest first. */
+  readonly differingDays: readonly { readonly day: Date; readonly differences: number }[]
+  /** The permission that the client lacked at the latest comparison; null: none. */
+  readonly missingPermission: string | null
+  /** Columns of reporting.settings that are not as Genesys has them, with Genesys' value. */
+  readonly differingSwitches: Readonly<Record<string, boolean>>
 }
 
 /** Data dated later than the database's clock: written while that clock was ahead. */

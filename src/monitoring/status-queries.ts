@@ -1,5 +1,6 @@
 /** Queries for the status: jobs, rejected records, live data and webhook deliveries. */
 import { sql, type Kysely } from 'kysely'
+import { GONE_MARK } from '../webhooks/outbox.ts'
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { type Database, type JsonRecord, type RunStatus } from '../postgres/database.ts'
 import {
@@ -167,11 +168,18 @@ export async function countFetchedInFuture(db: Kysely<Database>): Promise<number
 
 /** Messages pending for WEBHOOK_URL, and those abandoned during the last day. */
 export async function selectDeliveries(db: Kysely<Database>): Promise<DeliveryRecord> {
-  const { rows } = await sql<{ pending: number; oldest: Date | null; given_up: number; last_error: string | null }>`
+  const { rows } = await sql<{
+    pending: number
+    oldest: Date | null
+    given_up: number
+    last_error: string | null
+    is_stopped: boolean | null
+  }>`
     select count(*) filter (where given_up_at is null)::int as pending,
       min(created_at) filter (where given_up_at is null) as oldest,
       count(*) filter (where given_up_at > now() - interval '1 day')::int as given_up,
-      (array_agg(last_error order by id) filter (where last_error is not null))[1] as last_error
+      (array_agg(last_error order by id) filter (where last_error is not null))[1] as last_error,
+      bool_or(given_up_at is null and last_error like ${`%${GONE_MARK}%`}) as is_stopped
     from etl.webhook_outbox
     where delivered_at is null and (given_up_at is null or given_up_at > now() - interval '1 day')`.execute(db)
   const [row] = rows
@@ -180,6 +188,7 @@ export async function selectDeliveries(db: Kysely<Database>): Promise<DeliveryRe
     oldestPendingAt: row?.oldest ?? null,
     givenUp: row?.given_up ?? 0,
     lastError: row?.last_error ?? null,
+    isStopped: row?.is_stopped ?? false,
   }
 }
 

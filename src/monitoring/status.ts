@@ -20,6 +20,7 @@ import {
   type JobRecord,
   type LiveRecord,
   type ReferenceRecord,
+  type ReconciliationRecord,
   type RejectedReason,
   type RunSummary,
   type StatusWindow,
@@ -45,6 +46,8 @@ export interface StatusInputs {
   readonly deliveries: DeliveryRecord
   /** Default: the reporting rows are complete. */
   readonly derivation?: DerivationRecord
+  /** Default: nothing was compared. */
+  readonly reconciliation?: ReconciliationRecord
   /** Default: none. */
   readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
@@ -94,14 +97,25 @@ export interface StatusDocument {
   }
   /** The lists of reference data, by name. */
   readonly reference: readonly ReferenceRecord[]
+  readonly reconciliation: ReconciliationRecord
 }
 
+const NOT_RECONCILED: ReconciliationRecord = {
+  newestDay: null,
+  reconciledAt: null,
+  days: 0,
+  differences: 0,
+  expected: 0,
+  differingDays: [],
+  missingPermission: null,
+  differingSwitches: {},
+}
 const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom: null, staleConversations: null }
 
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
-  const { derivation = FILLED } = inputs
+  const { derivation = FILLED, reconciliation = NOT_RECONCILED } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -123,6 +137,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     live,
     deliveries,
     reference,
+    reconciliation,
   })
   const isBehind = owed.length > 0 || due.length > 0
   return {
@@ -139,6 +154,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     deliveries,
     reporting: { ...derivation, filledShare: filledShare(derivation, windows) },
     reference,
+    reconciliation,
   }
 }
 

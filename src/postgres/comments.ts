@@ -192,6 +192,40 @@ export const etlDescriptions: Readonly<
     description: 'Single facts by name.',
     columns: { key: 'Name.', value: 'Value.', updated_at: 'When it was last written.' },
   },
+  reconciliations: {
+    description:
+      "The figures that comparing our intervals with Genesys' own aggregates (reconcile) has found to differ: at most 10 000 per run and day, kept for 92 days.",
+    columns: {
+      id: 'Number of the row.',
+      run_id: 'The run that found it: etl.runs.id.',
+      day: 'UTC day of the interval.',
+      interval_start: 'Start of the interval of 30 minutes.',
+      queue_id: 'Queue of the cell; null: none.',
+      media_type: 'Media type of the cell; null: none.',
+      user_id: 'User of the cell; null: of all users.',
+      metric: 'The metric, as Genesys names it.',
+      statistic: "count, sum (in milliseconds), or oServiceLevel's numerator or denominator.",
+      ours: 'What our intervals have.',
+      theirs: 'What Genesys has.',
+      class:
+        'What explains it. Expected: before_first_day (conversations that began before the first loaded day), filter (left out by a filter of the history), division (in a division that the OAuth client does not see), erased (not at Genesys any more). Otherwise: changed (a conversation differs from what Genesys has now), missing (a conversation is not in the tables), unexplained.',
+      conversations: 'Up to 20 conversations: those that explain it first, then others with a metric in the cell.',
+      created_at: 'When it was found.',
+    },
+  },
+  reconciled_days: {
+    description: 'The UTC days whose numbers were compared with Genesys, with the latest result of each.',
+    columns: {
+      day: 'The day.',
+      filter: 'Filter of the history that was compared; {} without any.',
+      reconciled_at: 'When it was last compared.',
+      run_id: 'The run that did: etl.runs.id.',
+      by_user: 'Whether the numbers by user were compared, too.',
+      cells: 'Cells (interval, queue, media type) that were compared.',
+      differences: 'Figures that differ for no expected cause.',
+      expected: 'Figures that differ for an expected cause; see the column class of etl.reconciliations.',
+    },
+  },
   webhook_outbox: {
     description:
       'Messages for WEBHOOK_URL, written in the transaction of the snapshot that caused them. Delivered ones are deleted after a while.',
@@ -327,6 +361,25 @@ export const liveDescriptions: typeof etlDescriptions = {
       on_queue_users:
         'Users on queue, whatever the media type: the same on every row of the queue. Null: not readable (analytics:queueObservation:view).',
       off_queue_users: 'Users of the queue who are off queue; otherwise as on_queue_users.',
+    },
+  },
+  live_today: {
+    description:
+      'Figures of the local day so far, by queue and in total, for the wallboard. Read again every five minutes. For reports take reporting.queue_daily.',
+    columns: {
+      queue_id: 'The queue; null on the one row of all contacts, which includes those without a queue.',
+      day: 'The day, in time_zone.',
+      time_zone: 'The time zone of reporting.settings when it was read.',
+      source:
+        'genesys (its own aggregates: contacts in progress count as far as they are), or warehouse (the loaded conversations, where the permission analytics:conversationAggregate:view is missing).',
+      read_at: 'As of when, by the clock of the database.',
+      offered: 'Contacts that entered a queue.',
+      answered: 'Contacts that an agent answered.',
+      answer_ms: 'How long these had waited, together, in milliseconds.',
+      abandoned: 'Contacts whose customer left before an answer.',
+      answered_in_time: 'Answered contacts within the service level of their queue.',
+      service_level_contacts:
+        'Contacts that count for the service level: answered ones and, by the switches of the organization, others. The service level is answered_in_time / service_level_contacts.',
     },
   },
 }

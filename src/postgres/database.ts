@@ -103,6 +103,37 @@ interface RejectedRecordsTable {
   resolved_at: OptionalInstant
 }
 
+/** etl.reconciliations: figures that differ from Genesys'. */
+interface ReconciliationsTable {
+  id: GeneratedAlways<number>
+  run_id: number
+  day: ColumnType<Date, string, never>
+  interval_start: Instant
+  queue_id: string | null
+  media_type: string | null
+  user_id: string | null
+  metric: string
+  statistic: string
+  /** numeric, which the driver reads as text. */
+  ours: string
+  theirs: string
+  class: string
+  conversations: string[]
+  created_at: InstantByDefault
+}
+
+/** etl.reconciled_days: the days that were compared with Genesys. */
+interface ReconciledDaysTable {
+  day: ColumnType<Date, string, never>
+  filter: Json<JsonRecord>
+  reconciled_at: InstantByDefault
+  run_id: number
+  by_user: boolean
+  cells: number
+  differences: number
+  expected: number
+}
+
 /** etl.meta: single facts by name. */
 interface MetaTable {
   key: string
@@ -171,6 +202,21 @@ interface LiveQueuesTable {
   off_queue_users: number | null
 }
 
+/** genesys.live_today: the figures of the local day, by queue and (without queue_id) of all contacts. */
+interface LiveTodayTable {
+  queue_id: string | null
+  day: Instant
+  time_zone: string
+  source: string
+  read_at: Instant
+  offered: number
+  answered: number
+  answer_ms: number
+  abandoned: number
+  answered_in_time: number
+  service_level_contacts: number
+}
+
 /** etl.webhook_outbox: messages for WEBHOOK_URL. */
 interface WebhookOutboxTable {
   id: GeneratedAlways<number>
@@ -222,6 +268,8 @@ export interface Database extends PrefixedGenesys {
   'etl.interval_cells': IntervalCellsTable
   'etl.dirty_hours': DirtyHoursTable
   'etl.rejected_records': RejectedRecordsTable
+  'etl.reconciliations': ReconciliationsTable
+  'etl.reconciled_days': ReconciledDaysTable
   'etl.meta': MetaTable
   'etl.webhook_outbox': WebhookOutboxTable
   'etl.rereads': RereadsTable
@@ -230,4 +278,5 @@ export interface Database extends PrefixedGenesys {
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable
+  'genesys.live_today': LiveTodayTable
 }

@@ -2,7 +2,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
 import { DERIVED_VERSION } from '../intervals/cells.ts'
-import { replaceCells, type StoredCells } from '../loader/cells.ts'
+import { markDerived, replaceCells, type StoredCells } from '../loader/cells.ts'
 import { ensureMonths, forgetMonths, monthOf } from '../loader/partitions.ts'
 import { readBackRows, type ColumnChoice } from '../loader/read-back.ts'
 import { emptyRowSet, tables, type Row, type RowSet } from '../model/columns.ts'
@@ -109,7 +109,10 @@ async function deriveOnce(
   const rows = await readSources(trx, due)
   if (due.length > 0) {
     await replaceCells(trx, client, rows, due.map(storedCells))
-    await markDerived(trx, due)
+    await markDerived(
+      trx,
+      due.map(({ id }) => id),
+    )
   }
   await alongside?.(trx)
   return { conversations: due.length, withoutRows: due.length - rows.conversations.length }
@@ -146,11 +149,4 @@ async function readSources(trx: Transaction<Database>, due: readonly LockedRow[]
  */
 function storedCells({ id, start, moved }: LockedRow): StoredCells {
   return { conversationId: id, start: moved ? null : start }
-}
-
-/** The rows are locked, so their content hash is that of the rows that were read. */
-async function markDerived(trx: Transaction<Database>, due: readonly LockedRow[]): Promise<void> {
-  await sql`
-    update etl.conversations set derived_hash = content_hash, derived_version = ${DERIVED_VERSION}
-    where conversation_id = any(${due.map(({ id }) => id)}::text[])`.execute(trx)
 }

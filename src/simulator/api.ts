@@ -1,4 +1,5 @@
 import { queryActivity } from './activity.ts'
+import { queryAggregates } from './aggregates.ts'
 import { ApiError } from './api-error.ts'
 import type { Changes } from './changes.ts'
 import type { ControlSettings } from './contract.ts'
@@ -144,6 +145,10 @@ const QUERIES: Readonly<Record<string, Endpoint>> = {
   '/api/v2/analytics/conversations/activity/query': (request, { store }) => {
     requirePermission(request.client, 'analytics:queueObservation:view')
     return queryActivity(store, readJson(request), request.query, visibleTo(request.client))
+  },
+  '/api/v2/analytics/conversations/aggregates/query': (request, { store, settings }) => {
+    requirePermission(request.client, 'analytics:conversationAggregate:view')
+    return queryAggregates(store, readJson(request), settings, visibleTo(request.client))
   },
 }
 

@@ -41,6 +41,10 @@ export interface SimulatorOptions {
   readonly reopenedShare?: number
   /** How long after their time the wrap-up code, tAcw and tHandle appear: 0 (default) to less than a day. */
   readonly closingDelayMs?: number
+  /** The longest interval of an aggregates query; 366 unless given, since no limit of Genesys is known. */
+  readonly aggregateIntervalDays?: number
+  /** How many values one answer of aggregates can have; 100 000 unless given, since no limit of Genesys is known. */
+  readonly aggregateCellLimit?: number
   /** Lifetime of the first client's tokens. */
   readonly tokenSeconds?: number
   readonly gzip?: boolean
@@ -72,6 +76,12 @@ export interface ControlSettings {
   closingDelayMs: number
   /** The largest page of a list of reference data; larger ones are clamped to it. Absent: as the API has it. */
   maxPageSize: number
+  aggregateIntervalDays: number
+  aggregateCellLimit: number
+  /** The organization's switches of what counts in the denominator of the service level, retroactively. */
+  serviceLevelIncludesAbandons: boolean
+  serviceLevelIncludesShortAbandons: boolean
+  serviceLevelIncludesFlowOuts: boolean
 }
 
 /** Everything that can be changed while it runs. */

@@ -109,6 +109,11 @@ export function endOf(plan: ConversationPlan): number {
   return end
 }
 
+/** How a customer leaves a queue who gives up: messaging knows no abandon. */
+function givesUpAs({ session }: Leg): QueueOutcome {
+  return session['mediaType'] === 'message' ? 'left' : 'abandoned'
+}
+
 /**
  * Ends a plan at an instant: whatever is open then is closed, and nothing happens afterwards.
  */
@@ -122,7 +127,7 @@ export function endPlan(plan: ConversationPlan, at: number): void {
         if (span.type === 'alert') leg.notResponding = false
         if (span.type === 'wrapup') continue
         span.fields['disconnectType'] = leg.purpose === 'customer' ? 'endpoint' : 'peer'
-        if (leg.queue?.outcome === 'answered') leg.queue.outcome = 'abandoned'
+        if (leg.queue?.outcome === 'answered') leg.queue.outcome = givesUpAs(leg)
       }
       leg.spans.splice(0, leg.spans.length, ...begun)
       leg.stated.splice(0, leg.stated.length, ...leg.stated.filter((metric) => metric.at <= at))

@@ -33,7 +33,11 @@ function intervalMessage(days: 7 | 31): string {
   return `You must specify a search interval as part of your query that does not exceed ${days} days.`
 }
 
-function readInterval(text: unknown): { start: number; end: number } {
+/**
+ * Reads an interval of two instants, in milliseconds; without an offset they are in UTC.
+ * @throws ApiError 400
+ */
+export function readInterval(text: unknown): { start: number; end: number } {
   if (text === undefined || text === null) throw new ApiError(400, 'bad.request', 'The interval is required.')
   const parts = typeof text === 'string' ? text.split('/') : []
   const [start = NaN, end = NaN] = parts.map((part) => {

@@ -31,7 +31,7 @@ export function metricsOf(leg: Leg): StatedMetric[] {
   const of = (...types: string[]): Span[] =>
     leg.spans.filter((span) => types.includes(span.type) && span.end !== Infinity)
 
-  if (leg.purpose === 'customer' || leg.purpose === 'external' || leg.purpose === 'outbound') customer(of, emit)
+  if (leg.purpose === 'customer' || leg.purpose === 'external' || leg.purpose === 'outbound') customer(leg, of, emit)
   else if (FLOW_PURPOSES.has(leg.purpose)) flow(leg, of, emit)
   else if (leg.purpose === 'acd') queue(leg, of, emit)
   else agent(leg, of, emit)
@@ -41,10 +41,12 @@ export function metricsOf(leg: Leg): StatedMetric[] {
 type SpansOf = (...types: string[]) => Span[]
 type Emit = (name: string, value: number, at: number) => void
 
-function customer(of: SpansOf, emit: Emit): void {
-  const dialing = of('dialing')
-  for (const span of dialing) emit('tDialing', span.end - span.start, span.end)
-  for (const span of of('contacting')) emit('tContacting', span.end - span.start, span.end)
+function customer(leg: Leg, of: SpansOf, emit: Emit): void {
+  // The dialing of an agent counts at the agent only, so that the aggregates of agents add up; that of a campaign has no agent.
+  if (leg.purpose === 'outbound') {
+    for (const span of of('dialing')) emit('tDialing', span.end - span.start, span.end)
+    for (const span of of('contacting')) emit('tContacting', span.end - span.start, span.end)
+  }
   for (const span of of('voicemail')) emit('tVoicemail', span.end - span.start, span.end)
   const connected = of('interact', 'hold')
   const [first] = connected

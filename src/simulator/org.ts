@@ -12,6 +12,9 @@ export interface Queue {
   readonly users: readonly User[]
 }
 
+/** The share of contacts that every queue means to answer within its service level. */
+export const SERVICE_LEVEL_TARGET = 0.8
+
 export interface User {
   readonly id: string
   readonly name: string

@@ -54,6 +54,11 @@ export function createState(options: SimulatorOptions): SimulatorState {
     paginationLimit: options.paginationLimit ?? 100_000,
     closingDelayMs: options.closingDelayMs ?? 0,
     maxPageSize: Number.POSITIVE_INFINITY,
+    aggregateIntervalDays: options.aggregateIntervalDays ?? 366,
+    aggregateCellLimit: options.aggregateCellLimit ?? 100_000,
+    serviceLevelIncludesAbandons: true,
+    serviceLevelIncludesShortAbandons: false,
+    serviceLevelIncludesFlowOuts: false,
   }
   const firstDay = Math.floor(clock.now() / DAY_MS) - (options.days ?? 7)
   const store = new ConversationStore({ seed, generator, clock, firstDay, view: settings })
@@ -135,8 +140,8 @@ export function createControl(state: SimulatorState): SimulatorControl {
       for (const key of ['latencyMs', 'dateSkewMs'] as const) timing[key] = given[key] ?? timing[key]
       for (const key of ['totalHitsOffset', 'totalHitsJitter', 'duplicateShare'] as const)
         noise[key] = given[key] ?? noise[key]
-      for (const key of ['paginationLimit', 'closingDelayMs', 'maxPageSize'] as const)
-        settings[key] = given[key] ?? settings[key]
+      for (const key of Object.keys(settings) as (keyof ControlSettings)[])
+        Object.assign(settings, { [key]: given[key] ?? settings[key] })
       store.invalidate()
     },
   }

@@ -12,6 +12,7 @@ import { postJson, type PostFailure } from '../post-json.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import {
   giveUpMessages,
+  GONE_MARK,
   markAllPending,
   markDelivered,
   markFailed,
@@ -77,66 +78,92 @@ const GONE = 410
  * @throws ConfigError when WEBHOOK_SECRET holds no usable secret, or more than two
  */
 export function startWebhookDelivery(options: WebhookOptions): WebhookDelivery {
-  const { warehouse, signal, waits } = options
-  const log = options.logger.child({ job: 'webhooks' })
-  const send = createSender(options)
-  const alarm = createAlarm()
-  let housekeepingAt = Number.NEGATIVE_INFINITY
+  const delivery = new Delivery(options)
+  return { wake: () => delivery.wake(), ended: delivery.run() }
+}
+
+class Delivery {
+  readonly #options: WebhookOptions
+  readonly #log: Logger
+  readonly #send: (message: TakenMessage) => Promise<PostFailure | null>
+  readonly #alarm = createAlarm()
+  #housekeepingAt = Number.NEGATIVE_INFINITY
   /** Rounds in a row in which no message was delivered. */
-  let failedRounds = 0
-  let isDisabled = false
+  #failedRounds = 0
+  #isDisabled = false
+
+  constructor(options: WebhookOptions) {
+    this.#options = options
+    this.#log = options.logger.child({ job: 'webhooks' })
+    this.#send = createSender(options)
+  }
+
+  wake(): void {
+    this.#alarm.ring()
+  }
+
+  /** Makes rounds until the signal. */
+  async run(): Promise<void> {
+    const { signal, waits } = this.#options
+    while (!signal.aborted) {
+      let isBusy = false
+      try {
+        await this.#keepHouseWhenDue()
+        if (!this.#isDisabled) isBusy = await this.#runRound()
+      } catch (error) {
+        this.#log.warn({ err: error }, 'the webhook outbox could not be read or written; it will be retried')
+      }
+      if (this.#isDisabled) await pause(HOUSEKEEPING_INTERVAL_MS, signal)
+      else if (this.#failedRounds > 0)
+        await pause(Math.min(MAX_ROUND_PAUSE_MS, retryDelayMs(this.#failedRounds, waits)), signal)
+      else if (!isBusy) await this.#alarm.wait(waits.idleMs, signal)
+    }
+  }
+
+  async #keepHouseWhenDue(): Promise<void> {
+    if (performance.now() - this.#housekeepingAt < HOUSEKEEPING_INTERVAL_MS) return
+    this.#housekeepingAt = performance.now()
+    await keepHouse(this.#options.warehouse, this.#options.retentionHours, this.#log)
+  }
 
   /** Sends the due messages; false: there were none. */
-  async function runRound(): Promise<boolean> {
+  async #runRound(): Promise<boolean> {
+    const { warehouse, waits } = this.#options
     // A receiver that fails is probed with one message, not with ten.
-    const limit = failedRounds > 0 ? 1 : CONCURRENCY
+    const limit = this.#failedRounds > 0 ? 1 : CONCURRENCY
     const messages = await takeMessages(warehouse.db, limit, (3 * waits.timeoutMs) / 1000 + 5)
-    const results = await Promise.all(messages.map(deliver))
-    if (messages.length > 0) failedRounds = results.includes(true) ? 0 : failedRounds + 1
+    const results = await Promise.all(messages.map((message) => this.#deliver(message)))
+    if (messages.length > 0) this.#failedRounds = results.includes(true) ? 0 : this.#failedRounds + 1
     return messages.length > 0
   }
 
-  async function deliver(message: TakenMessage): Promise<boolean> {
-    const failure = await send(message)
+  async #deliver(message: TakenMessage): Promise<boolean> {
+    const { warehouse, waits } = this.#options
+    const failure = await this.#send(message)
     if (failure === null) {
       await markDelivered(warehouse.db, message.id)
       return true
     }
     const { messageId, attempts } = message
     const isGone = failure.status === GONE
-    const reason = isGone ? `${failure.reason} (Gone): deliveries stop until the service is restarted` : failure.reason
+    const reason = isGone
+      ? `${failure.reason} ${GONE_MARK}: deliveries stop until the service is restarted`
+      : failure.reason
     await markFailed(warehouse.db, message.id, reason, retryDelayMs(attempts, waits))
-    if (isGone) await disable(reason)
-    else log.warn({ messageId, attempts, reason }, 'a webhook was not delivered; it will be retried')
+    if (isGone) await this.#disable(reason)
+    else this.#log.warn({ messageId, attempts, reason }, 'a webhook was not delivered; it will be retried')
     return false
   }
 
-  async function disable(reason: string): Promise<void> {
-    if (isDisabled) return
-    isDisabled = true
-    log.error({ reason }, 'webhook deliveries stop: fix the receiver or change WEBHOOK_URL, then restart the service')
-    await markAllPending(warehouse.db, reason)
+  async #disable(reason: string): Promise<void> {
+    if (this.#isDisabled) return
+    this.#isDisabled = true
+    this.#log.error(
+      { reason },
+      'webhook deliveries stop: fix the receiver or change WEBHOOK_URL, then restart the service',
+    )
+    await markAllPending(this.#options.warehouse.db, reason)
   }
-
-  async function run(): Promise<void> {
-    while (!signal.aborted) {
-      let isBusy = false
-      try {
-        if (performance.now() - housekeepingAt >= HOUSEKEEPING_INTERVAL_MS) {
-          housekeepingAt = performance.now()
-          await keepHouse(warehouse, options.retentionHours, log)
-        }
-        if (!isDisabled) isBusy = await runRound()
-      } catch (error) {
-        log.warn({ err: error }, 'the webhook outbox could not be read or written; it will be retried')
-      }
-      if (isDisabled) await pause(HOUSEKEEPING_INTERVAL_MS, signal)
-      else if (failedRounds > 0) await pause(Math.min(MAX_ROUND_PAUSE_MS, retryDelayMs(failedRounds, waits)), signal)
-      else if (!isBusy) await alarm.wait(waits.idleMs, signal)
-    }
-  }
-
-  return { wake: alarm.ring, ended: run() }
 }
 
 /** Gives up messages that are too old, and deletes those whose retention is over. */

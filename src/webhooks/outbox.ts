@@ -20,6 +20,9 @@ export interface TakenMessage extends OutboxMessage {
   readonly attempts: number
 }
 
+/** In the error of each message that waits because the receiver ended the deliveries with 410. */
+export const GONE_MARK = '(Gone)'
+
 const pending = sql<boolean>`delivered_at is null and given_up_at is null`
 
 /** Inserts messages, in their order, as part of the caller's transaction; returns how many of them are new. */

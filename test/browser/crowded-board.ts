@@ -2,6 +2,8 @@ import { startHttpServer, type HttpServer } from '../../src/http/server.ts'
 import type { LiveView } from '../../src/http/service-status.ts'
 import { createLogger } from '../../src/log.ts'
 import { sumCounts } from '../../src/live/queue-counts.ts'
+import type { DayFigures } from '../../src/live/today-figures.ts'
+import type { Today } from '../../src/live/today-store.ts'
 import type { BusyAgent, QueueNow } from '../../src/live/wallboard.ts'
 
 /** What makes a wallboard larger than usual. */
@@ -17,6 +19,28 @@ export interface Crowd {
   /** Agents on queue could not be read. */
   readonly lacksAgents?: boolean
   readonly names?: readonly string[]
+  /** Figures of the day have not been read. */
+  readonly lacksToday?: boolean
+}
+
+function todayOf(queues: number, now: Date): Today {
+  const figures = (queueId: string | null, offered: number): DayFigures => ({
+    queueId,
+    offered,
+    answered: offered - 4,
+    answerMs: offered * 21_000,
+    abandoned: 4,
+    answeredInTime: offered - 9,
+    serviceLevelContacts: offered,
+  })
+  return {
+    day: now.toISOString().slice(0, 10),
+    timeZone: 'America/Argentina/ComodRivadavia',
+    source: 'genesys',
+    readAt: now,
+    total: figures(null, 98_765),
+    queues: Array.from({ length: queues }, (_, index) => figures(`queue-${index}`, 12_345 - index)),
+  }
 }
 
 /** Serves a wallboard of the given size, without a database. */
@@ -91,6 +115,7 @@ function crowdedView(crowd: Crowd): LiveView {
         interacting: 120 + (index % 31),
       })),
       trendHours: 4,
+      today: crowd.lacksToday ? null : todayOf(queues, now),
     },
     live: {
       snapshotAt: ago(ageSeconds),

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startHttpServer, type HttpServer } from '../../src/http/server.ts'
+import { selectLocalDay, writeToday } from '../../src/live/today-store.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { createTestSources, TOKEN } from '../http/service.ts'
 import { busyRows, writeBusyCenter, writeNames, writeSnapshot } from '../support/busy-center.ts'
@@ -147,6 +148,42 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     await page.locator('.totals dd').first().getByText('2', { exact: true }).waitFor()
     expect(await page.locator('img').count()).toBe(0)
     expect(await page.title()).toBe('Wallboard · genesys-etl')
+    expect(complaints).toEqual([])
+  })
+
+  test('the figures of the day appear beside the rest, say where they come from, and follow without being reloaded', async () => {
+    const now = new Date()
+    await writeSnapshot(warehouse, now, rows(2))
+    await writeNames(warehouse, { queues: [['q1', HOSTILE]] })
+    await using opened = await open('/live')
+    const { page, complaints } = opened
+    expect(await page.locator('.today').count()).toBe(0)
+    const { day, timeZone } = await selectLocalDay(warehouse.db, now)
+    const figures = {
+      offered: 1_234,
+      answered: 1_000,
+      answerMs: 42_000_000,
+      abandoned: 9,
+      answeredInTime: 799,
+      serviceLevelContacts: 1_000,
+    }
+    const write = (source: 'genesys' | 'warehouse', readAt: Date) =>
+      writeToday(warehouse, { day, timeZone, source, readAt }, [
+        { queueId: null, ...figures },
+        { queueId: 'q1', ...figures, answered: 0, serviceLevelContacts: 0 },
+      ])
+    await write('genesys', now)
+    await nextRefresh(page)
+    await page.locator('.today').waitFor()
+    expect(await page.locator('.today dd').allTextContents()).toEqual(['1,234', '1,000', '9', '79%', '0:42'])
+    const row = page.locator('.today tbody tr').first()
+    await row.getByText(HOSTILE).waitFor()
+    expect(await row.locator('td').allInnerTexts()).toEqual(['1,234', '0', '9', '–\nnone', '–\nnone'])
+    expect(await page.locator('.today .origin').innerText()).toMatch(/^As of .*\d\d:\d\d UTC, \w{3} \d+ \w+, UTC\.$/)
+    await write('warehouse', new Date(+now - 20 * 60_000))
+    await nextRefresh(page)
+    await page.locator('.today .origin').getByText('20 min old').waitFor()
+    expect(await page.locator('.today .origin').innerText()).toContain('doctor shows the missing permission')
     expect(complaints).toEqual([])
   })
 

@@ -46,6 +46,7 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
     ['with a line above it', { stretched: true }],
     ['with a failure above it', { error: ERROR }],
     ['with agents that could not be read', { lacksAgents: true, stretched: true, error: ERROR }],
+    ['without figures of the day', { lacksToday: true, stretched: true }],
     ['stale', { ageSeconds: 400 }],
     ['stale for a long reason', { ageSeconds: 400, error: ERROR, lacksAgents: true }],
   ])('fits a wall %s, with complete rows and a correct line about the others', async (_, of) => {
@@ -58,6 +59,13 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
       expect(await page.locator('.queues .more:visible').textContent()).toContain(`and ${27 - rows} more queues: `)
       const agents = await page.locator('.agents tbody tr:visible').count()
       expect(await page.locator('.agents .more:visible').textContent()).toContain(`and ${40 - agents} more agents, `)
+      if (of.lacksToday !== true) {
+        expect(await page.locator('.today dd:visible').count()).toBe(5)
+        const today = await page.locator('.today tbody tr:visible').count()
+        const line = today === 0 ? [] : [`and ${27 - today} more queues`]
+        expect(await page.locator('.today .more:visible').allTextContents()).toEqual(line)
+        if (!hasLine(of)) expect(today).toBeGreaterThan(0)
+      }
       await page.close()
     }
   })
@@ -88,10 +96,15 @@ describe.skipIf(noBrowser)('a crowded wallboard', () => {
     const page = await open(viewport, {})
     expect(await page.locator('.queues tbody tr:visible').count()).toBe(27)
     expect(await page.locator('.queues .more:visible').count()).toBe(0)
+    expect(await page.locator('.today tbody tr:visible').count()).toBe(27)
+    expect(await page.locator('.today .more:visible').count()).toBe(0)
     expect(await page.locator('.agents .more:visible').textContent()).toBe('and 28 more agents, busy for less time')
     await page.close()
   })
 })
+
+/** Whether there is a line above the board, which takes room from it. */
+const hasLine = (of: Crowd): boolean => Object.keys(of).length > 0
 
 /** The parts, rows and lines that are cut off by the part that contains them, or by the screen. */
 const CUT_OFF = `[...document.querySelectorAll('.banner, .part, .totals dd, tbody tr, tfoot tr, .part p, figcaption, .bottom')]
@@ -104,7 +117,7 @@ const CUT_OFF = `[...document.querySelectorAll('.banner, .part, .totals dd, tbod
   .map((element) => element.className + ' ' + element.textContent.slice(0, 40))`
 
 /** Names whose last letter lies outside their cell. */
-const UNSEEN_ENDS = `[...document.querySelectorAll('.queues bdi, .agents bdi')]
+const UNSEEN_ENDS = `[...document.querySelectorAll('.queues bdi, .today bdi, .agents bdi')]
   .filter((name) => name.checkVisibility())
   .filter((name) => {
     const walker = document.createTreeWalker(name, NodeFilter.SHOW_TEXT)

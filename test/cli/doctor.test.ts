@@ -93,6 +93,11 @@ test('warns of missing optional permissions, and names what is lost without them
     })
   }
   expect(find(report, 'permission analytics:queueObservation:view')?.detail).toContain('older than a day')
+  expect(find(report, 'permission analytics:conversationAggregate:view')).toMatchObject({
+    verdict: 'warning',
+    detail: expect.stringContaining('figures of today'),
+    mend: expect.stringContaining('analytics:conversationAggregate:view'),
+  })
 })
 
 test('warns of divisions that the client does not see', async () => {

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { GenesysClient } from '../../src/genesys/client.ts'
+import { queryAggregates } from '../../src/genesys/conversation-aggregates.ts'
 import { entityList } from '../../src/genesys/entity-list.ts'
 import { readByIds } from '../../src/genesys/details-by-id.ts'
 import { probeOrganization } from '../../src/genesys/probes.ts'
@@ -11,6 +12,13 @@ import { fakeGenesys, never } from './support.ts'
 
 const sending = { priority: 'live', signal: never } as const
 const errorDocument = { message: 'The server is busy', code: 'internal.server.error', status: 500 }
+
+const halfHour = { start: new Date('2026-11-20T10:00Z'), end: new Date('2026-11-20T10:30Z') }
+/** An answer to a question about nOffered by queue in that half hour. */
+const aggregates = (value: object, interval = '2026-11-20T10:00:00.000Z/2026-11-20T10:30:00.000Z'): object => ({
+  results: [{ group: { queueId: 'q1' }, data: [{ interval, metrics: [value] }] }],
+})
+const offered = { metric: 'nOffered', stats: { count: 3 } }
 
 /** Every question but the details query, which has its own tests, with bodies that answer it and bodies that do not. */
 const questions: [name: string, ask: (client: GenesysClient) => Promise<unknown>, good: unknown[], bad: unknown[]][] = [
@@ -41,6 +49,29 @@ const questions: [name: string, ask: (client: GenesysClient) => Promise<unknown>
     (client) => readQueueUsers(client, ['a'], sending),
     [{ results: [] }, {}],
     [{ results: null }, { results: {} }],
+  ],
+  [
+    'aggregates',
+    (client) =>
+      queryAggregates(
+        client,
+        { interval: halfHour, granularity: 'PT30M', groupBy: ['queueId'], metrics: ['nOffered'] },
+        sending,
+      ),
+    [aggregates(offered), { results: [{ group: {}, data: [] }] }, { results: [] }, {}],
+    [
+      { results: null },
+      { results: {} },
+      { results: ['q1'] },
+      aggregates({ metric: 'nOffered' }),
+      aggregates({ metric: 'tAcd', stats: { count: 3 } }),
+      aggregates({ metric: 'nOffered', stats: { count: 2.5 } }),
+      aggregates({ metric: 'nOffered', stats: { count: '3' } }),
+      aggregates(offered, '2026-11-19T10:00:00.000Z/2026-11-19T10:30:00.000Z'),
+      aggregates(offered, 'yesterday'),
+      { results: [...Object.values(aggregates(offered)), ...Object.values(aggregates(offered))].flat() },
+      { results: [{ group: { queueId: 7 }, data: [] }] },
+    ],
   ],
   [
     'the organization',

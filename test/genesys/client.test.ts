@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
@@ -394,6 +395,13 @@ describe('rate limit', () => {
     abort.abort()
     await expect(work).rejects.toThrow()
   })
+})
+
+test('requests that are over leave no listener on a signal that lives on', async () => {
+  await using genesys = await fakeGenesys(script(answers(503), reset, html(200), answers(429)))
+  const { signal } = new AbortController()
+  await Promise.all(Array.from({ length: 10 }, () => genesys.client.request(request({ signal }))))
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
 describe('secrets', () => {

@@ -6,6 +6,7 @@ import { limitInFlight } from '../../src/genesys/in-flight.ts'
 import { conversations, day, scriptedOrg, splitOf, window } from '../genesys/scripted-org.ts'
 import type { Held, OrgScript, ScriptedOrg } from '../genesys/scripted-org.ts'
 import { never } from '../genesys/support.ts'
+import { countReachable } from '../support/garbage.ts'
 
 /** Reads the window; gives the outcome and every id that was brought. */
 async function read(
@@ -40,6 +41,22 @@ async function read(
 const ids = (held: readonly Held[]): string[] => held.map(({ id }) => id!).sort()
 const keys = (brought: ReadonlyMap<string, unknown>): string[] => [...brought.keys()].sort()
 const small = { wholeUpTo: 250, deepest: 1000 }
+
+test('holds no page that it has passed on, however many requests are still waiting', async () => {
+  await using org = await scriptedOrg(conversations(2500))
+  const pages: WeakRef<object>[] = []
+  const reachable: number[] = []
+  await read(org, {
+    concurrency: 2,
+    async onPage({ conversations }) {
+      pages.push(new WeakRef(conversations))
+      reachable.push(await countReachable(pages))
+    },
+  })
+  expect(pages).toHaveLength(25)
+  // of two requests at once
+  expect(Math.max(...reachable)).toBeLessThan(4)
+})
 
 describe('a window that does not change', () => {
   test.each([

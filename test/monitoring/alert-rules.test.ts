@@ -55,7 +55,7 @@ function facts(inputs: Partial<StatusInputs> = {}, overrides: Partial<AlertFacts
     rejectedRecords: 0,
     rejectedReasons: [],
     live: { snapshot: snapshot(30), failure: null, byState: {} },
-    deliveries: { pending: 0, oldestPendingAt: null, givenUp: 0, lastError: null },
+    deliveries: { pending: 0, oldestPendingAt: null, givenUp: 0, lastError: null, isStopped: false },
     ...inputs,
   })
   return {
@@ -137,9 +137,26 @@ test('keeps a live alert after a restart', () => {
 })
 
 test('raises an alert when webhook messages have been pending for more than an hour', () => {
-  const deliveries = (age: number) => ({ pending: 2, oldestPendingAt: ago(age), givenUp: 0, lastError: 'answered 500' })
+  const deliveries = (age: number) => ({
+    pending: 2,
+    oldestPendingAt: ago(age),
+    givenUp: 0,
+    lastError: 'answered 500',
+    isStopped: false,
+  })
   expect(keys(facts({ deliveries: deliveries(3000) }))).toEqual([])
   expect(keys(facts({ deliveries: deliveries(3700) }))).toEqual(['delivery-late'])
+})
+
+test('raises an alert at once when the receiver has ended the deliveries', () => {
+  const deliveries = {
+    pending: 1,
+    oldestPendingAt: ago(1),
+    givenUp: 0,
+    lastError: 'answered 410 (Gone)',
+    isStopped: true,
+  }
+  expect(keys(facts({ deliveries }))).toEqual(['delivery-stopped'])
 })
 
 test('raises only the database alert once the database has been away for five minutes', () => {

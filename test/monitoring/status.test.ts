@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { calendarDays } from '../../src/monitoring/calendar.ts'
+import { filledShare } from '../../src/monitoring/filled-share.ts'
 import { statusDocument, type StatusInputs } from '../../src/monitoring/status.ts'
 
 const now = new Date('2026-11-22T12:00:00.000Z')
@@ -80,7 +81,7 @@ describe('the status', () => {
     rejectedRecords: 0,
     rejectedReasons: [],
     live: null,
-    deliveries: { pending: 0, oldestPendingAt: null, givenUp: 0, lastError: null },
+    deliveries: { pending: 0, oldestPendingAt: null, givenUp: 0, lastError: null, isStopped: false },
   }
   const snapshot = {
     at: at('2026-11-22T11:50:00Z'),
@@ -190,11 +191,18 @@ describe('the status', () => {
     oldestPendingAt: new Date(+now - milliseconds),
     givenUp: 0,
     lastError: null,
+    isStopped: false,
   })
 
   test('counts a message as late after a quarter of an hour', () => {
     const state = (milliseconds: number) => statusDocument({ ...inputs, deliveries: waiting(milliseconds) }).state
     expect([state(15 * 60_000), state(15 * 60_000 + 1)]).toEqual(['ok', 'failing'])
+  })
+
+  test('needs action at once when the receiver has ended the deliveries', () => {
+    const { state, problems } = statusDocument({ ...inputs, deliveries: { ...waiting(1000), isStopped: true } })
+    expect(state).toBe('failing')
+    expect(problems[0]?.title).toBe('The receiver of WEBHOOK_URL has ended the deliveries; 1 message pending')
   })
 
   test('lists problems that need action first', () => {
@@ -245,5 +253,28 @@ describe('the status', () => {
     const document = statusDocument({ ...inputs, emptyMonths })
     expect(document).toMatchObject({ state: 'failing', problems: [{ severity: 'trouble' }], history: { emptyMonths } })
     expect(document.problems[0]?.title).toContain('2026-03')
+  })
+})
+
+describe('the share of the history whose reporting rows are filled', () => {
+  const days = [
+    window('2026-11-19T00:00:00Z', '2026-11-20T00:00:00Z', 'done', 60),
+    window('2026-11-20T00:00:00Z', '2026-11-21T00:00:00Z', 'done', 30),
+    window('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z', 'unstable', 10),
+    window('2026-11-18T00:00:00Z', '2026-11-19T00:00:00Z', 'failed', null),
+  ]
+  test.each([
+    ['2026-11-21T00:00:00Z', 0.1],
+    ['2026-11-20T12:00:00Z', 0.25],
+    ['2026-11-19T00:00:00Z', 1],
+    ['2026-11-22T09:00:00Z', 0],
+  ])('filled back to %s: %d of the conversations', (filledBackTo, share) => {
+    expect(filledShare({ isFilled: false, filledBackTo: at(filledBackTo) }, days)).toBeCloseTo(share)
+  })
+
+  test('all when it is complete, nothing before it has begun or without conversations', () => {
+    expect(filledShare({ isFilled: true, filledBackTo: null }, [])).toBe(1)
+    expect(filledShare({ isFilled: false, filledBackTo: null }, days)).toBe(0)
+    expect(filledShare({ isFilled: false, filledBackTo: at('2026-11-21T00:00:00Z') }, [])).toBe(0)
   })
 })

@@ -11,19 +11,20 @@ import { connect } from '../../src/postgres/connect.ts'
 import { fillColumns, forgetDroppedColumns, pendingFills, type FillProgress } from '../../src/postgres/fill-columns.ts'
 import { selectMeta } from '../../src/postgres/meta.ts'
 import { migrateDown, migrateUp } from '../../src/postgres/migrate.ts'
+import { dropRepeatables } from '../../src/postgres/views.ts'
 import { readBack } from '../../src/loader/read-back.ts'
 import { arbitraryConversation } from '../support/arbitrary-conversation.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { versionWithout } from '../support/older-version.ts'
 import { conversation, instant, load } from '../loader/conversations.ts'
 
-/** Fields of every type, on several levels, that the older version of these tests does not know. */
+/** Fields of every type, on several levels, that the older version of these tests does not know; it can't do without those of cells. */
 const newFields = {
   conversations: ['externalTag', 'divisionIds', 'conferenceStart', 'mediaStatsMinConversationMos', 'selfServed'],
-  participants: ['userId', 'screenRecording'],
+  participants: ['teamId', 'screenRecording'],
   sessions: ['ani', 'mediaCount', 'eligibleAgentCounts', 'agentGroups', 'callbackScheduledTime'],
-  segments: ['queueId', 'q850ResponseCodes', 'properties', 'conference', 'segmentEnd'],
-  session_metrics: ['emitDate'],
+  segments: ['groupId', 'q850ResponseCodes', 'properties', 'conference', 'segmentEnd'],
+  media_endpoint_stats: ['eventTime'],
   flow_outcomes: ['flowOutcomeId'],
 } as const satisfies Partial<Record<TableName, readonly string[]>>
 const newColumns = Object.entries(newFields).flatMap(([table, fields]) =>
@@ -44,8 +45,12 @@ afterAll(async () => {
 /** Empties both databases, and takes the first one back to before the new columns. */
 beforeEach(async () => {
   for (const { db } of [grown, fresh]) {
-    await sql.raw(`truncate etl.conversations, ${tables.map((table) => `genesys.${table}`).join()}`).execute(db)
+    await sql
+      .raw(`truncate etl.conversations, etl.interval_cells, ${tables.map((table) => `genesys.${table}`).join()}`)
+      .execute(db)
   }
+  // views read some of the columns
+  await dropRepeatables(grown.db)
   for (const { table, name } of newColumns) {
     await sql.raw(`alter table genesys.${table} drop column if exists ${name}`).execute(grown.db)
   }
@@ -92,7 +97,7 @@ function rich(id: string, start: string, members: Record<string, JsonValue> = {}
     selfServed: false,
     participants: [
       {
-        userId: 'u',
+        teamId: 't',
         screenRecording: true,
         sessions: [
           {
@@ -102,12 +107,12 @@ function rich(id: string, start: string, members: Record<string, JsonValue> = {}
             agentGroups: [{ agentGroupId: 'g', number: parseJson('1e400') }],
             callbackScheduledTime: '2026-03-05T10:00:00+02:00',
             segments: [
-              { queueId: 'q', q850ResponseCodes: [16], properties: [{ a: { b: null } }], conference: true },
-              { segmentEnd: 'no time', q850ResponseCodes: ['none'], queueId: 7, conference: 'yes' },
+              { groupId: 'q', q850ResponseCodes: [16], properties: [{ a: { b: null } }], conference: true },
+              { segmentEnd: 'no time', q850ResponseCodes: ['none'], groupId: 7, conference: 'yes' },
               { q850ResponseCodes: [16, 'x', 1.5] },
               {},
             ],
-            metrics: [{ emitDate: '2026-03-05T10:00:00Z' }, { emitDate: 5 }, { emitDate: '24:00' }],
+            mediaEndpointStats: [{ eventTime: '2026-03-05T10:00:00Z' }, { eventTime: 5 }, { eventTime: '24:00' }],
             flow: { outcomes: [{ flowOutcomeId: 'o' }] },
           },
         ],
@@ -134,7 +139,7 @@ describe('columns that a version adds', () => {
       participants: 3,
       sessions: 3,
       segments: 6,
-      session_metrics: 3,
+      media_endpoint_stats: 3,
       flow_outcomes: 3,
     })
     await load(fresh, conversations, 1, { deliversAttributes: true })
@@ -178,10 +183,10 @@ describe('columns that a version adds', () => {
     await addColumns()
     await fillColumns(grown.db)
     expect(await pendingFills(grown.db)).toEqual([])
-    await sql`update genesys.segments set queue_id = null, _extra = '{"queueId":"q"}'`.execute(grown.db)
+    await sql`update genesys.segments set group_id = null, _extra = '{"groupId":"q"}'`.execute(grown.db)
     expect(await fillColumns(grown.db)).toEqual(new Map())
-    const { rows } = await sql`select distinct queue_id from genesys.segments`.execute(grown.db)
-    expect(rows).toEqual([{ queue_id: null }])
+    const { rows } = await sql`select distinct group_id from genesys.segments`.execute(grown.db)
+    expect(rows).toEqual([{ group_id: null }])
   })
 
   test('are filled on after an end in the middle, without the partitions that were done', async () => {
@@ -240,9 +245,9 @@ describe('columns that a version adds', () => {
     await addColumns()
     await fillColumns(grown.db)
     expect(await pendingFills(grown.db)).toEqual([])
-    await sql`alter table genesys.segments drop column queue_id`.execute(grown.db)
+    await sql`alter table genesys.segments drop column group_id`.execute(grown.db)
     await forgetDroppedColumns(grown.db)
-    expect(await pendingFills(grown.db)).toEqual(['segments.queue_id text'])
+    expect(await pendingFills(grown.db)).toEqual(['segments.group_id text'])
   })
 })
 

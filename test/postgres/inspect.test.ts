@@ -26,9 +26,9 @@ test.each([
   expect(check.fix ?? '').toContain(setting)
 })
 
-test('counts the partitions of the history and their indexes', async () => {
+test('counts the partitions of the history and of the cells, and their indexes', async () => {
   await ensureMonths(warehouse, ['2026-01', '2026-02'])
-  // a table, its key and its index on conversation_start; genesys.conversations has one on _loaded_at besides, etl.interval_cells as many
+  // a table, its key and its index on conversation_start, or of cells on interval_start; genesys.conversations has one on _loaded_at besides
   const relations = 2 * (3 * (tables.length + 1) + 1)
   const check = (await inspectDatabase(warehouse)).find(({ name }) => name === 'locks')
   expect(check).toMatchObject({

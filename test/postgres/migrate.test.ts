@@ -30,6 +30,8 @@ const migrations = [
   '20261126T1500Z-create-interval-cells',
   '20261126T1510Z-create-rollups',
   '20261126T1520Z-create-reference',
+  '20261126T1530Z-create-reconciliations',
+  '20261126T1535Z-create-live-today',
   '20261126T1540Z-index-stale-conversations',
 ]
 

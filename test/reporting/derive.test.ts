@@ -168,9 +168,9 @@ test('a process of the previous release loads on while the history is filled, an
   await using older = connect(database.url, { applicationName: 'older release' })
   await migrateUp(warehouse.db)
   const current = new Map(history.map((raw) => [raw['conversationId'] as string, raw]))
-  let isFilling = true
+  const filling = { isDone: false }
   const loading = (async () => {
-    for (let round = 0; isFilling || round < 5; round++) {
+    for (let round = 0; !filling.isDone || round < 5; round++) {
       const changed = Array.from({ length: 40 }, (_, i) => {
         const n = Math.floor(hashFraction(`older/${round}/${i}`) * 700)
         return call(`c${n}`, { start: start(n + (i % 3)), handleMs: 1000 + round })
@@ -181,7 +181,7 @@ test('a process of the previous release loads on while the history is filled, an
     }
   })()
   while (!(await due(warehouse, { batchSize: 30 })).isComplete);
-  isFilling = false
+  filling.isDone = true
   await loading
   const summary = await due(warehouse)
   expect(summary.isComplete).toBe(true)

@@ -233,6 +233,6 @@ test('no number that Genesys sends makes the reports fail', async () => {
     if (recompute) expect(await recomputeDirtyHours(warehouse)).toMatchObject({ complete: true })
     for (const view of ['queue_intervals', 'agent_daily', "queue_performance('2026-03-07', '2026-03-08')"])
       expect(await value(`(select sum(handled)::int from reporting.${view} where queue_id = 'q9')`)).toBe(3)
-    expect(await value("(select handle_ms from reporting.queue_daily where queue_id = 'q9')")).toBe(3 * 10 ** 15)
+    expect(await value("(select handle_ms from reporting.queue_daily where queue_id = 'q9')")).toBe(3n * 10n ** 16n)
   }
 })

@@ -213,6 +213,49 @@ describe('metrics', () => {
     expect(sessions.filter((seen) => valuesOf(seen, 'tAbandon').length > 0).length).toBeGreaterThan(20)
   })
 
+  test('know none either where a waiting message is ended', () => {
+    org.control.clock.set(Date.parse('2026-03-25T12:00:00Z'))
+    const waits = (id: string): boolean =>
+      org
+        .truth('2026-03-25')
+        .some(
+          (each) =>
+            each['conversationId'] === id &&
+            sessionsOf(each).some(
+              (seen) => purposeOf(seen) === 'acd' && seen.segments.at(-1)?.['segmentEnd'] === undefined,
+            ),
+        )
+    for (let tries = 0; tries < 40; tries++) {
+      const id = org.control.changes.begin('message', org.control.clock.now())
+      const waiting = Array.from({ length: 30 }).some(() => {
+        org.control.clock.advance(5_000)
+        return waits(id)
+      })
+      if (!waiting) continue
+      org.control.changes.end(id)
+      const ended = org.truth('2026-03-25').find(({ conversationId }) => conversationId === id) as Json
+      org.control.clock.set(over)
+      const [queued] = sessionsOf(ended).filter((seen) => purposeOf(seen) === 'acd')
+      expect(queued?.metrics.map(({ name }) => name)).toEqual(['nOffered', 'tAcd'])
+      return
+    }
+    expect.unreachable('no message waited in a queue')
+  })
+
+  test('of answers are at the side that answers', () => {
+    const answering = (name: string): Set<unknown> =>
+      new Set(sessions.filter((seen) => valuesOf(seen, name).length > 0).map(purposeOf))
+    expect(answering('tUserResponseTime')).toEqual(new Set(['customer']))
+    expect(answering('tAgentResponseTime')).toEqual(new Set(['agent']))
+  })
+
+  test('of dialing are part of the handling of an agent, or of a campaign', () => {
+    const dialing = sessions.filter(
+      (seen) => [...valuesOf(seen, 'tDialing'), ...valuesOf(seen, 'tContacting')].length > 0,
+    )
+    expect(new Set(dialing.map(purposeOf))).toEqual(new Set(['agent', 'user', 'outbound']))
+  })
+
   test('differ from segments by seconds', () => {
     const differing = sessions.filter((seen) => {
       const wrapUps = seen.segments.filter(({ segmentType }) => segmentType === 'wrapup')

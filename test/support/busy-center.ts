@@ -1,6 +1,7 @@
 /** Fills a database with the data of a busy contact centre: history, runs, live tables. */
 import { sql } from 'kysely'
 import type { Warehouse } from '../../src/postgres/connect.ts'
+import { selectLocalDay, writeToday } from '../../src/live/today-store.ts'
 import { ensureLivePartitions } from '../../src/live/snapshot-partitions.ts'
 import { ensurePartitions } from '../../src/loader/partitions.ts'
 
@@ -166,6 +167,34 @@ export async function writeBusyCenter(warehouse: Warehouse, now: Date, days = 33
     )
   }
   await writeSnapshot(warehouse, minutesAgo(now, 0.2), busyRows(now), { users: [7, 2] })
+  await writeBusyDay(warehouse, now)
+}
+
+/** The figures of the day: those of each queue, and their sums. */
+async function writeBusyDay(warehouse: Warehouse, now: Date): Promise<void> {
+  const queues = QUEUES.map(([queueId], index) => ({
+    queueId,
+    offered: 410 - 45 * index,
+    answered: 390 - 44 * index,
+    answerMs: (390 - 44 * index) * (14_000 + 9_000 * index),
+    abandoned: 12 - index,
+    answeredInTime: 350 - 42 * index,
+    serviceLevelContacts: 400 - 44 * index,
+  }))
+  const sum = (figure: Exclude<keyof (typeof queues)[number], 'queueId'>): number =>
+    queues.reduce((total, queue) => total + queue[figure], 0)
+  const total = {
+    queueId: null,
+    offered: sum('offered'),
+    answered: sum('answered'),
+    answerMs: sum('answerMs'),
+    abandoned: sum('abandoned'),
+    answeredInTime: sum('answeredInTime'),
+    serviceLevelContacts: sum('serviceLevelContacts'),
+  }
+  const readAt = minutesAgo(now, 3)
+  const { day, timeZone } = await selectLocalDay(warehouse.db, now)
+  await writeToday(warehouse, { day, timeZone, source: 'genesys', readAt }, [total, ...queues])
 }
 
 /** Writes a conversation at the end of each month from `from` to `to`, which is all that the status reads. */

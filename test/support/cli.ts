@@ -1,6 +1,6 @@
 /** Runs the command line as a child process, without this process' environment except for what fakes its clock. */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { inject, onTestFinished, vi } from 'vitest'
@@ -10,6 +10,8 @@ import type { Simulator } from '../../src/simulator/server.ts'
 vi.setConfig({ testTimeout: 180_000 })
 
 const program = path.join(import.meta.dirname, '..', '..', 'bin', 'genesys-etl.mjs')
+/** The options of node in the program's first line, with which every installation runs it: they bound its memory. */
+const nodeOptions = readFileSync(program, 'utf8').split('\n', 1).join().match(/--\S+/g) ?? []
 
 export interface CliResult {
   /** The exit code; null when a signal ended the process. */
@@ -43,7 +45,7 @@ function fakedClock(): Record<string, string | undefined> {
 
 /** Starts `genesys-etl ARGS`; kills it when the test ends. */
 export function startCli(args: readonly string[], { env = {}, cwd = emptyFolder() }: CliOptions = {}): CliProcess {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, program, ...args], {
     cwd,
     env: {
       PATH: process.env['PATH'],

@@ -30,7 +30,7 @@ export interface LiveOrg extends AsyncDisposable {
   readonly databaseUrl: string
   readonly client: GenesysClient
   readonly held: Map<string, Held>
-  /** Requests to the API since the last reset, as `details 3`, `older 1`, `by-id 50`, `acw 1`, `activity 1`, or their path. */
+  /** Requests to the API since the last reset, as `details 3`, `older 1`, `by-id 50`, `acw 1`, `activity 1`, `aggregates`, or their path. */
   readonly requests: string[]
   readonly log: readonly string[]
   latencyMs: number
@@ -117,6 +117,7 @@ export async function startLiveOrg(options: { readonly requestsPerMinute?: numbe
           return each && each.phase !== 'hidden' ? [each.record] : []
         }),
       }
+    if (url.pathname.endsWith('/aggregates/query')) return { results: [] }
     if (url.pathname === '/api/v2/organizations/me') return { id: 'org-1', name: 'Test' }
     if (url.pathname === '/api/v2/routing/queues') return { entities: [{ id: 'q1' }, { id: 'q2' }], pageCount: 1 }
     if (url.pathname.endsWith('/queues/observations/query'))
@@ -232,6 +233,7 @@ function kindOf(query: Query): 'acw' | 'details' | 'older' {
 }
 
 function nameOf(url: URL, ids: readonly string[]): string {
+  if (url.pathname.endsWith('/aggregates/query')) return 'aggregates'
   if (url.pathname.endsWith('/activity/query')) return `activity ${url.searchParams.get('pageNumber')}`
   return url.searchParams.has('id') ? `by-id ${ids.length}` : url.pathname
 }

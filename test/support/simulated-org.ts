@@ -3,8 +3,10 @@ import { createGenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { ReadWindowOptions } from '../../src/history/read-window.ts'
 import { type HistoryDependencies, type HistorySettings } from '../../src/history/context.ts'
+import { selectCovered } from '../../src/history/coverage.ts'
 import { type HistoryRequest } from '../../src/history/context.ts'
 import { runHistory, type HistorySummary } from '../../src/history/sync.ts'
+import type { ReconcileDependencies } from '../../src/reporting/reconcile.ts'
 import { createLogger } from '../../src/log.ts'
 import { silentProgress } from '../../src/progress.ts'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.ts'
@@ -32,7 +34,7 @@ export interface TestOrg extends AsyncDisposable {
   readonly warehouse: Warehouse
   /** The lines that the job writes to its log. */
   readonly log: readonly string[]
-  dependencies(overrides?: RunOverrides): HistoryDependencies & AsyncDisposable
+  dependencies(overrides?: RunOverrides): HistoryDependencies & ReconcileDependencies & AsyncDisposable
   run(request: HistoryRequest, overrides?: RunOverrides): Promise<HistorySummary>
   /** Backfills the range, by default three days. */
   backfill(range?: Range, overrides?: RunOverrides & { readonly reload?: boolean }): Promise<HistorySummary>
@@ -100,6 +102,7 @@ export async function connectTestOrg(org: Simulator): Promise<TestOrg> {
         ...(limits && { limits }),
         ...settings,
       },
+      readCovered: (now: Date) => selectCovered(warehouse.db, { filter: settings?.filter ?? {} }, now),
       [Symbol.asyncDispose]: async () => genesys.close(),
     }
   }

@@ -277,14 +277,16 @@ test('410 ends the deliveries until the service is restarted, and the status sho
   delivery.wake()
   await new Promise((resolve) => setTimeout(resolve, 300))
   expect(bench.received).toHaveLength(attempts)
-  const { lastError, pending } = await selectDeliveries(bench.warehouse.db)
-  expect({ lastError, pending }).toEqual({
+  const { lastError, pending, isStopped } = await selectDeliveries(bench.warehouse.db)
+  expect({ lastError, pending, isStopped }).toEqual({
+    isStopped: true,
     lastError: 'the receiver answered 410 (Gone): deliveries stop until the service is restarted',
     pending: 5,
   })
   expect(bench.log.filter((line) => line.includes('deliveries stop'))).toHaveLength(1)
   bench.deliver()
   await expect.poll(() => undelivered(bench), patience).toBe(0)
+  expect((await selectDeliveries(bench.warehouse.db)).isStopped).toBe(false)
 })
 
 test('snapshots write the events of the rules, once, and a dead receiver delays none', async () => {

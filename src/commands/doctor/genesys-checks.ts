@@ -1,6 +1,8 @@
 /** Checks of Genesys Cloud: login, permissions, divisions, clocks. */
 import { EtlError } from '../../errors.ts'
+import { AGGREGATES_PERMISSION } from '../../genesys/conversation-aggregates.ts'
 import {
+  probeAggregates,
   probeClock,
   probeDetailsQuery,
   probeDivisions,
@@ -36,6 +38,11 @@ const OPTIONAL_PERMISSIONS: readonly OptionalPermission[] = [
     name: 'analytics:queueObservation:view',
     lost: 'live queues show no agents on and off queue, and open conversations older than a day that no snapshot has seen yet appear up to an hour late',
     probe: probeQueueObservations,
+  },
+  {
+    name: AGGREGATES_PERMISSION,
+    lost: 'the figures of today on the wallboard come from the loaded conversations, without those in progress, and reports cannot be compared with Genesys',
+    probe: probeAggregates,
   },
   ...referencePermissions(),
 ]

@@ -7,7 +7,9 @@ const REQUEST_TIMEOUT_MS = 15_000
 
 /** The same as in style.css: a screen on which the page does not scroll. */
 const wall = matchMedia('(min-width: 112.5rem) and (min-height: 62.5rem)')
-const ROWS_ON_A_WALL = { queues: 9, agents: 12 }
+const ROWS_ON_A_WALL = { queues: 9, today: 6, agents: 12 }
+/** Beside the figures of the day. */
+const QUEUES_BESIDE_TODAY = 6
 
 const main = document.getElementById('main')
 const offline = document.getElementById('offline')
@@ -36,19 +38,23 @@ function tick() {
   }
 }
 
-/** On a wall, shows as many rows as fit and the line about the others; elsewhere all of them. */
+/** On a wall, shows as many rows as fit and the line about the others; elsewhere all of them. The day may show its totals alone. */
 function fit() {
-  for (const [name, max] of Object.entries(ROWS_ON_A_WALL)) {
+  const hasToday = main.querySelector('.today') !== null
+  for (const [name, limit] of Object.entries(ROWS_ON_A_WALL)) {
+    const max = name === 'queues' && hasToday ? QUEUES_BESIDE_TODAY : limit
+    const min = name === 'today' ? 0 : 1
     const part = main.querySelector(`.${name}`)
     const rows = [...(part?.querySelectorAll('tbody tr') ?? [])]
     const showRows = (count) => {
       for (const [index, row] of rows.entries()) row.hidden = index >= count
       for (const line of part.querySelectorAll('.more')) line.hidden = Number(line.dataset.after) !== count
+      part.querySelector('.scroll').hidden = count === 0
     }
     if (rows.length === 0) continue
     let count = wall.matches ? Math.min(max, rows.length) : rows.length
     showRows(count)
-    while (wall.matches && count > 1 && part.scrollHeight > part.clientHeight) showRows(--count)
+    while (wall.matches && count > min && part.scrollHeight > part.clientHeight) showRows(--count)
   }
 }
 

@@ -22,6 +22,11 @@ export function number(value: number): string {
   return wholeNumber.format(value)
 }
 
+/** 0.8749 → 87%, rounded down to whole percent, so that only all of them are 100%. */
+export function percent(share: number): string {
+  return `${number(Math.floor(share * 100 + 1e-9))}%`
+}
+
 /** 1 window, 2 windows: a noun with its number. */
 export function plural(count: number, noun: string): string {
   return `${number(count)} ${noun}${count === 1 ? '' : 's'}`

@@ -103,3 +103,14 @@ export function table(label: string, columns: readonly Column[], rows: readonly 
 <tbody>${rows}</tbody>
 ${foot ? markup`<tfoot>${foot}</tfoot>` : ''}</table></div>`
 }
+
+/**
+ * One line for each number of visible rows up to `limit`, about the rows below them. On a wall, page.js shows as many rows as
+ * fit and the line that belongs to them; the last line is visible first.
+ */
+export function omitted(limit: number, all: number, line: (shown: number) => Html): Html {
+  const shownCounts = Array.from({ length: Math.min(limit, all - 1) }, (_, index) => index + 1)
+  const paragraph = (shown: number): Html =>
+    markup`<p class="quiet more" data-after="${shown}" ${shown === limit ? '' : markup`hidden`}>${line(shown)}</p>`
+  return markup`${shownCounts.map(paragraph)}`
+}

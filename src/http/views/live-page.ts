@@ -3,7 +3,8 @@ import { type BusyAgent, type QueueNow, type Wallboard } from '../../live/wallbo
 import { type LiveView } from '../service-status.ts'
 import { trendChart } from './chart.ts'
 import { counting, markup, named, nothing, number, plural, type Html } from './format.ts'
-import { mainOf, part, plainPart, table, type Column, type View } from './layout.ts'
+import { mainOf, omitted, part, plainPart, table, type Column, type View } from './layout.ts'
+import { todayContent } from './today-part.ts'
 
 /** A longer wait is highlighted. */
 const LONG_WAIT_SECONDS = 120
@@ -47,6 +48,7 @@ export function livePage(view: LiveView): View {
     parts.push(
       plainPart('totals', 'Totals', totals(context)),
       part('queues', 'Queues', queueTable(context)),
+      ...(board.today ? [part('today', 'Today', todayContent(board.today, now, view.nameOf))] : []),
       part('trend', `The last ${board.trendHours} hours`, trendChart(board.trend, now, board.trendHours)),
       part('states', 'Open conversations', states(board.byState)),
       part('agents', 'Busy agents', agentTable(context)),
@@ -210,17 +212,6 @@ function otherQueues(others: readonly QueueNow[], asOf: Date): Html {
   const longest = earliest(others.map(({ urgentSince }) => urgentSince))
   const wait = longest ? markup`, longest wait ${counting(longest, asOf)}` : ''
   return markup`and ${number(others.length)} more ${others.length === 1 ? 'queue' : 'queues'}: ${number(waiting)} waiting${wait}`
-}
-
-/**
- * One line for each number of visible rows up to `limit`, about the rows below them. On a wall, page.js shows as many rows as
- * fit and the line that belongs to them; the last line is visible first.
- */
-function omitted(limit: number, all: number, line: (shown: number) => Html): Html {
-  const shownCounts = Array.from({ length: Math.min(limit, all - 1) }, (_, index) => index + 1)
-  const paragraph = (shown: number): Html =>
-    markup`<p class="quiet more" data-after="${shown}" ${shown === limit ? '' : markup`hidden`}>${line(shown)}</p>`
-  return markup`${shownCounts.map(paragraph)}`
 }
 
 function onQueue({ onQueueUsers, offQueueUsers }: QueueNow): Html {

@@ -127,12 +127,13 @@ function figure(label: string, value: Html | string, note: Html | string, isTrou
 }
 
 function figures(document: StatusDocument, { isLiveOn, at: now }: ServiceStatus): Html {
-  const { rejectedRecords, deliveries, reporting } = document
+  const { rejectedRecords, deliveries, reporting, reconciliation } = document
   return markup`<dl class="figure-list">
 ${completeUntilFigure(document, now)}
 ${loadedDaysFigure(document)}
 ${liveFigure(document, isLiveOn, now)}
 ${figure('Rejected records', number(rejectedRecords), rejectedRecords === 0 ? 'none' : 'kept in etl.rejected_records')}
+${reconciliation.newestDay ? reconciliationFigure(reconciliation, reconciliation.newestDay) : ''}
 ${reporting.isFilled && !reporting.staleConversations ? '' : reportingFigure(reporting)}
 ${deliveries.pending > 0 || deliveries.givenUp > 0 ? deliveryFigure(deliveries) : ''}
 </dl>`
@@ -177,6 +178,15 @@ function reportingFigure({
       : 'not filled yet'
   const stale = staleConversations ? `${plural(staleConversations, 'conversation')} to derive again` : ''
   return figure('Reporting rows', value, [back, stale].filter(Boolean).join(', '))
+}
+
+function reconciliationFigure(
+  { differences, expected, days }: StatusDocument['reconciliation'],
+  newestDay: Date,
+): Html {
+  const known = expected > 0 ? markup`, ${number(expected)} expected` : ''
+  const note = markup`${plural(days, 'day')} until ${day(newestDay)} compared${known}`
+  return figure('Differences from Genesys', number(differences), note, differences > 0)
 }
 
 function deliveryFigure({ pending, givenUp }: StatusDocument['deliveries']): Html {

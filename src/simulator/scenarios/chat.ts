@@ -36,6 +36,6 @@ export function chat(builder: ConversationBuilder): void {
   })
   const visit = waitInQueue(builder, plan.start + 5, queue, TIMING, session, { flowInType: 'flow' })
   const timeout = random.chance(0.1)
-  const end = handleWrittenContact(builder, visit, TIMING, { disconnectType: timeout ? 'peer' : 'client' })
+  const end = handleWrittenContact(builder, visit, TIMING, { disconnectType: timeout ? 'peer' : 'client' }, leg)
   addSpan(leg, 'interact', plan.start, end, { queueId: queue.id, disconnectType: timeout ? 'timeout' : 'peer' })
 }

@@ -179,7 +179,7 @@ function addRound(
     last = isSameAgent() && visit.user && visit.agent ? { user: visit.user, agent: visit.agent } : undefined
     visit = waitInQueue(builder, at + 40, queue, timing, session, { flowInType: 'agent', last })
   }
-  const end = handleWrittenContact(builder, visit, timing, { disconnectType: 'client' })
+  const end = handleWrittenContact(builder, visit, timing, { disconnectType: 'client' }, round.customerLeg)
   addSpan(round.customerLeg, 'interact', round.start, end, {
     queueId: firstQueue.id,
     disconnectType: random.chance(0.2) ? 'inactivity' : 'peer',

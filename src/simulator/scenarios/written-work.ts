@@ -28,6 +28,7 @@ export function nextReply(
 
 /**
  * Adds the agent's part of a written contact, with after-call work.
+ * @param customerLeg where the metrics of the customer's answers belong
  * @returns when it ended, after-call work apart
  */
 export function handleWrittenContact(
@@ -35,20 +36,27 @@ export function handleWrittenContact(
   visit: QueueVisit,
   timing: MediaTiming,
   ending: Json,
+  customerLeg: Leg,
 ): number {
   if (!visit.leg) return visit.at
   const end = talk(builder, visit.leg, visit.at, visit.queue, timing, ending)
-  addExchangeMetrics(builder, visit.leg, visit.at, end)
+  addExchangeMetrics(builder, visit.leg, customerLeg, visit.at, end)
   wrapUp(builder, visit.leg, end, visit.queue, timing)
   return end
 }
 
 /** Adds the metrics of a written exchange. */
-function addExchangeMetrics({ random }: ConversationBuilder, leg: Leg, from: number, to: number): void {
+function addExchangeMetrics(
+  { random }: ConversationBuilder,
+  leg: Leg,
+  customerLeg: Leg,
+  from: number,
+  to: number,
+): void {
   const turns = random.int(1, 6)
   state(leg, 'tFirstEngagement', random.int(1_000, 9_000), from)
   state(leg, 'tFirstResponse', random.int(5_000, 60_000), from + Math.floor((to - from) / 8))
   state(leg, 'tAgentResponseTime', random.int(5_000, 90_000), from + Math.floor((to - from) / 4))
-  state(leg, 'tUserResponseTime', random.int(5_000, 90_000), from + Math.floor((to - from) / 3))
+  state(customerLeg, 'tUserResponseTime', random.int(5_000, 90_000), from + Math.floor((to - from) / 3))
   state(leg, 'oMessageTurn', turns, to)
 }
