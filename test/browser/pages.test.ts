@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startHttpServer, type HttpServer } from '../../src/http/server.ts'
 import { selectLocalDay, writeToday } from '../../src/live/today-store.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
-import { createTestSources, TOKEN } from '../http/service.ts'
+import { createTestSources, jobState, TOKEN } from '../http/service.ts'
 import { busyRows, writeBusyCenter, writeNames, writeSnapshot } from '../support/busy-center.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { patience } from '../support/patience.ts'
@@ -264,6 +264,35 @@ describe.skipIf(noBrowser)('in a real browser', () => {
     await opened.page.reload()
     const noticing = await tops(opened.page)
     expect(noticing.toSorted((a, b) => a - b)).toEqual(noticing)
+  })
+
+  test('the table of jobs is not cut on a desktop', async () => {
+    const now = Date.now()
+    const names = ['sync', 'intraday', 'deep', 'derive', 'reference', 'reconcile', 'live']
+    const jobs = names.map((name) => ({
+      ...jobState(name),
+      running: true,
+      overlaps: 12,
+      nextRun: new Date(now + 44 * 60_000),
+    }))
+    for (const job of names)
+      await sql`insert into etl.runs (job, trigger, status, finished_at) values (${job}, 'cron', 'done', now() - interval '44 minutes')`.execute(
+        warehouse.db,
+      )
+    const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, waitMs: 0, limit: 270 }
+    const sources = createTestSources(warehouse, { process: () => ({ jobs, budget }) })
+    await using busy = await startHttpServer({ host: '127.0.0.1', port: 0, ...sources }).then((started) => ({
+      ...started,
+      [Symbol.asyncDispose]: () => started.close(),
+    }))
+    for (const width of [1280, 1440, 1920]) {
+      const context = await browser.newContext({ viewport: { width, height: 900 } })
+      const page = await context.newPage()
+      await page.goto(`${busy.url}/`)
+      const hidden = `Math.max(...[...document.querySelectorAll('.schedule .scroll')].map((box) => box.scrollWidth - box.clientWidth))`
+      expect(await page.evaluate(hidden), `hidden pixels at ${width}`).toBeLessThanOrEqual(0)
+      await context.close()
+    }
   })
 
   test('has landmarks, a heading, named tables and enough contrast of text', async () => {

@@ -210,7 +210,7 @@ const JOB_COLUMNS: readonly Column[] = [
   { heading: 'Job' },
   { heading: 'State' },
   { heading: 'Next', className: 'right' },
-  { heading: markup`Last<span class="wide"> success</span>`, className: 'right' },
+  { heading: 'Succeeded', className: 'right' },
 ]
 
 function jobTable(jobs: readonly JobState[], document: StatusDocument | null, now: Date): Html {
