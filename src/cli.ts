@@ -118,6 +118,11 @@ program
       .default('day' as const),
   )
   .option('--latency-ms <n>', 'duration of each request', '0')
+  .option(
+    '--late-changes',
+    'corrections, moved starts, deletions, evaluations and surveys of days and weeks later',
+    false,
+  )
   .action((options) => run(simulator, { ...options, json: false }))
 program
   .command('demo')

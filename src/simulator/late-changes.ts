@@ -169,7 +169,8 @@ const CORRECTIONS = {
 function addMove(parts: Parts, end: number): void {
   const { plan, random } = parts
   const at = nightAfter(parts, end)
-  const start = plan.start + (random.chance(0.8) ? -random.int(MINUTE_MS, MOVED_BACK_MS) : random.int(1, MOVED_AHEAD_MS))
+  const start =
+    plan.start + (random.chance(0.8) ? -random.int(MINUTE_MS, MOVED_BACK_MS) : random.int(1, MOVED_AHEAD_MS))
   plan.moved = { at, start }
   plan.corrections.push({
     at,

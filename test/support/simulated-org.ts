@@ -67,10 +67,10 @@ export async function startOrg(options: SimulatorOptions = {}): Promise<Simulato
   })
 }
 
-/** Makes a new database for an organization that outlives it. */
-export async function connectTestOrg(org: Simulator): Promise<TestOrg> {
+/** Makes a new database for an organization that outlives it, or uses the given one, which outlives the connections. */
+export async function connectTestOrg(org: Simulator, given?: { readonly url: string }): Promise<TestOrg> {
   await using stack = new AsyncDisposableStack()
-  const database = stack.use(await createTestDatabase())
+  const database = given ?? stack.use(await createTestDatabase())
   const warehouse = stack.use(connect(database.url))
   const log: string[] = []
   const logger = createLogger('debug', { write: (line: string) => log.push(line) } as unknown as NodeJS.WritableStream)
