@@ -11,6 +11,7 @@ import { expectIntervalsEqualEvents } from '../reporting/event-sums.ts'
 import {
   selectHeld,
   startSimulatedDays,
+  type HeldConversation,
   type SimulatedDays,
   type SimulatedDaysOptions,
 } from '../support/simulated-days.ts'
