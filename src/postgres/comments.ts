@@ -115,6 +115,27 @@ export const etlDescriptions: Readonly<
       derived_version: 'Version of the rules by which they were derived.',
     },
   },
+  unsettled: {
+    description:
+      'The conversations that are not final: not ended, or not known to be unchanged settle_days after their end (reporting.settings). Without those that Genesys has no more. Written in the transaction of each load.',
+    columns: {
+      conversation_id: 'The conversation.',
+      conversation_start: 'Its start.',
+      ended_at: 'Its end; null: it is open.',
+      reread_at: 'When it was last read by its id; null: not since it is here.',
+    },
+  },
+  settling: {
+    description:
+      'One row: how far unsettled has been filled with what was stored before, or under other settings, by the newest first. Loads keep it meanwhile.',
+    columns: {
+      id: 'Always true: there is one row.',
+      settle_days: 'The setting by which it is filled; another than that of reporting.settings: it is filled anew.',
+      position_start: 'Every conversation that started later has been examined; null: all have.',
+      position_id: 'Of those that started at that instant, the last that has been examined.',
+      updated_at: 'When this row was last written.',
+    },
+  },
   interval_cells: {
     description:
       'What each conversation adds to each quarter hour: one row per conversation, interval, queue, user, media type and direction, written in the transaction that writes the conversation. Summed up by the interval views.',

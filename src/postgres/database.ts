@@ -88,6 +88,22 @@ interface DirtyHoursTable {
   dirtied_at: InstantByDefault
 }
 
+/** etl.unsettled: the conversations that may still change. */
+interface UnsettledTable {
+  conversation_id: string
+  conversation_start: Instant
+  ended_at: OptionalInstant
+  reread_at: OptionalInstant
+}
+
+/** etl.settling: how far etl.unsettled has been filled. */
+interface SettlingTable {
+  settle_days: number
+  position_start: OptionalInstant
+  position_id: string | null
+  updated_at: InstantByDefault
+}
+
 /** etl.rejected_records: what could not be loaded, each content once. */
 interface RejectedRecordsTable {
   id: GeneratedAlways<number>
@@ -267,6 +283,8 @@ export interface Database extends PrefixedGenesys {
   'etl.conversations': DecidingConversationsTable
   'etl.interval_cells': IntervalCellsTable
   'etl.dirty_hours': DirtyHoursTable
+  'etl.unsettled': UnsettledTable
+  'etl.settling': SettlingTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable
