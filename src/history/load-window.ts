@@ -1,15 +1,13 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
-import type PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
-import { isFiltered } from '../genesys/details-query.ts'
+import { isFiltered, type DetailsFilter } from '../genesys/details-query.ts'
 import { holdsConversations } from '../loader/integrity.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
 import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
-import { clockJump, type DatabaseClock } from '../postgres/clock.ts'
-import { type Run } from '../runs/run-history.ts'
-import type { HistoryDependencies } from './context.ts'
+import { clockJump } from '../postgres/clock.ts'
+import type { RunContext } from './context.ts'
 import { recordWindow, type WindowKey } from './ledger.ts'
 import { createLoadQueue } from './load-queue.ts'
 import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
@@ -33,13 +31,8 @@ export interface LoadedWindow {
 }
 
 /** What the windows of one run share. */
-export interface WindowContext extends HistoryDependencies {
+export interface WindowContext extends RunContext {
   readonly key: WindowKey
-  readonly run: Run
-  readonly clock: DatabaseClock
-  /** Bounds how many batches are written at once. */
-  readonly writes: PQueue
-  readonly signal: AbortSignal
 }
 
 /**
@@ -49,7 +42,7 @@ export interface WindowContext extends HistoryDependencies {
 export async function loadWindow(context: WindowContext, window: EstimatedWindow): Promise<LoadedWindow> {
   const startedAt = performance.now()
   await ensurePartitions(context.warehouse, window)
-  const { outcome, counts } = await readAndLoad(context, window)
+  const { outcome, counts } = await readAndLoad(context, window, context.history.filter)
   await refuseJumpedClock(context, window)
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
@@ -66,10 +59,14 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   return loaded
 }
 
-/** Reads the pages of a window and loads them batch by batch; ends when every batch has committed. */
-async function readAndLoad(
-  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: WindowContext,
+/**
+ * Reads the pages of a window and loads them batch by batch; ends when every batch has committed. Nothing is marked.
+ * @throws GenesysError or a database error; what was loaded stays
+ */
+export async function readAndLoad(
+  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: RunContext,
   window: Interval,
+  filter: DetailsFilter,
 ): Promise<{ outcome: ReadOutcome; counts: LoadCounts }> {
   const queue = createLoadQueue({
     batchSize: BATCH_SIZE,
@@ -80,7 +77,7 @@ async function readAndLoad(
   try {
     const outcome = await readWindowWithProgress(genesys, progress, {
       window,
-      filter: history.filter,
+      filter,
       priority: 'history',
       signal,
       ...(history.limits && { limits: history.limits }),
