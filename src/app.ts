@@ -19,6 +19,7 @@ import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 import { createProgress, silentProgress, type Progress } from './progress.ts'
 import { readReference, type ReferenceDependencies } from './reference/read-reference.ts'
 import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
+import { settledParts } from './settled/parts.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
@@ -262,6 +263,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     history: { lookbackDays, deepLookbackDays, settleDays, start, filter, concurrency, requestsPerMinute },
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
+    syncParts: settledParts(async () => false),
     async afterRun(signal) {
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)

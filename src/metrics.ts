@@ -169,6 +169,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     reportingMetrics(registry),
     referenceMetrics(registry),
     reconciliationMetrics(registry),
+    settlingMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -283,6 +284,21 @@ function reconciliationMetrics(registry: Registry): StatusSetter {
     differences.set({ cause: 'unexpected' }, reconciliation.differences)
     differences.set({ cause: 'expected' }, reconciliation.expected)
     newest.set(+reconciliation.newestDay / 1000)
+  }
+}
+
+function settlingMetrics(registry: Registry): StatusSetter {
+  const open = gauge(registry, 'history_open_conversations', 'Conversations that are open as far as the history knows.')
+  const stuckHelp = 'Open conversations that are too old to be read again.'
+  const stuck = gauge(registry, 'history_stuck_conversations', stuckHelp)
+  const overdueHelp = 'Ended conversations that should have been read once more by now to be final.'
+  const overdue = gauge(registry, 'history_settle_overdue_conversations', overdueHelp)
+  return (status) => {
+    forget([], [open, stuck, overdue])
+    if (!status) return
+    open.set(status.settling.open)
+    stuck.set(status.settling.stuck)
+    overdue.set(status.settling.overdue)
   }
 }
 

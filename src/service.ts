@@ -151,9 +151,9 @@ function startAlerts(
 
 /** @param onSnapshot called after each snapshot, which may have put messages into the outbox of the webhooks */
 function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
-  const { cron, intradayCron } = app.config.history
+  const { cron, deepCron, intradayCron } = app.config.history
   const dependencies = app.historyDependencies({ quiet: true })
-  const historyJob = (job: 'sync' | 'intraday', line: string): ScheduledJob => ({
+  const historyJob = (job: 'sync' | 'deep' | 'intraday', line: string): ScheduledJob => ({
     name: job,
     cron: line,
     stuckAfterMs: HISTORY_STUCK_MS,
@@ -162,6 +162,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
     lastStartedAt: () => selectLastSettledStart(app.warehouse.db, job),
   })
   const jobs = [historyJob('sync', cron)]
+  if (deepCron !== null) jobs.push(historyJob('deep', deepCron))
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
   jobs.push(derivationJob(app))
   if (app.config.reference.cron !== 'off') jobs.push(referenceJob(app, app.config.reference.cron))

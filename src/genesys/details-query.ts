@@ -27,7 +27,7 @@ export interface DetailsFilter {
   readonly conversation?: readonly Predicate[] | undefined
   /** Each list must hold within one and the same segment. */
   readonly segments?: readonly (readonly Predicate[])[] | undefined
-  /** Must hold for one and the same evaluation; likewise for surveys and resolutions. */
+  /** Conversations with an evaluation for which any of these holds; likewise for surveys and resolutions. */
   readonly evaluation?: readonly Predicate[] | undefined
   readonly survey?: readonly Predicate[] | undefined
   readonly resolution?: readonly Predicate[] | undefined
@@ -105,9 +105,9 @@ function queryFiltersOf(filter: DetailsFilter): QueryFilters {
   const filters: Required<QueryFilters> = {
     conversationFilters: conversationFiltersOf(filter),
     segmentFilters: segmentFiltersOf(filter),
-    evaluationFilters: allOf(filter.evaluation),
-    surveyFilters: allOf(filter.survey),
-    resolutionFilters: allOf(filter.resolution),
+    evaluationFilters: anyOf(filter.evaluation),
+    surveyFilters: anyOf(filter.survey),
+    resolutionFilters: anyOf(filter.resolution),
   }
   return Object.fromEntries(Object.entries(filters).filter(([, list]) => list.length > 0))
 }
@@ -132,11 +132,11 @@ function conversationFiltersOf(filter: DetailsFilter): Filter[] {
       range: { gte: filter.minDurationSeconds * 1000 },
     })
   predicates.push(...(filter.conversation ?? []))
-  return allOf(predicates)
+  return predicates.length === 0 ? [] : [{ type: 'and', predicates }]
 }
 
-function allOf(predicates: readonly Predicate[] = []): Filter[] {
-  return predicates.length === 0 ? [] : [{ type: 'and', predicates }]
+function anyOf(predicates: readonly Predicate[] = []): Filter[] {
+  return predicates.length === 0 ? [] : [{ type: 'or', predicates }]
 }
 
 function segmentFiltersOf(filter: DetailsFilter): Filter[] {

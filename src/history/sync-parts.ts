@@ -1,5 +1,5 @@
 /** What a sync does beside its windows: each part for itself, so that the failure of one costs no other. */
-import { emptyLoadCounts } from '../loader/load-counts.ts'
+import { addLoadCounts, emptyLoadCounts } from '../loader/load-counts.ts'
 import type { PartCounts, RunContext } from './context.ts'
 
 /** A part that failed, and how. */
@@ -40,4 +40,15 @@ export async function runParts(
     }
   }
   return { counts, failures }
+}
+
+/** The sum of two parts' counts. */
+export function addParts(a: PartCounts, b: PartCounts): PartCounts {
+  const withoutPermission = [...(a.withoutPermission ?? []), ...(b.withoutPermission ?? [])]
+  return {
+    ...addLoadCounts(a, b),
+    requests: a.requests + b.requests,
+    missing: a.missing + b.missing,
+    ...(withoutPermission.length > 0 && { withoutPermission }),
+  }
 }

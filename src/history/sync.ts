@@ -13,7 +13,13 @@ import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
 import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
-import { windowKey, type HistoryDependencies, type HistoryRequest, type PartCounts, type RunContext } from './context.ts'
+import {
+  windowKey,
+  type HistoryDependencies,
+  type HistoryRequest,
+  type PartCounts,
+  type RunContext,
+} from './context.ts'
 import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
 import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
