@@ -48,8 +48,6 @@ export interface SyncPart {
 /** What a part of a sync has read and loaded. */
 export interface PartCounts extends LoadCounts {
   readonly requests: number
-  /** Conversations that Genesys no longer has. */
-  readonly missing: number
   /** What the OAuth client may not read, so that it was left out. */
   readonly withoutPermission?: readonly string[]
 }

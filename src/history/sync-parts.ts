@@ -10,7 +10,7 @@ export interface PartFailure {
 
 /** A part that has read nothing yet. */
 export function emptyPartCounts(): PartCounts {
-  return { ...emptyLoadCounts(), requests: 0, missing: 0 }
+  return { ...emptyLoadCounts(), requests: 0 }
 }
 
 /**
@@ -48,7 +48,6 @@ export function addParts(a: PartCounts, b: PartCounts): PartCounts {
   return {
     ...addLoadCounts(a, b),
     requests: a.requests + b.requests,
-    missing: a.missing + b.missing,
     ...(withoutPermission.length > 0 && { withoutPermission }),
   }
 }

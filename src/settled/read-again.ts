@@ -40,9 +40,8 @@ export async function readAgain(
     if (first.unknown.length === ids.length && ids.length > IDS_PER_REQUEST) throw noneKnown(ids.length)
     const asOf = clock.now()
     const second = await readBatches(counted, first.unknown, belongs)
-    await markMissing(warehouse.db, second.unknown, asOf)
-    const loaded = addLoadCounts(first.counts, second.counts)
-    return { ...loaded, requests: counter.sent(), missing: second.unknown.length }
+    const missing = await markMissing(warehouse.db, second.unknown, asOf)
+    return { ...addLoadCounts(first.counts, second.counts), missing, requests: counter.sent() }
   } finally {
     progress.finish()
   }

@@ -87,6 +87,6 @@ export async function markReread(db: Kysely<Database>, ids: readonly string[], a
       where conversation_id in (
         -- locked in the order of the loaders
         select conversation_id from etl.unsettled where conversation_id = any(${ids}::text[])
-        order by conversation_id for update)`.execute(db),
+        order by conversation_id collate "C" for update)`.execute(db),
   )
 }
