@@ -73,7 +73,7 @@ export function scopeOf(
   const today = startOfDay(now)
   const tomorrow = addDays(today, 1)
   if (request.job === 'intraday') return { start: today, end: tomorrow }
-  if (request.job === 'deep') return { start: addDays(today, -deepLookbackDays), end: today }
+  if (request.job === 'deep') return { start: addDays(today, -deepLookbackDays), end: addDays(today, -lookbackDays) }
   return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
 }
 

@@ -6,7 +6,6 @@ import { backoffMs } from '../backoff.ts'
 import {
   CLOCK_TOLERANCE_MS,
   addDays,
-  ageInDays,
   splitByDay,
   startOfDay,
   subtract,
@@ -171,8 +170,8 @@ export function planBackfill(inputs: {
 }
 
 /**
- * The weekly plan, newest first: what is loaded of the last `deepLookbackDays` UTC days. Days of the nightly lookback that were read within a
- * day are left out. What was never read completely is the nightly plan's matter.
+ * The weekly plan, newest first: what is loaded of the UTC days between the ages of `lookbackDays` and `deepLookbackDays`. The days of the
+ * nightly lookback, and what was never read completely, are the nightly plan's matter.
  */
 export function planDeep({
   now,
@@ -183,15 +182,12 @@ export function planDeep({
   cycleStart,
 }: Omit<SyncInputs, 'firstSyncAt'> & { readonly deepLookbackDays: number }): PlannedWindow[] {
   const believed = believedWindows(ledger, now)
-  const today = startOfDay(now)
-  const first = addDays(today, -deepLookbackDays)
-  const range = { start: historyStart ? later(historyStart, first) : first, end: today }
-  const lately = earlier(cycleStart, addDays(now, -1))
+  const first = addDays(startOfDay(now), -deepLookbackDays)
+  const range = { start: later(historyStart ?? first, first), end: addDays(startOfDay(now), -lookbackDays) }
   return union(believed.filter(({ status }) => status === 'done'))
     .map(({ start, end }) => ({ start: later(start, range.start), end: earlier(end, range.end) }))
-    .filter(({ start, end }) => start < end)
     .flatMap(splitByDay)
-    .filter((day) => !wasReadInCycle(day, believed, ageInDays(day.start, now) <= lookbackDays ? lately : cycleStart))
+    .filter((day) => !wasReadInCycle(day, believed, cycleStart))
     .map((day): PlannedWindow => ({ ...day, reason: 'deep' }))
     .sort((a, b) => +b.start - +a.start)
 }

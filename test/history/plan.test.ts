@@ -293,13 +293,11 @@ describe('the weekly plan', () => {
     expect(names(planDeep({ ...settings, historyStart: day(10).start, ledger }))).toEqual(['2026-11-14'])
   })
 
-  it('leaves out days of the nightly lookback that a sync has just read', () => {
-    const ledger = [
-      ledgerDay(3, 'done', { readAt: addDays(now, -0.05) }),
-      ledgerDay(5, 'done', { readAt: addDays(now, -2) }),
-      ledgerDay(9, 'done', { readAt: addDays(now, -0.05) }),
-    ]
-    expect(names(planDeep({ ...settings, ledger }))).toEqual(['2026-11-17', '2026-11-13'])
+  it('leaves the days of the nightly lookback to the nightly plan, whatever the settings are', () => {
+    const ledger = Array.from({ length: 40 }, (_, age) => ledgerDay(age + 1, 'done'))
+    expect(planDeep({ ...settings, ledger }).at(0)).toMatchObject(day(8))
+    expect(planDeep({ ...settings, ledger })).toHaveLength(23)
+    expect(planDeep({ ...settings, lookbackDays: 35, ledger })).toEqual([])
   })
 
   it('goes on where an interrupted run stopped', () => {
