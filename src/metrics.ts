@@ -122,10 +122,24 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
     'Conversation records by outcome, and rows written to the child tables.',
     ['table', 'outcome'],
   )
+  const reopened = counter(
+    registry,
+    'conversations_reopened_total',
+    'Conversations that had ended and have gone on since; they are among the changed ones.',
+    [],
+  )
+  const missing = counter(
+    registry,
+    'conversations_missing_total',
+    'Conversations that were found to be missing at Genesys.',
+    [],
+  )
   return (counts) => {
     for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected'] as const) {
       rows.inc({ table: 'conversations', outcome }, counts[outcome])
     }
+    reopened.inc(counts.reopened)
+    missing.inc(counts.missing)
     for (const [table, written] of Object.entries(counts.rows)) {
       if (table !== 'conversations') rows.inc({ table, outcome: 'written' }, written)
     }

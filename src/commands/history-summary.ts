@@ -73,9 +73,11 @@ function printLoaded(output: Output, { windows, counts, requests }: HistorySumma
       [
         ['new', counts.inserted],
         ['changed', counts.changed],
+        ['of these, reopened', counts.reopened],
         ['unchanged', counts.unchanged],
         ['older than the stored version', counts.stale],
         ['rejected (see etl.rejected_records)', counts.rejected],
+        ['found to be missing at Genesys', counts.missing],
       ],
     ),
   )

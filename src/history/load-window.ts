@@ -10,6 +10,7 @@ import { clockJump } from '../postgres/clock.ts'
 import type { RunContext } from './context.ts'
 import { recordWindow, type WindowKey } from './ledger.ts'
 import { createLoadQueue } from './load-queue.ts'
+import { checkMissing } from './missing-at-genesys.ts'
 import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
 import { readWindowWithProgress, type ReadOutcome } from './read-window.ts'
 import type { Instability } from './stability.ts'
@@ -41,16 +42,20 @@ export interface WindowContext extends RunContext {
  */
 export async function loadWindow(context: WindowContext, window: EstimatedWindow): Promise<LoadedWindow> {
   const startedAt = performance.now()
+  const began = context.clock.now()
   await ensurePartitions(context.warehouse, window)
   const { outcome, counts } = await readAndLoad(context, window, context.history.filter)
   await refuseJumpedClock(context, window)
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
+  const status = statusAfterRead(window, outcome.status, now)
+  // what a read of the current day lacks may just have started, and an unstable read may lack anything
+  const unseen = status === 'done' ? await checkMissing(context, window, began) : emptyLoadCounts()
   const loaded: LoadedWindow = {
     window,
-    status: statusAfterRead(window, outcome.status, now),
+    status,
     requests: outcome.requests,
-    counts,
+    counts: addLoadCounts(counts, unseen),
     instability: outcome.instability,
     isEmptied,
   }

@@ -2,7 +2,7 @@ import { measures, type Measure } from '../intervals/measures.ts'
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
 import { referenceColumnsOf, referenceEntity, referenceNames, referenceTable } from '../model/reference.ts'
-import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
+import { type DeletionReason, type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
 
 const RUN_STATUSES = {
   running: 'running',
@@ -24,6 +24,12 @@ const WINDOW_STATUSES = {
   unstable: 'unstable (loaded, but not known to be complete)',
   failed: 'failed',
 } satisfies Record<WindowStatus, string>
+
+const DELETION_REASONS = {
+  missing:
+    'missing (Genesys has it no more; its rows stay in schema genesys, with _missing_since, and count in no report)',
+  moved: 'moved (Genesys has corrected its start; it stands under the new one)',
+} satisfies Record<DeletionReason, string>
 
 const listed = (values: Readonly<Record<string, string>>): string => `${Object.values(values).join(', ')}.`
 
@@ -136,6 +142,16 @@ export const etlDescriptions: Readonly<
       updated_at: 'When this row was last written.',
     },
   },
+  deletions: {
+    description: 'What has left the tables, or counts in the reports no more, for those who copy them.',
+    columns: {
+      id: 'Number of the row.',
+      conversation_id: 'The conversation.',
+      conversation_start: 'The start under which it stood.',
+      at: 'When it left. What is there of it now was written at this time or later: _loaded_at.',
+      reason: `Why: ${listed(DELETION_REASONS)}`,
+    },
+  },
   interval_cells: {
     description:
       'What each conversation adds to each quarter hour: one row per conversation, interval, queue, user, media type and direction, written in the transaction that writes the conversation. Summed up by the interval views.',
@@ -207,6 +223,7 @@ export const etlDescriptions: Readonly<
       rejected_at: 'When it was first received.',
       last_rejected_at: 'When it was last received.',
       resolved_at: 'When the conversation could be loaded after all.',
+      fetched_at: 'The record is what Genesys had as of this time; null: it came before this was recorded.',
     },
   },
   meta: {

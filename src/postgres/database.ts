@@ -96,6 +96,18 @@ interface UnsettledTable {
   reread_at: OptionalInstant
 }
 
+/** Why a conversation is not in the tables any more, or not under that start. */
+export type DeletionReason = 'missing' | 'moved'
+
+/** etl.deletions: what has left the tables. */
+interface DeletionsTable {
+  id: GeneratedAlways<number>
+  conversation_id: string
+  conversation_start: Instant
+  at: InstantByDefault
+  reason: DeletionReason
+}
+
 /** etl.settling: how far etl.unsettled has been filled. */
 interface SettlingTable {
   settle_days: number
@@ -117,6 +129,7 @@ interface RejectedRecordsTable {
   rejected_at: InstantByDefault
   last_rejected_at: InstantByDefault
   resolved_at: OptionalInstant
+  fetched_at: OptionalInstant
 }
 
 /** etl.reconciliations: figures that differ from Genesys'. */
@@ -285,6 +298,7 @@ export interface Database extends PrefixedGenesys {
   'etl.dirty_hours': DirtyHoursTable
   'etl.unsettled': UnsettledTable
   'etl.settling': SettlingTable
+  'etl.deletions': DeletionsTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable
