@@ -1,7 +1,7 @@
 /** What is wrong, since when, and what to do about it. Pure. */
 import { type EmptyMonth } from '../history/missing-rows.ts'
 import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
-import { STUCK_AFTER_DAYS } from '../settled/settling.ts'
+import { STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { type LiveStatus } from './live-status.ts'
 import {
   type DeliveryRecord,

@@ -2,7 +2,7 @@
 import { sql, type Kysely } from 'kysely'
 import { GONE_MARK } from '../webhooks/outbox.ts'
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
-import { SETTLE_WITHIN_DAYS, STUCK_AFTER_DAYS } from '../settled/settling.ts'
+import { SETTLE_WITHIN_DAYS, STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { type Database, type JsonRecord, type RunStatus } from '../postgres/database.ts'
 import {
   type DeliveryRecord,

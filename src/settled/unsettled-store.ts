@@ -3,7 +3,7 @@ import { sql, type Kysely } from 'kysely'
 import { addDays, startOfDay } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
-import { NIGHTLY_UP_TO_DAYS, STUCK_AFTER_DAYS } from './settling.ts'
+import { NIGHTLY_UP_TO_DAYS, STUCK_AFTER_DAYS } from './ages.ts'
 
 /** Less than a week, so that a weekly read does not move to the next night. */
 const WEEKLY_DAYS = 6.5

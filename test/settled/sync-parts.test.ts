@@ -345,7 +345,6 @@ test('the failure of one part costs no other, and fails the run', async () => {
   const [open, evaluated] = [hasOpen(it, 20), had(it, 25)]
   await load(it, 25, 20)
   it.org.control.changes.addEvaluation(evaluated)
-  it.org.control.faults.add({ on: '/api/v2/analytics/conversations/details', kind: '403', times: 1 })
   const failing = syncThrough(it, (client) => ({
     request: (request) =>
       request.query?.['id'] === open
@@ -383,8 +382,8 @@ test('what is due is found by indexes, however long the history is', async () =>
     select 'c' || n, now() - n * interval '10 minutes', 'h', now(), now() from generate_series(1, 50000) n`.execute(db)
   await sql`
     insert into etl.unsettled (conversation_id, conversation_start, ended_at)
-    select 'c' || n, now() - n * interval '10 minutes', case when n % 100 > 0 then now() - n * interval '10 minutes' end
-    from generate_series(1, 50000) n where n < 400 or n % 100 = 0`.execute(db)
+    select 'c' || n, now() - n * interval '10 minutes', case when n % 1000 > 0 then now() - n * interval '10 minutes' end
+    from generate_series(1, 50000) n where n < 400 or n % 1000 = 0`.execute(db)
   await sql`analyze etl.conversations, etl.unsettled`.execute(db)
   const due = { now: it.now, cycleStart: it.now, limit: 1000 }
   const scans = await db.transaction().execute(async (trx) => {
