@@ -15,7 +15,7 @@ import {
 } from './derivation.ts'
 import { addDeriveCounts, BATCH_SIZE, deriveBatch, NOTHING_DERIVED, type DeriveCounts } from './derive.ts'
 import { giveWay } from './pace.ts'
-import { settleDue } from './ages.ts'
+import { settleDue } from './settling.ts'
 import {
   ensureStaleIndex,
   hasStaleIndex,
