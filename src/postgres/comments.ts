@@ -74,7 +74,8 @@ export const etlDescriptions: Readonly<
       status: listed(RUN_STATUSES),
       parameters: 'What it was asked to do.',
       plan: 'Windows, requests and duration that were expected at its start.',
-      counts: 'What it did: conversations and rows by outcome, requests.',
+      counts:
+        'What it did: conversations and rows by outcome, requests; of a sync also what each part has read beside the windows (parts).',
       error_code: 'Stable code of the error that ended it.',
       error: 'What happened.',
       hint: 'What to do.',
@@ -86,7 +87,8 @@ export const etlDescriptions: Readonly<
     description: 'The ledger: what has been read from Genesys, window by window. Coverage is a query on this table.',
     columns: {
       id: 'Number of the row.',
-      stream: 'What is read, e.g. conversations.',
+      stream:
+        'What is read: conversations, or threads (e-mail and message conversations that are read again where jobs are not permitted).',
       source: 'How it was read: query.',
       filter: 'The filters that applied; {} without any. Each combination of filters has its own coverage.',
       start: 'First instant of the window.',
