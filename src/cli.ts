@@ -38,6 +38,7 @@ program
 program
   .command('sync')
   .description('run the nightly job once: read the lookback again and load what is due')
+  .option('--deep', 'read the days of the longer, weekly lookback again instead (HISTORY_DEEP_LOOKBACK_DAYS)', false)
   .option('--reference', 'read the names of queues, users, wrap-up codes and so on instead', false)
   .addOption(json())
   .action((options) => run(sync, options))
