@@ -11,6 +11,6 @@ const seed = process.env['SEED'] ?? String(Date.now() % 1_000_000)
 const days = Number(process.env['DAYS'] ?? 60)
 
 test(`SEED=${seed}: ${days} days of late changes`, async () => {
-  const { lost, conversations } = await simulate({ seed, days, perDay: 80 })
+  const { lost, conversations } = await simulate({ sources: 'query', seed, days, perDay: 80 })
   expect(Object.values(lost).reduce((sum, count) => sum + count, 0)).toBeLessThan(conversations * 0.1)
 })

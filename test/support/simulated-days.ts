@@ -15,6 +15,7 @@ import type { FaultRule } from '../../src/simulator/faults.ts'
 import { REALISTIC_LATE_CHANGES } from '../../src/simulator/late-changes.ts'
 import { createRandom, type Random } from '../../src/simulator/random.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
+import { settledParts } from '../../src/settled/parts.ts'
 import { createSimulatedDatabase, type SimulatedDatabase } from './simulated-clock.ts'
 import { connectTestOrg, startOrg, type TestOrg } from './simulated-org.ts'
 import { TruthLog } from './truth-log.ts'
@@ -33,7 +34,11 @@ const LOOKBACK_DAYS = 7
 /** Wrap-up codes and the metrics of after-call work come that late. */
 const CLOSING_DELAY_MS = 7 * MINUTE
 
+/** `lookback`: windows alone, as before; `query`: with everything that is read again where jobs are not permitted; `jobs`: with them. */
+export type Sources = 'lookback' | 'query'
+
 export interface SimulatedDaysOptions {
+  readonly sources: Sources
   readonly seed: string
   readonly days: number
   /** Conversations on a working day. */
@@ -62,7 +67,12 @@ export interface SimulatedDays extends AsyncDisposable {
   connect(): Promise<TestOrg>
 }
 
-export async function startSimulatedDays({ seed, days, perDay }: SimulatedDaysOptions): Promise<SimulatedDays> {
+export async function startSimulatedDays({
+  seed,
+  sources,
+  days,
+  perDay,
+}: SimulatedDaysOptions): Promise<SimulatedDays> {
   await using stack = new AsyncDisposableStack()
   const org = stack.use(
     await startOrg({
@@ -79,7 +89,7 @@ export async function startSimulatedDays({ seed, days, perDay }: SimulatedDaysOp
   )
   const database = stack.use(await createSimulatedDatabase(BEGINNING))
   stack.defer(() => void vi.useRealTimers())
-  const it = new Days(org, database, createRandom(`days/${seed}`))
+  const it = new Days({ org, database, random: createRandom(`days/${seed}`), sources })
   const end = BEGINNING + days * DAY
   const resources = stack.move()
   return {
@@ -111,11 +121,15 @@ class Days {
   readonly #org: Simulator
   readonly #database: SimulatedDatabase
   readonly #random: Random
+  readonly #sources: Sources
+  /** Since the last Sunday, as long as no weekly run has succeeded. */
+  #isDeepDue = false
 
-  constructor(org: Simulator, database: SimulatedDatabase, random: Random) {
-    this.#org = org
-    this.#database = database
-    this.#random = random
+  constructor(parts: { org: Simulator; database: SimulatedDatabase; random: Random; sources: Sources }) {
+    this.#org = parts.org
+    this.#database = parts.database
+    this.#random = parts.random
+    this.#sources = parts.sources
   }
 
   /** What runs during a day: the current day so far, on most days. */
@@ -142,9 +156,10 @@ class Days {
         this.#org.control.faults.clear()
       }
     })
+    await this.#deep(midnight, this.#random.chance(0.2) ? this.#random.int(1, 40) : undefined)
     // a supervisor starts it again now and then; otherwise the next night has to make up for it
     if (fate === 'killed' && this.#random.chance(0.5))
-      await this.#process(at + HOUR, (it) => this.#run(it, { job: 'sync' }))
+      await this.#process(at + 2 * HOUR, (it) => this.#run(it, { job: 'sync' }))
     await this.#process(midnight + 4 * HOUR + 45 * MINUTE, async (it) => {
       if (this.#random.chance(0.2)) await this.#reconcile(it)
       await afterNight(it, midnight + 4 * HOUR + 45 * MINUTE)
@@ -156,7 +171,23 @@ class Days {
       const failed = this.runs.failed
       await this.#run(it, { job: 'sync' })
       if (this.runs.failed > failed) throw new Error(`a quiet night failed: ${it.log.slice(-3).join('')}`)
-      await afterNight(it, midnight + 2 * HOUR + 15 * MINUTE)
+    })
+    await this.#deep(midnight)
+    await this.#process(midnight + 5 * HOUR, (it) => afterNight(it, midnight + 5 * HOUR))
+  }
+
+  /**
+   * The weekly run, which the scheduler catches up where it was missed.
+   * @param killedAt the request at which it is killed; undefined: it is not
+   */
+  async #deep(midnight: number, killedAt?: number): Promise<void> {
+    if (this.#sources === 'lookback') return
+    if (new Date(midnight).getUTCDay() === 0) this.#isDeepDue = true
+    if (!this.#isDeepDue) return
+    await this.#process(midnight + 3 * HOUR + 30 * MINUTE, async (it) => {
+      const { done } = this.runs
+      await this.#run(it, { job: 'deep' }, killedAt)
+      this.#isDeepDue = this.runs.done === done
     })
   }
 
@@ -183,7 +214,8 @@ class Days {
       await addUpAfterRun({ warehouse, logger }, signal)
     }
     try {
-      await runHistory({ ...dependencies, genesys, afterRun }, request, 'cron', stop.signal)
+      const syncParts = this.#sources === 'lookback' ? [] : settledParts(async () => false)
+      await runHistory({ ...dependencies, genesys, afterRun, syncParts }, request, 'cron', stop.signal)
       this.runs.done++
     } catch (error) {
       if (error instanceof Interrupted) this.runs.killed++
@@ -228,19 +260,16 @@ export interface HeldConversation {
   /** Of its content. */
   readonly hash: string
   readonly isFinal: boolean
-  /** The age at which it is settled; null: it is open. */
-  readonly settlesAt: Date | null
+  /** Whether it is marked as missing at Genesys. */
+  readonly isMissing: boolean
+  readonly end: Date | null
 }
 
 /** All conversations that are stored. */
 export async function selectHeld(it: TestOrg): Promise<HeldConversation[]> {
   const { rows } = await sql<HeldConversation>`
-    select e.conversation_id as id, e.content_hash as hash,
-      coalesce(e.fetched_at >= c.conversation_end + make_interval(hours => 24 * s.settle_days), false) as "isFinal",
-      c.conversation_end + make_interval(hours => 24 * s.settle_days) as "settlesAt"
-    from etl.conversations e
-    join genesys.conversations c using (conversation_id, conversation_start) cross join reporting.settings s`.execute(
-    it.warehouse.db,
-  )
+    select conversation_id as id, content_hash as hash, s.is_final as "isFinal", s.missing_since is not null as "isMissing",
+      s.conversation_end as "end"
+    from reporting.conversation_status s join etl.conversations using (conversation_id)`.execute(it.warehouse.db)
   return rows
 }
