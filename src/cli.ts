@@ -11,6 +11,7 @@ import { doctor } from './commands/doctor/doctor.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
 import { reconcile } from './commands/reconcile.ts'
+import { replay } from './commands/replay.ts'
 import { serve } from './commands/serve.ts'
 import { simulator } from './commands/simulator.ts'
 import { snapshot } from './commands/snapshot.ts'
@@ -106,6 +107,13 @@ program
   .option('--by-user', 'compare the numbers by user, too', false)
   .addOption(json())
   .action((options) => run(reconcile, options))
+program
+  .command('replay')
+  .description(
+    'load rejected records again, after the reason for their rejection is gone; exit 1 where some are rejected again',
+  )
+  .addOption(json())
+  .action((options) => run(replay, options))
 program
   .command('simulator')
   .description('serve a fake Genesys Cloud organization over HTTP')

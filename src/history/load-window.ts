@@ -1,6 +1,6 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
 import { EtlError } from '../errors.ts'
-import { isFiltered, type DetailsFilter } from '../genesys/details-query.ts'
+import { isFiltered } from '../genesys/details-query.ts'
 import { holdsConversations } from '../loader/integrity.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch } from '../loader/load.ts'
@@ -44,7 +44,7 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const startedAt = performance.now()
   const began = context.clock.now()
   await ensurePartitions(context.warehouse, window)
-  const { outcome, counts } = await readAndLoad(context, window, context.history.filter)
+  const { outcome, counts } = await loadByQuery(context, window)
   await refuseJumpedClock(context, window)
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
@@ -68,10 +68,9 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
  * Reads the pages of a window and loads them batch by batch; ends when every batch has committed. Nothing is marked.
  * @throws GenesysError or a database error; what was loaded stays
  */
-export async function readAndLoad(
+export async function loadByQuery(
   { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: RunContext,
   window: Interval,
-  filter: DetailsFilter,
 ): Promise<{ outcome: ReadOutcome; counts: LoadCounts }> {
   const queue = createLoadQueue({
     batchSize: BATCH_SIZE,
@@ -82,7 +81,7 @@ export async function readAndLoad(
   try {
     const outcome = await readWindowWithProgress(genesys, progress, {
       window,
-      filter,
+      filter: history.filter,
       priority: 'history',
       signal,
       ...(history.limits && { limits: history.limits }),

@@ -11,15 +11,17 @@ import { loadBatch, type OnLoaded } from './load.ts'
 const BATCH_SIZE = 100
 
 /** What became of them: `rejected` are those that were rejected again, the rest is loaded, or older than what is. */
-export interface ReplayCounts extends LoadCounts {
+interface ReplayCounts extends LoadCounts {
   /** Rejected records that were not resolved. */
   readonly records: number
 }
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly runId: number
   readonly signal: AbortSignal
   readonly onLoaded?: OnLoaded
+  /** Called with the number of records to come. */
+  readonly onPlan?: (records: number) => void
   /** Called with the number of records that were loaded again. */
   readonly onProgress?: (records: number) => void
 }
@@ -36,6 +38,7 @@ interface Pending {
  */
 export async function replayRejected(warehouse: Warehouse, options: ReplayOptions): Promise<ReplayCounts> {
   const pending = await selectPending(warehouse.db)
+  options.onPlan?.(pending.length)
   let counts = emptyLoadCounts()
   for (const batch of batchesOf(pending)) {
     options.signal.throwIfAborted()

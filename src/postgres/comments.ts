@@ -138,7 +138,7 @@ export const etlDescriptions: Readonly<
       'One row: how far unsettled has been filled with what was stored before, or under other settings, by the newest first. Loads keep it meanwhile.',
     columns: {
       id: 'Always true: there is one row.',
-      settle_days: 'The setting by which it is filled; another than that of reporting.settings: it is filled anew.',
+      settle_days: 'The setting by which it is filled; another than that of reporting.settings: it is filled again.',
       position_start: 'Every conversation that started later has been examined; null: all have.',
       position_id: 'Of those that started at that instant, the last that has been examined.',
       updated_at: 'When this row was last written.',

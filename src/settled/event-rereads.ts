@@ -8,7 +8,7 @@ import { EtlError } from '../errors.ts'
 import { countDetails, within, type DetailsFilter } from '../genesys/details-query.ts'
 import type { PartCounts, RunContext, SyncPart } from '../history/context.ts'
 import { selectCovered } from '../history/coverage.ts'
-import { readAndLoad } from '../history/load-window.ts'
+import { loadByQuery } from '../history/load-window.ts'
 import { addParts, emptyPartCounts } from '../history/sync-parts.ts'
 import { addLoadCounts } from '../loader/load-counts.ts'
 import { splitByDay, type Interval } from '../model/interval.ts'
@@ -121,11 +121,12 @@ async function readFiltered(
   events: DetailsFilter,
 ): Promise<PartCounts> {
   const { progress, history } = context
+  const filtered = { ...context, history: { ...history, filter: { ...history.filter, ...events } } }
   let read = emptyPartCounts()
   progress.plan(kind, intervals.length)
   try {
     for (const interval of intervals) {
-      const { outcome, counts } = await readAndLoad(context, interval, { ...history.filter, ...events })
+      const { outcome, counts } = await loadByQuery(filtered, interval)
       read = { ...read, ...addLoadCounts(read, counts), requests: read.requests + outcome.requests }
       if (outcome.instability)
         throw new EtlError(`Conversations with late ${kind}: ${outcome.instability.reason}`, {

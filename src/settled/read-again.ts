@@ -10,6 +10,7 @@ import { emptyPartCounts } from '../history/sync-parts.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch } from '../loader/load.ts'
 import { markMissing } from '../loader/missing.ts'
+import { referencedIds } from '../loader/referenced-ids.ts'
 import { isJsonObject, type JsonValue } from '../model/json.ts'
 import { markReread } from './unsettled-store.ts'
 
@@ -41,6 +42,7 @@ export async function readAgain(
     const asOf = clock.now()
     const second = await readBatches(counted, first.unknown, belongs)
     const missing = await markMissing(warehouse.db, second.unknown, asOf)
+    context.onLoaded?.({ ...emptyLoadCounts(), missing }, referencedIds([]))
     return { ...addLoadCounts(first.counts, second.counts), missing, requests: counter.sent() }
   } finally {
     progress.finish()
