@@ -108,7 +108,9 @@ program
   .action((options) => run(reconcile, options))
 program
   .command('replay')
-  .description('load rejected records again, after the reason for their rejection is gone; exit 1 where some are rejected again')
+  .description(
+    'load rejected records again, after the reason for their rejection is gone; exit 1 where some are rejected again',
+  )
   .addOption(json())
   .action((options) => run(replay, options))
 program

@@ -28,7 +28,10 @@ export async function selectConversationIds(
 
 /** Whether any conversation starts in the range that is not known to be missing at Genesys. */
 export async function holdsConversations(db: Kysely<Database>, range: Interval): Promise<boolean> {
-  const { rows } = await sql`select 1 from genesys.conversations c where ${within('c', range)} and c._missing_since is null limit 1`.execute(db)
+  const { rows } =
+    await sql`select 1 from genesys.conversations c where ${within('c', range)} and c._missing_since is null limit 1`.execute(
+      db,
+    )
   return rows.length > 0
 }
 

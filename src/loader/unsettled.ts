@@ -17,7 +17,10 @@ export interface StoredState {
  * Writes, and locks, nothing where that changes nothing. To be called late in a transaction, since it reads settle_days, and whoever
  * fills the table after a change of that waits for those that have read the old one (reporting/settling.ts).
  */
-export async function updateUnsettled(trx: Transaction<Database>, conversations: readonly StoredState[]): Promise<void> {
+export async function updateUnsettled(
+  trx: Transaction<Database>,
+  conversations: readonly StoredState[],
+): Promise<void> {
   const column = (name: keyof StoredState) => conversations.map((conversation) => conversation[name])
   await sql`
     with stored as (
