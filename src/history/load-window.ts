@@ -50,12 +50,12 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const isEmptied = await wasEmptied(context, window, outcome)
   const status = statusAfterRead(window, outcome.status, now)
   // what a read of the current day lacks may just have started, and an unstable read may lack anything
-  const unseen = status === 'done' ? await checkMissing(context, window, began) : emptyLoadCounts()
+  const unseen = status === 'done' ? await checkMissing(context, window, began) : null
   const loaded: LoadedWindow = {
     window,
     status,
-    requests: outcome.requests,
-    counts: addLoadCounts(counts, unseen),
+    requests: outcome.requests + (unseen?.requests ?? 0),
+    counts: unseen ? addLoadCounts(counts, unseen.counts) : counts,
     instability: outcome.instability,
     isEmptied,
   }

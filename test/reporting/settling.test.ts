@@ -79,7 +79,8 @@ test('a walk that was interrupted goes on, loads meanwhile included, and writes 
   expect(await due(warehouse, 0)).toMatchObject({ isComplete: false })
   expect(await position(warehouse)).toMatchObject({ start: 'infinity' })
   await sql`update etl.settling set position_start = '2026-03-05T00:00Z', position_id = ''`.execute(warehouse.db)
-  const rows = () => sql<{ id: string; xmin: string }>`select conversation_id as id, xmin::text from etl.unsettled`.execute(warehouse.db)
+  const rows = () =>
+    sql<{ id: string; xmin: string }>`select conversation_id as id, xmin::text from etl.unsettled`.execute(warehouse.db)
   const before = new Map((await rows()).rows.map(({ id, xmin }) => [id, xmin]))
   expect(await due(warehouse)).toMatchObject({ isComplete: true })
   // what starts later was passed before
@@ -90,7 +91,10 @@ test('a walk that was interrupted goes on, loads meanwhile included, and writes 
   expect(older.length).toBeGreaterThan(0)
   const after = await rows()
   expect(after.rows.filter(({ id, xmin }) => before.has(id) && before.get(id) !== xmin)).toEqual([])
-  await loadAll(warehouse, conversations(300).map(({ raw }) => ({ raw, fetchedAt: '2026-03-13T00:00:00Z' })))
+  await loadAll(
+    warehouse,
+    conversations(300).map(({ raw }) => ({ raw, fetchedAt: '2026-03-25T00:00:00Z' })),
+  )
   await expectFilled(warehouse)
 })
 
@@ -123,9 +127,13 @@ test('a change of settle_days waits for the load that has read the old value', a
   await loader.query(`begin; delete from etl.unsettled where conversation_id = 'none'`)
   await sql`update reporting.settings set settle_days = 9`.execute(warehouse.db)
   const passing = due(warehouse)
-  await expect
-    .poll(async () => (await sql`select from pg_locks where not granted`.execute(warehouse.db)).rows.length)
-    .toBe(1)
+  const waiting = async (): Promise<number> => {
+    const { rows } = await sql`
+      select from pg_locks where not granted and relation = 'etl.unsettled'::regclass
+        and database = (select oid from pg_database where datname = current_database())`.execute(warehouse.db)
+    return rows.length
+  }
+  await expect.poll(waiting).toBe(1)
   expect(await position(warehouse)).toMatchObject({ settle_days: 4 })
   await loader.query('commit')
   await loader.end()
