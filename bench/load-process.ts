@@ -67,6 +67,8 @@ async function load(): Promise<LoadResult> {
       progress: silentProgress,
       history: {
         lookbackDays: 7,
+        deepLookbackDays: 30,
+        settleDays: 4,
         start: null,
         filter: {},
         concurrency,

@@ -19,6 +19,7 @@ import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 import { createProgress, silentProgress, type Progress } from './progress.ts'
 import { readReference, type ReferenceDependencies } from './reference/read-reference.ts'
 import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
+import { settledParts } from './settled/parts.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
@@ -245,7 +246,7 @@ async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void>
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
   const { config, warehouse, logger, metrics, terminal } = parts
   const { requestsPerMinute } = config.genesys
-  const { lookbackDays, start, filter } = config.history
+  const { lookbackDays, deepLookbackDays, settleDays, start, filter } = config.history
   const { concurrency = config.history.concurrency, quiet = false } = overrides
   return {
     genesys: parts.clients.ofOrganization(),
@@ -259,9 +260,10 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
           requestsPerMinute,
           limitWaitMs: () => parts.clients.requestBudget().waitMs,
         }),
-    history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
+    history: { lookbackDays, deepLookbackDays, settleDays, start, filter, concurrency, requestsPerMinute },
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
+    syncParts: settledParts(async () => false),
     async afterRun(signal) {
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)

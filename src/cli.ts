@@ -11,6 +11,7 @@ import { doctor } from './commands/doctor/doctor.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
 import { reconcile } from './commands/reconcile.ts'
+import { replay } from './commands/replay.ts'
 import { serve } from './commands/serve.ts'
 import { simulator } from './commands/simulator.ts'
 import { snapshot } from './commands/snapshot.ts'
@@ -38,6 +39,7 @@ program
 program
   .command('sync')
   .description('run the nightly job once: read the lookback again and load what is due')
+  .option('--deep', 'read the days of the longer, weekly lookback again instead (HISTORY_DEEP_LOOKBACK_DAYS)', false)
   .option('--reference', 'read the names of queues, users, wrap-up codes and so on instead', false)
   .addOption(json())
   .action((options) => run(sync, options))
@@ -106,6 +108,13 @@ program
   .addOption(json())
   .action((options) => run(reconcile, options))
 program
+  .command('replay')
+  .description(
+    'load rejected records again, after the reason for their rejection is gone; exit 1 where some are rejected again',
+  )
+  .addOption(json())
+  .action((options) => run(replay, options))
+program
   .command('simulator')
   .description('serve a fake Genesys Cloud organization over HTTP')
   .option('--port <n>', 'port on 127.0.0.1', '8090')
@@ -118,6 +127,11 @@ program
       .default('day' as const),
   )
   .option('--latency-ms <n>', 'duration of each request', '0')
+  .option(
+    '--late-changes',
+    'corrections, moved starts, deletions, evaluations and surveys of days and weeks later',
+    false,
+  )
   .action((options) => run(simulator, { ...options, json: false }))
 program
   .command('demo')

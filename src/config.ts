@@ -28,6 +28,9 @@ export interface Config {
     readonly cron: string
     readonly intradayCron: string
     readonly lookbackDays: number
+    /** When days beyond the lookback are read again; null: never. */
+    readonly deepCron: string | null
+    readonly deepLookbackDays: number
     /** Days after its end from which on a conversation counts as final. */
     readonly settleDays: number
     readonly start: Date | null
@@ -269,6 +272,8 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       cron: values.HISTORY_CRON,
       intradayCron: values.INTRADAY_CRON,
       lookbackDays: values.HISTORY_LOOKBACK_DAYS,
+      deepCron: values.HISTORY_DEEP_CRON === 'off' ? null : values.HISTORY_DEEP_CRON,
+      deepLookbackDays: values.HISTORY_DEEP_LOOKBACK_DAYS,
       settleDays: values.HISTORY_SETTLE_DAYS,
       start: values.HISTORY_START ?? null,
       filter: {

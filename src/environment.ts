@@ -59,6 +59,8 @@ export const environmentSchema = z.object({
   INTRADAY_CRON: z.union([z.literal('off'), cron('INTRADAY_CRON')]).default('20 * * * *'),
   HISTORY_LOOKBACK_DAYS: wholeNumber(0, 365).default(7),
   HISTORY_SETTLE_DAYS: wholeNumber(0, 60).default(4),
+  HISTORY_DEEP_CRON: z.union([z.literal('off'), cron('HISTORY_DEEP_CRON')]).default('30 3 * * 0'),
+  HISTORY_DEEP_LOOKBACK_DAYS: wholeNumber(0, 365).default(30),
   HISTORY_START: z
     .string()
     .refine(isDate, 'must be a date such as 2026-01-31')

@@ -122,10 +122,24 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
     'Conversation records by outcome, and rows written to the child tables.',
     ['table', 'outcome'],
   )
+  const reopened = counter(
+    registry,
+    'conversations_reopened_total',
+    'Conversations that had ended and have gone on since; they are among the changed ones.',
+    [],
+  )
+  const missing = counter(
+    registry,
+    'conversations_missing_total',
+    'Conversations that were found to be missing at Genesys.',
+    [],
+  )
   return (counts) => {
     for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected'] as const) {
       rows.inc({ table: 'conversations', outcome }, counts[outcome])
     }
+    reopened.inc(counts.reopened)
+    missing.inc(counts.missing)
     for (const [table, written] of Object.entries(counts.rows)) {
       if (table !== 'conversations') rows.inc({ table, outcome: 'written' }, written)
     }
@@ -169,6 +183,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     reportingMetrics(registry),
     referenceMetrics(registry),
     reconciliationMetrics(registry),
+    settlingMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -283,6 +298,21 @@ function reconciliationMetrics(registry: Registry): StatusSetter {
     differences.set({ cause: 'unexpected' }, reconciliation.differences)
     differences.set({ cause: 'expected' }, reconciliation.expected)
     newest.set(+reconciliation.newestDay / 1000)
+  }
+}
+
+function settlingMetrics(registry: Registry): StatusSetter {
+  const open = gauge(registry, 'history_open_conversations', 'Conversations that are open as far as the history knows.')
+  const stuckHelp = 'Open conversations that are too old to be read again.'
+  const stuck = gauge(registry, 'history_stuck_conversations', stuckHelp)
+  const overdueHelp = 'Ended conversations that should have been read once more by now to be final.'
+  const overdue = gauge(registry, 'history_settle_overdue_conversations', overdueHelp)
+  return (status) => {
+    forget([], [open, stuck, overdue])
+    if (!status) return
+    open.set(status.settling.open)
+    stuck.set(status.settling.stuck)
+    overdue.set(status.settling.overdue)
   }
 }
 

@@ -21,6 +21,7 @@ import { startRollups } from './reporting/rollups.ts'
 import { deriveDue } from './reporting/walk.ts'
 import { observeProgress } from './progress.ts'
 import { readReference } from './reference/read-reference.ts'
+import { selectFirstSync } from './runs/run-history.ts'
 import { startScheduler, type JobState, type ScheduledJob, type Scheduler } from './schedule.ts'
 import { startWebhookDelivery } from './webhooks/delivery.ts'
 
@@ -151,17 +152,18 @@ function startAlerts(
 
 /** @param onSnapshot called after each snapshot, which may have put messages into the outbox of the webhooks */
 function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
-  const { cron, intradayCron } = app.config.history
+  const { cron, deepCron, intradayCron } = app.config.history
   const dependencies = app.historyDependencies({ quiet: true })
-  const historyJob = (job: 'sync' | 'intraday', line: string): ScheduledJob => ({
+  const historyJob = (job: 'sync' | 'deep' | 'intraday', line: string): ScheduledJob => ({
     name: job,
     cron: line,
     stuckAfterMs: HISTORY_STUCK_MS,
     run: (signal, onProgress) =>
       runHistory({ ...dependencies, progress: observeProgress(onProgress) }, { job }, 'cron', signal),
-    lastStartedAt: () => selectLastSettledStart(app.warehouse.db, job),
+    lastStartedAt: () => lastHistoryStart(app, job),
   })
   const jobs = [historyJob('sync', cron)]
+  if (deepCron !== null) jobs.push(historyJob('deep', deepCron))
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
   jobs.push(derivationJob(app))
   if (app.config.reference.cron !== 'off') jobs.push(referenceJob(app, app.config.reference.cron))
@@ -182,6 +184,16 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
     })
   }
   return jobs
+}
+
+/** When a job of the history last ran; the first deep re-read is due at its first tick after the first sync. */
+async function lastHistoryStart(
+  { warehouse: { db }, config }: App,
+  job: 'sync' | 'deep' | 'intraday',
+): Promise<Date | null> {
+  const lastStartedAt = await selectLastSettledStart(db, job)
+  if (job !== 'deep' || lastStartedAt !== null) return lastStartedAt
+  return (await selectFirstSync(db, config.history)) ?? new Date()
 }
 
 /** Every night: compares the numbers of the day that has settled with Genesys. */

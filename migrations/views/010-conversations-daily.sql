@@ -22,10 +22,11 @@ left join lateral (
   from genesys.session_metrics x
   where x.conversation_id = c.conversation_id and x.conversation_start = c.conversation_start and x.name = 'tHandle'
 ) m on true
+where c._missing_since is null
 group by 1, 2, 3;
 
 comment on view reporting.conversations_daily is
-  'Conversations by UTC day of their start, media type of the session that began first and direction.';
+  'Conversations by UTC day of their start, media type of the session that began first and direction. Without those that Genesys has no more.';
 comment on column reporting.conversations_daily.day is 'UTC day on which the conversations started.';
 comment on column reporting.conversations_daily.media_type is 'Media type of the session whose first segment began first; null where a conversation has none.';
 comment on column reporting.conversations_daily.direction is 'Direction of the first contact: inbound or outbound.';

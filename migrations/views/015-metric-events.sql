@@ -18,10 +18,10 @@ left join lateral (
     case when b.began <= m.emit_date then g._index end desc, b.began, g._index
   limit 1
 ) a on true
-where m.value is not null;
+where m.value is not null and c._missing_since is null;
 
 comment on view reporting.metric_events is
-  'One row per metric that counts, with what it is attributed to: any grouping of metrics is a GROUP BY on it. Over long ranges the intervals are faster; a range of conversation_start lets it skip months.';
+  'One row per metric that counts, with what it is attributed to: any grouping of metrics is a GROUP BY on it. Without conversations that Genesys has no more, as the intervals. Over long ranges the intervals are faster; a range of conversation_start lets it skip months.';
 comment on column reporting.metric_events.emit_date is 'When Genesys counts the metric, wholly; null where it sent no readable time.';
 comment on column reporting.metric_events.name is 'Name of the metric: t… is a duration in milliseconds, n… a count, o… an observation.';
 comment on column reporting.metric_events.value is 'Value of the metric, never null.';

@@ -31,6 +31,12 @@ with days as (
             and q.day >= r.first_day - 1 and q.day <= r.first_day + 41 and q.media_type in ('email', 'message')) end
       then 40 else 0 end as whole_from
   from runs r
+), emitting as materialized (
+  select day from etl.unsettled_days() as day
+), settling as (
+  -- how far the list of those that are not final is filled
+  select coalesce(w.position_start, '-infinity') as position, w.position_start is null as complete
+  from etl.settling w join reporting.settings s on s.settle_days = w.settle_days
 )
 select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as filtered, d.status, d.loaded_at, d.conversations,
   d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
@@ -41,7 +47,16 @@ select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as 
           derived_hash is distinct from content_hash as changed
         from etl.conversations) c
       where c.start >= d.day::timestamp at time zone 'UTC' and c.start < (d.day + 1)::timestamp at time zone 'UTC' and c.changed) as derived,
-  null::boolean as started_settled, null::boolean as emitted_settled, r.reconciled_at, r.differences,
+  d.status = 'done'
+    and d.day::timestamp at time zone 'UTC' > coalesce((select position from settling), 'infinity')
+    and not exists (
+      select from etl.unsettled u
+      where u.conversation_start >= d.day::timestamp at time zone 'UTC'
+        and u.conversation_start < (d.day + 1)::timestamp at time zone 'UTC') as started_settled,
+  d.status = 'done'
+    and coalesce((select complete from settling), false)
+    and d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
+    and not exists (select from emitting e where e.day = d.day) as emitted_settled, r.reconciled_at, r.differences,
   0::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until
 from days d
 left join etl.reconciled_days r on r.day = d.day and r.filter = d.filter
@@ -60,8 +75,10 @@ comment on column reporting.freshness.loaded_at is 'The conversations of the day
 comment on column reporting.freshness.conversations is 'Conversations that Genesys reported for the day.';
 comment on column reporting.freshness.derived is
   'True: the reporting views show the day, and every conversation that started on it counts as it is stored. False while the history is being filled after an upgrade.';
-comment on column reporting.freshness.started_settled is 'Whether all conversations that started on the day are final. Null: not recorded yet.';
-comment on column reporting.freshness.emitted_settled is 'Whether all conversations with a metric on the day are final. Null: not recorded yet.';
+comment on column reporting.freshness.started_settled is
+  'True: the day is done, and all conversations that started on it are final (reporting.conversation_status), apart from those that Genesys has no more. False also for some minutes after an upgrade or a change of settle_days, until they have been looked at.';
+comment on column reporting.freshness.emitted_settled is
+  'True: the day is done, and all conversations that count in its intervals are final, whenever they started. False while a thread of e-mail or messages with metrics on the day is open; otherwise as started_settled.';
 comment on column reporting.freshness.reconciled_at is 'When the numbers of the day were last compared with those of Genesys; null: never.';
 comment on column reporting.freshness.differences is 'Figures that the comparison found to differ for no expected cause; null: the day was not compared.';
 comment on column reporting.freshness.erased is 'Conversations of the day that were erased on request. Always 0: not recorded yet.';

@@ -13,6 +13,7 @@ export function printSummary(output: Output, summary: HistorySummary): void {
   output.data(summary)
   if (summary.windows.planned > 0) printLoaded(output, summary)
   else output.line(nothingToRead(summary.unsettled))
+  printParts(output, summary.counts)
   printUnsettled(output, summary.unsettled)
 }
 
@@ -31,6 +32,35 @@ export function printUnsettled(output: Output, unsettled: HistorySummary['unsett
   }
 }
 
+/** What was read beside the windows, where that was anything. */
+function printParts(output: Output, { parts = {} }: HistorySummary['counts']): void {
+  const read = Object.entries(parts).filter(([, { requests }]) => requests > 0)
+  if (read.length > 0) {
+    output.line(
+      table(
+        ['read beside the windows', 'requests', 'conversations', 'new', 'changed', 'missing'],
+        read.map(([name, counts]) => [
+          PART_NAMES[name] ?? name,
+          counts.requests,
+          counts.received,
+          counts.inserted,
+          counts.changed,
+          counts.missing,
+        ]),
+      ),
+    )
+  }
+  for (const what of Object.values(parts).flatMap(({ withoutPermission = [] }) => withoutPermission))
+    output.line(`Late ${what} were not looked for: the OAuth client may not filter by them (see the log).`)
+}
+
+const PART_NAMES: Readonly<Record<string, string>> = {
+  openSet: 'open conversations',
+  threads: 'threads of 40 days',
+  settleRereads: 'settled conversations',
+  eventRereads: 'late evaluations, surveys, resolutions',
+}
+
 function printLoaded(output: Output, { windows, counts, requests }: HistorySummary): void {
   output.line(
     `${formatCount(windows.planned, 'window')} in ${formatCount(requests, 'request')}: ${windows.done} done` +
@@ -43,9 +73,11 @@ function printLoaded(output: Output, { windows, counts, requests }: HistorySumma
       [
         ['new', counts.inserted],
         ['changed', counts.changed],
+        ['of these, reopened', counts.reopened],
         ['unchanged', counts.unchanged],
         ['older than the stored version', counts.stale],
         ['rejected (see etl.rejected_records)', counts.rejected],
+        ['found to be missing at Genesys', counts.missing],
       ],
     ),
   )

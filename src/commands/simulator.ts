@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { ConfigError } from '../errors.ts'
+import { REALISTIC_LATE_CHANGES } from '../simulator/late-changes.ts'
 import { startSimulator } from '../simulator/server.ts'
 import { parseWholeNumber } from './arguments.ts'
 import { type CommandContext } from './context.ts'
@@ -11,6 +12,7 @@ interface SimulatorOptions {
   readonly perDay: string
   readonly intervalReading: 'overlap' | 'day'
   readonly latencyMs: string
+  readonly lateChanges: boolean
 }
 
 /** `simulator`: serves a fake organization until a signal. */
@@ -23,6 +25,7 @@ export async function simulator(options: SimulatorOptions, { output, signal }: C
     perDay: parseWholeNumber(options.perDay, '--per-day', 0, 1_000_000),
     intervalReading: options.intervalReading,
     latencyMs: parseWholeNumber(options.latencyMs, '--latency-ms', 0, 600_000),
+    ...(options.lateChanges && { lateChanges: REALISTIC_LATE_CHANGES }),
   }).catch((error: unknown) => {
     const { code, syscall } = error as NodeJS.ErrnoException
     if (syscall !== 'listen') throw error

@@ -73,7 +73,16 @@ function describeReconciliation(reconciliation: StatusDocument['reconciliation']
   return [`${found}${known} (${until})`, lacking].filter(Boolean).join('; ')
 }
 
-function printHistory(output: Output, { history, rejectedRecords, reporting, reconciliation }: StatusDocument): void {
+function describeSettling({ open, stuck, overdue }: StatusDocument['settling']): string {
+  return [
+    `${formatNumber(open)} open`,
+    ...(stuck > 0 ? [`${formatNumber(stuck)} of them stuck`] : []),
+    ...(overdue > 0 ? [`${formatNumber(overdue)} ended and overdue to be read again`] : []),
+  ].join(', ')
+}
+
+function printHistory(output: Output, document: StatusDocument): void {
+  const { history, rejectedRecords, reporting, reconciliation, settling } = document
   const complete = history.coveredUntil
     ? `${formatInstant(history.coveredUntil)} (${formatDuration(history.lagSeconds)} ago)`
     : 'not yet: the first day is not loaded'
@@ -83,6 +92,8 @@ function printHistory(output: Output, { history, rejectedRecords, reporting, rec
   output.line(`Loaded             ${history.covered.map(formatInterval).join(', ') || '–'}`)
   output.line(`Due                ${history.owed.map(formatInterval).join(', ') || '–'}`)
   if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
+  output.line(`Not settled        ${describeSettling(settling)}`)
+  output.line(`Deep re-read       ${settling.deepReadAt ? formatInstant(settling.deepReadAt) : 'not yet'}`)
   output.line(`Reporting rows     ${describeReporting(reporting)}`)
   output.line(`Equal to Genesys   ${describeReconciliation(reconciliation)}`)
   const hint = rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''

@@ -27,6 +27,10 @@ export interface DetailsFilter {
   readonly conversation?: readonly Predicate[] | undefined
   /** Each list must hold within one and the same segment. */
   readonly segments?: readonly (readonly Predicate[])[] | undefined
+  /** Conversations with an evaluation for which any of these holds; likewise for surveys and resolutions. */
+  readonly evaluation?: readonly Predicate[] | undefined
+  readonly survey?: readonly Predicate[] | undefined
+  readonly resolution?: readonly Predicate[] | undefined
 }
 
 export interface DetailsPage {
@@ -54,13 +58,20 @@ interface Filter {
   predicates: readonly Predicate[]
 }
 
-interface DetailsQuery {
+interface DetailsQuery extends QueryFilters {
   interval: string
   order: 'asc'
   orderBy: 'conversationStart'
   paging: { pageSize: number; pageNumber: number }
+}
+
+/** The fields of a query's body that express a filter. */
+interface QueryFilters {
   conversationFilters?: Filter[]
   segmentFilters?: Filter[]
+  evaluationFilters?: Filter[]
+  surveyFilters?: Filter[]
+  resolutionFilters?: Filter[]
 }
 
 /**
@@ -72,8 +83,6 @@ export function buildDetailsQuery(
   filter: DetailsFilter,
   page: { readonly pageNumber: number; readonly pageSize?: number },
 ): DetailsQuery {
-  const conversationFilters = conversationFiltersOf(filter)
-  const segmentFilters = segmentFiltersOf(filter)
   const days = isFiltered(filter) ? 31 : 7
   const text = intervalText(interval)
   if (interval.end.getTime() - interval.start.getTime() > days * DAY_MS)
@@ -87,14 +96,25 @@ export function buildDetailsQuery(
     order: 'asc',
     orderBy: 'conversationStart',
     paging: { pageSize: page.pageSize ?? DETAILS_PAGE_SIZE, pageNumber: page.pageNumber },
-    ...(conversationFilters.length > 0 ? { conversationFilters } : {}),
-    ...(segmentFilters.length > 0 ? { segmentFilters } : {}),
+    ...queryFiltersOf(filter),
   }
+}
+
+/** A filter as the fields of a query's body that express it; none of them is empty. */
+function queryFiltersOf(filter: DetailsFilter): QueryFilters {
+  const filters: Required<QueryFilters> = {
+    conversationFilters: conversationFiltersOf(filter),
+    segmentFilters: segmentFiltersOf(filter),
+    evaluationFilters: anyOf(filter.evaluation),
+    surveyFilters: anyOf(filter.survey),
+    resolutionFilters: anyOf(filter.resolution),
+  }
+  return Object.fromEntries(Object.entries(filters).filter(([, list]) => list.length > 0))
 }
 
 /** Whether a filter leaves anything out. */
 export function isFiltered(filter: DetailsFilter): boolean {
-  return conversationFiltersOf(filter).length + segmentFiltersOf(filter).length > 0
+  return Object.keys(queryFiltersOf(filter)).length > 0
 }
 
 /** `2026-11-21T00:00:00.000Z/2026-11-22T00:00:00.000Z`. */
@@ -115,6 +135,10 @@ function conversationFiltersOf(filter: DetailsFilter): Filter[] {
   return predicates.length === 0 ? [] : [{ type: 'and', predicates }]
 }
 
+function anyOf(predicates: readonly Predicate[] = []): Filter[] {
+  return predicates.length === 0 ? [] : [{ type: 'or', predicates }]
+}
+
 function segmentFiltersOf(filter: DetailsFilter): Filter[] {
   const filters: Filter[] = (filter.segments ?? []).map((predicates) => ({ type: 'and', predicates }))
   if (filter.mediaTypes !== undefined && filter.mediaTypes.length > 0)
@@ -125,6 +149,11 @@ function segmentFiltersOf(filter: DetailsFilter): Filter[] {
 /** The predicate that a dimension has a value. */
 export function matches(dimension: string, value: string): Predicate {
   return { type: 'dimension', dimension, operator: 'matches', value }
+}
+
+/** The predicate that a dimension is an instant within an interval. */
+export function within(dimension: string, interval: Interval): Predicate {
+  return matches(dimension, intervalText(interval))
 }
 
 /** The predicate that a dimension has no value. */

@@ -1,12 +1,16 @@
 /** What the jobs of the history have in common. */
+import type PQueue from 'p-queue'
 import type { GenesysClient } from '../genesys/client.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
+import type { LoadCounts } from '../loader/load-counts.ts'
 import type { OnLoaded } from '../loader/load.ts'
 import type { Interval } from '../model/interval.ts'
 import type { ReadLimits } from './read-window.ts'
 import type { Logger } from '../log.ts'
 import type { Progress } from '../progress.ts'
+import type { DatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
+import type { Run } from '../runs/run-history.ts'
 import type { WindowKey } from './ledger.ts'
 
 export interface HistoryDependencies {
@@ -21,14 +25,42 @@ export interface HistoryDependencies {
   readonly afterRun?: (signal: AbortSignal) => Promise<void>
   /** Counts a window that had conversations and now has none. */
   readonly onEmptied?: () => void
+  /** What a sync does after its windows, in this order; absent: nothing. */
+  readonly syncParts?: readonly SyncPart[]
+}
+
+/** What the windows and the parts of one run share. */
+export interface RunContext extends HistoryDependencies {
+  readonly run: Run
+  readonly clock: DatabaseClock
+  /** Bounds how many batches are written at once. */
+  readonly writes: PQueue
+  readonly signal: AbortSignal
+}
+
+/** Something that a sync reads beside its windows. What it throws fails the run, but not the other parts. */
+export interface SyncPart {
+  /** Key of its counts in etl.runs, in camelCase. */
+  readonly name: string
+  run(context: RunContext): Promise<PartCounts>
+}
+
+/** What a part of a sync has read and loaded. */
+export interface PartCounts extends LoadCounts {
+  readonly requests: number
+  /** What the OAuth client may not read, so that it was left out. */
+  readonly withoutPermission?: readonly string[]
 }
 
 export type HistoryRequest =
-  | { readonly job: 'sync' | 'intraday' }
+  | { readonly job: 'sync' | 'intraday' | 'deep' }
   | { readonly job: 'backfill'; readonly range: Interval; readonly reload: boolean }
 
 export interface HistorySettings {
   readonly lookbackDays: number
+  readonly deepLookbackDays: number
+  /** Days after its end from which on a conversation is not expected to change. */
+  readonly settleDays: number
   readonly start: Date | null
   readonly filter: DetailsFilter
   /** Requests in flight. */

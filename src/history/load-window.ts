@@ -1,5 +1,4 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
-import type PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
 import { isFiltered } from '../genesys/details-query.ts'
 import { holdsConversations } from '../loader/integrity.ts'
@@ -7,11 +6,11 @@ import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-
 import { loadBatch } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
 import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
-import { clockJump, type DatabaseClock } from '../postgres/clock.ts'
-import { type Run } from '../runs/run-history.ts'
-import type { HistoryDependencies } from './context.ts'
+import { clockJump } from '../postgres/clock.ts'
+import type { RunContext } from './context.ts'
 import { recordWindow, type WindowKey } from './ledger.ts'
 import { createLoadQueue } from './load-queue.ts'
+import { checkMissing } from './missing-at-genesys.ts'
 import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
 import { readWindowWithProgress, type ReadOutcome } from './read-window.ts'
 import type { Instability } from './stability.ts'
@@ -33,13 +32,8 @@ export interface LoadedWindow {
 }
 
 /** What the windows of one run share. */
-export interface WindowContext extends HistoryDependencies {
+export interface WindowContext extends RunContext {
   readonly key: WindowKey
-  readonly run: Run
-  readonly clock: DatabaseClock
-  /** Bounds how many batches are written at once. */
-  readonly writes: PQueue
-  readonly signal: AbortSignal
 }
 
 /**
@@ -48,16 +42,20 @@ export interface WindowContext extends HistoryDependencies {
  */
 export async function loadWindow(context: WindowContext, window: EstimatedWindow): Promise<LoadedWindow> {
   const startedAt = performance.now()
+  const began = context.clock.now()
   await ensurePartitions(context.warehouse, window)
-  const { outcome, counts } = await readAndLoad(context, window)
+  const { outcome, counts } = await loadByQuery(context, window)
   await refuseJumpedClock(context, window)
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
+  const status = statusAfterRead(window, outcome.status, now)
+  // what a read of the current day lacks may just have started, and an unstable read may lack anything
+  const unseen = status === 'done' ? await checkMissing(context, window, began) : null
   const loaded: LoadedWindow = {
     window,
-    status: statusAfterRead(window, outcome.status, now),
-    requests: outcome.requests,
-    counts,
+    status,
+    requests: outcome.requests + (unseen?.requests ?? 0),
+    counts: unseen ? addLoadCounts(counts, unseen.counts) : counts,
     instability: outcome.instability,
     isEmptied,
   }
@@ -66,9 +64,12 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   return loaded
 }
 
-/** Reads the pages of a window and loads them batch by batch; ends when every batch has committed. */
-async function readAndLoad(
-  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: WindowContext,
+/**
+ * Reads the pages of a window and loads them batch by batch; ends when every batch has committed. Nothing is marked.
+ * @throws GenesysError or a database error; what was loaded stays
+ */
+export async function loadByQuery(
+  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: RunContext,
   window: Interval,
 ): Promise<{ outcome: ReadOutcome; counts: LoadCounts }> {
   const queue = createLoadQueue({

@@ -5,13 +5,14 @@ import type { DatabaseClock } from '../postgres/clock.ts'
 import { selectFirstSync } from '../runs/run-history.ts'
 import { windowKey, type HistoryDependencies, type HistoryRequest, type HistorySettings } from './context.ts'
 import { selectWindows } from './ledger.ts'
+import { withinBudget } from './nightly-budget.ts'
 import {
   countableGroups,
   planBackfill,
+  planDeep,
   planIntraday,
   planSync,
   shareHits,
-  withinBudget,
   type EstimatedWindow,
   type LedgerWindow,
   type PlannedWindow,
@@ -52,7 +53,7 @@ export async function planHistory(
   const firstSyncAt = await selectFirstSync(warehouse.db, history)
   const due = choose(request, { now, ledger, cycleStart, history, firstSyncAt })
   const estimated = await estimate(dependencies, due, ledger, signal)
-  const windows = request.job === 'sync' ? withinBudget(estimated, now, history.lookbackDays) : estimated
+  const windows = request.job === 'sync' ? withinBudget(estimated, now, history) : estimated
   const requests = windows.reduce((sum, window) => sum + window.requests, 0)
   return {
     windows,
@@ -63,11 +64,16 @@ export async function planHistory(
 }
 
 /** The time that a job is responsible for. */
-export function scopeOf(request: HistoryRequest, { start, lookbackDays }: HistorySettings, now: Date): Interval {
+export function scopeOf(
+  request: HistoryRequest,
+  { start, lookbackDays, deepLookbackDays }: HistorySettings,
+  now: Date,
+): Interval {
   if (request.job === 'backfill') return request.range
   const today = startOfDay(now)
   const tomorrow = addDays(today, 1)
   if (request.job === 'intraday') return { start: today, end: tomorrow }
+  if (request.job === 'deep') return { start: addDays(today, -deepLookbackDays), end: addDays(today, -lookbackDays) }
   return { start: start ?? addDays(today, -lookbackDays), end: tomorrow }
 }
 
@@ -82,10 +88,12 @@ function choose(
   },
 ): PlannedWindow[] {
   const { now, ledger, cycleStart, history, firstSyncAt } = inputs
-  const { lookbackDays, start: historyStart } = history
+  const { lookbackDays, deepLookbackDays, start: historyStart } = history
   switch (request.job) {
     case 'sync':
       return planSync({ now, ledger, cycleStart, lookbackDays, historyStart, firstSyncAt })
+    case 'deep':
+      return planDeep({ now, ledger, cycleStart, lookbackDays, deepLookbackDays, historyStart })
     case 'intraday':
       return planIntraday(now)
     case 'backfill':

@@ -6,7 +6,6 @@ import { backoffMs } from '../backoff.ts'
 import {
   CLOCK_TOLERANCE_MS,
   addDays,
-  ageInDays,
   splitByDay,
   startOfDay,
   subtract,
@@ -29,10 +28,10 @@ export interface LedgerWindow extends Interval {
 }
 
 /**
- * Why a window is in a plan: `owed`, it was never read completely; `lookback`, it is read again because its records may have changed;
- * `reload`, on request. They are stored in etl.runs.plan and printed as JSON, so the words stay.
+ * Why a window is in a plan: `owed`, it was never read completely; `lookback` or `deep`, it is read again because its records may have
+ * changed; `reload`, on request. They are stored in etl.runs.plan and printed as JSON, so the words stay.
  */
-type Reason = 'owed' | 'lookback' | 'reload'
+type Reason = 'owed' | 'lookback' | 'deep' | 'reload'
 
 export interface PlannedWindow extends Interval {
   readonly reason: Reason
@@ -43,19 +42,6 @@ export interface PlannedWindow extends Interval {
  * (Genesys: keep the current time out of the interval). Younger conversations belong to the live side.
  */
 export const SETTLE_MS = 2 * 60_000
-
-/** A nightly plan beyond this many requests reads only the days of the ages `SPARSE_LOOKBACK_AGES`, and re-reads a part of the rest. */
-const NIGHTLY_REQUEST_BUDGET = 5000
-
-/** The least that a night spends on late re-reads, however much else there is to read: otherwise they might never end. */
-const LEAST_CATCH_UP_REQUESTS = NIGHTLY_REQUEST_BUDGET / 10
-
-/**
- * Ages in days that a large org reads again each night, besides the last age of the lookback, which settles a day. Genesys'
- * own corrections begin after 48 to 72 hours (help.mypurecloud.com/faqs/why-can-my-data-change), so the days between change
- * little.
- */
-const SPARSE_LOOKBACK_AGES: readonly number[] = [1, 2, 4, 7]
 
 /** How long an unstable window rests: see nextAttemptAt. */
 const FIRST_REST_MS = 15 * 60_000
@@ -183,6 +169,29 @@ export function planBackfill(inputs: {
     .map((day) => ({ ...day, reason: 'reload' }))
 }
 
+/**
+ * The weekly plan, newest first: what is loaded of the UTC days between the ages of `lookbackDays` and `deepLookbackDays`. The days of the
+ * nightly lookback, and what was never read completely, are the nightly plan's matter.
+ */
+export function planDeep({
+  now,
+  lookbackDays,
+  deepLookbackDays,
+  historyStart,
+  ledger,
+  cycleStart,
+}: Omit<SyncInputs, 'firstSyncAt'> & { readonly deepLookbackDays: number }): PlannedWindow[] {
+  const believed = believedWindows(ledger, now)
+  const first = addDays(startOfDay(now), -deepLookbackDays)
+  const range = { start: later(historyStart ?? first, first), end: addDays(startOfDay(now), -lookbackDays) }
+  return union(believed.filter(({ status }) => status === 'done'))
+    .map(({ start, end }) => ({ start: later(start, range.start), end: earlier(end, range.end) }))
+    .flatMap(splitByDay)
+    .filter((day) => !wasReadInCycle(day, believed, cycleStart))
+    .map((day): PlannedWindow => ({ ...day, reason: 'deep' }))
+    .sort((a, b) => +b.start - +a.start)
+}
+
 /** The current UTC day so far, for the intraday tick; none in its first minutes, when nothing has settled. */
 export function planIntraday(now: Date): PlannedWindow[] {
   const window = { start: startOfDay(now), end: settledUntil(now) }
@@ -227,32 +236,6 @@ export function shareHits(hits: number, group: readonly Interval[]): number[] {
     shared += share
     return share
   })
-}
-
-/**
- * Keeps a nightly plan within the request budget: windows that were never read completely stay, the lookback thins out to `SPARSE_LOOKBACK_AGES` and
- * its last age, and of the late re-reads beyond it as many stay as the rest of the budget allows, the oldest first. At
- * least one always stays, so that each has its turn.
- */
-export function withinBudget(plan: readonly EstimatedWindow[], now: Date, lookbackDays: number): EstimatedWindow[] {
-  if (requestsOf(plan) <= NIGHTLY_REQUEST_BUDGET) return [...plan]
-  const isLate = (window: EstimatedWindow) =>
-    window.reason === 'lookback' && ageInDays(window.start, now) > lookbackDays
-  const ages = [...SPARSE_LOOKBACK_AGES, lookbackDays]
-  const isKept = (window: EstimatedWindow) =>
-    window.reason !== 'lookback' || (!isLate(window) && ages.includes(ageInDays(window.start, now)))
-  let left = Math.max(NIGHTLY_REQUEST_BUDGET - requestsOf(plan.filter(isKept)), LEAST_CATCH_UP_REQUESTS)
-  const caughtUp = new Set<EstimatedWindow>()
-  for (const window of plan.filter(isLate).sort((a, b) => +a.start - +b.start)) {
-    if (caughtUp.size > 0 && window.requests > left) break
-    left -= window.requests
-    caughtUp.add(window)
-  }
-  return plan.filter((window) => isKept(window) || caughtUp.has(window))
-}
-
-function requestsOf(plan: readonly EstimatedWindow[]): number {
-  return plan.reduce((sum, window) => sum + window.requests, 0)
 }
 
 /** `provisional` for a window that reaches into the current UTC day: more will start in it, or has just not arrived. */

@@ -1,7 +1,7 @@
 /**
  * The history: asks the planner which windows are due, reads them from Genesys, loads what has changed, and marks each
- * window done strictly after all its batches have committed. The nightly sync, the intraday tick and a backfill differ
- * only in their plan.
+ * window done strictly after all its batches have committed. The nightly sync, the weekly deep re-read, the intraday tick and a backfill
+ * differ only in their plan; a sync also runs its parts.
  */
 import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
@@ -13,12 +13,19 @@ import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
 import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
-import { windowKey, type HistoryDependencies, type HistoryRequest } from './context.ts'
+import {
+  windowKey,
+  type HistoryDependencies,
+  type HistoryRequest,
+  type PartCounts,
+  type RunContext,
+} from './context.ts'
 import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
 import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
+import { runParts, type PartFailure } from './sync-parts.ts'
 import { afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
@@ -39,6 +46,8 @@ export interface HistorySummary {
 interface HistoryCounts extends LoadCounts {
   /** Windows that had conversations and now have none. */
   readonly emptiedWindows: number
+  /** What each part of a sync has read and loaded beside the windows, by name. */
+  readonly parts?: Readonly<Record<string, PartCounts>>
 }
 
 /** Windows read at the same time, so that the rate limit is used up while some wait for their first page or their last batch. */
@@ -48,7 +57,7 @@ const BATCHES_AT_ONCE = 3
 
 /**
  * Runs a history job to its end.
- * @throws EtlError when a window failed (retryable only if every failure was), Interrupted when stopped
+ * @throws EtlError when a window or a part failed (retryable only if every failure was), Interrupted when stopped
  */
 export async function runHistory(
   dependencies: HistoryDependencies,
@@ -73,12 +82,16 @@ export async function runHistory(
       const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
       await recordPlan(warehouse.db, run, planRecord(plan))
       const key = windowKey(history)
-      const { loaded, failures } = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
+      const context: RunContext = { ...limited, run, clock, writes, signal: jobSignal }
+      const { loaded, failures } = await loadPlan({ ...context, key }, plan)
+      const parts = request.job === 'sync' ? await runParts(context) : null
       await afterLoading(dependencies, request.job, loaded)
-      if (failures.length > 0) throw failureOf(failures, plan)
+      const failed = [...failures, ...(parts?.failures ?? [])]
+      if (failed.length > 0) throw failureOf(failed, plan)
       refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
       const scope = scopeOf(request, history, clock.now())
-      return summarize(plan, loaded, unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded))
+      const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
+      return summarize(plan, loaded, unsettled, parts?.counts)
     },
   )
   await dependencies.afterRun?.(signal)
@@ -169,15 +182,17 @@ function concernsOneWindow(error: unknown): boolean {
 /** Failed windows that an error names. */
 const WINDOWS_NAMED = 5
 
-/** The error of a run with failed windows: the worst of theirs, since one that needs a human makes the run need one. */
-function failureOf(failures: readonly WindowFailure[], plan: HistoryPlan): unknown {
+/** The error of a run with failed windows or parts: the worst of theirs, since one that needs a human makes the run need one. */
+function failureOf(failures: readonly (WindowFailure | PartFailure)[], plan: HistoryPlan): unknown {
   const errors = failures.map(({ error }) => error)
   const worst = errors.find((error) => !(error instanceof EtlError) || error.kind !== 'retryable') ?? errors[0]
   if (!(worst instanceof EtlError)) return worst
-  const named = failures.slice(0, WINDOWS_NAMED).map(({ window }) => formatWindow(window))
-  const rest = failures.length - named.length
-  const which = `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
-  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed (${which}): ${worst.message}`, {
+  const windows = failures.flatMap((failure) => ('window' in failure ? [formatWindow(failure.window)] : []))
+  const parts = failures.flatMap((failure) => ('part' in failure ? [`its part ${failure.part} failed`] : []))
+  const rest = windows.length - WINDOWS_NAMED
+  const which = `${windows.slice(0, WINDOWS_NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+  const what = windows.length > 0 ? [`${windows.length} of ${plan.windows.length} windows failed (${which})`] : []
+  return new EtlError(`${[...what, ...parts].join('; ')}: ${worst.message}`, {
     code: worst.code,
     kind: worst.kind,
     hint: worst.hint,
@@ -190,6 +205,7 @@ function summarize(
   plan: HistoryPlan,
   loaded: readonly LoadedWindow[],
   unsettled: readonly UnsettledWindow[],
+  parts: HistoryCounts['parts'],
 ): HistorySummary {
   const withStatus = (status: string): number => loaded.filter((window) => window.status === status).length
   return {
@@ -204,6 +220,7 @@ function summarize(
     counts: {
       ...loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
       emptiedWindows: loaded.filter(({ isEmptied }) => isEmptied).length,
+      ...(parts && { parts }),
     },
     unsettled,
   }

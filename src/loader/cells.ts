@@ -52,7 +52,8 @@ export async function markDerived(trx: Transaction<Database>, conversationIds: r
   )
 }
 
-async function deleteCells(trx: Transaction<Database>, stored: readonly StoredCells[]): Promise<void> {
+/** Deletes the cells of conversations inside the transaction, which holds the locks of their deciding rows, and marks their hours as dirty. */
+export async function deleteCells(trx: Transaction<Database>, stored: readonly StoredCells[]): Promise<void> {
   const isPlaced = (cells: StoredCells): cells is StoredCells & { start: string } => cells.start !== null
   // with plain bounds of a month the planner prunes to one partition
   for (const [month, ids] of idsByMonth(stored.filter(isPlaced), ({ start }) => start)) {

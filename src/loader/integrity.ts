@@ -15,20 +15,23 @@ export interface MisplacedRows {
   readonly orphans: Readonly<Record<string, number>>
 }
 
-/** The conversations that start in the range, by id. */
+/** The conversations that start in the range, by id, without those that are known to be missing at Genesys. */
 export async function selectConversationIds(
   db: Kysely<Database>,
   range: Interval,
 ): Promise<{ conversationId: string; conversationStart: string }[]> {
   const { rows } = await sql<{ id: string; start: string }>`
     select conversation_id as id, conversation_start::text as start from genesys.conversations c
-    where ${within('c', range)} order by conversation_id collate "C"`.execute(db)
+    where ${within('c', range)} and c._missing_since is null order by conversation_id collate "C"`.execute(db)
   return rows.map(({ id, start }) => ({ conversationId: id, conversationStart: fromPostgres(start) }))
 }
 
-/** Whether any conversation starts in the range. */
+/** Whether any conversation starts in the range that is not known to be missing at Genesys. */
 export async function holdsConversations(db: Kysely<Database>, range: Interval): Promise<boolean> {
-  const { rows } = await sql`select 1 from genesys.conversations c where ${within('c', range)} limit 1`.execute(db)
+  const { rows } =
+    await sql`select 1 from genesys.conversations c where ${within('c', range)} and c._missing_since is null limit 1`.execute(
+      db,
+    )
   return rows.length > 0
 }
 
@@ -54,6 +57,7 @@ async function selectDuplicates(db: Kysely<Database>, range: Interval): Promise<
   const missing = await selectMissing(
     db,
     decided.map(({ id, start }) => ({ conversationId: id, start })),
+    { unlessMarked: false },
   )
   const months = { start: startOfMonth(range.start), end: startOfNextMonth(range.end) }
   const { rows: near } = await sql<{ id: string }>`

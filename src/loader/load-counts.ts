@@ -9,6 +9,10 @@ export interface LoadCounts {
   /** Not newer than what is stored, or than another record of the same conversation in the batch. */
   readonly stale: number
   readonly rejected: number
+  /** Of those that changed: they had ended, and have gone on since. */
+  readonly reopened: number
+  /** Stored before, and found to be missing at Genesys now; not received. */
+  readonly missing: number
   /** Rows written, by table. */
   readonly rows: Readonly<Record<TableName, number>>
 }
@@ -16,7 +20,8 @@ export interface LoadCounts {
 /** Nothing loaded. */
 export function emptyLoadCounts(): LoadCounts {
   const rows = Object.fromEntries(tables.map((table) => [table, 0])) as Record<TableName, number>
-  return { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0, rows }
+  const outcomes = { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0 }
+  return { ...outcomes, reopened: 0, missing: 0, rows }
 }
 
 /** The sum of two counts. */
@@ -28,6 +33,8 @@ export function addLoadCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
     unchanged: a.unchanged + b.unchanged,
     stale: a.stale + b.stale,
     rejected: a.rejected + b.rejected,
+    reopened: a.reopened + b.reopened,
+    missing: a.missing + b.missing,
     rows: Object.fromEntries(tables.map((table) => [table, a.rows[table] + b.rows[table]])) as Record<
       TableName,
       number

@@ -14,13 +14,18 @@ import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { markDerived } from './cells.ts'
+import { insertMoved } from './deletions.ts'
+import { countReopened, endOf } from './reopened.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
+import { updateUnsettled, type StoredState } from './unsettled.ts'
 
 /** A conversation as the API sent it. */
 export interface FetchedConversation {
   readonly conversation: unknown
   /** The instant as of which the source vouches for it, by the clock of the database (ISO text): see readDatabaseClock. */
   readonly fetchedAt: string
+  /** The row of etl.rejected_records that it comes from; absent: it comes from the API. */
+  readonly rejectedId?: number
 }
 
 export interface LoadOptions {
@@ -43,6 +48,7 @@ interface Entry {
   readonly conversationId: string
   readonly conversationStart: string
   readonly fetchedAt: string
+  readonly rejectedId: number | undefined
   readonly raw: JsonObject
   readonly contentHash: string
   /** null: not delivered; empty: delivered, and there are none. */
@@ -57,6 +63,7 @@ interface Decision {
   readonly previous_attributes_hash: string | null
   /** The content that its cells had been derived from; null: it has none, or the cells were lost. */
   readonly previous_derived_hash: string | null
+  readonly fetched_at: string
   readonly transaction_id: string
 }
 
@@ -101,17 +108,17 @@ function prepare(
 ): { entries: Entry[]; rejected: RejectedRecord[] } {
   const newest = new Map<string, Omit<Entry, 'contentHash' | 'attributesHash'>>()
   const rejected: RejectedRecord[] = []
-  for (const { conversation, fetchedAt } of records) {
+  for (const { conversation, fetchedAt, rejectedId } of records) {
     const key = conversationKey(conversation)
     const reason = 'rejected' in key ? key.rejected : implausibleStart(key.conversationStart, now)
     if ('rejected' in key || reason !== undefined) {
       const conversationId = 'rejected' in key ? null : key.conversationId
-      rejected.push({ raw: conversation, reason: reason ?? '', conversationId })
+      rejected.push({ raw: conversation, reason: reason ?? '', conversationId, fetchedAt, rejectedId })
       continue
     }
     const known = newest.get(key.conversationId)
     if (known === undefined || Date.parse(known.fetchedAt) <= Date.parse(fetchedAt)) {
-      newest.set(key.conversationId, { ...key, fetchedAt, raw: conversation as JsonObject })
+      newest.set(key.conversationId, { ...key, fetchedAt, rejectedId, raw: conversation as JsonObject })
     }
   }
   const entries = [...newest.values()].map((entry) => ({ ...entry, ...hashesOf(entry.raw, options) }))
@@ -227,15 +234,28 @@ async function loadOnce(
   }
   const counts = { ...emptyLoadCounts(), received: entries.length, inserted, stale }
   const transactionId = [...decisions.values()][0]?.transaction_id ?? ''
-  if (changed.length === 0) return { transactionId, counts: { ...counts, unchanged: decisions.size } }
+  const states = statesOf(entries, decisions)
+  if (changed.length === 0) {
+    await updateUnsettled(trx, states)
+    return { transactionId, counts: { ...counts, unchanged: decisions.size } }
+  }
+  const reopened = await countReopened(trx, changed)
   const rows = await replaceConversations(trx, client, changed, options)
+  await insertMoved(trx, changed)
   await markDerived(trx, withSameContent)
-  await resolveRejected(
-    trx,
-    changed.map(({ conversationId }) => conversationId),
-  )
-  const outcome = { changed: changed.length - inserted, unchanged: decisions.size - changed.length, rows }
+  await resolveRejected(trx, states)
+  await updateUnsettled(trx, states)
+  const outcome = { changed: changed.length - inserted, unchanged: decisions.size - changed.length, reopened, rows }
   return { transactionId, counts: { ...counts, ...outcome } }
+}
+
+/** What is stored now of those entries that were not refused. */
+function statesOf(entries: readonly Entry[], decisions: ReadonlyMap<string, Decision>): StoredState[] {
+  return entries.flatMap(({ conversationId, conversationStart, raw }) => {
+    const decision = decisions.get(conversationId)
+    const state = { conversationId, conversationStart, conversationEnd: endOf(raw) }
+    return decision ? [{ ...state, fetchedAt: decision.fetched_at }] : []
+  })
 }
 
 /**
@@ -275,11 +295,12 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
     returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
       (select stored.derived_hash from etl.conversations stored where stored.conversation_id = c.conversation_id)
         as previous_derived_hash,
+      fetched_at::text,
       pg_current_xact_id()::text as transaction_id`.execute(trx)
   return rows
 }
 
-/** Which of the entries that count as unchanged have lost their row. */
+/** Which of the entries that count as unchanged have lost their row, or were missing at Genesys. */
 async function findMissing(
   trx: Transaction<Database>,
   entries: readonly Entry[],
@@ -293,6 +314,7 @@ async function findMissing(
         ? [{ conversationId: entry.conversationId, start: decision.previous_start }]
         : []
     }),
+    { unlessMarked: true },
   )
   const undelivered = entries.filter((entry) => entry.attributesHash === null && missing.has(entry.conversationId))
   await forgetStoredAttributes(

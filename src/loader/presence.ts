@@ -14,17 +14,24 @@ interface Expected {
  * restored without schema etl. One statement, which searches the months of these starts only. A row whose
  * _loaded_at lies in the future counts as missing: it was written while the database's clock was ahead, and has to be written
  * again for consumers that follow _loaded_at.
+ * @param options.unlessMarked whether a row that is marked as missing at Genesys counts as missing here, too: writing it again takes
+ * the mark away
  */
-export async function selectMissing(db: Kysely<Database>, expected: readonly Expected[]): Promise<Set<string>> {
+export async function selectMissing(
+  db: Kysely<Database>,
+  expected: readonly Expected[],
+  options: { readonly unlessMarked: boolean },
+): Promise<Set<string>> {
   const missing = new Map(expected.map(({ conversationId, start }) => [conversationId, start]))
   if (missing.size === 0) return new Set()
   const months = Map.groupBy(expected, ({ start }) => monthOf(start))
+  const isUsable = options.unlessMarked ? sql`and _missing_since is null` : sql.raw('')
   const parts = [...months].map(([month, group]) => {
     const { from, to } = monthBounds(month)
     return sql`
       select conversation_id as id, conversation_start::text as start from genesys.conversations
       where conversation_id = any(${group.map(({ conversationId }) => conversationId)}::text[])
-        and conversation_start >= ${from} and conversation_start < ${to} and _loaded_at <= clock_timestamp()`
+        and conversation_start >= ${from} and conversation_start < ${to} and _loaded_at <= clock_timestamp() ${isUsable}`
   })
   const { rows } = await sql<{ id: string; start: string }>`${sql.join(parts, sql` union all `)}`.execute(db)
   for (const { id, start } of rows) if (missing.get(id) === start) missing.delete(id)

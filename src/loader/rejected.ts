@@ -9,11 +9,15 @@ export interface RejectedRecord {
   readonly raw: unknown
   readonly reason: string
   readonly conversationId: string | null
+  /** The instant as of which the source vouches for it. */
+  readonly fetchedAt: string
+  /** The row of etl.rejected_records that it was read from, which then says how the new attempt ended. */
+  readonly rejectedId?: number | undefined
 }
 
 /**
- * Keeps rejected records, once per content: one that comes every night raises `times` instead of adding rows. A record that
- * jsonb can't hold either (too deep) is kept as one JSON string.
+ * Keeps rejected records, once per content: one that comes every night raises `times` instead of adding rows, and one that is kept
+ * already, and was loaded again in vain, gets the new reason. A record that jsonb can't hold either (too deep) is kept as one JSON string.
  */
 export async function insertRejected(
   db: Kysely<Database>,
@@ -22,6 +26,7 @@ export async function insertRejected(
 ): Promise<void> {
   const byHash = new Map<string, { record: RejectedRecord; json: string }>()
   for (const record of records) {
+    if (record.rejectedId !== undefined) continue
     const json = storableJson(record.raw as JsonValue)
     byHash.set(createHash('sha256').update(json).digest('hex'), { record, json })
   }
@@ -34,6 +39,12 @@ export async function insertRejected(
       await insertOne(db, record, JSON.stringify(json), hash, origin)
     }
   }
+  for (const { rejectedId, reason } of records) {
+    if (rejectedId === undefined) continue
+    await sql`
+      update etl.rejected_records set reason = ${reason}, run_id = ${origin.runId}, last_rejected_at = clock_timestamp()
+      where id = ${rejectedId}`.execute(db)
+  }
 }
 
 async function insertOne(
@@ -44,17 +55,26 @@ async function insertOne(
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
   await sql`
-    insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id)
-    values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId})
+    insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
+    values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId},
+      least(${record.fetchedAt}::timestamptz, clock_timestamp()))
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
-      last_rejected_at = now(), resolved_at = null`.execute(db)
+      last_rejected_at = clock_timestamp(), resolved_at = null, fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(
+    db,
+  )
 }
 
-/** Marks the rejected records of conversations that could be loaded after all. */
-export async function resolveRejected(db: Kysely<Database>, conversationIds: readonly string[]): Promise<void> {
+/** Marks the rejected records of conversations that could be loaded after all, as far as they are not newer than what was loaded. */
+export async function resolveRejected(
+  db: Kysely<Database>,
+  loaded: readonly { readonly conversationId: string; readonly fetchedAt: string }[],
+): Promise<void> {
   await sql`
-    update etl.rejected_records set resolved_at = now()
-    where resolved_at is null and conversation_id = any(${conversationIds}::text[])`.execute(db)
+    update etl.rejected_records r set resolved_at = now()
+    from unnest(${loaded.map(({ conversationId }) => conversationId)}::text[],
+      ${loaded.map(({ fetchedAt }) => fetchedAt)}::timestamptz[]) as loaded (id, fetched_at)
+    where r.resolved_at is null and r.conversation_id = loaded.id
+      and (r.fetched_at is null or r.fetched_at <= loaded.fetched_at)`.execute(db)
 }
 
 /** Rejected records hold personal data, so they are kept for a limited time: this long after they were resolved. */

@@ -129,6 +129,14 @@ const loaderColumns: readonly Column[] = [
     description: 'The run that wrote this version: etl.runs.id.',
     personal: false,
   },
+  {
+    name: '_missing_since',
+    type: 'timestamptz',
+    api: null,
+    description:
+      'Since when Genesys is known to have it no more: a complete read of its day, or one by its id, did not bring it. Null as soon as a read brings it again. Setting and clearing it moves `_loaded_at`.',
+    personal: false,
+  },
 ]
 
 function keyColumns(table: TableName): readonly Column[] {
@@ -214,6 +222,7 @@ interface LoaderTypes<Timestamp> {
   _loaded_at: Timestamp
   _source: string
   _run_id: number | bigint | null
+  _missing_since: Timestamp | null
 }
 
 /** A row of a table of schema `genesys` as an object by column name. */

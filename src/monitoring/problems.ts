@@ -1,6 +1,7 @@
 /** What is wrong, since when, and what to do about it. Pure. */
 import { type EmptyMonth } from '../history/missing-rows.ts'
 import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
+import { STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { type LiveStatus } from './live-status.ts'
 import {
   type DeliveryRecord,
@@ -8,6 +9,7 @@ import {
   type JobRecord,
   type ReferenceRecord,
   type ReconciliationRecord,
+  type SettlingRecord,
   type UnsettledWindow,
 } from './records.ts'
 
@@ -34,6 +36,7 @@ export interface ProblemInputs {
   readonly deliveries: DeliveryRecord
   readonly reference: readonly ReferenceRecord[]
   readonly reconciliation: ReconciliationRecord
+  readonly settling: SettlingRecord
 }
 
 /** More names would hide the rest of the page. */
@@ -53,6 +56,7 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
     ...deliveryProblems(inputs.deliveries, inputs.now),
     ...missingProblem(inputs.owed),
     ...missedRereadProblem(inputs.due),
+    ...stuckProblem(inputs.settling),
     ...rejectedProblem(inputs.rejectedRecords),
     ...referenceProblems(inputs.reference),
   ].sort((a, b) => Number(b.severity === 'trouble') - Number(a.severity === 'trouble'))
@@ -227,6 +231,21 @@ function missedRereadProblem(due: readonly Interval[]): Problem[] {
       title: `Re-read overdue: ${nameIntervals(due)}`,
       detail: 'The data is loaded, but later corrections by Genesys may be missing because syncs were missed.',
       hint: 'The next sync reads it again, as far as its request budget allows. To do it now: npm run etl -- sync',
+      since: null,
+    },
+  ]
+}
+
+function stuckProblem({ stuck, oldestStuck }: SettlingRecord): Problem[] {
+  if (stuck === 0) return []
+  return [
+    {
+      severity: 'notice',
+      title: `Open for more than ${STUCK_AFTER_DAYS} days: ${count(stuck, 'conversation')}`,
+      detail: `They are not read again any more. The oldest: ${oldestStuck.join(', ')}.`,
+      hint:
+        'Disconnect them in Genesys where they are over, then load the days on which they started: backfill --from … --to … --reload. ' +
+        'etl.unsettled has all of them.',
       since: null,
     },
   ]

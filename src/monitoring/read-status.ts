@@ -15,6 +15,7 @@ import {
   selectLiveRecord,
   selectReferenceRecords,
   selectRejectedReasons,
+  selectSettling,
 } from './status-queries.ts'
 import { statusDocument, type StatusDocument } from './status.ts'
 
@@ -45,6 +46,7 @@ export async function readStatus(
     derivation,
     reference,
     reconciliation,
+    settling,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -59,6 +61,7 @@ export async function readStatus(
     selectDerivation(db),
     selectReferenceRecords(db),
     selectReconciliation(db, history.filter),
+    selectSettling(db),
   ])
   return statusDocument({
     now: clock.now(),
@@ -76,6 +79,7 @@ export async function readStatus(
     derivation,
     reference,
     reconciliation,
+    settling,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

@@ -54,6 +54,20 @@ export interface LiveRecord {
   readonly byState: Readonly<Record<string, number>>
 }
 
+/** What may still change of the stored conversations. */
+export interface SettlingRecord {
+  /** Conversations that are open as far as the history knows. */
+  readonly open: number
+  /** Those of them that are too old to be read again. */
+  readonly stuck: number
+  /** The ids of some stuck ones, the oldest first. */
+  readonly oldestStuck: readonly string[]
+  /** Ended conversations that should have been read once more by now to be final. */
+  readonly overdue: number
+  /** When the latest deep re-read started that ended well; null: none has. */
+  readonly deepReadAt: Date | null
+}
+
 /** How the latest reads of one list of reference data ended. */
 export interface ReferenceRecord {
   /** The table genesys.dim_… without the prefix. */

@@ -2,6 +2,7 @@
 import { sql, type Kysely } from 'kysely'
 import { GONE_MARK } from '../webhooks/outbox.ts'
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
+import { SETTLE_WITHIN_DAYS, STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { type Database, type JsonRecord, type RunStatus } from '../postgres/database.ts'
 import {
   type DeliveryRecord,
@@ -11,11 +12,13 @@ import {
   type ReferenceRecord,
   type RejectedReason,
   type RunSummary,
+  type SettlingRecord,
 } from './records.ts'
 
-/** A job that last ran before this is left out: a backfill of last month says nothing about today. */
-const JOB_MEMORY = sql`interval '7 days'`
+/** A job that last ran before this is left out: a backfill of last month says nothing about today. The weekly one stays. */
+const JOB_MEMORY = sql`interval '8 days'`
 const REASONS_SHOWN = 5
+const STUCK_NAMED = 3
 const CLOCK_TOLERANCE = sql.raw(`interval '${CLOCK_TOLERANCE_MS} milliseconds'`)
 
 interface RunRow {
@@ -73,6 +76,22 @@ export async function selectLastSettledStart(db: Kysely<Database>, job: string):
     where job = ${job} and status in ('done', 'partial') and started_at <= clock_timestamp()
     order by id desc limit 1`.execute(db)
   return rows[0]?.started_at ?? null
+}
+
+/** What may still change of the stored conversations; by indexes, whatever the length of the history. */
+export async function selectSettling(db: Kysely<Database>): Promise<SettlingRecord> {
+  const isStuck = sql`ended_at is null and conversation_start < now() - make_interval(days => ${STUCK_AFTER_DAYS}::int)`
+  const { rows } = await sql<Omit<SettlingRecord, 'deepReadAt'>>`
+    select
+      (select count(*)::int from etl.unsettled where ended_at is null) as open,
+      (select count(*)::int from etl.unsettled where ${isStuck}) as stuck,
+      array(select conversation_id from etl.unsettled where ${isStuck} order by conversation_start limit ${STUCK_NAMED})
+        as "oldestStuck",
+      (select count(*)::int from etl.unsettled
+        where ended_at < now() - make_interval(days => settle_days + ${SETTLE_WITHIN_DAYS}::int)) as overdue
+    from reporting.settings`.execute(db)
+  const deepReadAt = await selectLastSettledStart(db, 'deep')
+  return { ...(rows[0] ?? { open: 0, stuck: 0, oldestStuck: [], overdue: 0 }), deepReadAt }
 }
 
 /** How the latest reads of each list of reference data ended, by name. */

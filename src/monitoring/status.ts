@@ -23,6 +23,7 @@ import {
   type ReconciliationRecord,
   type RejectedReason,
   type RunSummary,
+  type SettlingRecord,
   type StatusWindow,
   type UnsettledWindow,
 } from './records.ts'
@@ -48,6 +49,8 @@ export interface StatusInputs {
   readonly derivation?: DerivationRecord
   /** Default: nothing was compared. */
   readonly reconciliation?: ReconciliationRecord
+  /** Default: everything has settled. */
+  readonly settling?: SettlingRecord
   /** Default: none. */
   readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
@@ -98,8 +101,10 @@ export interface StatusDocument {
   /** The lists of reference data, by name. */
   readonly reference: readonly ReferenceRecord[]
   readonly reconciliation: ReconciliationRecord
+  readonly settling: SettlingRecord
 }
 
+const SETTLED: SettlingRecord = { open: 0, stuck: 0, oldestStuck: [], overdue: 0, deepReadAt: null }
 const NOT_RECONCILED: ReconciliationRecord = {
   newestDay: null,
   reconciledAt: null,
@@ -115,7 +120,7 @@ const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
-  const { derivation = FILLED, reconciliation = NOT_RECONCILED } = inputs
+  const { derivation = FILLED, reconciliation = NOT_RECONCILED, settling = SETTLED } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -138,6 +143,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     deliveries,
     reference,
     reconciliation,
+    settling,
   })
   const isBehind = owed.length > 0 || due.length > 0
   return {
@@ -155,6 +161,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     reporting: { ...derivation, filledShare: filledShare(derivation, windows) },
     reference,
     reconciliation,
+    settling,
   }
 }
 

@@ -2,7 +2,7 @@ import { measures, type Measure } from '../intervals/measures.ts'
 import { columnsOf, tables } from '../model/columns.ts'
 import { model } from '../model/model.ts'
 import { referenceColumnsOf, referenceEntity, referenceNames, referenceTable } from '../model/reference.ts'
-import { type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
+import { type DeletionReason, type RunStatus, type RunTrigger, type WindowStatus } from './database.ts'
 
 const RUN_STATUSES = {
   running: 'running',
@@ -24,6 +24,12 @@ const WINDOW_STATUSES = {
   unstable: 'unstable (loaded, but not known to be complete)',
   failed: 'failed',
 } satisfies Record<WindowStatus, string>
+
+const DELETION_REASONS = {
+  missing:
+    'missing (Genesys has it no more; its rows stay in schema genesys, with _missing_since, and count in no report)',
+  moved: 'moved (Genesys has corrected its start; it stands under the new one)',
+} satisfies Record<DeletionReason, string>
 
 const listed = (values: Readonly<Record<string, string>>): string => `${Object.values(values).join(', ')}.`
 
@@ -68,7 +74,8 @@ export const etlDescriptions: Readonly<
       status: listed(RUN_STATUSES),
       parameters: 'What it was asked to do.',
       plan: 'Windows, requests and duration that were expected at its start.',
-      counts: 'What it did: conversations and rows by outcome, requests.',
+      counts:
+        'What it did: conversations and rows by outcome, requests; of a sync also what each part has read beside the windows (parts).',
       error_code: 'Stable code of the error that ended it.',
       error: 'What happened.',
       hint: 'What to do.',
@@ -80,7 +87,8 @@ export const etlDescriptions: Readonly<
     description: 'The ledger: what has been read from Genesys, window by window. Coverage is a query on this table.',
     columns: {
       id: 'Number of the row.',
-      stream: 'What is read, e.g. conversations.',
+      stream:
+        'What is read: conversations, or threads (e-mail and message conversations that are read again where jobs are not permitted).',
       source: 'How it was read: query.',
       filter: 'The filters that applied; {} without any. Each combination of filters has its own coverage.',
       start: 'First instant of the window.',
@@ -113,6 +121,37 @@ export const etlDescriptions: Readonly<
       derived_hash:
         'The content hash that its rows in interval_cells were derived from. Null: from none; another than content_hash: they are out of date.',
       derived_version: 'Version of the rules by which they were derived.',
+    },
+  },
+  unsettled: {
+    description:
+      'The conversations that are not final: not ended, or not known to be unchanged settle_days after their end (reporting.settings). Without those that Genesys has no more. Written in the transaction of each load.',
+    columns: {
+      conversation_id: 'The conversation.',
+      conversation_start: 'Its start.',
+      ended_at: 'Its end; null: it is open.',
+      reread_at: 'When it was last read by its id; null: not since it is here.',
+    },
+  },
+  settling: {
+    description:
+      'One row: how far unsettled has been filled with what was stored before, or under other settings, by the newest first. Loads keep it meanwhile.',
+    columns: {
+      id: 'Always true: there is one row.',
+      settle_days: 'The setting by which it is filled; another than that of reporting.settings: it is filled again.',
+      position_start: 'Every conversation that started later has been examined; null: all have.',
+      position_id: 'Of those that started at that instant, the last that has been examined.',
+      updated_at: 'When this row was last written.',
+    },
+  },
+  deletions: {
+    description: 'What has left the tables, or counts in the reports no more, for those who copy them.',
+    columns: {
+      id: 'Number of the row.',
+      conversation_id: 'The conversation.',
+      conversation_start: 'The start under which it stood.',
+      at: 'When it left. What is there of it now was written at this time or later: _loaded_at.',
+      reason: `Why: ${listed(DELETION_REASONS)}`,
     },
   },
   interval_cells: {
@@ -186,6 +225,7 @@ export const etlDescriptions: Readonly<
       rejected_at: 'When it was first received.',
       last_rejected_at: 'When it was last received.',
       resolved_at: 'When the conversation could be loaded after all.',
+      fetched_at: 'The record is what Genesys had as of this time; null: it came before this was recorded.',
     },
   },
   meta: {

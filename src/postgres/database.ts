@@ -88,6 +88,34 @@ interface DirtyHoursTable {
   dirtied_at: InstantByDefault
 }
 
+/** etl.unsettled: the conversations that may still change. */
+interface UnsettledTable {
+  conversation_id: string
+  conversation_start: Instant
+  ended_at: OptionalInstant
+  reread_at: OptionalInstant
+}
+
+/** Why a conversation is not in the tables any more, or not under that start. */
+export type DeletionReason = 'missing' | 'moved'
+
+/** etl.deletions: what has left the tables. */
+interface DeletionsTable {
+  id: GeneratedAlways<number>
+  conversation_id: string
+  conversation_start: Instant
+  at: InstantByDefault
+  reason: DeletionReason
+}
+
+/** etl.settling: how far etl.unsettled has been filled. */
+interface SettlingTable {
+  settle_days: number
+  position_start: OptionalInstant
+  position_id: string | null
+  updated_at: InstantByDefault
+}
+
 /** etl.rejected_records: what could not be loaded, each content once. */
 interface RejectedRecordsTable {
   id: GeneratedAlways<number>
@@ -101,6 +129,7 @@ interface RejectedRecordsTable {
   rejected_at: InstantByDefault
   last_rejected_at: InstantByDefault
   resolved_at: OptionalInstant
+  fetched_at: OptionalInstant
 }
 
 /** etl.reconciliations: figures that differ from Genesys'. */
@@ -267,6 +296,9 @@ export interface Database extends PrefixedGenesys {
   'etl.conversations': DecidingConversationsTable
   'etl.interval_cells': IntervalCellsTable
   'etl.dirty_hours': DirtyHoursTable
+  'etl.unsettled': UnsettledTable
+  'etl.settling': SettlingTable
+  'etl.deletions': DeletionsTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable

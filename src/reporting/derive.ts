@@ -3,7 +3,7 @@ import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
 import { DERIVED_VERSION } from '../intervals/cells.ts'
 import { markDerived, replaceCells, type StoredCells } from '../loader/cells.ts'
-import { ensureMonths, forgetMonths, monthOf } from '../loader/partitions.ts'
+import { ensureMonths, forgetMonths, monthBounds, monthOf } from '../loader/partitions.ts'
 import { readBackRows, type ColumnChoice } from '../loader/read-back.ts'
 import { emptyRowSet, tables, type Row, type RowSet } from '../model/columns.ts'
 import { fromPostgres } from '../model/timestamps.ts'
@@ -15,7 +15,7 @@ import type { Candidate } from './stale.ts'
 /** What was derived. */
 export interface DeriveCounts {
   readonly conversations: number
-  /** Of these, the ones that etl.conversations has but the tables do not: they have no cells. */
+  /** Of these, the ones that etl.conversations has but the tables do not, or Genesys no more: they have no cells. */
   readonly withoutRows: number
 }
 
@@ -130,17 +130,34 @@ async function lockConversations(trx: Transaction<Database>, candidates: readonl
   return rows
 }
 
-/** The rows that stand under the start of their conversation; any others are leftovers, which count nowhere. */
+/**
+ * The rows that stand under the start of their conversation; any others are leftovers, which count nowhere. Conversations that are missing
+ * at Genesys do not count either.
+ */
 async function readSources(trx: Transaction<Database>, due: readonly LockedRow[]): Promise<RowSet> {
   const starts = new Map(due.map(({ id, start }) => [id, fromPostgres(start)]))
   const isInPlace = (row: Row): boolean => starts.get(row[0] as string) === row[1]
   const sources = emptyRowSet()
   for (const [month, group] of Map.groupBy(due, ({ start }) => monthOf(start))) {
-    const ids = group.map(({ id }) => id)
+    const marked = await selectMarked(trx, month, group)
+    const ids = group.map(({ id }) => id).filter((id) => !marked.has(id))
     const rows = await readBackRows(trx, ids, month, SOURCES)
     for (const table of tables) for (const row of rows[table]) if (isInPlace(row)) sources[table].push(row)
   }
   return sources
+}
+
+async function selectMarked(
+  trx: Transaction<Database>,
+  month: string,
+  group: readonly LockedRow[],
+): Promise<ReadonlySet<string>> {
+  const { from, to } = monthBounds(month)
+  const { rows } = await sql<{ id: string }>`
+    select conversation_id as id from genesys.conversations
+    where conversation_id = any(${group.map(({ id }) => id)}::text[]) and conversation_start >= ${from} and conversation_start < ${to}
+      and _missing_since is not null`.execute(trx)
+  return new Set(rows.map(({ id }) => id))
 }
 
 /**

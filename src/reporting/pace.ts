@@ -4,7 +4,7 @@ import { isAnyJobRunning } from '../postgres/lock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 
 /** The jobs of the history, by which requests to Genesys and loads are made at full speed. */
-const HISTORY_JOBS = ['sync', 'intraday', 'backfill']
+const HISTORY_JOBS = ['sync', 'deep', 'intraday', 'backfill']
 /**
  * While one of them runs, in whichever process, each transaction is followed by a pause of so many times its duration: a fifth of one
  * connection's time is left to the derivation. It is not stopped, since a long backfill would keep the views empty for days.

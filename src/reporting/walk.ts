@@ -1,6 +1,6 @@
 /**
- * Derives whatever is due: first the conversations that processes of an older release have loaded since the walk passed them, then the
- * walk itself, from the newest conversation to the oldest. All progress is in the database, and is committed with what it stands for.
+ * Derives whatever is due: first which conversations may still change, then the cells of those that processes of an older release have
+ * loaded since the walk passed them, then the walk itself, from the newest conversation to the oldest. All progress is in the database, and is committed with what it stands for.
  */
 import type { Logger } from '../log.ts'
 import { withJobLock } from '../postgres/lock.ts'
@@ -15,6 +15,7 @@ import {
 } from './derivation.ts'
 import { addDeriveCounts, BATCH_SIZE, deriveBatch, NOTHING_DERIVED, type DeriveCounts } from './derive.ts'
 import { giveWay } from './pace.ts'
+import { settleDue } from './settling.ts'
 import {
   ensureStaleIndex,
   hasStaleIndex,
@@ -71,7 +72,9 @@ export async function deriveDue(
     const context: Context = { ...dependencies, signal: lockedSignal, isOver, batchSize, counts: NOTHING_DERIVED }
     await adoptVersion(warehouse.db)
     await prepareIndex(context)
-    const isComplete = (await deriveStale(context)) && (await walk(context))
+    const isSettled = await settle(context)
+    const isDerived = (await deriveStale(context)) && (await walk(context))
+    const isComplete = isSettled && isDerived
     return { ...context.counts, isComplete }
   })
 }
@@ -83,6 +86,20 @@ async function prepareIndex({ warehouse, logger, signal }: Context): Promise<voi
   } catch (error) {
     signal.throwIfAborted()
     logger.warn({ err: error }, 'the index of conversations to derive could not be built; the next pass tries again')
+  }
+}
+
+/** Fills etl.unsettled, which is quick; a load that holds it up must not hold up the rest. Returns whether it is filled. */
+async function settle({ warehouse, logger, signal, isOver }: Context): Promise<boolean> {
+  try {
+    return await settleDue(warehouse, { signal, isOver })
+  } catch (error) {
+    signal.throwIfAborted()
+    logger.warn(
+      { err: error },
+      'the conversations that may still change could not be listed completely; the next pass tries again',
+    )
+    return false
   }
 }
 

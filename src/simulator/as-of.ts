@@ -7,6 +7,7 @@ import {
   type ConversationPlan,
   type Span,
 } from './conversation-plan.ts'
+import { correctedAt } from './late-changes.ts'
 import { writeConversation } from './write-conversation.ts'
 
 /** What the API shows of a conversation at an instant. */
@@ -67,11 +68,13 @@ export function asOf(
   { closingDelayMs }: ViewSettings = { closingDelayMs: 0 },
 ): View {
   if (plan.start > now) return { conversation: undefined, changesAt: plan.start }
-  const whole = writeConversation(plan)
-  if (now >= settledAt(plan)) return { conversation: settled(plan, whole), changesAt: Infinity }
+  const current = correctedAt(plan, now)
+  const correctedNext = plan.corrections.find(({ at }) => at > now)?.at ?? Infinity
+  const whole = writeConversation(current)
+  if (now >= settledAt(current)) return { conversation: settled(current, whole), changesAt: correctedNext }
   const cut = new CutAt(now, closingDelayMs)
-  const view = cut.conversation(plan, whole)
-  return { conversation: view, changesAt: cut.changesAt() }
+  const view = cut.conversation(current, whole)
+  return { conversation: view, changesAt: Math.min(cut.changesAt(), correctedNext) }
 }
 
 /** An instant after which nothing of a plan changes any more: a day after its last activity, or its last late record. */

@@ -1,6 +1,7 @@
 import type { Changes } from './changes.ts'
 import type { ClockSetting, OrgClock } from './clock.ts'
 import type { createFaults, FaultRule } from './faults.ts'
+import type { LateChangeShares } from './late-changes.ts'
 import type { MalformedKind } from './malformed-records.ts'
 import type { OAuthClient } from './oauth.ts'
 import type { Org } from './org.ts'
@@ -41,6 +42,8 @@ export interface SimulatorOptions {
   readonly reopenedShare?: number
   /** How long after their time the wrap-up code, tAcw and tHandle appear: 0 (default) to less than a day. */
   readonly closingDelayMs?: number
+  /** What Genesys changes in conversations days and weeks after their end; nothing unless given. See REALISTIC_LATE_CHANGES. */
+  readonly lateChanges?: LateChangeShares
   /** The longest interval of an aggregates query; 366 unless given, since no limit of Genesys is known. */
   readonly aggregateIntervalDays?: number
   /** How many values one answer of aggregates can have; 100 000 unless given, since no limit of Genesys is known. */
@@ -74,6 +77,8 @@ export interface LoggedRequest {
 export interface ControlSettings {
   paginationLimit: number
   closingDelayMs: number
+  /** From this instant (milliseconds since 1970) on nothing happens any more, though the clock goes on: no conversation begins, continues or is changed. */
+  nothingHappensAfter: number
   /** The largest page of a list of reference data; larger ones are clamped to it. Absent: as the API has it. */
   maxPageSize: number
   aggregateIntervalDays: number

@@ -22,8 +22,8 @@ export interface ControlSources {
  * - `GET truth?day=YYYY-MM-DD`: JSON lines; `GET requests`, `GET violations`, `GET clock`
  * - `POST clock` `{ "now": instant }` or `{ "advanceMs": n }`
  * - `POST faults` a rule or a list; `DELETE faults`; `POST drift` a rule or a list; `DELETE drift`
- * - `POST settings` `{ latencyMs, dateSkewMs, totalHitsOffset, totalHitsJitter, duplicateShare, paginationLimit, closingDelayMs, maxPageSize,
- *   aggregateIntervalDays, aggregateCellLimit, serviceLevelIncludesAbandons, serviceLevelIncludesShortAbandons,
+ * - `POST settings` `{ latencyMs, dateSkewMs, totalHitsOffset, totalHitsJitter, duplicateShare, paginationLimit, closingDelayMs,
+ *   nothingHappensAfter, maxPageSize, aggregateIntervalDays, aggregateCellLimit, serviceLevelIncludesAbandons, serviceLevelIncludesShortAbandons,
  *   serviceLevelIncludesFlowOuts }`, each optional
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |

@@ -61,6 +61,12 @@ export interface LateRecord {
   readonly value: Json
 }
 
+/** A change that Genesys makes to a conversation long after it has happened. It applies to a copy of the plan. */
+interface Correction {
+  readonly at: number
+  readonly apply: (plan: ConversationPlan) => void
+}
+
 /** The whole life of a conversation, including its future. `asOf` computes what the API shows of it at an instant. */
 export interface ConversationPlan {
   readonly id: string
@@ -72,6 +78,12 @@ export interface ConversationPlan {
   /** The pauses of a thread that is reopened: [end, start of the next activity]. */
   readonly pauses: (readonly [number, number])[]
   readonly lateRecords: LateRecord[]
+  /** In order of time. */
+  readonly corrections: Correction[]
+  /** When its start is moved to another instant, and to which: the store needs to know before it happens. */
+  moved?: { readonly at: number; readonly start: number }
+  /** When Genesys deletes it. */
+  removedAt?: number
   /** Message threads: how long after its last activity a thread counts as inactive. */
   inactivityMs?: number
 }

@@ -11,6 +11,7 @@ import { campaignCall, manualCall, previewCall } from './scenarios/outbound.ts'
 import { createBuilder, type ConversationBuilder } from './scenarios/conversation-builder.ts'
 import { createRandom, hashFraction, type Random } from './random.ts'
 import { endOf, type ConversationPlan } from './conversation-plan.ts'
+import { planLateChanges, type LateChangeShares } from './late-changes.ts'
 import { inboundCall } from './scenarios/voice.ts'
 
 export const DAY_MS = 86_400_000
@@ -61,6 +62,8 @@ export interface GeneratorOptions {
   readonly malformedShare: number
   /** Share of message and e-mail threads that are reopened, 0 to 1. */
   readonly reopenedShare: number
+  /** Shares of conversations that Genesys changes long after their end; undefined: none. */
+  readonly lateChanges?: LateChangeShares | undefined
 }
 
 /** A generated conversation: its whole life, and how the API's record of it is malformed, if it is. */
@@ -76,11 +79,13 @@ export interface Generator {
   regenerate(day: number, ordinal: number): GeneratedConversation
   /** Plans a new conversation of a kind that starts at an instant; the same key gives the same one. */
   create(key: string, start: number, kind?: ScenarioKind): ConversationPlan
+  /** Whether Genesys moves starts, so that a conversation can be found on another day than it was generated for. */
+  readonly movesStarts: boolean
 }
 
 /** Generates an organization's conversations: any day, in any order, always the same. */
 export function createGenerator(org: Org, options: GeneratorOptions): Generator {
-  const { seed, perDay, exactPerDay, malformedShare, reopenedShare, utcOffsetHours = 0 } = options
+  const { seed, perDay, exactPerDay, malformedShare, reopenedShare, lateChanges, utcOffsetHours = 0 } = options
   const utcHourWeights = HOUR_WEIGHTS.map((_, hour) => HOUR_WEIGHTS[(hour + utcOffsetHours + 24) % 24] ?? 0)
   const malformedAt = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
   const before = new Map<number, number>()
@@ -126,10 +131,13 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   function regenerate(day: number, ordinal: number): GeneratedConversation {
     const random = createRandom(`${seed}/${day}/${ordinal}`)
     const plan = createPlan(random, startWithin(day, random))
+    // Randomness of its own: with and without late changes an organization has the same conversations.
+    if (lateChanges) planLateChanges({ plan, org, random: createRandom(`${seed}/late/${plan.id}`) }, lateChanges)
     return { plan, malformed: malformedAt.get((((countBefore(day) + ordinal) % 1_000) + 1_000) % 1_000) }
   }
 
   return {
+    movesStarts: (lateChanges?.moved ?? 0) > 0,
     regenerate,
     *day(day) {
       for (let ordinal = 0; ordinal < count(day); ordinal++) yield regenerate(day, ordinal)

@@ -49,10 +49,12 @@ export function createState(options: SimulatorOptions): SimulatorState {
     utcOffsetHours: options.utcOffsetHours ?? 0,
     malformedShare: options.malformedShare ?? 0.03,
     reopenedShare: options.reopenedShare ?? 0.1,
+    lateChanges: options.lateChanges,
   })
   const settings: ControlSettings = {
     paginationLimit: options.paginationLimit ?? 100_000,
     closingDelayMs: options.closingDelayMs ?? 0,
+    nothingHappensAfter: Number.POSITIVE_INFINITY,
     maxPageSize: Number.POSITIVE_INFINITY,
     aggregateIntervalDays: options.aggregateIntervalDays ?? 366,
     aggregateCellLimit: options.aggregateCellLimit ?? 100_000,
@@ -61,7 +63,8 @@ export function createState(options: SimulatorOptions): SimulatorState {
     serviceLevelIncludesFlowOuts: false,
   }
   const firstDay = Math.floor(clock.now() / DAY_MS) - (options.days ?? 7)
-  const store = new ConversationStore({ seed, generator, clock, firstDay, view: settings })
+  const happenings: OrgClock = { ...clock, now: () => Math.min(clock.now(), settings.nothingHappensAfter) }
+  const store = new ConversationStore({ seed, generator, clock: happenings, firstDay, view: settings })
   const noise: PagingNoise = { totalHitsOffset: 0, totalHitsJitter: 0, duplicateShare: 0 }
   const faults = createFaults(seed)
   faults.add(...(options.faults ?? []))

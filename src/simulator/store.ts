@@ -31,6 +31,14 @@ export interface Stored {
   shown: Shown | undefined
 }
 
+/** What happens to a conversation at an instant that its view cannot show: its place in the store changes. */
+interface Scheduled {
+  readonly at: number
+  readonly stored: Stored
+  /** Its new start; undefined: it is deleted. */
+  readonly start: number | undefined
+}
+
 /** No generated conversation is in progress when it is older than this; one that was changed on demand can be. */
 const OLDEST_OPEN_DAYS = 62
 
@@ -67,7 +75,11 @@ export class ConversationStore {
   #firstDay: number
   #version = 0
   readonly #days = new Map<number, Stored[]>()
+  /** Days whose neighbours have been generated, too: conversations can have been moved here from there. */
+  readonly #complete = new Set<number>()
   readonly #byId = new Map<string, Stored>()
+  /** In order of time, what is still to come. */
+  readonly #scheduled: Scheduled[] = []
   /** Conversations that were changed on demand: the generator cannot make them again. */
   readonly #changed = new Set<Stored>()
 
@@ -77,11 +89,12 @@ export class ConversationStore {
     this.#generator = options.generator
     this.#view = options.view
     this.#firstGeneratedDay = options.firstDay
-    this.#firstDay = options.firstDay
+    this.#firstDay = options.firstDay - (options.generator.movesStarts ? 1 : 0)
   }
 
   /** Rises with every change that the clock does not explain. */
   version(): number {
+    this.#catchUp()
     return this.#version
   }
 
@@ -100,16 +113,19 @@ export class ConversationStore {
 
   /** The first and the last day (exclusive: now's day + 1) that hold conversations. */
   days(): { readonly first: number; readonly end: number } {
+    this.#catchUp()
     return { first: this.#firstDay, end: this.#today() + 1 }
   }
 
   find(id: string): Stored | undefined {
+    this.#catchUp()
     for (let number = this.#firstDay; !this.#byId.has(id) && number <= this.#today(); number++) this.#listOf(number)
     return this.#byId.get(id)
   }
 
   /** The conversations in progress now, of any age, in order of start and id. */
   open(): Stored[] {
+    this.#catchUp()
     const today = this.#today()
     const from = Math.max(this.#firstDay, today - OLDEST_OPEN_DAYS)
     const list = [...this.#changed].filter(({ start }) => start < from * DAY_MS)
@@ -164,7 +180,7 @@ export class ConversationStore {
 
   /** Moves a conversation to another start. */
   move(stored: Stored, start: number): void {
-    const list = this.#listOf(Math.floor(stored.start / DAY_MS))
+    const list = this.#generated(Math.floor(stored.start / DAY_MS))
     list.splice(list.indexOf(stored), 1)
     stored.start = start
     this.#insert(stored)
@@ -176,21 +192,51 @@ export class ConversationStore {
   }
 
   #listOf(number: number): Stored[] {
+    if (this.#generator.movesStarts && !this.#complete.has(number)) {
+      this.#complete.add(number)
+      for (const neighbour of [number - 1, number + 1]) this.#generated(neighbour)
+    }
+    return this.#generated(number)
+  }
+
+  /** The list of a day as it is without conversations that come from neighbours which nobody has asked for yet. */
+  #generated(number: number): Stored[] {
     const known = this.#days.get(number)
     if (known) return known
     const list: Stored[] = []
-    if (number >= this.#firstGeneratedDay)
-      for (const { plan, malformed } of this.#generator.day(number)) {
-        const origin = { day: number, ordinal: list.length }
-        const stored = { ...newStored(plan.id, plan.start, { plan }), malformed, origin }
-        list.push(stored)
-        this.#byId.set(stored.id, stored)
-        // Written at once, so that its plan can be dropped: keeping the plans of a whole day costs more than the writing.
-        this.show(stored)
-      }
-    list.sort(compare)
     this.#days.set(number, list)
+    if (number < this.#firstGeneratedDay) return list
+    const moved: Scheduled[] = []
+    for (const { plan, malformed } of this.#generator.day(number)) {
+      const origin = { day: number, ordinal: list.length }
+      const stored = { ...newStored(plan.id, plan.start, { plan }), malformed, origin }
+      list.push(stored)
+      this.#byId.set(stored.id, stored)
+      if (plan.moved) moved.push({ ...plan.moved, stored })
+      if (plan.removedAt !== undefined) moved.push({ at: plan.removedAt, stored, start: undefined })
+      // Written at once, so that its plan can be dropped: keeping the plans of a whole day costs more than the writing.
+      this.show(stored)
+    }
+    list.sort(compare)
+    for (const each of moved) this.#schedule(each)
+    this.#catchUp()
     return list
+  }
+
+  #schedule(scheduled: Scheduled): void {
+    const index = this.#scheduled.findIndex(({ at }) => at > scheduled.at)
+    this.#scheduled.splice(index === -1 ? this.#scheduled.length : index, 0, scheduled)
+  }
+
+  /** Lets happen what the clock has passed. A clock that is set back undoes none of it. */
+  #catchUp(): void {
+    const now = this.clock.now()
+    for (let next = this.#scheduled[0]; next && next.at <= now; next = this.#scheduled[0]) {
+      this.#scheduled.shift()
+      if (next.start === undefined) next.stored.hidden = true
+      else this.move(next.stored, next.start)
+      this.#version++
+    }
   }
 
   #asReturned(stored: Stored, conversation: Json): Json {
@@ -201,7 +247,7 @@ export class ConversationStore {
   #insert(stored: Stored): void {
     const number = Math.floor(stored.start / DAY_MS)
     this.#firstDay = Math.min(this.#firstDay, number)
-    const list = this.#listOf(number)
+    const list = this.#generated(number)
     let low = 0
     let high = list.length
     while (low < high) {

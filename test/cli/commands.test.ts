@@ -3,6 +3,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
+import { addDays, startOfDay } from '../../src/model/interval.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { emptyFolder, environmentOf, runCli } from '../support/cli.ts'
 import { createTestDatabase } from '../support/database.ts'
@@ -105,6 +106,20 @@ test('status and sync: what is due, and what was loaded, for people and as JSON'
     stdout: expect.stringContaining('a permission is missing'),
   })
   expect(await runCli(['status'], { env })).toMatchObject({ code: 0 })
+})
+
+test('sync --deep: reads what is loaded beyond the lookback again', async () => {
+  const now = new Date()
+  const days = { start: addDays(startOfDay(now), -6), end: addDays(startOfDay(now), -3) }
+  await using recent = await startOrg({ now, days: 7, perDay: 10 })
+  await using it = await connectTestOrg(recent)
+  await it.backfill(days)
+  const env = { ...environmentOf(recent, it.databaseUrl), HISTORY_LOOKBACK_DAYS: '4', HISTORY_DEEP_LOOKBACK_DAYS: '20' }
+  const deep = await runCli(['sync', '--deep'], { env })
+  expect(deep).toMatchObject({ code: 0 })
+  expect(deep.stdout).toMatch(/^2 windows in 2 requests: 2 done$/m)
+  expect((await runCli(['status'], { env })).stdout).toMatch(/^Deep re-read {7}\d{4}-\d\d-\d\dT/m)
+  expect(await runCli(['sync', '--deep', '--reference'], { env })).toMatchObject({ code: 78 })
 })
 
 test('verify: 0 where the tables equal Genesys, 1 with what differs where they do not', async () => {

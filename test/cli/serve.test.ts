@@ -68,6 +68,19 @@ test('starts, catches up what was missed, answers, and stops with 0 on SIGTERM',
   expect(await runsOf(it)).toHaveLength(2)
 })
 
+test('catches up the weekly re-read that was missed, once there has been a sync', async () => {
+  await using it = await connectTestOrg(org)
+  await it.warehouse.pool.query(`
+    insert into etl.runs (job, trigger, parameters, plan, status, started_at, finished_at)
+    values ('sync', 'cron', '{"filter": {}}', '{}', 'done', now() - interval '8 days', now() - interval '8 days')`)
+  const service = serve(it)
+  await urlOf(service)
+  const deep = async () => (await runsOf(it)).filter(({ job }) => job === 'deep')
+  await expect.poll(deep, patience).toEqual([{ job: 'deep', status: 'done' }])
+  service.kill('SIGTERM')
+  expect(await service.result).toMatchObject({ code: 0 })
+})
+
 test('stops in the middle of a run, records it as interrupted, and resumes it after the next start', async () => {
   await using it = await connectTestOrg(org)
   org.control.faults.add({ on: 'details', kind: 'hang', nth: 4 })

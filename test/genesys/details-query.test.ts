@@ -1,6 +1,12 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { buildDetailsQuery, estimateWindow, notExists, queryDetailsPage } from '../../src/genesys/details-query.ts'
+import {
+  buildDetailsQuery,
+  estimateWindow,
+  notExists,
+  queryDetailsPage,
+  within,
+} from '../../src/genesys/details-query.ts'
 import { conversations, scriptedOrg, window } from './scripted-org.ts'
 import { never } from './support.ts'
 
@@ -48,6 +54,17 @@ describe('the body of a details query', () => {
     expect(buildDetailsQuery(window, { conversation: [open], segments: [wrapup] }, { pageNumber: 1 })).toMatchObject({
       conversationFilters: [{ type: 'and', predicates: [open] }],
       segmentFilters: [{ type: 'and', predicates: wrapup }],
+    })
+  })
+
+  test('takes predicates of which one must hold for an evaluation, a survey or a resolution', () => {
+    const time = within('eventTime', window)
+    const value = '2026-11-20T00:00:00.000Z/2026-11-21T00:00:00.000Z'
+    expect(time).toEqual({ type: 'dimension', dimension: 'eventTime', operator: 'matches', value })
+    const filter = { evaluation: [time], survey: [time, within('surveyCompletedDate', window)] }
+    expect(buildDetailsQuery(days(31), filter, { pageNumber: 1 })).toMatchObject({
+      evaluationFilters: [{ type: 'or', predicates: [time] }],
+      surveyFilters: [{ type: 'or', predicates: [time, { dimension: 'surveyCompletedDate', value }] }],
     })
   })
 

@@ -8,14 +8,15 @@ import {
   nextAttemptAt,
   unloadedWindows,
   planBackfill,
+  planDeep,
   planIntraday,
   planSync,
   statusAfterRead,
-  withinBudget,
   type LedgerWindow,
   type PlannedWindow,
   type WindowStatus,
 } from '../../src/history/plan.ts'
+import { withinBudget } from '../../src/history/nightly-budget.ts'
 import { addDays, formatWindow, startOfDay, subtract } from '../../src/model/interval.ts'
 
 const now = new Date('2026-11-22T02:15:00Z')
@@ -93,14 +94,25 @@ describe('the nightly plan', () => {
     const plan = planSync({ ...settings, ledger })
     const estimated = (requests: number) =>
       plan.map((window) => ({ ...window, hits: requests * 100, requests, isCounted: true }))
-    expect(names(withinBudget(estimated(1000), now, 7))).toEqual([
+    expect(names(withinBudget(estimated(1000), now, { lookbackDays: 7, settleDays: 3 }))).toEqual([
       '2026-11-21',
       '2026-11-20',
       '2026-11-18',
       '2026-11-16',
       '2026-11-15',
     ])
-    expect(withinBudget(estimated(700), now, 7)).toEqual(estimated(700))
+    expect(withinBudget(estimated(700), now, { lookbackDays: 7, settleDays: 3 })).toEqual(estimated(700))
+  })
+
+  it('reads a day again when what ended on it has settled, also when it thins out', () => {
+    const ledger = [1, 2, 3, 4, 5, 6, 7].map((age) => ledgerDay(age, 'done'))
+    const plan = planSync({ ...settings, ledger })
+    const estimated = plan.map((window) => ({ ...window, hits: 100_000, requests: 1000, isCounted: true }))
+    for (const settleDays of [2, 4, 5]) {
+      const kept = withinBudget(estimated, now, { lookbackDays: 7, settleDays })
+      expect(names(kept)).toContain(formatWindow(day(settleDays + 1)))
+      expect(kept).toHaveLength(4)
+    }
   })
 })
 
@@ -154,7 +166,7 @@ describe('a day is due until it was read at the last age of the lookback', () =>
         withinBudget(
           plan.map((window) => ({ ...window, hits: requests * 100, requests, isCounted: true })),
           now,
-          7,
+          { lookbackDays: 7, settleDays: 4 },
         ),
       ).slice(4)
     expect(kept(800)).toEqual(['2026-11-11', '2026-11-10'])
@@ -165,7 +177,12 @@ describe('a day is due until it was read at the last age of the lookback', () =>
     const ledger = [1, 2, 3, 4, 5].map((age) => ledgerDay(age, 'done'))
     const plan = planSync({ ...settings, lookbackDays: 5, ledger })
     const estimated = plan.map((window) => ({ ...window, hits: 0, requests: 2000, isCounted: true }))
-    expect(names(withinBudget(estimated, now, 5))).toEqual(['2026-11-21', '2026-11-20', '2026-11-18', '2026-11-17'])
+    expect(names(withinBudget(estimated, now, { lookbackDays: 5, settleDays: 3 }))).toEqual([
+      '2026-11-21',
+      '2026-11-20',
+      '2026-11-18',
+      '2026-11-17',
+    ])
   })
 
   it('whatever nights are missed or fail, every day ends up read at that age', () => {
@@ -237,7 +254,7 @@ function simulate(given: {
     const kept = withinBudget(
       plan.map((window) => ({ ...window, hits: requestsOfDay * 100, requests: requestsOfDay, isCounted: true })),
       at,
-      lookbackDays,
+      { lookbackDays, settleDays: 4 },
     )
     for (const [position, window] of kept.entries()) {
       if (what.kind === 'stopped' && position >= what.after) break
@@ -262,6 +279,32 @@ function simulate(given: {
   }
   return missed
 }
+
+describe('the weekly plan', () => {
+  const settings = { now, lookbackDays: 7, deepLookbackDays: 30, historyStart: null, cycleStart: now }
+
+  it('reads again what is loaded of the longer lookback, and nothing else', () => {
+    const ledger = [ledgerDay(31, 'done'), ledgerDay(30, 'done'), ledgerDay(20, 'failed'), ledgerDay(8, 'done')]
+    const plan = planDeep({ ...settings, ledger })
+    expect(plan).toMatchObject([
+      { ...day(8), reason: 'deep' },
+      { ...day(30), reason: 'deep' },
+    ])
+    expect(names(planDeep({ ...settings, historyStart: day(10).start, ledger }))).toEqual(['2026-11-14'])
+  })
+
+  it('leaves the days of the nightly lookback to the nightly plan, whatever the settings are', () => {
+    const ledger = Array.from({ length: 40 }, (_, age) => ledgerDay(age + 1, 'done'))
+    expect(planDeep({ ...settings, ledger }).at(0)).toMatchObject(day(8))
+    expect(planDeep({ ...settings, ledger })).toHaveLength(23)
+    expect(planDeep({ ...settings, lookbackDays: 35, ledger })).toEqual([])
+  })
+
+  it('goes on where an interrupted run stopped', () => {
+    const ledger = [ledgerDay(9, 'done', { readAt: now }), ledgerDay(10, 'done')]
+    expect(names(planDeep({ ...settings, cycleStart: addDays(now, -0.1), ledger }))).toEqual(['2026-11-12'])
+  })
+})
 
 describe('a ledger that a clock ahead has written', () => {
   const settings = { now, lookbackDays: 3, historyStart: null, cycleStart: addDays(now, -0.1) }

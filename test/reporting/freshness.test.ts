@@ -1,7 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { recordWindow } from '../../src/history/ledger.ts'
+import { loadBatch } from '../../src/loader/load.ts'
+import { markMissing } from '../../src/loader/missing.ts'
 import { addDays } from '../../src/model/interval.ts'
+import type { JsonObject } from '../../src/model/json.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import type { WindowStatus } from '../../src/postgres/database.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
@@ -156,4 +159,72 @@ test('the settings of the environment reach the views', async () => {
   expect(await stored()).toEqual(before)
   await storeConfiguration(configured.db, { settleDays: 4 })
   expect(await stored()).toMatchObject({ media_types: null, settle_days: 4 })
+})
+
+test('a day is settled when all that started on it, or counts in its intervals, is final', async () => {
+  await using own = await createTestDatabase()
+  await using loaded = connect(own.url)
+  const days = ['2026-03-01', '2026-03-02', '2026-03-03', '2026-03-04', '2026-03-05']
+  for (const day of days) await record(loaded, wholeDay(day), day === '2026-03-05' ? 'provisional' : 'done', 1)
+  const settled = async (which: 'started' | 'emitted'): Promise<string[]> => {
+    const { rows } = await sql<{ day: string }>`
+      select day::text from reporting.freshness where ${sql.ref(`${which}_settled`)} order by day`.execute(loaded.db)
+    return rows.map(({ day }) => day)
+  }
+  const at = async (fetchedAt: string, ...conversations: JsonObject[]) => {
+    const records = conversations.map((conversation) => ({ conversation, fetchedAt }))
+    await loadBatch(loaded, records, { source: 'query', runId: 1, deliversAttributes: false })
+  }
+  // a day that is done and had none is settled; one that is not done never is
+  expect(await settled('started')).toEqual(days.slice(0, 4))
+  expect(await settled('emitted')).toEqual(days.slice(0, 4))
+  const short = call('short', { start: '2026-03-01T10:00:00Z' })
+  const overMidnight = call('over midnight', { start: '2026-03-02T23:30:00Z', minutes: 60 })
+  // has metrics on the day of its start and on the fourth, none in between, and is open again
+  const { conversationEnd: _end, ...thread } = call('thread', { start: '2026-03-01T09:00:00Z', minutes: 3 * 24 * 60 })
+  const surveyed = call('surveyed', { start: '2026-03-02T20:00:00Z', minutes: 5 * 60 })
+  await at('2026-03-05T12:00:00Z', short, overMidnight)
+  expect(await settled('started')).toEqual(['2026-03-01', '2026-03-03', '2026-03-04'])
+  expect(await settled('emitted')).toEqual(['2026-03-01', '2026-03-04'])
+  await at('2026-03-08T12:00:00Z', overMidnight, thread)
+  expect(await settled('started')).toEqual(['2026-03-02', '2026-03-03', '2026-03-04'])
+  expect(await settled('emitted')).toEqual(['2026-03-02', '2026-03-03'])
+  // a metric that comes on the day after its conversation has ended
+  const ended = { ...surveyed, conversationEnd: '2026-03-02T21:00:00.000Z' }
+  await at('2026-03-06T12:00:00Z', ended)
+  expect(await settled('started')).toEqual(['2026-03-03', '2026-03-04'])
+  expect(await settled('emitted')).toEqual([])
+  await markMissing(loaded.db, ['surveyed', 'thread'], new Date('2026-03-10'))
+  expect(await settled('started')).toEqual(days.slice(0, 4))
+  expect(await settled('emitted')).toEqual(days.slice(0, 4))
+  // while the list is filled, only what the walk has passed is known
+  await sql`update etl.settling set position_start = '2026-03-02T12:00Z'`.execute(loaded.db)
+  expect(await settled('started')).toEqual(['2026-03-03', '2026-03-04'])
+  expect(await settled('emitted')).toEqual([])
+  // and after a change of the setting nothing is, until it is filled again
+  await sql`update etl.settling set position_start = null`.execute(loaded.db)
+  await sql`update reporting.settings set settle_days = 5`.execute(loaded.db)
+  expect(await settled('started')).toEqual([])
+})
+
+test('the status of a conversation: open, final, or missing at Genesys', async () => {
+  await using own = await createTestDatabase()
+  await using loaded = connect(own.url)
+  const { conversationEnd: _end, ...open } = call('open', { start: '2026-03-01T10:00:00Z' })
+  const records = [
+    open,
+    call('final', { start: '2026-03-01T10:00:00Z' }),
+    call('young', { start: '2026-03-28T10:00:00Z' }),
+  ]
+  await load(loaded, records, 1)
+  await markMissing(loaded.db, ['young'], new Date('2026-04-02'))
+  const { rows } = await sql`
+    select conversation_id as id, is_open, is_final, missing_since from reporting.conversation_status order by 1`.execute(
+    loaded.db,
+  )
+  expect(rows).toEqual([
+    { id: 'final', is_open: false, is_final: true, missing_since: null },
+    { id: 'open', is_open: true, is_final: false, missing_since: null },
+    { id: 'young', is_open: false, is_final: false, missing_since: new Date('2026-04-02') },
+  ])
 })

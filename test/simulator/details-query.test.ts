@@ -145,6 +145,18 @@ describe('the body', () => {
       { conversationFilters: predicates({ dimension: 'conversationId', operator: 'like', value: 'x' }) },
     ],
     ['an unknown field of a predicate', { segmentFilters: predicates({ dimension: 'mediaType', values: ['voice'] }) }],
+    [
+      'an event time of resolutions, which have no dimension',
+      { resolutionFilters: predicates({ dimension: 'eventTime', value: yesterday }) },
+    ],
+    [
+      'a dimension of surveys among evaluations',
+      { evaluationFilters: predicates({ dimension: 'surveyCompletedDate', value: yesterday }) },
+    ],
+    [
+      'a name as dimension of surveys',
+      { surveyFilters: predicates({ dimension: 'surveyFormName', value: 'Satisfaction' }) },
+    ],
     ['an unknown order', { order: 'random' }],
     ['an unknown orderBy', { orderBy: 'mediaType' }],
     ['a fraction as page', { paging: { pageSize: 2.5, pageNumber: 1 } }],

@@ -21,10 +21,15 @@ function decode(type: (typeof cellColumns)[number]['type'], text: string | null)
   return type === 'timestamptz' ? fromPostgres(text) : type === 'text' ? text : parseBigint(text)
 }
 
-/** Requires that the stored cells are those that follow from the stored rows, and that etl.conversations knows it. */
+/**
+ * Requires that the stored cells are those that follow from the stored rows, and that etl.conversations knows it. What Genesys has no more
+ * has none.
+ */
 export async function expectCellsDerived(warehouse: Warehouse): Promise<void> {
   const { rows: stored } = await sql<{ id: string }>`
-    select conversation_id as id from genesys.conversations order by conversation_id collate "C"`.execute(warehouse.db)
+    select conversation_id as id from genesys.conversations where _missing_since is null order by conversation_id collate "C"`.execute(
+    warehouse.db,
+  )
   const read = await readBack(
     warehouse.db,
     stored.map(({ id }) => id),
@@ -79,7 +84,7 @@ const ORACLE = `
     join genesys.conversations c on ${ofSession('c')}
     join genesys.sessions s on ${ofSession('s')} and s._index = m._session_index
     left join genesys.participants p on ${ofSession('p')} and p._index = s._participant_index
-    where m.value is not null and m.emit_date is not null
+    where m.value is not null and m.emit_date is not null and c._missing_since is null
   ), cells as (
     select conversation_id, conversation_start, interval_start, queue_id, user_id, media_type, direction, originating_direction,
       ${aggregated()}

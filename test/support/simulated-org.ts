@@ -2,7 +2,7 @@
 import { createGenesysClient } from '../../src/genesys/client.ts'
 import { createRateLimiter } from '../../src/genesys/rate-limiter.ts'
 import type { ReadWindowOptions } from '../../src/history/read-window.ts'
-import { type HistoryDependencies, type HistorySettings } from '../../src/history/context.ts'
+import { type HistoryDependencies, type HistorySettings, type SyncPart } from '../../src/history/context.ts'
 import { selectCovered } from '../../src/history/coverage.ts'
 import { type HistoryRequest } from '../../src/history/context.ts'
 import { runHistory, type HistorySummary } from '../../src/history/sync.ts'
@@ -26,6 +26,8 @@ export interface RunOverrides {
   readonly limits?: ReadWindowOptions['limits']
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** Default: a sync has none. */
+  readonly syncParts?: readonly SyncPart[]
 }
 
 export interface TestOrg extends AsyncDisposable {
@@ -67,16 +69,16 @@ export async function startOrg(options: SimulatorOptions = {}): Promise<Simulato
   })
 }
 
-/** Makes a new database for an organization that outlives it. */
-export async function connectTestOrg(org: Simulator): Promise<TestOrg> {
+/** Makes a new database for an organization that outlives it, or uses the given one, which outlives the connections. */
+export async function connectTestOrg(org: Simulator, given?: { readonly url: string }): Promise<TestOrg> {
   await using stack = new AsyncDisposableStack()
-  const database = stack.use(await createTestDatabase())
+  const database = given ?? stack.use(await createTestDatabase())
   const warehouse = stack.use(connect(database.url))
   const log: string[] = []
   const logger = createLogger('debug', { write: (line: string) => log.push(line) } as unknown as NodeJS.WritableStream)
   const resources = stack.move()
 
-  function dependencies({ settings, limits, timeoutMs = 5000 }: RunOverrides = {}) {
+  function dependencies({ settings, limits, timeoutMs = 5000, syncParts = [] }: RunOverrides = {}) {
     const limiter = createRateLimiter({ requestsPerMinute: Number.POSITIVE_INFINITY })
     const genesys = createGenesysClient({
       apiUrl: org.url,
@@ -95,6 +97,8 @@ export async function connectTestOrg(org: Simulator): Promise<TestOrg> {
       progress: silentProgress,
       history: {
         lookbackDays: 3,
+        deepLookbackDays: 30,
+        settleDays: 4,
         start: null,
         filter: {},
         concurrency: 4,
@@ -102,6 +106,7 @@ export async function connectTestOrg(org: Simulator): Promise<TestOrg> {
         ...(limits && { limits }),
         ...settings,
       },
+      syncParts,
       readCovered: (now: Date) => selectCovered(warehouse.db, { filter: settings?.filter ?? {} }, now),
       [Symbol.asyncDispose]: async () => genesys.close(),
     }

@@ -4,7 +4,7 @@ import { windowKey } from '../../history/context.ts'
 import { selectWindows } from '../../history/ledger.ts'
 import { selectEmptyDays, selectEmptyMonths } from '../../history/missing-rows.ts'
 import { isFromFuture } from '../../history/plan.ts'
-import { countFetchedInFuture, selectFutureDates } from '../../monitoring/status-queries.ts'
+import { countFetchedInFuture, selectFutureDates, selectSettling } from '../../monitoring/status-queries.ts'
 import { readDatabaseClock } from '../../postgres/clock.ts'
 import { selectPosition } from '../../reporting/derivation.ts'
 import { countStalePassed } from '../../reporting/stale.ts'
@@ -17,6 +17,7 @@ const MOST_COUNTED = 100_000_000
 export const historyChecks: readonly Check[] = [
   { name: 'ledger', needs: 'schema', run: checkLedger },
   { name: 'dates', needs: 'schema', run: checkDates },
+  { name: 'settling', needs: 'schema', run: checkSettling },
   { name: 'reporting rows', needs: 'schema', run: checkReporting },
 ]
 
@@ -79,6 +80,29 @@ async function checkDates({ app }: CheckContext): Promise<Finding[]> {
       fix: `Once that clock is right, the next sync reads again what is due; for older days run ${commandLine('backfill --reload')}.`,
     },
   ]
+}
+
+/** Whether everything that is old enough has settled. */
+async function checkSettling({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'settling'
+  const { open, stuck, oldestStuck, overdue } = await selectSettling(app.warehouse.db)
+  const found: Finding[] = []
+  if (stuck > 0)
+    found.push({
+      name,
+      verdict: 'warning',
+      detail: `${formatCount(stuck, 'conversation')} open for so long that they are not read again: ${oldestStuck.join(', ')}${stuck > oldestStuck.length ? ', …' : ''}`,
+      fix: `Disconnect them in Genesys where they are over, then run ${commandLine('backfill --reload')} over the days on which they started.`,
+    })
+  if (overdue > 0)
+    found.push({
+      name,
+      verdict: 'warning',
+      detail: `${formatCount(overdue, 'ended conversation')} overdue to be read once more, since syncs were missed or their budget was used up`,
+      fix: `The next syncs read them; to do it now: ${commandLine('sync')}`,
+    })
+  if (found.length > 0) return found
+  return [{ name, verdict: 'ok', detail: `${formatCount(open, 'conversation')} open, nothing overdue` }]
 }
 
 /** Whether the reporting rows are those of what is stored. */

@@ -52,6 +52,7 @@ export function createBuilder(org: Org, random: Random, start: number, behavior:
       participants: [],
       pauses: [],
       lateRecords: [],
+      corrections: [],
     },
   }
 }

@@ -1,14 +1,28 @@
 import type { ConversationBuilder } from './conversation-builder.ts'
-import { iso, type Json } from '../conversation-plan.ts'
+import { iso, type ConversationPlan, type Json, type Participant } from '../conversation-plan.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
 /** The queue and the agent that a follow-up is about. */
-interface Subject {
+export interface FollowUpSubject {
   readonly queueId: unknown
   readonly userId: unknown
 }
+
+/** The longest times that follow-ups take. */
+interface FollowUpTimes {
+  /** From the end of the conversation to the assignment of an evaluation. */
+  readonly assignedHours: number
+  /** From there to its end. */
+  readonly evaluatedHours: number
+  /** From the sending of a survey to its answer. */
+  readonly answeredHours: number
+}
+
+const USUAL_TIMES: FollowUpTimes = { assignedHours: 48, evaluatedHours: 200, answeredHours: 70 }
+
+type Parts = Pick<ConversationBuilder, 'random' | 'plan' | 'org'>
 
 /**
  * Adds evaluations, surveys and resolutions: hours to weeks after the conversation, each first announced and later finished.
@@ -16,25 +30,41 @@ interface Subject {
  */
 export function addFollowUps(builder: ConversationBuilder, end: number): void {
   const { random, plan } = builder
-  const agent = plan.participants.find(({ fields }) => fields['purpose'] === 'agent')
+  const agent = agentOf(plan)
   if (!agent) return
   const [evaluated, surveyed, resolved] = [random.chance(0.05), random.chance(0.06), random.chance(0.05)]
   if (!evaluated && !surveyed && !resolved) return
-  const queueId = plan.participants
-    .flatMap(({ legs }) => legs.flatMap(({ spans }) => spans.map(({ fields }) => fields['queueId'])))
-    .find((id) => id !== undefined)
-  if (queueId === undefined) return
-  const subject: Subject = { queueId, userId: agent.fields['userId'] }
+  const subject = followUpSubject(plan)
+  if (!subject) return
   if (evaluated) addEvaluation(builder, end, subject)
   if (surveyed) addSurvey(builder, end, subject)
   if (resolved) addResolution(builder, end, subject)
   plan.lateRecords.sort((a, b) => a.at - b.at)
 }
 
-function addEvaluation({ random, plan, org }: ConversationBuilder, end: number, subject: Subject): void {
+function agentOf(plan: ConversationPlan): Participant | undefined {
+  return plan.participants.find(({ fields }) => fields['purpose'] === 'agent')
+}
+
+/** What the follow-ups of a conversation are about; undefined where it had no agent or no queue. */
+export function followUpSubject(plan: ConversationPlan): FollowUpSubject | undefined {
+  const agent = agentOf(plan)
+  const queueId = plan.participants
+    .flatMap(({ legs }) => legs.flatMap(({ spans }) => spans.map(({ fields }) => fields['queueId'])))
+    .find((id) => id !== undefined)
+  return agent && queueId !== undefined ? { queueId, userId: agent.fields['userId'] } : undefined
+}
+
+/** Adds an evaluation: assigned first, finished later. */
+export function addEvaluation(
+  { random, plan, org }: Parts,
+  end: number,
+  subject: FollowUpSubject,
+  { assignedHours, evaluatedHours }: FollowUpTimes = USUAL_TIMES,
+): void {
   const form = random.pick(org.evaluationForms)
-  const assigned = end + random.int(1, 48) * HOUR_MS
-  const finished = assigned + random.int(1, 200) * HOUR_MS
+  const assigned = end + random.int(1, assignedHours) * HOUR_MS
+  const finished = assigned + random.int(1, evaluatedHours) * HOUR_MS
   const base: Json = {
     assigneeApplicable: true,
     assigneeId: subject.userId,
@@ -66,10 +96,16 @@ function addEvaluation({ random, plan, org }: ConversationBuilder, end: number, 
   )
 }
 
-function addSurvey({ random, plan, org }: ConversationBuilder, end: number, subject: Subject): void {
+/** Adds a survey: sent first, and mostly answered later. */
+export function addSurvey(
+  { random, plan, org }: Parts,
+  end: number,
+  subject: FollowUpSubject,
+  { answeredHours }: FollowUpTimes = USUAL_TIMES,
+): void {
   const form = random.pick(org.surveyForms)
   const sent = end + random.int(1, 30) * MINUTE_MS
-  const answered = sent + random.int(1, 70) * HOUR_MS
+  const answered = sent + random.int(1, answeredHours) * HOUR_MS
   const base: Json = {
     surveyFormContextId: form.contextId,
     surveyFormId: form.id,
@@ -98,7 +134,7 @@ function addSurvey({ random, plan, org }: ConversationBuilder, end: number, subj
   plan.lateRecords.push({ at: answered, list: 'surveys', id, value: done })
 }
 
-function addResolution({ random, plan }: ConversationBuilder, end: number, subject: Subject): void {
+function addResolution({ random, plan }: Parts, end: number, subject: FollowUpSubject): void {
   const at = end + random.int(24, 168) * HOUR_MS
   const value = { eventTime: iso(at), ...subject, nNextContactAvoided: random.int(0, 1) }
   plan.lateRecords.push({ at, list: 'resolutions', id: random.uuid(), value })
