@@ -18,6 +18,8 @@ export function printSummary(output: Output, summary: HistorySummary): void {
 
 /** Why a plan has no windows. */
 export function nothingToRead(unsettled: HistorySummary['unsettled']): string {
+  if (unsettled.some(({ waitsForData }) => waitsForData))
+    return `Nothing to load now: what is due waits for the data of details jobs. To read it at once: ${commandLine('backfill --source query')}`
   return unsettled.length === 0
     ? `Nothing to load: every window is already complete. To read it again: ${commandLine('backfill --reload')}`
     : `Nothing to load now: what is due waits for its next attempt. To read it at once: ${commandLine('backfill --reload')}`

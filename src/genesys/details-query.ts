@@ -72,8 +72,6 @@ export function buildDetailsQuery(
   filter: DetailsFilter,
   page: { readonly pageNumber: number; readonly pageSize?: number },
 ): DetailsQuery {
-  const conversationFilters = conversationFiltersOf(filter)
-  const segmentFilters = segmentFiltersOf(filter)
   const days = isFiltered(filter) ? 31 : 7
   const text = intervalText(interval)
   if (interval.end.getTime() - interval.start.getTime() > days * DAY_MS)
@@ -87,6 +85,15 @@ export function buildDetailsQuery(
     order: 'asc',
     orderBy: 'conversationStart',
     paging: { pageSize: page.pageSize ?? DETAILS_PAGE_SIZE, pageNumber: page.pageNumber },
+    ...queryFiltersOf(filter),
+  }
+}
+
+/** A filter as the fields of a query's body that express it; the details query and the details job have the same ones. */
+export function queryFiltersOf(filter: DetailsFilter): Pick<DetailsQuery, 'conversationFilters' | 'segmentFilters'> {
+  const conversationFilters = conversationFiltersOf(filter)
+  const segmentFilters = segmentFiltersOf(filter)
+  return {
     ...(conversationFilters.length > 0 ? { conversationFilters } : {}),
     ...(segmentFilters.length > 0 ? { segmentFilters } : {}),
   }

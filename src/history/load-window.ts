@@ -1,19 +1,23 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
 import type PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
+import { isJobRefusal } from '../genesys/details-jobs.ts'
 import { isFiltered } from '../genesys/details-query.ts'
 import { holdsConversations } from '../loader/integrity.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
-import { loadBatch } from '../loader/load.ts'
+import { loadBatch, type LoadOptions } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
 import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
 import { clockJump, type DatabaseClock } from '../postgres/clock.ts'
 import { type Run } from '../runs/run-history.ts'
 import type { HistoryDependencies } from './context.ts'
-import { recordWindow, type WindowKey } from './ledger.ts'
-import { createLoadQueue } from './load-queue.ts'
-import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
+import { warnWithoutJobs } from './jobs-context.ts'
+import { recordWindow, type WindowKey, type WindowSource } from './ledger.ts'
+import { readByJob } from './load-job.ts'
+import { createLoadQueue, type LoadQueue } from './load-queue.ts'
+import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type PlannedWindow, type WindowStatus } from './plan.ts'
 import { readWindowWithProgress, type ReadOutcome } from './read-window.ts'
+import type { JobsContext } from './run-details-job.ts'
 import type { Instability } from './stability.ts'
 
 /**
@@ -24,6 +28,8 @@ const BATCH_SIZE = 250
 export interface LoadedWindow {
   readonly window: Interval
   readonly status: WindowStatus
+  /** How it was read in the end. */
+  readonly source: WindowSource
   readonly requests: number
   readonly counts: LoadCounts
   /** Why it is not known to be complete; undefined: it is. */
@@ -39,7 +45,20 @@ export interface WindowContext extends HistoryDependencies {
   readonly clock: DatabaseClock
   /** Bounds how many batches are written at once. */
   readonly writes: PQueue
+  /** What windows that are read by jobs need; absent: no window of the run is. */
+  readonly jobs?: JobsContext | undefined
   readonly signal: AbortSignal
+}
+
+/** What was read of a window, and loaded. */
+interface WindowRead {
+  readonly source: WindowSource
+  readonly outcome: ReadOutcome
+  readonly counts: LoadCounts
+  /** As of when it is current; absent: now. */
+  readonly asOf?: Date
+  /** Deletes what Genesys keeps for the reading. */
+  readonly discard?: () => Promise<void>
 }
 
 /**
@@ -49,36 +68,44 @@ export interface WindowContext extends HistoryDependencies {
 export async function loadWindow(context: WindowContext, window: EstimatedWindow): Promise<LoadedWindow> {
   const startedAt = performance.now()
   await ensurePartitions(context.warehouse, window)
-  const { outcome, counts } = await readAndLoad(context, window)
+  const read = await readAndLoad(context, window)
+  const { outcome, counts } = read
   await refuseJumpedClock(context, window)
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
   const loaded: LoadedWindow = {
     window,
     status: statusAfterRead(window, outcome.status, now),
+    source: read.source,
     requests: outcome.requests,
     counts,
     instability: outcome.instability,
     isEmptied,
   }
-  await recordLoaded(context, loaded, outcome, now)
+  await recordLoaded(context, loaded, read, now)
+  await read.discard?.()
   report(context, loaded, { hits: outcome.hits, hitsBefore: window.hits, reads: outcome.reads, startedAt })
   return loaded
 }
 
-/** Reads the pages of a window and loads them batch by batch; ends when every batch has committed. */
-async function readAndLoad(
-  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: WindowContext,
-  window: Interval,
-): Promise<{ outcome: ReadOutcome; counts: LoadCounts }> {
-  const queue = createLoadQueue({
-    batchSize: BATCH_SIZE,
-    writes,
-    load: (batch) =>
-      loadBatch(warehouse, batch, { source: 'query', runId: run.id, deliversAttributes: false, onLoaded }),
-  })
+/** Reads a window by its source; by query, too, where Genesys refuses a job that another source can stand in for. */
+async function readAndLoad(context: WindowContext, window: PlannedWindow): Promise<WindowRead> {
+  const { jobs } = context
+  if (window.source !== 'jobs' || !jobs) return await loadByQuery(context, window)
   try {
-    const outcome = await readWindowWithProgress(genesys, progress, {
+    return await loadByJob({ ...context, jobs }, window)
+  } catch (error) {
+    if (!jobs.isOptional || !isJobRefusal(error)) throw error
+    warnWithoutJobs(context, error)
+    return await loadByQuery(context, window)
+  }
+}
+
+async function loadByQuery(context: WindowContext, window: Interval): Promise<WindowRead> {
+  const { genesys, progress, history, clock, signal } = context
+  const source = 'query'
+  const { result: outcome, counts } = await whileLoading(context, { source, deliversAttributes: false }, (queue) =>
+    readWindowWithProgress(genesys, progress, {
       window,
       filter: history.filter,
       priority: 'history',
@@ -88,9 +115,38 @@ async function readAndLoad(
         const fetchedAt = clock.instantOf(page.sentAt)
         await queue.add(page.conversations.map((conversation) => ({ conversation, fetchedAt })))
       },
-    })
+    }),
+  )
+  return { source, outcome, counts }
+}
+
+async function loadByJob(
+  context: WindowContext & { readonly jobs: JobsContext },
+  window: PlannedWindow,
+): Promise<WindowRead> {
+  const source = 'jobs'
+  const deliversAttributes = context.history.jobs?.attributes !== 'false'
+  const { result, counts } = await whileLoading(context, { source, deliversAttributes }, (queue) =>
+    readByJob(context, window, (conversations) => queue.add(conversations)),
+  )
+  return { source, counts, ...result }
+}
+
+/** Loads what `read` puts into the queue, batch by batch; ends when every batch has committed. */
+async function whileLoading<Result>(
+  { warehouse, run, writes, onLoaded }: WindowContext,
+  origin: Pick<LoadOptions, 'source' | 'deliversAttributes'>,
+  read: (queue: LoadQueue) => Promise<Result>,
+): Promise<{ result: Result; counts: LoadCounts }> {
+  const queue = createLoadQueue({
+    batchSize: BATCH_SIZE,
+    writes,
+    load: (batch) => loadBatch(warehouse, batch, { ...origin, runId: run.id, onLoaded }),
+  })
+  try {
+    const result = await read(queue)
     const batches = await queue.drain()
-    return { outcome, counts: batches.reduce(addLoadCounts, emptyLoadCounts()) }
+    return { result, counts: batches.reduce(addLoadCounts, emptyLoadCounts()) }
   } catch (error) {
     await queue.abandon()
     throw error
@@ -100,11 +156,13 @@ async function readAndLoad(
 async function recordLoaded(
   { warehouse, key, run }: WindowContext,
   { window, status, counts, instability }: LoadedWindow,
-  { hits }: ReadOutcome,
+  { source, outcome: { hits }, asOf }: WindowRead,
   now: Date,
 ): Promise<void> {
   await recordWindow(warehouse.db, {
     ...key,
+    source,
+    asOf,
     start: window.start,
     end: window.end,
     status,
@@ -141,10 +199,12 @@ function report(
 
 /** Whether a window had conversations, by the ledger, a count or the tables, of which Genesys now has none. */
 async function wasEmptied(
-  { warehouse, history }: WindowContext,
+  { warehouse, history, key }: WindowContext,
   window: EstimatedWindow,
   outcome: ReadOutcome,
 ): Promise<boolean> {
+  // what lived in a window need not have started in it
+  if (key.stream === 'activity') return false
   if (outcome.startingInside > 0) return false
   if (outcome.distinct === 0 && window.isCounted && window.hits > 0) return true
   return !isFiltered(history.filter) && (await holdsConversations(warehouse.db, window))
@@ -173,6 +233,7 @@ export async function recordFailure(
 ): Promise<void> {
   await recordWindow(warehouse.db, {
     ...key,
+    source: window.source ?? 'query',
     start: window.start,
     end: window.end,
     status: 'failed',

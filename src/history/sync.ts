@@ -5,6 +5,7 @@
  */
 import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
+import { isJobRefusal } from '../genesys/details-jobs.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { claimForOrganization, refuseForeignOrganization } from '../loader/organization.ts'
@@ -12,13 +13,16 @@ import { formatWindow, type Interval } from '../model/interval.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
+import { planActivityDays, reachOf, type ActivitySummary } from './activity-days.ts'
 import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
 import { windowKey, type HistoryDependencies, type HistoryRequest } from './context.ts'
+import { createJobsContext, discardLeftJobs, warnWithoutJobs } from './jobs-context.ts'
 import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
 import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
+import type { JobsContext } from './run-details-job.ts'
 import { afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
@@ -34,6 +38,8 @@ export interface HistorySummary {
   readonly counts: HistoryCounts
   /** Windows within the request's scope that are not known to be complete, those that wait for their next attempt included. */
   readonly unsettled: readonly UnsettledWindow[]
+  /** The days of activity of a nightly run; null where it has read none, since it did without jobs. */
+  readonly activity: ActivitySummary | null
 }
 
 interface HistoryCounts extends LoadCounts {
@@ -73,12 +79,26 @@ export async function runHistory(
       const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
       await recordPlan(warehouse.db, run, planRecord(plan))
       const key = windowKey(history)
-      const { loaded, failures } = await loadPlan({ ...limited, key, run, clock, writes, signal: jobSignal }, plan)
-      await afterLoading(dependencies, request.job, loaded)
-      if (failures.length > 0) throw failureOf(failures, plan)
-      refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
+      const jobs = await jobsOf(limited, request, plan, jobSignal)
+      const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
+      const { loaded, failures } = await loadPlan(context, plan)
+      const activity =
+        request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context) : NO_ACTIVITY
+      await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
+      if (activity.error !== undefined && failures.length === 0) throw activity.error
+      const planned = plan.windows.length + (activity.summary?.planned ?? 0)
+      if (failures.length + activity.failures.length > 0) throw failureOf([...failures, ...activity.failures], planned)
+      // what jobs deliver is usually older than what queries have read since, and refused as such
+      const queried = loaded.filter(({ source }) => source === 'query')
+      refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
       const scope = scopeOf(request, history, clock.now())
-      return summarize(plan, loaded, unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded))
+      const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
+      return summarize(
+        plan,
+        loaded,
+        [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)],
+        activity,
+      )
     },
   )
   await dependencies.afterRun?.(signal)
@@ -101,13 +121,62 @@ export async function dryRunHistory(
   return await planHistory(limited, request, { clock, cycleStart: clock.now(), signal })
 }
 
+/** What the jobs of a run share, where it reads any; those that earlier processes have left at Genesys are deleted first. */
+async function jobsOf(
+  dependencies: HistoryDependencies,
+  request: HistoryRequest,
+  { availableUntil }: HistoryPlan,
+  signal: AbortSignal,
+): Promise<JobsContext | undefined> {
+  if (request.job === 'intraday') return undefined
+  await discardLeftJobs(dependencies, signal)
+  if (availableUntil === null) return undefined
+  const isOptional = request.job === 'backfill' && request.source === 'auto'
+  return await createJobsContext(dependencies, { availableUntil, isOptional }, { priority: 'history', signal })
+}
+
+interface LoadedActivity {
+  readonly loaded: readonly LoadedWindow[]
+  readonly failures: readonly WindowFailure[]
+  /** Why none could be planned. */
+  readonly error?: unknown
+  readonly summary: ActivitySummary | null
+}
+
+const NO_ACTIVITY: LoadedActivity = { loaded: [], failures: [], summary: null }
+
+/** Reads the days of activity that are due. Whatever fails is returned: the windows of the run are loaded by then. */
+async function loadActivity(context: WindowContext): Promise<LoadedActivity> {
+  try {
+    const plan = await planActivityDays(context)
+    if (plan === null) return NO_ACTIVITY
+    const { loaded, failures } = await loadPlan(plan.context, plan)
+    const refusal = failures.find(({ error }) => isJobRefusal(error))
+    if (refusal && context.history.jobs?.attributes !== 'true') {
+      warnWithoutJobs(context, refusal.error)
+      return { ...NO_ACTIVITY, loaded }
+    }
+    const summary = {
+      planned: plan.windows.length,
+      done: loaded.length,
+      failed: failures.length,
+      waiting: plan.waiting,
+    }
+    return { loaded, failures, summary }
+  } catch (error) {
+    context.signal.throwIfAborted()
+    context.logger.warn({ err: error }, 'the activity of the days could not be read; the next run reads it')
+    return { ...NO_ACTIVITY, error }
+  }
+}
+
 /**
  * Reads and loads the windows of a plan, a few at once, in the order of the plan. Each failure that concerns more than its window
  * (an unreachable API, a lost database) lets one fewer be read at once, so that a single one costs little and an outage ends the run.
  */
 async function loadPlan(
   context: WindowContext,
-  plan: HistoryPlan,
+  plan: Pick<HistoryPlan, 'windows' | 'requests'>,
 ): Promise<{ loaded: LoadedWindow[]; failures: WindowFailure[] }> {
   const { progress, run, signal } = context
   const loaded: LoadedWindow[] = []
@@ -160,24 +229,35 @@ interface WindowFailure {
 
 /** Whether other windows may still succeed: an unreachable API, a refused login or a lost database concerns them all. */
 function concernsOneWindow(error: unknown): boolean {
-  return (
-    error instanceof EtlError &&
-    ['GENESYS_WINDOW_TOO_LARGE', 'GENESYS_TIMEOUT', 'GENESYS_BAD_REQUEST', 'GENESYS_BAD_ANSWER'].includes(error.code)
-  )
+  return error instanceof EtlError && CODES_OF_ONE_WINDOW.includes(error.code)
+}
+
+const CODES_OF_ONE_WINDOW: readonly string[] = [
+  'GENESYS_WINDOW_TOO_LARGE',
+  'GENESYS_TIMEOUT',
+  'GENESYS_BAD_REQUEST',
+  'GENESYS_BAD_ANSWER',
+  'GENESYS_JOB_FAILED',
+  'GENESYS_JOB_LATE',
+  'GENESYS_JOB_INCOMPLETE',
+]
+
+function isOfOneWindow({ error }: WindowFailure): boolean {
+  return concernsOneWindow(error)
 }
 
 /** Failed windows that an error names. */
 const WINDOWS_NAMED = 5
 
 /** The error of a run with failed windows: the worst of theirs, since one that needs a human makes the run need one. */
-function failureOf(failures: readonly WindowFailure[], plan: HistoryPlan): unknown {
+function failureOf(failures: readonly WindowFailure[], planned: number): unknown {
   const errors = failures.map(({ error }) => error)
   const worst = errors.find((error) => !(error instanceof EtlError) || error.kind !== 'retryable') ?? errors[0]
   if (!(worst instanceof EtlError)) return worst
   const named = failures.slice(0, WINDOWS_NAMED).map(({ window }) => formatWindow(window))
   const rest = failures.length - named.length
   const which = `${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
-  return new EtlError(`${failures.length} of ${plan.windows.length} windows failed (${which}): ${worst.message}`, {
+  return new EtlError(`${failures.length} of ${planned} windows failed (${which}): ${worst.message}`, {
     code: worst.code,
     kind: worst.kind,
     hint: worst.hint,
@@ -190,7 +270,9 @@ function summarize(
   plan: HistoryPlan,
   loaded: readonly LoadedWindow[],
   unsettled: readonly UnsettledWindow[],
+  activity: LoadedActivity,
 ): HistorySummary {
+  const all = [...loaded, ...activity.loaded]
   const withStatus = (status: string): number => loaded.filter((window) => window.status === status).length
   return {
     windows: {
@@ -200,18 +282,20 @@ function summarize(
       unstable: withStatus('unstable'),
       failed: plan.windows.length - loaded.length,
     },
-    requests: loaded.reduce((sum, window) => sum + window.requests, 0),
+    requests: all.reduce((sum, window) => sum + window.requests, 0),
     counts: {
-      ...loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+      ...all.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
       emptiedWindows: loaded.filter(({ isEmptied }) => isEmptied).length,
     },
     unsettled,
+    activity: activity.summary,
   }
 }
 
 function describe(request: HistoryRequest): Record<string, unknown> {
   if (request.job !== 'backfill') return {}
-  return { from: request.range.start.toISOString(), to: request.range.end.toISOString(), reload: request.reload }
+  const { range, reload, source } = request
+  return { from: range.start.toISOString(), to: range.end.toISOString(), reload, ...(source && { source }) }
 }
 
 function planRecord(plan: HistoryPlan): Record<string, unknown> {
@@ -221,6 +305,7 @@ function planRecord(plan: HistoryPlan): Record<string, unknown> {
     windows: plan.windows.map((window) => ({
       window: formatWindow(window),
       reason: window.reason,
+      ...(window.source && { source: window.source }),
       hits: window.hits,
       requests: window.requests,
     })),

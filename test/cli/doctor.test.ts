@@ -135,7 +135,7 @@ test('reports a database that is down, and checks Genesys all the same', async (
 test('reports what the ledger has and the tables lack, and what is dated in the future', async () => {
   await using own = await createTestDatabase()
   await using warehouse = connect(own.url)
-  const key = { stream: 'conversations', source: 'query', filter: {} }
+  const key = { stream: 'conversations', filter: {} }
   const start = new Date('2025-06-10T00:00:00Z')
   const mark = { ...key, start, end: new Date('2025-06-11T00:00:00Z'), status: 'done', hits: 7, runId: null } as const
   await recordWindow(warehouse.db, mark)
