@@ -245,7 +245,7 @@ async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void>
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
   const { config, warehouse, logger, metrics, terminal } = parts
   const { requestsPerMinute } = config.genesys
-  const { lookbackDays, start, filter } = config.history
+  const { lookbackDays, start, filter, attributes } = config.history
   const { concurrency = config.history.concurrency, quiet = false } = overrides
   return {
     genesys: parts.clients.ofOrganization(),
@@ -259,7 +259,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
           requestsPerMinute,
           limitWaitMs: () => parts.clients.requestBudget().waitMs,
         }),
-    history: { lookbackDays, start, filter, concurrency, requestsPerMinute },
+    history: { lookbackDays, start, filter, concurrency, requestsPerMinute, jobs: { attributes } },
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
     async afterRun(signal) {

@@ -14,6 +14,16 @@ export function printSummary(output: Output, summary: HistorySummary): void {
   if (summary.windows.planned > 0) printLoaded(output, summary)
   else output.line(nothingToRead(summary.unsettled))
   printUnsettled(output, summary.unsettled)
+  printActivity(output, summary)
+}
+
+function printActivity(output: Output, { activity }: HistorySummary): void {
+  if (activity === null) return
+  const { done, waiting } = activity
+  const waits = waiting.map(formatWindow).join(', ')
+  output.line(
+    `Activity of ${formatCount(done, 'day')} read by details jobs${waits ? `; their data of ${waits} are not complete yet` : ''}.`,
+  )
 }
 
 /** Why a plan has no windows. */
