@@ -77,7 +77,8 @@ function describeReconciliation(reconciliation: StatusDocument['reconciliation']
 function describeActivity(activity: StatusDocument['history']['activity']): string {
   if (!activity) return 'not read yet: sync reads them, where details jobs are permitted (see doctor)'
   const days = activity.waiting.reduce((sum, { start, end }) => sum + ageInDays(start, end), 0)
-  const waiting = days === 0 ? '' : `; ${formatCount(days, 'day')} waiting (${activity.waiting.map(formatInterval).join(', ')})`
+  const waiting =
+    days === 0 ? '' : `; ${formatCount(days, 'day')} waiting (${activity.waiting.map(formatInterval).join(', ')})`
   return `read until ${activity.readUntil.toISOString().slice(0, 10)}${waiting}`
 }
 

@@ -1,8 +1,7 @@
 /** Whether a run can use details jobs, and what they share. */
 import PQueue from 'p-queue'
-import type { RequestOptions } from '../genesys/client.ts'
 import { isJobRefusal, readJobAvailability, readJobLimit } from '../genesys/details-jobs.ts'
-import type { HistoryDependencies } from './context.ts'
+import type { HistoryDependencies, HistoryRequest } from './context.ts'
 import { selectLeftJobs } from './job-store.ts'
 import { discardJob, type JobsContext } from './run-details-job.ts'
 
@@ -57,9 +56,9 @@ export function warnWithoutJobs(
 export async function createJobsContext(
   { genesys, history }: Dependencies,
   given: Pick<JobsContext, 'availableUntil' | 'isOptional'>,
-  options: RequestOptions,
+  signal: AbortSignal,
 ): Promise<JobsContext> {
-  const limit = await readJobLimit(genesys, options)
+  const limit = await readJobLimit(genesys, { priority: 'history', signal })
   const ours = limit === null ? MOST_JOBS_AT_ONCE : Math.max(1, Math.floor(limit / 2))
   return {
     ...given,
@@ -69,8 +68,26 @@ export async function createJobsContext(
   }
 }
 
+/**
+ * What the jobs of a run share, where its windows need any; those that earlier processes have left at Genesys are deleted first.
+ * @param availableUntil up to when the data of jobs are complete; null: no window is read by a job
+ * @throws GenesysError or a database error
+ */
+export async function jobsOf(
+  dependencies: Dependencies,
+  request: HistoryRequest,
+  availableUntil: Date | null,
+  signal: AbortSignal,
+): Promise<JobsContext | undefined> {
+  if (request.job === 'intraday') return undefined
+  await discardLeftJobs(dependencies, signal)
+  if (availableUntil === null) return undefined
+  const isOptional = request.job === 'backfill' && request.source === 'auto'
+  return await createJobsContext(dependencies, { availableUntil, isOptional }, signal)
+}
+
 /** Deletes the jobs at Genesys that earlier processes have left behind. */
-export async function discardLeftJobs(dependencies: Dependencies, signal: AbortSignal): Promise<void> {
+async function discardLeftJobs(dependencies: Dependencies, signal: AbortSignal): Promise<void> {
   if (!dependencies.history.jobs) return
   for (const jobId of await selectLeftJobs(dependencies.warehouse.db))
     await discardJob({ ...dependencies, signal }, { jobId })

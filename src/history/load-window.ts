@@ -50,6 +50,12 @@ export interface WindowContext extends HistoryDependencies {
   readonly signal: AbortSignal
 }
 
+/** A window whose reading or loading failed. */
+export interface WindowFailure {
+  readonly window: Interval
+  readonly error: unknown
+}
+
 /** What was read of a window, and loaded. */
 interface WindowRead {
   readonly source: WindowSource

@@ -29,7 +29,7 @@ export interface JobTiming {
   /** The wait before the second look at a job's state. Each wait is half as long again as the one before. */
   readonly firstPollMs: number
   readonly longestPollMs: number
-  /** From the submission until the results are there. */
+  /** From the submission, or from when it was resumed, until the results are there. */
   readonly deadlineMs: number
 }
 
@@ -130,19 +130,19 @@ async function submit(
   window: Interval,
   timing: JobTiming,
 ): Promise<StoredJob> {
-  const { genesys, warehouse, progress, history, key, run, clock, jobs } = context
+  const { genesys, progress, history, key, clock, jobs } = context
   const query: JobQuery = {
     interval: window,
     filter: history.filter,
     selects: key.stream === 'activity' ? 'active' : 'started',
   }
   const { availableUntil } = jobs
-  const wait = createPolls(context, +clock.now() + timing.deadlineMs, timing)
+  const wait = createPolls(context, timing)
   for (;;) {
     try {
       const { jobId, sentAt } = await submitDetailsJob(genesys, query, optionsOf(context))
       const job = { jobId, submittedAt: new Date(clock.instantOf(sentAt)), availableUntil }
-      await insertJob(warehouse.db, { ...job, ...key, ...boundsOf(window), runId: run.id })
+      await remember(context, window, job)
       progress.advance(1)
       return job
     } catch (error) {
@@ -150,6 +150,18 @@ async function submit(
       if (!(await wait()))
         throw late(window, 'Genesys takes no further job, because the organization has too many', error)
     }
+  }
+}
+
+/** Stores a job that was submitted; where that fails, Genesys must not keep it. */
+async function remember(context: JobDependencies, window: Interval, job: StoredJob): Promise<void> {
+  const { genesys, warehouse, key, run } = context
+  try {
+    await insertJob(warehouse.db, { ...job, ...key, start: window.start, end: window.end, runId: run.id })
+  } catch (error) {
+    // the error of the database says more than one of the deletion
+    await deleteDetailsJob(genesys, job.jobId, optionsOf(context)).catch(() => {})
+    throw error
   }
 }
 
@@ -161,7 +173,7 @@ async function waitUntilFulfilled(
   timing: JobTiming,
 ): Promise<void> {
   const { genesys, progress } = context
-  const wait = createPolls(context, +job.submittedAt + timing.deadlineMs, timing)
+  const wait = createPolls(context, timing)
   for (;;) {
     const { state, reason } = await readJobStatus(genesys, job.jobId, optionsOf(context))
     progress.advance(1)
@@ -175,15 +187,15 @@ async function waitUntilFulfilled(
 
 const GIVEN_UP: readonly JobState[] = ['FAILED', 'CANCELLED', 'EXPIRED']
 
-/** Waits longer each time; resolves to false where the deadline, by the database's clock, has passed. */
+/** Waits longer each time; resolves to false where the deadline has passed. */
 function createPolls(
-  { clock, signal }: Pick<JobDependencies, 'clock' | 'signal'>,
-  deadline: number,
-  { firstPollMs, longestPollMs }: JobTiming,
+  { signal }: Pick<JobDependencies, 'signal'>,
+  { firstPollMs, longestPollMs, deadlineMs }: JobTiming,
 ): () => Promise<boolean> {
+  const deadline = performance.now() + deadlineMs
   let waitMs = firstPollMs
   return async () => {
-    if (+clock.now() >= deadline) return false
+    if (performance.now() >= deadline) return false
     await sleep(waitMs, undefined, { signal })
     waitMs = Math.min(longestPollMs, waitMs * POLL_GROWTH)
     return true
@@ -220,8 +232,4 @@ function late(window: Interval, reason: string, cause?: unknown): EtlError {
 
 function optionsOf({ signal }: Pick<JobDependencies, 'signal'>): RequestOptions {
   return { priority: 'history', signal }
-}
-
-function boundsOf({ start, end }: Interval): Interval {
-  return { start, end }
 }

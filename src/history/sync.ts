@@ -5,7 +5,6 @@
  */
 import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
-import { isJobRefusal } from '../genesys/details-jobs.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { claimForOrganization, refuseForeignOrganization } from '../loader/organization.ts'
@@ -13,16 +12,15 @@ import { formatWindow, type Interval } from '../model/interval.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
-import { planActivityDays, reachOf, type ActivitySummary } from './activity-days.ts'
+import { loadActivity, NO_ACTIVITY, reachOf, type ActivitySummary, type LoadedActivity } from './activity-days.ts'
 import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
 import { windowKey, type HistoryDependencies, type HistoryRequest } from './context.ts'
-import { createJobsContext, discardLeftJobs, warnWithoutJobs } from './jobs-context.ts'
+import { jobsOf } from './jobs-context.ts'
 import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
-import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
+import { loadWindow, recordFailure, type LoadedWindow, type WindowContext, type WindowFailure } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
-import type { JobsContext } from './run-details-job.ts'
 import { afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
@@ -79,11 +77,11 @@ export async function runHistory(
       const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
       await recordPlan(warehouse.db, run, planRecord(plan))
       const key = windowKey(history)
-      const jobs = await jobsOf(limited, request, plan, jobSignal)
+      const jobs = await jobsOf(limited, request, plan.availableUntil, jobSignal)
       const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
       const { loaded, failures } = await loadPlan(context, plan)
       const activity =
-        request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context) : NO_ACTIVITY
+        request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context, loadPlan) : NO_ACTIVITY
       await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
       if (activity.error !== undefined && failures.length === 0) throw activity.error
       const planned = plan.windows.length + (activity.summary?.planned ?? 0)
@@ -119,55 +117,6 @@ export async function dryRunHistory(
   await refuseForeignOrganization(limited.genesys, warehouse, signal)
   const clock = await readDatabaseClock(warehouse.db)
   return await planHistory(limited, request, { clock, cycleStart: clock.now(), signal })
-}
-
-/** What the jobs of a run share, where it reads any; those that earlier processes have left at Genesys are deleted first. */
-async function jobsOf(
-  dependencies: HistoryDependencies,
-  request: HistoryRequest,
-  { availableUntil }: HistoryPlan,
-  signal: AbortSignal,
-): Promise<JobsContext | undefined> {
-  if (request.job === 'intraday') return undefined
-  await discardLeftJobs(dependencies, signal)
-  if (availableUntil === null) return undefined
-  const isOptional = request.job === 'backfill' && request.source === 'auto'
-  return await createJobsContext(dependencies, { availableUntil, isOptional }, { priority: 'history', signal })
-}
-
-interface LoadedActivity {
-  readonly loaded: readonly LoadedWindow[]
-  readonly failures: readonly WindowFailure[]
-  /** Why none could be planned. */
-  readonly error?: unknown
-  readonly summary: ActivitySummary | null
-}
-
-const NO_ACTIVITY: LoadedActivity = { loaded: [], failures: [], summary: null }
-
-/** Reads the days of activity that are due. Whatever fails is returned: the windows of the run are loaded by then. */
-async function loadActivity(context: WindowContext): Promise<LoadedActivity> {
-  try {
-    const plan = await planActivityDays(context)
-    if (plan === null) return NO_ACTIVITY
-    const { loaded, failures } = await loadPlan(plan.context, plan)
-    const refusal = failures.find(({ error }) => isJobRefusal(error))
-    if (refusal && context.history.jobs?.attributes !== 'true') {
-      warnWithoutJobs(context, refusal.error)
-      return { ...NO_ACTIVITY, loaded }
-    }
-    const summary = {
-      planned: plan.windows.length,
-      done: loaded.length,
-      failed: failures.length,
-      waiting: plan.waiting,
-    }
-    return { loaded, failures, summary }
-  } catch (error) {
-    context.signal.throwIfAborted()
-    context.logger.warn({ err: error }, 'the activity of the days could not be read; the next run reads it')
-    return { ...NO_ACTIVITY, error }
-  }
 }
 
 /**
@@ -220,11 +169,6 @@ async function reportFailure(context: WindowContext, window: EstimatedWindow, er
     )
     return false
   }
-}
-
-interface WindowFailure {
-  readonly window: Interval
-  readonly error: unknown
 }
 
 /** Whether other windows may still succeed: an unreachable API, a refused login or a lost database concerns them all. */

@@ -124,8 +124,21 @@ function clientFactory(
 
 /** The controls of a running simulator. */
 export function createControl(state: SimulatorState): SimulatorControl {
-  const { clock, store, faults, changes, jobs, reference, clients, addClient, tokens, firstClient, settings, noise, timing } =
-    state
+  const {
+    clock,
+    store,
+    faults,
+    changes,
+    jobs,
+    reference,
+    clients,
+    addClient,
+    tokens,
+    firstClient,
+    settings,
+    noise,
+    timing,
+  } = state
   return {
     clock: {
       now: clock.now,

@@ -121,7 +121,9 @@ async function checkDetailsJobs(context: CheckContext): Promise<Finding[]> {
   } catch (error) {
     context.signal.throwIfAborted()
     if (!(error instanceof EtlError) || isDemanded) throw error
-    return [{ name, verdict: 'warning', detail: `${error.message}; without them ${LOST_WITHOUT_JOBS}`, fix: error.hint }]
+    return [
+      { name, verdict: 'warning', detail: `${error.message}; without them ${LOST_WITHOUT_JOBS}`, fix: error.hint },
+    ]
   }
 }
 
