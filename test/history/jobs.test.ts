@@ -386,6 +386,8 @@ test('each day of activity is read once, with what began long before and went on
   expect(lived.filter(isKeyable).filter(({ conversationId }) => !ids.has(String(conversationId)))).toEqual([])
   // coverage counts the lookback only
   expect(await it.doneDays()).toEqual([dayName(1)])
+  const { rows: fresh } = await sql`select day::text from reporting.freshness`.execute(it.warehouse.db)
+  expect(fresh).toEqual([{ day: dayName(1) }])
   const asked = it.org.requests.length
   const second = await it.run(request, given)
   expect(second.activity).toMatchObject({ planned: 0, done: 0 })
