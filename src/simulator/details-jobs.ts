@@ -49,6 +49,9 @@ interface Job {
   readonly submittedAt: number
   /** Milliseconds of the machine's own clock: a job takes real time, even where the organization's clock stands still. */
   readonly since: number
+  /** After so many of these it is run, and after so many more it ends. */
+  readonly queuedMs: number
+  readonly pendingMs: number
   /** The rest is set when it is fulfilled, as of then. */
   results: { readonly hits: readonly Stored[]; readonly asOf: number } | undefined
   /** By their cursors: where each page begins. */
@@ -129,6 +132,7 @@ export class DetailsJobs {
     const atOnce = [...this.#jobs.values()].filter((job) => !job.isDeleted && isUnderWay(this.#stateOf(job))).length
     if (atOnce >= this.#settings.jobsAtOnce) throw this.#tooMany()
     const { interval } = body as { interval: string }
+    const { jobQueuedMs: queuedMs, jobPendingMs: pendingMs } = this.#settings
     const job: Job = {
       id: randomUUID(),
       interval,
@@ -137,6 +141,8 @@ export class DetailsJobs {
       fate: this.#fates.shift() ?? {},
       submittedAt: this.#store.clock.now(),
       since: performance.now(),
+      queuedMs,
+      pendingMs,
       results: undefined,
       cursors: new Map(),
       pagesRead: 0,
@@ -186,11 +192,11 @@ export class DetailsJobs {
   }
 
   #stateOf(job: Job): JobState {
-    const { jobQueuedMs, jobPendingMs } = this.#settings
+    const { queuedMs, pendingMs } = job
     const { ends, extraMs = 0, expiresAfterPages = Infinity } = job.fate
     const elapsed = performance.now() - job.since
-    if (elapsed < jobQueuedMs) return 'QUEUED'
-    if (elapsed < jobQueuedMs + jobPendingMs + extraMs) return 'PENDING'
+    if (elapsed < queuedMs) return 'QUEUED'
+    if (elapsed < queuedMs + pendingMs + extraMs) return 'PENDING'
     if (ends) return ends
     const isOld = this.#store.clock.now() - job.submittedAt > RESULTS_KEPT_MS
     return isOld || job.pagesRead >= expiresAfterPages ? 'EXPIRED' : 'FULFILLED'

@@ -7,6 +7,7 @@ import { readDetailsQuery } from './details-query.ts'
 import { parseExactly } from './exact-json.ts'
 import { DAY_MS } from './generate.ts'
 import { isKeyable } from './malformed-records.ts'
+import { objectsOf } from './predicates.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { createControl, createState, truthLines, visibleConversations, type SimulatorState } from './state.ts'
 
@@ -53,9 +54,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     attributesOf(id) {
       const stored = state.store.find(id)
       const inLake = stored && state.store.showInLake(stored, state.clock.now())
-      const { participants = [] } = (inLake ? JSON.parse(inLake.bytes.toString()) : {}) as { participants?: Json[] }
+      const { participants } = (inLake ? JSON.parse(inLake.bytes.toString()) : {}) as Json
       return Object.fromEntries(
-        participants.flatMap(({ participantId, attributes }) =>
+        objectsOf(participants).flatMap(({ participantId, attributes }) =>
           attributes === undefined ? [] : [[String(participantId), attributes as Record<string, string>]],
         ),
       )

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import {
   deleteDetailsJob,
@@ -89,10 +90,11 @@ test('reads results by cursor, which is not sent for the first page', async () =
 })
 
 test('a page that is too large to be read is asked for in smaller ones at the same place', async () => {
-  const large = { text: 'x'.repeat(40 * 1024 ** 2) }
+  const large = gzipSync(Buffer.alloc(70 * 1024 * 1024, 0x20))
   await using genesys = await fakeGenesys((request) => {
     const size = Number(new URL(request.url, 'http://x').searchParams.get('pageSize'))
-    json(request, { conversations: Array.from({ length: Math.min(2, size) }, () => large), cursor: `after ${size}` })
+    if (size === 1) return json(request, { conversations: [{ conversationId: 'a' }], cursor: 'after 1' })
+    request.response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(large)
   })
   const page = await readJobResults(genesys.client, 'j1', { cursor: 'here', size: 4 }, options)
   expect(page).toMatchObject({ cursor: 'after 1' })
@@ -128,7 +130,8 @@ test.each([
   [403, 'You are missing a permission', false],
 ])('a refusal with %i, "%s", is about the number of jobs: %s', async (status, message, expected) => {
   let pauses = 0
-  const limiter = { ...createRateLimiter({ requestsPerMinute: Number.POSITIVE_INFINITY }), pause: () => void pauses++ }
+  const limiter = createRateLimiter({ requestsPerMinute: Number.POSITIVE_INFINITY })
+  limiter.pause = () => void pauses++
   await using genesys = await fakeGenesys((request) => json(request, { message, code: 'x', status }, status), {
     limiter,
   })

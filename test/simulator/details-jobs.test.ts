@@ -48,7 +48,7 @@ const withoutAttributes = (record: Json): Json => ({
 const idsOf = (records: readonly Json[]): unknown[] => records.map(({ conversationId }) => conversationId).sort()
 
 test('goes from QUEUED over PENDING to FULFILLED, and has results only then', async () => {
-  org.control.set({ jobQueuedMs: 60, jobPendingMs: 60 })
+  org.control.set({ jobQueuedMs: 500, jobPendingMs: 500 })
   const { json } = await submit({ interval })
   const id = String(json['jobId'])
   const states: unknown[] = []
