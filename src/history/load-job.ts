@@ -30,7 +30,7 @@ type Context = JobDependencies & {
 }
 
 /**
- * Reads the conversations of a window by a job; one that a process left under way is resumed, unless the window is to be read anew.
+ * Reads the conversations of a window by a job; one that a process left under way is resumed, unless all of the window is to be read again.
  * @param add takes the conversations of a page
  * @throws see runDetailsJob; EtlError GENESYS_JOB_INCOMPLETE (retryable), GENESYS_BAD_ANSWER; what `add` throws
  */

@@ -46,11 +46,8 @@ export async function replaceAttributes(
   const stored = [...starts].map(([conversationId, start]) => ({ conversationId, start }))
   const months = idsByMonth(stored, ({ start }) => start)
   for (const [month, ids] of months) await clear(trx, month, ids)
-  const written = await copyRows(
-    client,
-    'participant_attributes',
-    rows.participant_attributes.map((row) => row.with(1, starts.get(String(row[0])) ?? null)),
-  )
+  const underStored = rows.participant_attributes.map((row) => row.with(1, starts.get(row[0] as string) ?? null))
+  const written = await copyRows(client, 'participant_attributes', underStored)
   for (const [month, ids] of months) await pointToParticipants(trx, month, ids)
   return { conversations: changed.length, rows: written, transactionId }
 }

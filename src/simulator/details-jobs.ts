@@ -84,7 +84,7 @@ function readJobQuery(raw: unknown): JobQuery {
     end,
     isDescending: order === 'desc',
     startOfDayMatching: matching === true,
-    limit: (limit as number | undefined) ?? Infinity,
+    limit: limit ?? Infinity,
     tests: readFilters(body),
   }
 }

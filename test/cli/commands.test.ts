@@ -51,7 +51,7 @@ test('backfill: dry run, load, nothing more to do, reload', async () => {
   expect(counts['unchanged']).toBeGreaterThan(150)
 })
 
-test('backfill by jobs: a dry run names the source, what waits is 75, and more than three days go by jobs without being told', async () => {
+test('backfill by jobs: a dry run names the source, what waits is 75, and by default more than three days go by jobs', async () => {
   await using far = await startOrg({ days: 5, perDay: 20 })
   await using it = await connectTestOrg(far)
   const env = environmentOf(far, it.databaseUrl)

@@ -142,7 +142,7 @@ test.each([
   expect(pauses).toBe(0)
 })
 
-test('knows how many jobs the organization may have, where it is told', async () => {
+test('knows how many jobs the organization may have, where Genesys says so', async () => {
   const key = 'details.jobs.concurrent.access.max'
   await using genesys = await answering(
     [

@@ -144,7 +144,7 @@ test('a job never overwrites what a query has read later, and brings the attribu
     (await sql`select _loaded_at from genesys.conversations where conversation_id = ${id}`.execute(it.warehouse.db))
       .rows
   const before = await loadedAt()
-  await it.org.control.clock.advance(MINUTE_MS)
+  it.org.control.clock.advance(MINUTE_MS)
   await backfill(it, 'jobs', range, true)
   await expectAttributes(it, range)
   // the change feed shows it
@@ -381,7 +381,7 @@ test('each day of activity is read once, with what began long before and went on
   // all that lived in these days is there, however old
   const lived = it.org.truth().filter(({ conversationStart, conversationEnd }) => {
     const start = Date.parse(String(conversationStart))
-    const end = conversationEnd === undefined ? Infinity : Date.parse(String(conversationEnd))
+    const end = typeof conversationEnd === 'string' ? Date.parse(conversationEnd) : Infinity
     return start < +today() && end >= +addDays(today(), -7)
   })
   const { rows: stored } = await sql<{ id: string }>`select conversation_id as id from genesys.conversations`.execute(

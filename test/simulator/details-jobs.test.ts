@@ -45,7 +45,8 @@ const withoutAttributes = (record: Json): Json => ({
   ...record,
   participants: (record['participants'] as Json[]).map(({ attributes: _attributes, ...rest }) => rest),
 })
-const idsOf = (records: readonly Json[]): unknown[] => records.map(({ conversationId }) => conversationId).sort()
+const idsOf = (records: readonly Json[]): string[] =>
+  records.map(({ conversationId }) => conversationId as string).sort()
 
 test('goes from QUEUED over PENDING to FULFILLED, and has results only then', async () => {
   org.control.set({ jobQueuedMs: 500, jobPendingMs: 500 })
@@ -71,7 +72,7 @@ test('delivers what lived in the interval; with startOfDayIntervalMatching what 
   const started = await run({ interval, startOfDayIntervalMatching: true })
   const [from, to] = interval.split('/').map(Date.parse) as [number, number]
   const expected = org.truth().filter(({ conversationStart, conversationEnd }) => {
-    const end = conversationEnd === undefined ? Infinity : Date.parse(String(conversationEnd))
+    const end = typeof conversationEnd === 'string' ? Date.parse(conversationEnd) : Infinity
     return Date.parse(String(conversationStart)) < to && end >= from
   })
   expect(idsOf(active)).toEqual(idsOf(expected))
