@@ -202,7 +202,7 @@ function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): 
   }
 }
 
-export interface ActivityStatus {
+interface ActivityStatus {
   /** Every day before this one was read. */
   readonly readUntil: Date
   /** Days that are over and were not read: they failed, or wait for the data of jobs. */
