@@ -7,8 +7,8 @@ import { discardJob, type JobsContext } from './run-details-job.ts'
 
 /** More make nothing faster, since results are read within the request limit. */
 const MOST_JOBS_AT_ONCE = 5
-/** A page of results takes some 20 MB until it is loaded. */
-const READS_AT_ONCE = 2
+/** A page of results has as many conversations as ten pages of a query, which are in flight at once as well. */
+const READS_AT_ONCE = 1
 
 /** What jobs need of a run's dependencies. */
 type Dependencies = Pick<HistoryDependencies, 'genesys' | 'warehouse' | 'logger' | 'history'>
