@@ -18,6 +18,7 @@ export interface LoadJob {
   readonly from: string
   readonly to: string
   readonly concurrency: number
+  readonly source: 'query' | 'jobs'
   /** Our own limit; null for none. */
   readonly limit: { readonly requests: number; readonly windowMs: number } | null
 }
@@ -73,9 +74,15 @@ async function load(): Promise<LoadResult> {
         filter: {},
         concurrency,
         requestsPerMinute: limit?.requests ?? Infinity,
+        jobs: { attributes: 'auto' },
       },
     },
-    { job: 'backfill', range: { start: new Date(job.from), end: new Date(job.to) }, reload: true },
+    {
+      job: 'backfill',
+      range: { start: new Date(job.from), end: new Date(job.to) },
+      reload: true,
+      source: job.source,
+    },
     'manual',
     new AbortController().signal,
   )

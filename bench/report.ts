@@ -19,6 +19,12 @@ export interface Measured {
   }
   /** N conversations, and ten times as many. */
   readonly memory?: { readonly one: LoadResult; readonly ten: LoadResult }
+  /** First loads of the same days by either source, and one by jobs of five times as many days. */
+  readonly jobs?: {
+    readonly query: readonly LoadResult[]
+    readonly jobs: readonly LoadResult[]
+    readonly larger: LoadResult
+  }
   readonly reporting?: ReportingResult
   readonly ceiling?: readonly (CeilingUse & { readonly latencyMs: number; readonly violations: number })[]
 }
@@ -42,6 +48,7 @@ export function printTable(measured: Measured, stolenShare: number | null): void
     ['', 'figure', 'target', ''],
     ...loadLines(measured),
     ...memoryLines(measured),
+    ...jobsLines(measured),
     ...ceilingLines(measured),
     ...reportingLines(measured),
     [
@@ -119,6 +126,32 @@ function memoryLines({ memory, load }: Measured): Line[] {
       `${ten.seconds.toFixed(0)} s`,
     ],
     ['peak memory, ten times as many ÷ once', ratio(ten.peakMb / one.peakMb), '≤ 1.1', ''],
+  ]
+}
+
+function jobsLines({ jobs: measured }: Measured): Line[] {
+  if (!measured) return []
+  const { query, jobs, larger } = measured
+  const secondsOf = (results: readonly LoadResult[]): number[] => results.map(({ seconds }) => seconds)
+  const perSecond = (results: readonly LoadResult[]): string =>
+    whole(median(results.map(({ seconds, counts }) => counts.inserted / seconds)))
+  const requestsOf = (results: readonly LoadResult[]): string => `${whole(results[0]!.requests)} pages`
+  return [
+    ['conversations per second, first load by jobs', perSecond(jobs), '', requestsOf(jobs)],
+    ['conversations per second, first load by query', perSecond(query), '', requestsOf(query)],
+    ['first load by jobs ÷ by query', ratio(pairwise(secondsOf(jobs), secondsOf(query))), '', spread(secondsOf(jobs))],
+    [
+      'peak memory, first load by jobs',
+      mb(Math.max(...jobs.map(({ peakMb }) => peakMb))),
+      '',
+      `by query ${mb(Math.max(...query.map(({ peakMb }) => peakMb)))}`,
+    ],
+    [
+      'peak memory, five times as many ÷ once',
+      ratio(larger.peakMb / Math.max(...jobs.map(({ peakMb }) => peakMb))),
+      '≤ 1.1',
+      `${mb(larger.peakMb)}, ${whole(larger.counts.received)} conversations`,
+    ],
   ]
 }
 

@@ -26,7 +26,7 @@ import { stolenShare } from './stolen-time.ts'
 const HELP = `Usage: npm run bench -- [options]
 
   --quick              a first impression: fewer conversations, rounds and rows of earlier data
-  --only PARTS         some of load,memory,ceiling,reporting
+  --only PARTS         some of load,memory,ceiling,reporting,jobs (default: all but jobs)
   --conversations N    conversations of the measured loads (default 20000; quick 5000)
   --rounds N           rounds of loads, of which the median counts (default 4; quick 2)
   --json               print the results as JSON instead of a table
@@ -84,6 +84,7 @@ await using database = await startBenchDatabase(earlierRows, today)
 const measured: Measured = {
   ...(parts.has('load') && (await measureLoads())),
   ...(parts.has('memory') && { memory: await measureMemory() }),
+  ...(parts.has('jobs') && { jobs: await measureJobs() }),
   ...(parts.has('ceiling') && { ceiling: await measureCeiling() }),
   ...(parts.has('reporting') && {
     reporting: await measureReports(),
@@ -173,6 +174,25 @@ async function measureMemory(): Promise<NonNullable<Measured['memory']>> {
   return { one, ten }
 }
 
+/** Measures first loads by details jobs beside those by query of the same days, and the memory of one that is five times as large. */
+async function measureJobs(): Promise<NonNullable<Measured['jobs']>> {
+  const days = conversations / PER_DAY
+  await using org = await startOrg({ days: 5 * days, precompute: false, latencyMs: 0 })
+  const load = (source: LoadJob['source'], ofDays = days): Promise<LoadResult> =>
+    onCopy((databaseUrl) => runLoad({ ...loadJob(org, ofDays), source, databaseUrl }, nodeOptions))
+  // the first reads make the simulator write what it delivers
+  await load('query', 5 * days)
+  await load('jobs', 5 * days)
+  const query: LoadResult[] = []
+  const jobs: LoadResult[] = []
+  for (let round = 1; round <= rounds; round++) {
+    query.push(await load('query'))
+    jobs.push(await load('jobs'))
+    logStep(`details jobs, round ${round} of ${rounds}: by query ${seconds(query)}, by jobs ${seconds(jobs)}`)
+  }
+  return { query, jobs, larger: await load('jobs', 5 * days) }
+}
+
 /** Measures the use of the request limit with slow answers; the loads run in parallel, since they mostly wait. */
 async function measureCeiling(): Promise<NonNullable<Measured['ceiling']>> {
   const days = Math.max(conversations, 12_000) / PER_DAY
@@ -213,6 +233,7 @@ function loadJob(org: SimulatorProcess, days: number): Omit<LoadJob, 'databaseUr
     from: from.toISOString(),
     to: today.toISOString(),
     concurrency: CONCURRENCY,
+    source: 'query',
     limit: null,
   }
 }

@@ -29,7 +29,10 @@ const simulator = await startSimulator({
   ...job,
   exactPerDay: true,
   rateLimit: rateLimit ?? { requestsPerMinute: Infinity },
+  // details jobs deliver what queries do, at once
+  dataLagMs: 0,
 })
+simulator.control.set({ jobQueuedMs: 0, jobPendingMs: 0 })
 const { url, clientId, clientSecret } = simulator
 process.send?.({ url, clientId, clientSecret } satisfies SimulatorAddress)
 // ends together with the bench, however that ends

@@ -5,6 +5,7 @@ import { createGenesysClient, type GenesysClient, type GenesysClientOptions } fr
 import { createRateLimiter, type RateLimiter, type RateLimiterStats } from './genesys/rate-limiter.ts'
 import { type HistoryDependencies } from './history/context.ts'
 import { selectCovered } from './history/coverage.ts'
+import { jobsAvailableUntil } from './history/jobs-context.ts'
 import { type LiveDependencies } from './live/take-snapshot.ts'
 import { type OnLoaded } from './loader/load.ts'
 import { createLogger, type Logger } from './log.ts'
@@ -246,7 +247,7 @@ async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void>
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
   const { config, warehouse, logger, metrics, terminal } = parts
   const { requestsPerMinute } = config.genesys
-  const { lookbackDays, deepLookbackDays, settleDays, start, filter } = config.history
+  const { lookbackDays, deepLookbackDays, settleDays, start, filter, attributes } = config.history
   const { concurrency = config.history.concurrency, quiet = false } = overrides
   return {
     genesys: parts.clients.ofOrganization(),
@@ -260,10 +261,19 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
           requestsPerMinute,
           limitWaitMs: () => parts.clients.requestBudget().waitMs,
         }),
-    history: { lookbackDays, deepLookbackDays, settleDays, start, filter, concurrency, requestsPerMinute },
+    history: {
+      lookbackDays,
+      deepLookbackDays,
+      settleDays,
+      start,
+      filter,
+      concurrency,
+      requestsPerMinute,
+      jobs: { attributes },
+    },
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
-    syncParts: settledParts(async () => false),
+    syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
     async afterRun(signal) {
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)

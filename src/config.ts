@@ -36,6 +36,8 @@ export interface Config {
     readonly start: Date | null
     readonly filter: HistoryFilter
     readonly concurrency: number
+    /** Whether participant attributes are loaded, which only details jobs deliver; `auto`: where these are permitted. */
+    readonly attributes: 'auto' | 'true' | 'false'
   }
   readonly reference: { readonly cron: string }
   /** When numbers are compared with Genesys; null: never. */
@@ -282,6 +284,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
         minDurationSeconds: values.HISTORY_MIN_DURATION_SECONDS,
       },
       concurrency: values.HISTORY_CONCURRENCY,
+      attributes: values.HISTORY_ATTRIBUTES,
     },
     reference: { cron: values.REFERENCE_CRON },
     reconcileCron: values.RECONCILE_CRON === 'off' ? null : values.RECONCILE_CRON,

@@ -1,5 +1,4 @@
 import { openApp } from '../app.ts'
-import { ConfigError } from '../errors.ts'
 import { type HistoryPlan } from '../history/plan-history.ts'
 import { dryRunHistory, runHistory } from '../history/sync.ts'
 import { formatWindow } from '../model/interval.ts'
@@ -23,16 +22,10 @@ export async function backfill(options: BackfillOptions, { env, output, signal }
   const range = parseRange(options)
   const concurrency =
     options.concurrency === undefined ? undefined : parseWholeNumber(options.concurrency, '--concurrency', 1, 50)
-  if (options.source === 'jobs') {
-    throw new ConfigError(
-      '--source jobs: reading through the jobs API is not implemented yet',
-      'Use --source query, or auto, which reads by query.',
-    )
-  }
   await using app = await openApp(env, { genesys: true, database: true })
   await app.ensureSchema()
   const dependencies = app.historyDependencies({ concurrency })
-  const request = { job: 'backfill', range, reload: options.reload } as const
+  const request = { job: 'backfill', range, reload: options.reload, source: options.source } as const
   if (options.dryRun) {
     printPlan(output, await dryRunHistory(dependencies, request, signal))
     return 0
@@ -47,6 +40,7 @@ function printPlan(output: Output, plan: HistoryPlan): void {
   const windows = plan.windows.map((window) => ({
     window: formatWindow(window),
     reason: window.reason,
+    source: window.source ?? 'query',
     conversations: window.hits,
     requests: window.requests,
   }))
@@ -58,12 +52,13 @@ function printPlan(output: Output, plan: HistoryPlan): void {
   }
   output.line(
     table(
-      ['window (UTC)', 'conversations', 'requests'],
-      windows.map((row) => [row.window, row.conversations, row.requests]),
+      ['window (UTC)', 'source', 'conversations', 'requests'],
+      windows.map((row) => [row.window, row.source, row.conversations, row.requests]),
     ),
   )
   output.line()
   output.line(
     `${formatCount(windows.length, 'window')}, ${formatCount(plan.requests, 'request')}, about ${formatDuration(plan.minutes * 60)} at the rate limit. Nothing was loaded.`,
   )
+  printUnsettled(output, plan.unsettled)
 }

@@ -15,10 +15,22 @@ export function printSummary(output: Output, summary: HistorySummary): void {
   else output.line(nothingToRead(summary.unsettled))
   printParts(output, summary.counts)
   printUnsettled(output, summary.unsettled)
+  printActivity(output, summary)
+}
+
+function printActivity(output: Output, { activity }: HistorySummary): void {
+  if (activity === null) return
+  const { done, waiting } = activity
+  const waits = waiting.map(formatWindow).join(', ')
+  output.line(
+    `Activity of ${formatCount(done, 'day')} read by details jobs${waits ? `; their data of ${waits} are not complete yet` : ''}.`,
+  )
 }
 
 /** Why a plan has no windows. */
 export function nothingToRead(unsettled: HistorySummary['unsettled']): string {
+  if (unsettled.some(({ waitsForData }) => waitsForData))
+    return `Nothing to load now: what is due waits for the data of details jobs. To read it at once: ${commandLine('backfill --source query')}`
   return unsettled.length === 0
     ? `Nothing to load: every window is already complete. To read it again: ${commandLine('backfill --reload')}`
     : `Nothing to load now: what is due waits for its next attempt. To read it at once: ${commandLine('backfill --reload')}`

@@ -1,6 +1,6 @@
 import { openApp } from '../app.ts'
 import { commandLine } from '../command-line.ts'
-import { formatWindow } from '../model/interval.ts'
+import { ageInDays, formatWindow } from '../model/interval.ts'
 import { formatInterval } from '../monitoring/problems.ts'
 import { readStatus } from '../monitoring/read-status.ts'
 import { type StatusDocument } from '../monitoring/status.ts'
@@ -81,6 +81,15 @@ function describeSettling({ open, stuck, overdue }: StatusDocument['settling']):
   ].join(', ')
 }
 
+/** How far the days of activity are read, which find what happens in old threads, and bring attributes. */
+function describeActivity(activity: StatusDocument['history']['activity']): string {
+  if (!activity) return 'not read yet: sync reads them, where details jobs are permitted (see doctor)'
+  const days = activity.waiting.reduce((sum, { start, end }) => sum + ageInDays(start, end), 0)
+  const waiting =
+    days === 0 ? '' : `; ${formatCount(days, 'day')} waiting (${activity.waiting.map(formatInterval).join(', ')})`
+  return `read until ${activity.readUntil.toISOString().slice(0, 10)}${waiting}`
+}
+
 function printHistory(output: Output, document: StatusDocument): void {
   const { history, rejectedRecords, reporting, reconciliation, settling } = document
   const complete = history.coveredUntil
@@ -94,6 +103,7 @@ function printHistory(output: Output, document: StatusDocument): void {
   if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
   output.line(`Not settled        ${describeSettling(settling)}`)
   output.line(`Deep re-read       ${settling.deepReadAt ? formatInstant(settling.deepReadAt) : 'not yet'}`)
+  output.line(`Activity days      ${describeActivity(history.activity)}`)
   output.line(`Reporting rows     ${describeReporting(reporting)}`)
   output.line(`Equal to Genesys   ${describeReconciliation(reconciliation)}`)
   const hint = rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''

@@ -26,7 +26,7 @@ export interface RequestOptions {
 }
 
 export interface GenesysRequest extends RequestOptions {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** Below the API's URL, without a query. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | boolean>> | undefined
@@ -36,6 +36,8 @@ export interface GenesysRequest extends RequestOptions {
    * answer is retried like a body that was cut off, and ends as GENESYS_BAD_ANSWER.
    */
   readonly refuse?: ((data: unknown) => string | null) | undefined
+  /** Whether the resource has a limit of its own beside that of all requests: its 429 then holds back no other request. */
+  readonly hasOwnLimit?: boolean | undefined
   /** Short name for metrics and logs, without ids. */
   readonly endpoint: string
 }
@@ -84,7 +86,7 @@ export function createGenesysClient(options: GenesysClientOptions): GenesysClien
         },
         onAnswer: (headers) => limiter.observe(headers, permit),
         onRetry(reason, waitMs) {
-          if (reason === 'rate-limited') limiter.pause(waitMs)
+          if (reason === 'rate-limited' && request.hasOwnLimit !== true) limiter.pause(waitMs)
           if (reason === 'unauthorized') tokens.refused(token)
         },
       })

@@ -100,8 +100,8 @@ export function buildDetailsQuery(
   }
 }
 
-/** A filter as the fields of a query's body that express it; none of them is empty. */
-function queryFiltersOf(filter: DetailsFilter): QueryFilters {
+/** A filter as the fields of a query's body that express it, none of them empty; the details query and the details job have the same ones. */
+export function queryFiltersOf(filter: DetailsFilter): QueryFilters {
   const filters: Required<QueryFilters> = {
     conversationFilters: conversationFiltersOf(filter),
     segmentFilters: segmentFiltersOf(filter),

@@ -48,7 +48,7 @@ export interface HttpOptions {
 
 /** One request, which may take several attempts. */
 interface HttpRequest {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   /** With the query, which never reaches a log or an error. */
   readonly url: string
   readonly body?: string | undefined

@@ -3,6 +3,7 @@ import { type ReferenceListing } from '../model/reference.ts'
 import { describeBody, fieldsOf } from './answer-body.ts'
 import { type GenesysClient, type RequestOptions } from './client.ts'
 import { queryAggregates } from './conversation-aggregates.ts'
+import { deleteDetailsJob, readJobAvailability, submitDetailsJob } from './details-jobs.ts'
 import { countDetails } from './details-query.ts'
 import { entityList, type NamedEntity } from './entity-list.ts'
 import { GenesysError } from './errors.ts'
@@ -179,6 +180,19 @@ export async function probeAggregates(client: GenesysClient, options: RequestOpt
   const end = new Date()
   const interval = { start: new Date(end.getTime() - 3_600_000), end }
   await queryAggregates(client, { interval, groupBy: [], metrics: ['nOffered'] }, options)
+}
+
+/**
+ * Whether we may use details jobs: submits one for a minute, and deletes it.
+ * @returns up to when the data of jobs are complete, by the clock of Genesys
+ * @throws GenesysError, whose hint names the permission to grant
+ */
+export async function probeDetailsJobs(client: GenesysClient, options: RequestOptions): Promise<Date> {
+  const availableUntil = await readJobAvailability(client, options)
+  const interval = { start: new Date(availableUntil.getTime() - 60_000), end: availableUntil }
+  const { jobId } = await submitDetailsJob(client, { interval, filter: {}, selects: 'started' }, options)
+  await deleteDetailsJob(client, jobId, options)
+  return availableUntil
 }
 
 /**

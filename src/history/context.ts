@@ -11,6 +11,7 @@ import type { Progress } from '../progress.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { Run } from '../runs/run-history.ts'
+import type { JobTiming } from './run-details-job.ts'
 import type { WindowKey } from './ledger.ts'
 
 export interface HistoryDependencies {
@@ -54,7 +55,16 @@ export interface PartCounts extends LoadCounts {
 
 export type HistoryRequest =
   | { readonly job: 'sync' | 'intraday' | 'deep' }
-  | { readonly job: 'backfill'; readonly range: Interval; readonly reload: boolean }
+  | {
+      readonly job: 'backfill'
+      readonly range: Interval
+      readonly reload: boolean
+      /** Default: query. */
+      readonly source?: BackfillSource
+    }
+
+/** `auto`: by jobs what they have, where that is long enough to be worth it; the rest by query. */
+export type BackfillSource = 'query' | 'jobs' | 'auto'
 
 export interface HistorySettings {
   readonly lookbackDays: number
@@ -68,9 +78,29 @@ export interface HistorySettings {
   readonly requestsPerMinute: number
   /** From how many conversations on a window is split. Default: what the API documents. */
   readonly limits?: ReadLimits
+  /** Absent: jobs are used by no run. */
+  readonly jobs?: JobsSettings
+}
+
+/** How details jobs are used. */
+export interface JobsSettings {
+  /**
+   * Whether participant attributes are loaded. `auto`: where jobs are permitted; `true`: a run fails where they are not; `false`: jobs
+   * are used as in `auto`, and what they deliver is loaded without attributes.
+   */
+  readonly attributes: 'auto' | 'true' | 'false'
+  /** Conversations per page of results. Default: what the API is known to deliver. */
+  readonly pageSize?: number
+  /** Default: seconds to a minute between two looks at a job, and two hours for all of it. */
+  readonly timing?: JobTiming
+}
+
+/** The ledger's key of activity days: what lived in a window, for what changes long after it started. */
+export function activityKey(history: Pick<HistorySettings, 'filter'>): WindowKey {
+  return { stream: 'activity', filter: history.filter }
 }
 
 /** The ledger's key of what these settings read. */
 export function windowKey(history: Pick<HistorySettings, 'filter'>): WindowKey {
-  return { stream: 'conversations', source: 'query', filter: history.filter }
+  return { stream: 'conversations', filter: history.filter }
 }

@@ -5,11 +5,14 @@ import { recording } from '../postgres/errors.ts'
 
 /** What belongs together in the ledger: coverage of one key says nothing about another. */
 export interface WindowKey {
+  /** `conversations`: those that started in the window; `activity`: those that lived in it. */
   readonly stream: string
-  readonly source: string
   /** Any JSON object; {} for no filter. The order of its keys does not matter. */
   readonly filter: object
 }
+
+/** How a window is read. What one source has read completely, the other does not have to read again. */
+export type WindowSource = 'query' | 'jobs'
 
 /** A row of etl.windows. */
 export interface WindowRecord {
@@ -22,6 +25,8 @@ export interface WindowRecord {
   readonly rejected: number
   /** When it was last read successfully; of a window that never was, when it was last tried. */
   readonly readAt: Date
+  /** When that read was recorded; later than readAt for a job, whose data are older than its reading. */
+  readonly loadedAt: Date
   readonly nextAttemptAt: Date | null
   readonly errorCode: string | null
   readonly error: string | null
@@ -30,12 +35,16 @@ export interface WindowRecord {
 
 /** How the reading of a window ended, for the ledger. */
 export interface WindowMark extends WindowKey {
+  /** Default: query. */
+  readonly source?: WindowSource
   readonly start: Date
   readonly end: Date
   readonly status: WindowStatus
   readonly runId: number | null
   readonly hits?: number | null
   readonly counts?: object | null
+  /** As of when the data are current; default: now. */
+  readonly asOf?: Date | undefined
   /** When an unstable window is tried again after this many attempts. */
   readonly nextAttemptAt?: (attempts: number) => Date
   readonly errorCode?: string | undefined
@@ -49,7 +58,7 @@ export interface WindowMark extends WindowKey {
  * @throws EtlError
  */
 export async function recordWindow(db: Kysely<Database>, mark: WindowMark): Promise<number> {
-  const { stream, source, start, end, status, runId } = mark
+  const { stream, source = 'query', start, end, status, runId } = mark
   const filter = JSON.stringify(mark.filter)
   const counts = mark.counts ? JSON.stringify(mark.counts) : null
   return recording('recording a window', () =>
@@ -58,9 +67,10 @@ export async function recordWindow(db: Kysely<Database>, mark: WindowMark): Prom
         insert into etl.windows as w (stream, source, filter, start, "end", status, hits, counts, read_at, error_code,
           error, run_id)
         values (${stream}, ${source}, ${filter}::jsonb, ${start}, ${end}, ${status}, ${mark.hits ?? null}, ${counts}::jsonb,
-          case when ${status} <> 'failed' then clock_timestamp() end, ${mark.errorCode ?? null}, ${mark.error ?? null},
+          case when ${status} <> 'failed' then coalesce(${mark.asOf ?? null}::timestamptz, clock_timestamp()) end, ${mark.errorCode ?? null}, ${mark.error ?? null},
           ${runId})
-        on conflict (stream, source, filter, start, "end") do update set
+        on conflict (stream, filter, start, "end") do update set
+          source = case when excluded.status = 'failed' and w.status = 'done' then w.source else excluded.source end,
           status = case when excluded.status = 'failed' and w.status = 'done' then w.status else excluded.status end,
           attempts = case
             when excluded.status = 'done' then 1
@@ -85,7 +95,7 @@ export async function recordWindow(db: Kysely<Database>, mark: WindowMark): Prom
           .execute()
       await sql`
         delete from etl.windows
-        where stream = ${stream} and source = ${source} and filter = ${filter}::jsonb
+        where stream = ${stream} and filter = ${filter}::jsonb
           and start >= ${start} and "end" <= ${end} and not (start = ${start} and "end" = ${end})
           and status = any(${REDUNDANT_UNDER[status]}::text[])`.execute(trx)
       return row?.attempts ?? 1
@@ -109,7 +119,6 @@ export async function selectWindows(db: Kysely<Database>, key: WindowKey, range?
     // of the counts nothing else is wanted, and they are most of a row
     .select(sql<number>`coalesce((counts ->> 'rejected')::integer, 0)`.as('rejected'))
     .where('stream', '=', key.stream)
-    .where('source', '=', key.source)
     .where(sql<boolean>`filter = ${JSON.stringify(key.filter)}::jsonb`)
     .orderBy('start')
     .orderBy('end')
@@ -123,6 +132,8 @@ export async function selectWindows(db: Kysely<Database>, key: WindowKey, range?
     hits: row.hits,
     rejected: row.rejected,
     readAt: row.read_at ?? row.recorded_at,
+    // a failure after a read that was done is recorded in its row
+    loadedAt: row.status === 'done' && row.error_code !== null ? (row.read_at ?? row.recorded_at) : row.recorded_at,
     nextAttemptAt: row.next_attempt_at,
     errorCode: row.error_code,
     error: row.error,

@@ -1,18 +1,22 @@
 /** One window: its pages from Genesys, its conversations into Postgres, its mark in the ledger; in that order. */
 import { EtlError } from '../errors.ts'
+import { isJobRefusal } from '../genesys/details-jobs.ts'
 import { isFiltered } from '../genesys/details-query.ts'
 import { holdsConversations } from '../loader/integrity.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
-import { loadBatch } from '../loader/load.ts'
+import { loadBatch, type LoadOptions } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
 import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
 import { clockJump } from '../postgres/clock.ts'
 import type { RunContext } from './context.ts'
-import { recordWindow, type WindowKey } from './ledger.ts'
-import { createLoadQueue } from './load-queue.ts'
+import { warnWithoutJobs } from './jobs-context.ts'
+import { recordWindow, type WindowKey, type WindowSource } from './ledger.ts'
+import { readByJob } from './load-job.ts'
+import { createLoadQueue, type LoadQueue } from './load-queue.ts'
 import { checkMissing } from './missing-at-genesys.ts'
-import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type WindowStatus } from './plan.ts'
+import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type PlannedWindow, type WindowStatus } from './plan.ts'
 import { readWindowWithProgress, type ReadOutcome } from './read-window.ts'
+import type { JobsContext } from './run-details-job.ts'
 import type { Instability } from './stability.ts'
 
 /**
@@ -23,6 +27,8 @@ const BATCH_SIZE = 250
 export interface LoadedWindow {
   readonly window: Interval
   readonly status: WindowStatus
+  /** How it was read in the end. */
+  readonly source: WindowSource
   readonly requests: number
   readonly counts: LoadCounts
   /** Why it is not known to be complete; undefined: it is. */
@@ -34,6 +40,25 @@ export interface LoadedWindow {
 /** What the windows of one run share. */
 export interface WindowContext extends RunContext {
   readonly key: WindowKey
+  /** What windows that are read by jobs need; absent: no window of the run is. */
+  readonly jobs?: JobsContext | undefined
+}
+
+/** A window whose reading or loading failed. */
+export interface WindowFailure {
+  readonly window: Interval
+  readonly error: unknown
+}
+
+/** What was read of a window, and loaded. */
+interface WindowRead {
+  readonly source: WindowSource
+  readonly outcome: ReadOutcome
+  readonly counts: LoadCounts
+  /** As of when it is current; absent: now. */
+  readonly asOf?: Date
+  /** Deletes what Genesys keeps for the reading. */
+  readonly discard?: () => Promise<void>
 }
 
 /**
@@ -44,42 +69,52 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const startedAt = performance.now()
   const began = context.clock.now()
   await ensurePartitions(context.warehouse, window)
-  const { outcome, counts } = await loadByQuery(context, window)
+  const read = await readAndLoad(context, window)
+  const { outcome, counts } = read
   await refuseJumpedClock(context, window)
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
   const status = statusAfterRead(window, outcome.status, now)
-  // what a read of the current day lacks may just have started, and an unstable read may lack anything
-  const unseen = status === 'done' ? await checkMissing(context, window, began) : emptyLoadCounts()
+  // what a read of the current day lacks may just have started, an unstable read may lack anything, and a day of activity is read for others
+  const isWhole = status === 'done' && context.key.stream !== 'activity'
+  const unseen = isWhole ? await checkMissing(context, window, read.asOf ?? began) : emptyLoadCounts()
   const loaded: LoadedWindow = {
     window,
     status,
+    source: read.source,
     requests: outcome.requests,
     counts: addLoadCounts(counts, unseen),
     instability: outcome.instability,
     isEmptied,
   }
-  await recordLoaded(context, loaded, outcome, now)
+  await recordLoaded(context, loaded, read, now)
+  await read.discard?.()
   report(context, loaded, { hits: outcome.hits, hitsBefore: window.hits, reads: outcome.reads, startedAt })
   return loaded
 }
 
+/** Reads a window by its source; by query, too, where Genesys refuses a job that another source can stand in for. */
+async function readAndLoad(context: WindowContext, window: PlannedWindow): Promise<WindowRead> {
+  const { jobs } = context
+  if (window.source !== 'jobs' || !jobs) return await loadByQuery(context, window)
+  try {
+    return await loadByJob({ ...context, jobs }, window)
+  } catch (error) {
+    if (!jobs.isOptional || !isJobRefusal(error)) throw error
+    warnWithoutJobs(context, error)
+    return await loadByQuery(context, window)
+  }
+}
+
 /**
- * Reads the pages of a window and loads them batch by batch; ends when every batch has committed. Nothing is marked.
+ * Reads the pages of a window by query and loads them batch by batch; ends when every batch has committed. Nothing is marked.
  * @throws GenesysError or a database error; what was loaded stays
  */
-export async function loadByQuery(
-  { genesys, warehouse, progress, history, run, clock, writes, signal, onLoaded }: RunContext,
-  window: Interval,
-): Promise<{ outcome: ReadOutcome; counts: LoadCounts }> {
-  const queue = createLoadQueue({
-    batchSize: BATCH_SIZE,
-    writes,
-    load: (batch) =>
-      loadBatch(warehouse, batch, { source: 'query', runId: run.id, deliversAttributes: false, onLoaded }),
-  })
-  try {
-    const outcome = await readWindowWithProgress(genesys, progress, {
+export async function loadByQuery(context: RunContext, window: Interval): Promise<WindowRead> {
+  const { genesys, progress, history, clock, signal } = context
+  const source = 'query'
+  const { result: outcome, counts } = await whileLoading(context, { source, deliversAttributes: false }, (queue) =>
+    readWindowWithProgress(genesys, progress, {
       window,
       filter: history.filter,
       priority: 'history',
@@ -89,9 +124,38 @@ export async function loadByQuery(
         const fetchedAt = clock.instantOf(page.sentAt)
         await queue.add(page.conversations.map((conversation) => ({ conversation, fetchedAt })))
       },
-    })
+    }),
+  )
+  return { source, outcome, counts }
+}
+
+async function loadByJob(
+  context: WindowContext & { readonly jobs: JobsContext },
+  window: PlannedWindow,
+): Promise<WindowRead> {
+  const source = 'jobs'
+  const deliversAttributes = context.history.jobs?.attributes !== 'false'
+  const { result, counts } = await whileLoading(context, { source, deliversAttributes }, (queue) =>
+    readByJob(context, window, (conversations) => queue.add(conversations)),
+  )
+  return { source, counts, ...result }
+}
+
+/** Loads what `read` puts into the queue, batch by batch; ends when every batch has committed. */
+async function whileLoading<Result>(
+  { warehouse, run, writes, onLoaded }: RunContext,
+  origin: Pick<LoadOptions, 'source' | 'deliversAttributes'>,
+  read: (queue: LoadQueue) => Promise<Result>,
+): Promise<{ result: Result; counts: LoadCounts }> {
+  const queue = createLoadQueue({
+    batchSize: BATCH_SIZE,
+    writes,
+    load: (batch) => loadBatch(warehouse, batch, { ...origin, runId: run.id, onLoaded }),
+  })
+  try {
+    const result = await read(queue)
     const batches = await queue.drain()
-    return { outcome, counts: batches.reduce(addLoadCounts, emptyLoadCounts()) }
+    return { result, counts: batches.reduce(addLoadCounts, emptyLoadCounts()) }
   } catch (error) {
     await queue.abandon()
     throw error
@@ -101,11 +165,13 @@ export async function loadByQuery(
 async function recordLoaded(
   { warehouse, key, run }: WindowContext,
   { window, status, counts, instability }: LoadedWindow,
-  { hits }: ReadOutcome,
+  { source, outcome: { hits }, asOf }: WindowRead,
   now: Date,
 ): Promise<void> {
   await recordWindow(warehouse.db, {
     ...key,
+    source,
+    asOf,
     start: window.start,
     end: window.end,
     status,
@@ -142,10 +208,12 @@ function report(
 
 /** Whether a window had conversations, by the ledger, a count or the tables, of which Genesys now has none. */
 async function wasEmptied(
-  { warehouse, history }: WindowContext,
+  { warehouse, history, key }: WindowContext,
   window: EstimatedWindow,
   outcome: ReadOutcome,
 ): Promise<boolean> {
+  // what lived in a window need not have started in it
+  if (key.stream === 'activity') return false
   if (outcome.startingInside > 0) return false
   if (outcome.distinct === 0 && window.isCounted && window.hits > 0) return true
   return !isFiltered(history.filter) && (await holdsConversations(warehouse.db, window))
@@ -174,6 +242,7 @@ export async function recordFailure(
 ): Promise<void> {
   await recordWindow(warehouse.db, {
     ...key,
+    source: window.source ?? 'query',
     start: window.start,
     end: window.end,
     status: 'failed',

@@ -1,11 +1,14 @@
 /** What a history job would read: the windows that are due, with an estimate of their requests. */
+import { JOB_PAGE_SIZE } from '../genesys/details-jobs.ts'
 import { estimateWindow, isFiltered, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
 import { addDays, startOfDay, type Interval } from '../model/interval.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import { selectFirstSync } from '../runs/run-history.ts'
 import { windowKey, type HistoryDependencies, type HistoryRequest, type HistorySettings } from './context.ts'
-import { selectWindows } from './ledger.ts'
+import { jobsAvailableUntil } from './jobs-context.ts'
+import { selectWindows, type WindowSource } from './ledger.ts'
 import { withinBudget } from './nightly-budget.ts'
+import { chooseSources, isWorthJobs } from './plan-jobs.ts'
 import {
   countableGroups,
   planBackfill,
@@ -24,8 +27,10 @@ export interface HistoryPlan {
   readonly requests: number
   /** At the rate limit, reading once. */
   readonly minutes: number
-  /** Windows within the request's scope that were read and are not known to be complete. */
+  /** Windows within the request's scope that were read and are not known to be complete, or that wait for the data of jobs. */
   readonly unsettled: readonly UnsettledWindow[]
+  /** Up to when the data of jobs are complete; null: no window is read by a job. */
+  readonly availableUntil: Date | null
 }
 
 /** Days that one counting query may span: what the API takes without a filter, and with one. */
@@ -52,15 +57,52 @@ export async function planHistory(
   const ledger = await selectWindows(warehouse.db, windowKey(history), request.job === 'sync' ? undefined : scope)
   const firstSyncAt = await selectFirstSync(warehouse.db, history)
   const due = choose(request, { now, ledger, cycleStart, history, firstSyncAt })
-  const estimated = await estimate(dependencies, due, ledger, signal)
+  const sourced = await assignSources(dependencies, request, due, signal)
+  warnOfThinData(dependencies, sourced.windows, now)
+  const estimated = await estimate(dependencies, sourced.windows, ledger, signal)
   const windows = request.job === 'sync' ? withinBudget(estimated, now, history) : estimated
   const requests = windows.reduce((sum, window) => sum + window.requests, 0)
   return {
     windows,
     requests,
     minutes: requests / history.requestsPerMinute,
-    unsettled: unsettledIn(scope, ledger),
+    unsettled: [...unsettledIn(scope, ledger), ...sourced.waiting],
+    availableUntil: sourced.availableUntil,
   }
+}
+
+/** Decides which windows of a backfill are read by jobs, and asks Genesys up to when they can be. */
+async function assignSources(
+  dependencies: HistoryDependencies,
+  request: HistoryRequest,
+  due: readonly PlannedWindow[],
+  signal: AbortSignal,
+): Promise<{ windows: PlannedWindow[]; waiting: UnsettledWindow[]; availableUntil: Date | null }> {
+  const source = request.job === 'backfill' ? (request.source ?? 'query') : 'query'
+  if (source === 'query' || due.length === 0 || (source === 'auto' && !isWorthJobs(due)))
+    return { windows: [...due], waiting: [], availableUntil: null }
+  const availableUntil = await jobsAvailableUntil(dependencies, source === 'jobs', signal)
+  const { windows, waiting } = chooseSources(due, source, availableUntil)
+  return { windows, availableUntil, waiting: waiting.map((window) => waitingForData(window, availableUntil)) }
+}
+
+function waitingForData({ start, end }: Interval, availableUntil: Date | null): UnsettledWindow {
+  const until = availableUntil === null ? '' : `; so far they are complete until ${availableUntil.toISOString()}`
+  const reason = `it waits until the data of details jobs are complete until ${end.toISOString()}${until}`
+  return { start, end, reason, nextAttemptAt: null, waitsForData: true }
+}
+
+/** Help, "View an interaction's details": an interaction older than this may return limited information. */
+const COMPLETE_DAYS = 558
+
+function warnOfThinData({ logger }: HistoryDependencies, windows: readonly Interval[], now: Date): void {
+  const oldest = addDays(startOfDay(now), -COMPLETE_DAYS)
+  const days = windows.filter(({ start }) => start < oldest).length
+  if (days === 0) return
+  logger.warn(
+    { windows: days, before: oldest.toISOString().slice(0, 10) },
+    `Genesys keeps less of conversations that are older than ${COMPLETE_DAYS} days: what it still has of these windows is loaded`,
+  )
 }
 
 /** The time that a job is responsible for. */
@@ -110,7 +152,7 @@ async function estimate(
 ): Promise<EstimatedWindow[]> {
   const estimates = new Map<string, EstimatedWindow>()
   const keep = (window: PlannedWindow, hits: number, isCounted: boolean): void => {
-    estimates.set(keyOf(window), { ...window, hits, requests: requestsFor(hits), isCounted })
+    estimates.set(keyOf(window), { ...window, hits, requests: requestsFor(hits, window.source), isCounted })
   }
   const hitsOf = new Map(ledger.map((window) => [keyOf(window), window.hits]))
   for (const window of windows) {
@@ -140,8 +182,12 @@ async function estimate(
   return windows.flatMap((window) => estimates.get(keyOf(window)) ?? [])
 }
 
+/** A job's submission, its deletion, and about as many looks at its state as are usual. */
+const REQUESTS_AROUND_JOB = 8
+
 /** The requests that so many conversations take, reading once. */
-function requestsFor(hits: number): number {
+function requestsFor(hits: number, source: WindowSource = 'query'): number {
+  if (source === 'jobs') return REQUESTS_AROUND_JOB + Math.max(1, Math.ceil(hits / JOB_PAGE_SIZE))
   return Math.max(1, Math.ceil(hits / DETAILS_PAGE_SIZE))
 }
 

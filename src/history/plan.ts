@@ -13,14 +13,17 @@ import {
   type Interval,
 } from '../model/interval.ts'
 import { type WindowStatus } from '../postgres/database.ts'
+import type { WindowSource } from './ledger.ts'
 
 export type { WindowStatus } from '../postgres/database.ts'
 
 /** A row of the ledger, as far as planning needs it. */
 export interface LedgerWindow extends Interval {
   readonly status: WindowStatus
-  /** When its last read ended, by the database's clock. */
+  /** As of when its data are current, by the database's clock: for a query, when its last read ended. */
   readonly readAt: Date
+  /** When that read was recorded. Default: readAt. */
+  readonly loadedAt?: Date
   /** Unstable windows rest until then. */
   readonly nextAttemptAt: Date | null
   /** The hits of its last read; the estimate for the next one. */
@@ -35,6 +38,8 @@ type Reason = 'owed' | 'lookback' | 'deep' | 'reload'
 
 export interface PlannedWindow extends Interval {
   readonly reason: Reason
+  /** How it is read. Default: query. */
+  readonly source?: WindowSource
 }
 
 /**
@@ -258,7 +263,7 @@ function uncoveredParts(window: Interval, ledger: readonly LedgerWindow[]): Inte
 
 function wasReadInCycle(window: Interval, ledger: readonly LedgerWindow[], cycleStart: Date): boolean {
   const read = ledger.filter(
-    ({ status, readAt }) => (status === 'done' || status === 'unstable') && readAt >= cycleStart,
+    ({ status, readAt, loadedAt = readAt }) => (status === 'done' || status === 'unstable') && loadedAt >= cycleStart,
   )
   return subtract(window, read).length === 0
 }

@@ -8,21 +8,17 @@ import { EtlError } from '../errors.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { claimForOrganization, refuseForeignOrganization } from '../loader/organization.ts'
-import { formatWindow, type Interval } from '../model/interval.ts'
+import { formatWindow } from '../model/interval.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
+import { loadActivity, NO_ACTIVITY, reachOf, type ActivitySummary, type LoadedActivity } from './activity-days.ts'
 import { refuseAllStale, warnOfWrongClock } from './clock-check.ts'
-import {
-  windowKey,
-  type HistoryDependencies,
-  type HistoryRequest,
-  type PartCounts,
-  type RunContext,
-} from './context.ts'
+import { windowKey, type HistoryDependencies, type HistoryRequest, type PartCounts } from './context.ts'
+import { jobsOf } from './jobs-context.ts'
 import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
-import { loadWindow, recordFailure, type LoadedWindow, type WindowContext } from './load-window.ts'
+import { loadWindow, recordFailure, type LoadedWindow, type WindowContext, type WindowFailure } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
 import { runParts, type PartFailure } from './sync-parts.ts'
@@ -41,6 +37,8 @@ export interface HistorySummary {
   readonly counts: HistoryCounts
   /** Windows within the request's scope that are not known to be complete, those that wait for their next attempt included. */
   readonly unsettled: readonly UnsettledWindow[]
+  /** The days of activity of a nightly run; null where it has read none, since it did without jobs. */
+  readonly activity: ActivitySummary | null
 }
 
 interface HistoryCounts extends LoadCounts {
@@ -82,16 +80,26 @@ export async function runHistory(
       const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
       await recordPlan(warehouse.db, run, planRecord(plan))
       const key = windowKey(history)
-      const context: RunContext = { ...limited, run, clock, writes, signal: jobSignal }
-      const { loaded, failures } = await loadPlan({ ...context, key }, plan)
+      const jobs = await jobsOf(limited, request, plan.availableUntil, jobSignal)
+      const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
+      const { loaded, failures } = await loadPlan(context, plan)
+      const activity =
+        request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context, loadPlan) : NO_ACTIVITY
       const parts = request.job === 'sync' ? await runParts(context) : null
-      await afterLoading(dependencies, request.job, loaded)
-      const failed = [...failures, ...(parts?.failures ?? [])]
-      if (failed.length > 0) throw failureOf(failed, plan)
-      refuseAllStale(loaded.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
+      await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
+      const failed = [...failures, ...activity.failures, ...(parts?.failures ?? [])]
+      if (activity.error !== undefined && failed.length === 0) throw activity.error
+      const planned = plan.windows.length + (activity.summary?.planned ?? 0)
+      if (failed.length > 0) throw failureOf(failed, planned)
+      // what jobs deliver is usually older than what queries have read since, and refused as such
+      const queried = loaded.filter(({ source }) => source === 'query')
+      refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
       const scope = scopeOf(request, history, clock.now())
       const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
-      return summarize(plan, loaded, unsettled, parts?.counts)
+      return summarize(plan, loaded, [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)], {
+        activity,
+        parts: parts?.counts,
+      })
     },
   )
   await dependencies.afterRun?.(signal)
@@ -120,7 +128,7 @@ export async function dryRunHistory(
  */
 async function loadPlan(
   context: WindowContext,
-  plan: HistoryPlan,
+  plan: Pick<HistoryPlan, 'windows' | 'requests'>,
 ): Promise<{ loaded: LoadedWindow[]; failures: WindowFailure[] }> {
   const { progress, run, signal } = context
   const loaded: LoadedWindow[] = []
@@ -166,24 +174,30 @@ async function reportFailure(context: WindowContext, window: EstimatedWindow, er
   }
 }
 
-interface WindowFailure {
-  readonly window: Interval
-  readonly error: unknown
-}
-
 /** Whether other windows may still succeed: an unreachable API, a refused login or a lost database concerns them all. */
 function concernsOneWindow(error: unknown): boolean {
-  return (
-    error instanceof EtlError &&
-    ['GENESYS_WINDOW_TOO_LARGE', 'GENESYS_TIMEOUT', 'GENESYS_BAD_REQUEST', 'GENESYS_BAD_ANSWER'].includes(error.code)
-  )
+  return error instanceof EtlError && CODES_OF_ONE_WINDOW.includes(error.code)
+}
+
+const CODES_OF_ONE_WINDOW: readonly string[] = [
+  'GENESYS_WINDOW_TOO_LARGE',
+  'GENESYS_TIMEOUT',
+  'GENESYS_BAD_REQUEST',
+  'GENESYS_BAD_ANSWER',
+  'GENESYS_JOB_FAILED',
+  'GENESYS_JOB_LATE',
+  'GENESYS_JOB_INCOMPLETE',
+]
+
+function isOfOneWindow({ error }: WindowFailure): boolean {
+  return concernsOneWindow(error)
 }
 
 /** Failed windows that an error names. */
 const WINDOWS_NAMED = 5
 
 /** The error of a run with failed windows or parts: the worst of theirs, since one that needs a human makes the run need one. */
-function failureOf(failures: readonly (WindowFailure | PartFailure)[], plan: HistoryPlan): unknown {
+function failureOf(failures: readonly (WindowFailure | PartFailure)[], planned: number): unknown {
   const errors = failures.map(({ error }) => error)
   const worst = errors.find((error) => !(error instanceof EtlError) || error.kind !== 'retryable') ?? errors[0]
   if (!(worst instanceof EtlError)) return worst
@@ -191,7 +205,7 @@ function failureOf(failures: readonly (WindowFailure | PartFailure)[], plan: His
   const parts = failures.flatMap((failure) => ('part' in failure ? [`its part ${failure.part} failed`] : []))
   const rest = windows.length - WINDOWS_NAMED
   const which = `${windows.slice(0, WINDOWS_NAMED).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
-  const what = windows.length > 0 ? [`${windows.length} of ${plan.windows.length} windows failed (${which})`] : []
+  const what = windows.length > 0 ? [`${windows.length} of ${planned} windows failed (${which})`] : []
   return new EtlError(`${[...what, ...parts].join('; ')}: ${worst.message}`, {
     code: worst.code,
     kind: worst.kind,
@@ -205,8 +219,9 @@ function summarize(
   plan: HistoryPlan,
   loaded: readonly LoadedWindow[],
   unsettled: readonly UnsettledWindow[],
-  parts: HistoryCounts['parts'],
+  { activity, parts }: { readonly activity: LoadedActivity; readonly parts: HistoryCounts['parts'] },
 ): HistorySummary {
+  const all = [...loaded, ...activity.loaded]
   const withStatus = (status: string): number => loaded.filter((window) => window.status === status).length
   return {
     windows: {
@@ -216,19 +231,21 @@ function summarize(
       unstable: withStatus('unstable'),
       failed: plan.windows.length - loaded.length,
     },
-    requests: loaded.reduce((sum, window) => sum + window.requests, 0),
+    requests: all.reduce((sum, window) => sum + window.requests, 0),
     counts: {
-      ...loaded.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
+      ...all.map((window) => window.counts).reduce(addLoadCounts, emptyLoadCounts()),
       emptiedWindows: loaded.filter(({ isEmptied }) => isEmptied).length,
       ...(parts && { parts }),
     },
     unsettled,
+    activity: activity.summary,
   }
 }
 
 function describe(request: HistoryRequest): Record<string, unknown> {
   if (request.job !== 'backfill') return {}
-  return { from: request.range.start.toISOString(), to: request.range.end.toISOString(), reload: request.reload }
+  const { range, reload, source } = request
+  return { from: range.start.toISOString(), to: range.end.toISOString(), reload, ...(source && { source }) }
 }
 
 function planRecord(plan: HistoryPlan): Record<string, unknown> {
@@ -238,6 +255,7 @@ function planRecord(plan: HistoryPlan): Record<string, unknown> {
     windows: plan.windows.map((window) => ({
       window: formatWindow(window),
       reason: window.reason,
+      ...(window.source && { source: window.source }),
       hits: window.hits,
       requests: window.requests,
     })),

@@ -8,6 +8,8 @@ export interface UnsettledWindow extends Interval {
   readonly reason: string
   /** Null: at the next run. */
   readonly nextAttemptAt: Date | null
+  /** It was not read, since jobs, which are to read it, do not have all of it yet. */
+  readonly waitsForData?: true
 }
 
 /**

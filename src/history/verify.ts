@@ -15,7 +15,7 @@ import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
 import { textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { canonicalTime } from '../model/timestamps.ts'
-import { conversationKey } from '../model/transform.ts'
+import { conversationKey, withoutAttributes } from '../model/transform.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { windowKey, type HistoryDependencies } from './context.ts'
@@ -226,16 +226,4 @@ function startOfRow(row: Row): unknown {
 function isInside(start: string, window: Interval): boolean {
   const instant = new Date(start)
   return instant >= window.start && instant < window.end
-}
-
-/** The details query delivers no attributes; those in the tables come from another source and are not compared. */
-function withoutAttributes(conversation: JsonObject): JsonObject {
-  const { participants } = conversation
-  if (!Array.isArray(participants)) return conversation
-  const stripped = participants.map((participant: JsonValue) => {
-    if (typeof participant !== 'object' || participant === null || Array.isArray(participant)) return participant
-    const { attributes: _attributes, ...rest } = participant as Record<string, JsonValue>
-    return rest
-  })
-  return { ...conversation, participants: stripped }
 }

@@ -13,6 +13,7 @@ import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.t
 import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
+import { replaceAttributes } from './attributes.ts'
 import { markDerived } from './cells.ts'
 import { insertMoved } from './deletions.ts'
 import { countReopened, endOf } from './reopened.ts'
@@ -211,12 +212,12 @@ async function loadOnce(
   const strays = await selectStartsOf(trx, [...missing, ...swept])
   const changed: ChangedConversation[] = []
   const withSameContent: string[] = []
+  const stale: Entry[] = []
   let inserted = 0
-  let stale = 0
   for (const entry of entries) {
     const decision = decisions.get(entry.conversationId)
     if (decision === undefined) {
-      stale++
+      stale.push(entry)
       continue
     }
     if (isNew(entry)) inserted++
@@ -232,12 +233,21 @@ async function loadOnce(
       mayHaveStrayCells: options.sweep || mayHaveStrayCells(decision),
     })
   }
-  const counts = { ...emptyLoadCounts(), received: entries.length, inserted, stale }
-  const transactionId = [...decisions.values()][0]?.transaction_id ?? ''
+  const unchanged = decisions.size - changed.length
+  const attributes = await replaceAttributes(trx, client, stale.filter(hasAttributes))
+  const counts = {
+    ...emptyLoadCounts(),
+    received: entries.length,
+    inserted,
+    unchanged,
+    stale: stale.length - attributes.conversations,
+    changed: attributes.conversations,
+  }
+  const transactionId = [...decisions.values()][0]?.transaction_id ?? attributes.transactionId ?? ''
   const states = statesOf(entries, decisions)
   if (changed.length === 0) {
     await updateUnsettled(trx, states)
-    return { transactionId, counts: { ...counts, unchanged: decisions.size } }
+    return { transactionId, counts: { ...counts, rows: { ...counts.rows, participant_attributes: attributes.rows } } }
   }
   const reopened = await countReopened(trx, changed)
   const rows = await replaceConversations(trx, client, changed, options)
@@ -245,8 +255,14 @@ async function loadOnce(
   await markDerived(trx, withSameContent)
   await resolveRejected(trx, states)
   await updateUnsettled(trx, states)
-  const outcome = { changed: changed.length - inserted, unchanged: decisions.size - changed.length, reopened, rows }
+  rows.participant_attributes += attributes.rows
+  const outcome = { changed: changed.length - inserted + attributes.conversations, reopened, rows }
   return { transactionId, counts: { ...counts, ...outcome } }
+}
+
+/** Whether the source delivers attributes, so that an answer whose content is too old may still have newer ones. */
+function hasAttributes(entry: Entry): entry is Entry & { readonly attributesHash: string } {
+  return entry.attributesHash !== null
 }
 
 /** What is stored now of those entries that were not refused. */
@@ -274,8 +290,10 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
   const column = (name: keyof Entry) => entries.map((entry) => entry[name])
   const { rows } = await sql<Decision>`
     insert into etl.conversations as c
-      (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at, derived_hash, derived_version)
-    select id, start, content, attributes, least(fetched, clock_timestamp()), content, ${DERIVED_VERSION}::integer
+      (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at, attributes_fetched_at, derived_hash,
+        derived_version)
+    select id, start, content, attributes, least(fetched, clock_timestamp()),
+      case when attributes is not null then least(fetched, clock_timestamp()) end, content, ${DERIVED_VERSION}::integer
     from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
       ${column('contentHash')}::text[], ${column('attributesHash')}::text[], ${column('fetchedAt')}::timestamptz[])
       as entry (id, start, content, attributes, fetched)
@@ -284,6 +302,7 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
       content_hash = excluded.content_hash,
       attributes_hash = coalesce(excluded.attributes_hash, c.attributes_hash),
       fetched_at = excluded.fetched_at,
+      attributes_fetched_at = coalesce(excluded.attributes_fetched_at, c.attributes_fetched_at),
       confirmed_at = now(),
       previous_start = c.conversation_start,
       previous_content_hash = c.content_hash,

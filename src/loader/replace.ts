@@ -104,17 +104,25 @@ async function carryAttributes(trx: Transaction<Database>, kept: readonly Change
       where conversation_id = ${conversationId} and conversation_start >= ${from} and conversation_start < ${to}
         and conversation_start <> ${conversationStart}`.execute(trx)
   }
-  for (const [month, ids] of idsByMonth(kept, ({ conversationStart }) => conversationStart)) {
-    const { from, to } = monthBounds(month)
-    await sql`
-      update genesys.participant_attributes a set _participant_index = p._index
-      from genesys.participants p
-      where a.conversation_id = any(${ids}::text[]) and a.conversation_start >= ${from} and a.conversation_start < ${to}
-        and p.conversation_id = any(${ids}::text[]) and p.conversation_start >= ${from} and p.conversation_start < ${to}
-        and p.conversation_id = a.conversation_id and p.participant_id = a.participant_id
-        and not exists (
-          select from genesys.participants q
-          where q.conversation_id = a.conversation_id and q.conversation_start >= ${from} and q.conversation_start < ${to}
-            and q._index = a._participant_index and q.participant_id = a.participant_id)`.execute(trx)
-  }
+  for (const [month, ids] of idsByMonth(kept, ({ conversationStart }) => conversationStart))
+    await pointToParticipants(trx, month, ids)
+}
+
+/** Points the attributes of conversations that started in a month (YYYY-MM) at the participants that they belong to by their ids. */
+export async function pointToParticipants(
+  trx: Transaction<Database>,
+  month: string,
+  ids: readonly string[],
+): Promise<void> {
+  const { from, to } = monthBounds(month)
+  await sql`
+    update genesys.participant_attributes a set _participant_index = p._index
+    from genesys.participants p
+    where a.conversation_id = any(${ids}::text[]) and a.conversation_start >= ${from} and a.conversation_start < ${to}
+      and p.conversation_id = any(${ids}::text[]) and p.conversation_start >= ${from} and p.conversation_start < ${to}
+      and p.conversation_id = a.conversation_id and p.participant_id = a.participant_id
+      and not exists (
+        select from genesys.participants q
+        where q.conversation_id = a.conversation_id and q.conversation_start >= ${from} and q.conversation_start < ${to}
+          and q._index = a._participant_index and q.participant_id = a.participant_id)`.execute(trx)
 }

@@ -174,13 +174,13 @@ export const model = {
     cardinality: 'one',
     position: ['_index', '_participant_index', 'participant_id'],
     description:
-      'The participant data that flows, scripts and integrations attached, one row per participant that has any. Apart from participants, because only some sources of Genesys deliver it.',
+      'The participant data that flows, scripts and integrations attached, one row per participant that has any. Apart from participants, because only details jobs deliver it (HISTORY_ATTRIBUTES): it comes with the days of activity, a day or more after the conversation.',
     fields: {
       attributes: {
         type: 'jsonb',
         personal: true,
         description:
-          'The data as a JSON object, names to texts. Names and content are up to the flows of the organization. Often personal data.',
+          'The data as a JSON object, names to texts. Names and content are up to the flows of the organization; Genesys cuts each name and each text after 1 024 characters. Often personal data.',
       },
     },
   },

@@ -250,3 +250,15 @@ function double(value: JsonValue): number | undefined {
   const nearest = Number(value.rawJSON)
   return Number.isFinite(nearest) && nearest !== 0 ? nearest : undefined
 }
+
+/** A conversation as a source delivers it that has no participant attributes, such as the details query. */
+export function withoutAttributes(conversation: JsonObject): JsonObject {
+  const { participants } = conversation
+  if (!Array.isArray(participants)) return conversation
+  const stripped = participants.map((participant: JsonValue) => {
+    if (!isJsonObject(participant)) return participant
+    const { attributes: _attributes, ...rest } = participant
+    return rest
+  })
+  return { ...conversation, participants: stripped }
+}

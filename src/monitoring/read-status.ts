@@ -1,5 +1,5 @@
 /** Reads schema etl and the live tables, and computes the status from them. */
-import { windowKey, type HistorySettings } from '../history/context.ts'
+import { activityKey, windowKey, type HistorySettings } from '../history/context.ts'
 import { selectWindows } from '../history/ledger.ts'
 import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
@@ -35,6 +35,7 @@ export async function readStatus(
   const [
     clock,
     windows,
+    activityWindows,
     firstSyncAt,
     runs,
     jobs,
@@ -50,6 +51,7 @@ export async function readStatus(
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
+    selectWindows(db, activityKey(history)),
     selectFirstSync(db, history),
     selectRuns(db, RUNS_SHOWN),
     selectJobRecords(db),
@@ -69,6 +71,7 @@ export async function readStatus(
     historyStart: history.start,
     firstSyncAt,
     windows,
+    activityWindows,
     runs,
     jobs,
     rejectedRecords,

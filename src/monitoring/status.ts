@@ -8,6 +8,7 @@ import {
   unloadedWindows,
   type WindowStatus,
 } from '../history/plan.ts'
+import { missingActivity } from '../history/plan-jobs.ts'
 import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
 import { calendarDays, type CalendarDay } from './calendar.ts'
 import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
@@ -35,6 +36,8 @@ export interface StatusInputs {
   /** When the first sync ran; null or absent: never. */
   readonly firstSyncAt?: Date | null
   readonly windows: readonly StatusWindow[]
+  /** Those of activity days. Default: none. */
+  readonly activityWindows?: readonly StatusWindow[]
   /** The newest runs, newest first. The `plan` of a running one says what is being loaded. */
   readonly runs: readonly (RunSummary & { readonly plan?: unknown })[]
   readonly jobs: readonly JobRecord[]
@@ -83,6 +86,8 @@ export interface StatusDocument {
     /** The latest instant of the current UTC day up to which a provisional window was read. */
     readonly provisionalUntil: Date | null
     readonly unsettled: readonly UnsettledWindow[]
+    /** What lived in a day, read by details jobs; null: no day was read yet. */
+    readonly activity: ActivityStatus | null
     /** Each UTC day of the last year that is loaded or due, oldest first. */
     readonly days: readonly CalendarDay[]
   }
@@ -199,8 +204,22 @@ function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): 
       error,
       nextAttemptAt,
     })),
+    activity: activityStatus(inputs.activityWindows ?? [], now),
     days: calendarDays({ now, firstDay, windows, due, runs }),
   }
+}
+
+export interface ActivityStatus {
+  /** Every day before this one was read. */
+  readonly readUntil: Date
+  /** Days that are over and were not read: they failed, or wait for the data of jobs. */
+  readonly waiting: readonly Interval[]
+}
+
+function activityStatus(windows: readonly StatusWindow[], now: Date): ActivityStatus | null {
+  if (!windows.some(({ status }) => status === 'done')) return null
+  const waiting = missingActivity(windows, now)
+  return { readUntil: waiting[0]?.start ?? startOfDay(now), waiting }
 }
 
 function countByStatus(windows: readonly StatusWindow[]): Record<WindowStatus, number> {

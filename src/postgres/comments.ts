@@ -88,8 +88,8 @@ export const etlDescriptions: Readonly<
     columns: {
       id: 'Number of the row.',
       stream:
-        'What is read: conversations, or threads (e-mail and message conversations that are read again where jobs are not permitted).',
-      source: 'How it was read: query.',
+        'What is read: conversations (those that started in the window), activity (those that lived in it, read by jobs for what changes late), threads (e-mail and message conversations that are read again where jobs are not permitted).',
+      source: 'How it was last read: query, jobs.',
       filter: 'The filters that applied; {} without any. Each combination of filters has its own coverage.',
       start: 'First instant of the window.',
       end: 'First instant after the window.',
@@ -121,6 +121,24 @@ export const etlDescriptions: Readonly<
       derived_hash:
         'The content hash that its rows in interval_cells were derived from. Null: from none; another than content_hash: they are out of date.',
       derived_version: 'Version of the rules by which they were derived.',
+      attributes_fetched_at:
+        'The stored participant attributes are current as of this time, which is that of a job and may be before fetched_at. Null: no source has delivered any, or a release before this column has.',
+    },
+  },
+  details_jobs: {
+    description:
+      'Details jobs that Genesys has for us: a row is written when a job was submitted, and deleted when Genesys has deleted the job.',
+    columns: {
+      job_id: 'The id that Genesys gave it.',
+      stream:
+        'What it reads, as in etl.windows: conversations (what started in the window), activity (what lived in it).',
+      filter: 'The filters that apply, as in etl.windows.',
+      start: 'First instant of the window that it reads.',
+      end: 'First instant after the window.',
+      submitted_at: 'When it was submitted, by the clock of the database.',
+      available_until:
+        'Up to when the data that jobs read was complete before it was submitted, by the clock of Genesys.',
+      run_id: 'The run that submitted it: etl.runs.id.',
     },
   },
   unsettled: {

@@ -67,6 +67,19 @@ interface DecidingConversationsTable {
   previous_attributes_hash: string | null
   derived_hash: string | null
   derived_version: number | null
+  attributes_fetched_at: OptionalInstant
+}
+
+/** etl.details_jobs: jobs that Genesys has for us. */
+interface DetailsJobsTable {
+  job_id: string
+  stream: string
+  filter: Json<JsonRecord>
+  start: Instant
+  end: Instant
+  submitted_at: Instant
+  available_until: Instant
+  run_id: number | null
 }
 
 /** etl.interval_cells: what each conversation adds to each interval. Beside these columns it has one for each measure. */
@@ -299,6 +312,7 @@ export interface Database extends PrefixedGenesys {
   'etl.unsettled': UnsettledTable
   'etl.settling': SettlingTable
   'etl.deletions': DeletionsTable
+  'etl.details_jobs': DetailsJobsTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable

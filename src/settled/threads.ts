@@ -46,7 +46,7 @@ async function readThreads(context: RunContext, filter: DetailsFilter): Promise<
   const { warehouse, history, clock, run, progress, signal } = context
   const { db } = warehouse
   const now = clock.now()
-  const key: WindowKey = { stream: STREAM, source: 'query', filter }
+  const key: WindowKey = { stream: STREAM, filter }
   const covered = await selectCovered(db, history, now)
   const ledger = await selectWindows(db, key)
   const due = dueThreadDays({

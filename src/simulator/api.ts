@@ -3,6 +3,7 @@ import { queryAggregates } from './aggregates.ts'
 import { ApiError } from './api-error.ts'
 import type { Changes } from './changes.ts'
 import type { ControlSettings } from './contract.ts'
+import type { DetailsJobs } from './details-jobs.ts'
 import { readDetailsQuery } from './details-query.ts'
 import { requirePermission, type OAuthClient } from './oauth.ts'
 import { observeQueues } from './observations.ts'
@@ -34,8 +35,20 @@ export interface ApiContext {
   readonly reference: ReferenceStore
   readonly selector: Selector
   readonly changes: Changes
+  readonly jobs: DetailsJobs
   readonly settings: Readonly<ControlSettings>
   readonly requestsPerMinute: number
+}
+
+/** An answer whose status is not 200. */
+export class OtherStatus {
+  readonly status: number
+  readonly body: Json | undefined
+
+  constructor(status: number, body?: Json) {
+    this.status = status
+    this.body = body
+  }
 }
 
 const DETAIL_PERMISSIONS = ['analytics:conversationDetail:view', 'analytics:agentConversationDetail:view']
@@ -107,15 +120,16 @@ const limits = (context: ApiContext): Readonly<Record<string, Readonly<Record<st
     'org.app.user.rate.per.minute': 3_000,
     'request.bytes.max': 512_000,
   },
-  analytics: { 'details.jobs.concurrent.access.max': 10 },
+  analytics: { 'details.jobs.concurrent.access.max': context.settings.jobsAtOnce },
 })
 
 /**
  * Answers a request of the API: a JSON value, or bytes that are JSON already.
  * @throws ApiError for whatever is not 200
  */
-export function answer(request: ApiRequest, context: ApiContext): Json | Buffer {
+export function answer(request: ApiRequest, context: ApiContext): Json | Buffer | OtherStatus {
   const { method, path } = request
+  if (path === JOBS || path.startsWith(`${JOBS}/`)) return answerAboutJobs(request, context)
   const query = method === 'POST' && Object.hasOwn(QUERIES, path) ? QUERIES[path] : undefined
   if (query) return query(request, context)
   if (method !== 'GET' && method !== 'HEAD')
@@ -131,6 +145,31 @@ export function answer(request: ApiRequest, context: ApiContext): Json | Buffer 
   if (!found) throw notFound('The requested resource')
   if (request.query.has('pageNumber')) request.note['pageNumber'] = Number(request.query.get('pageNumber'))
   return found
+}
+
+const JOBS = '/api/v2/analytics/conversations/details/jobs'
+
+/** Answers what concerns details jobs. */
+function answerAboutJobs(request: ApiRequest, { jobs }: ApiContext): Json | Buffer | OtherStatus {
+  const { method, path, query, client, note } = request
+  const [id, part, ...more] = path.slice(JOBS.length + 1).split('/')
+  if (method === 'GET' && id === 'availability' && part === undefined) {
+    requirePermission(client, 'analytics:conversationDetail:view')
+    return { dataAvailabilityDate: new Date(jobs.availableUntil()).toISOString() }
+  }
+  requirePermission(client, ...DETAIL_PERMISSIONS)
+  if (!id && method === 'POST') {
+    const submitted = jobs.submit(readJson(request), client)
+    Object.assign(note, submitted)
+    return new OtherStatus(202, { jobId: submitted.jobId })
+  }
+  if (id) note['jobId'] = id
+  if (!id || more.length > 0 || (part !== undefined && part !== 'results')) throw notFound('The requested resource')
+  if (method === 'GET') return part === 'results' ? jobs.results(id, query, client) : jobs.status(id, client)
+  if (method !== 'DELETE' || part !== undefined)
+    throw new ApiError(405, 'method.not.allowed', 'HTTP 405 Method Not Allowed')
+  jobs.delete(id, client)
+  return new OtherStatus(204)
 }
 
 type Endpoint = (request: ApiRequest, context: ApiContext) => Json | Buffer

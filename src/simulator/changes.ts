@@ -1,4 +1,5 @@
 import { endOf, endPlan, iso, type ConversationPlan, type Json, type Leg } from './conversation-plan.ts'
+import type { Attributes } from './attributes.ts'
 import type { DetailsQuery } from './details-query.ts'
 import type { Generator, ScenarioKind } from './generate.ts'
 import type { MalformedKind } from './malformed-records.ts'
@@ -166,6 +167,13 @@ export class Changes {
       stats: [],
       flow: undefined,
     })
+    this.#store.invalidate(stored)
+  }
+
+  /** Sets the attributes of the first participant of a conversation; the other participants have none. */
+  setAttributes(id: string, attributes: Attributes): void {
+    const stored = this.#find(id)
+    stored.attributes = [attributes]
     this.#store.invalidate(stored)
   }
 

@@ -1,5 +1,6 @@
 import type { Changes } from './changes.ts'
 import type { ClockSetting, OrgClock } from './clock.ts'
+import type { DetailsJobs } from './details-jobs.ts'
 import type { createFaults, FaultRule } from './faults.ts'
 import type { LateChangeShares } from './late-changes.ts'
 import type { MalformedKind } from './malformed-records.ts'
@@ -48,6 +49,8 @@ export interface SimulatorOptions {
   readonly aggregateIntervalDays?: number
   /** How many values one answer of aggregates can have; 100 000 unless given, since no limit of Genesys is known. */
   readonly aggregateCellLimit?: number
+  /** How far the data lake, which details jobs read, is behind the organization's clock; six hours unless given. */
+  readonly dataLagMs?: number
   /** Lifetime of the first client's tokens. */
   readonly tokenSeconds?: number
   readonly gzip?: boolean
@@ -70,6 +73,7 @@ export interface LoggedRequest {
   pageNumber?: number
   pageSize?: number
   totalHits?: number
+  jobId?: string
   doneAt?: number
 }
 
@@ -87,6 +91,17 @@ export interface ControlSettings {
   serviceLevelIncludesAbandons: boolean
   serviceLevelIncludesShortAbandons: boolean
   serviceLevelIncludesFlowOuts: boolean
+  dataLagMs: number
+  /** For how long a details job is queued, in real milliseconds; 20 at first. */
+  jobQueuedMs: number
+  /** For how long it is then run; 60 at first. */
+  jobPendingMs: number
+  /** How many jobs can be under way at once; 10 at first. */
+  jobsAtOnce: number
+  /** How a job beyond that is refused; 429 at first. */
+  jobLimitStatus: 429 | 400
+  /** The largest page of results, to which larger ones are clamped; 10 000 at first, since the limit of Genesys is not known. */
+  jobPageSize: number
 }
 
 /** Everything that can be changed while it runs. */
@@ -94,6 +109,8 @@ export interface SimulatorControl {
   readonly clock: OrgClock
   readonly faults: ReturnType<typeof createFaults>
   readonly changes: Changes
+  /** The details jobs, and what becomes of the next ones. */
+  readonly jobs: Pick<DetailsJobs, 'plan' | 'list' | 'availableUntil'>
   /** The lists of users, queues, wrap-up codes and so on. */
   readonly reference: ReferenceStore
   readonly clients: Map<string, OAuthClient>
@@ -120,6 +137,8 @@ export interface Simulator extends AsyncDisposable {
   truth(day?: string): Json[]
   /** The same as JSON strings. */
   truthText(day?: string): string[]
+  /** The attributes of each participant of a conversation, by participantId, as jobs deliver them now. */
+  attributesOf(conversationId: string): Readonly<Record<string, Readonly<Record<string, string>>>>
   /** The malformed records among them: the true id, what is wrong, and whether id and start are usable. */
   malformed(day?: string): { readonly id: string; readonly kind: MalformedKind; readonly keyable: boolean }[]
   close(): Promise<void>

@@ -1,4 +1,6 @@
 import { ApiError } from './api-error.ts'
+import type { Attributes } from './attributes.ts'
+import type { JobFate } from './details-jobs.ts'
 import type { DriftRule } from './changes.ts'
 import type { FaultRule } from './faults.ts'
 import { DAY_MS, type ScenarioKind } from './generate.ts'
@@ -24,10 +26,11 @@ export interface ControlSources {
  * - `POST faults` a rule or a list; `DELETE faults`; `POST drift` a rule or a list; `DELETE drift`
  * - `POST settings` `{ latencyMs, dateSkewMs, totalHitsOffset, totalHitsJitter, duplicateShare, paginationLimit, closingDelayMs,
  *   nothingHappensAfter, maxPageSize, aggregateIntervalDays, aggregateCellLimit, serviceLevelIncludesAbandons, serviceLevelIncludesShortAbandons,
- *   serviceLevelIncludesFlowOuts }`, each optional
+ *   serviceLevelIncludesFlowOuts, dataLagMs, jobQueuedMs, jobPendingMs, jobsAtOnce, jobLimitStatus, jobPageSize }`, each optional
+ * - `GET jobs`; `POST jobs` what becomes of the next details jobs: `{ "ends", "extraMs", "expiresAfterPages" }` or a list
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
- *   "reopen" | "correctStart", "id", "kind", "at", "malformed", "conversation" }`
+ *   "reopen" | "correctStart" | "setAttributes", "id", "kind", "at", "malformed", "conversation", "attributes" }`
  * - `POST reference` `{ "do": "add" | "change" | "rename" | "delete" | "deletePermanently" | "restore", "list", "id", "name", "fields" }`:
  *   changes a list of reference data, such as `users`; `{ "do": "repeatPages", "path" }` makes all pages of a list the first one
  *
@@ -74,6 +77,11 @@ export function answerControl(
         return {}
       case 'DELETE drift':
         control.changes.clearDrift()
+        return {}
+      case 'GET jobs':
+        return { jobs: control.jobs.list() }
+      case 'POST jobs':
+        control.jobs.plan(...rules<JobFate>())
         return {}
       case 'POST settings':
         control.set(given())
@@ -154,6 +162,9 @@ function change(control: SimulatorControl, given: Json): Json {
       return {}
     case 'correctStart':
       changes.correctStart(id, at ?? NaN)
+      return {}
+    case 'setAttributes':
+      changes.setAttributes(id, given['attributes'] as Attributes)
       return {}
     case 'addEvaluation':
       return { id: changes.addEvaluation(id) }

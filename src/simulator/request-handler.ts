@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
-import { answer } from './api.ts'
+import { answer, OtherStatus } from './api.ts'
 import { ApiError, tooManyRequests } from './api-error.ts'
 import type { LoggedRequest, SimulatorControl } from './contract.ts'
 import { answerControl } from './control-http.ts'
@@ -122,7 +122,9 @@ async function answerToApi(exchange: CompleteExchange, state: SimulatorState, lo
   const contentType = request.headers['content-type']
   const value = answer({ method, path, query, contentType, body, client, userId, note }, state)
   Object.assign(logged, note)
-  return { status: 200, headers, body: jsonBody(value) }
+  if (!(value instanceof OtherStatus)) return { status: 200, headers, body: jsonBody(value) }
+  const { status, body: given } = value
+  return { status, headers, body: given === undefined ? Buffer.alloc(0) : jsonBody(given) }
 }
 
 async function delay({ timing: { latencyMs } }: SimulatorState): Promise<void> {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Simulator, SimulatorOptions } from './contract.ts'
+import type { Json } from './conversation-plan.ts'
 import { readDetailsQuery } from './details-query.ts'
 import { parseExactly } from './exact-json.ts'
 import { DAY_MS } from './generate.ts'
@@ -49,6 +50,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     violations: state.rateLimit.violations,
     truth: (day) => truthText(day).map(parseExactly),
     truthText,
+    attributesOf(id) {
+      const stored = state.store.find(id)
+      const inLake = stored && state.store.showInLake(stored, state.clock.now())
+      const { participants = [] } = (inLake ? JSON.parse(inLake.bytes.toString()) : {}) as { participants?: Json[] }
+      return Object.fromEntries(
+        participants.flatMap(({ participantId, attributes }) =>
+          attributes === undefined ? [] : [[String(participantId), attributes as Record<string, string>]],
+        ),
+      )
+    },
     malformed: (day) =>
       visibleConversations(state.store, dayNumber(day)).flatMap(({ id, malformed: kind }) =>
         kind ? [{ id, kind, keyable: isKeyable(kind) }] : [],

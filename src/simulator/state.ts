@@ -1,6 +1,7 @@
 import { Changes } from './changes.ts'
 import { createClock, type OrgClock } from './clock.ts'
 import type { ControlSettings, LoggedRequest, SimulatorControl, SimulatorOptions } from './contract.ts'
+import { DetailsJobs } from './details-jobs.ts'
 import { createFaults } from './faults.ts'
 import { createGenerator, DAY_MS } from './generate.ts'
 import { ALL_PERMISSIONS, createTokens, type OAuthClient } from './oauth.ts'
@@ -19,6 +20,7 @@ export interface SimulatorState {
   readonly reference: ReferenceStore
   readonly selector: Selector
   readonly changes: Changes
+  readonly jobs: DetailsJobs
   readonly settings: ControlSettings
   readonly noise: PagingNoise
   /** How every answer is delayed, and by how much its Date header is wrong. */
@@ -61,6 +63,12 @@ export function createState(options: SimulatorOptions): SimulatorState {
     serviceLevelIncludesAbandons: true,
     serviceLevelIncludesShortAbandons: false,
     serviceLevelIncludesFlowOuts: false,
+    dataLagMs: options.dataLagMs ?? 6 * 3_600_000,
+    jobQueuedMs: 20,
+    jobPendingMs: 60,
+    jobsAtOnce: 10,
+    jobLimitStatus: 429,
+    jobPageSize: 10_000,
   }
   const firstDay = Math.floor(clock.now() / DAY_MS) - (options.days ?? 7)
   const happenings: OrgClock = { ...clock, now: () => Math.min(clock.now(), settings.nothingHappensAfter) }
@@ -78,6 +86,7 @@ export function createState(options: SimulatorOptions): SimulatorState {
     reference: new ReferenceStore(org, seed),
     selector: new Selector(store, options.intervalReading ?? 'day', noise, options.precompute ?? false),
     changes: new Changes(store, generator, org, seed),
+    jobs: new DetailsJobs(store, settings),
     settings,
     noise,
     timing: { latencyMs: options.latencyMs ?? 0, dateSkewMs: 0 },
@@ -118,8 +127,21 @@ function clientFactory(
 
 /** The controls of a running simulator. */
 export function createControl(state: SimulatorState): SimulatorControl {
-  const { clock, store, faults, changes, reference, clients, addClient, tokens, firstClient, settings, noise, timing } =
-    state
+  const {
+    clock,
+    store,
+    faults,
+    changes,
+    jobs,
+    reference,
+    clients,
+    addClient,
+    tokens,
+    firstClient,
+    settings,
+    noise,
+    timing,
+  } = state
   return {
     clock: {
       now: clock.now,
@@ -134,6 +156,7 @@ export function createControl(state: SimulatorState): SimulatorControl {
     },
     faults,
     changes,
+    jobs,
     reference,
     clients,
     addClient,

@@ -1,6 +1,8 @@
 import { asOf, type ViewSettings } from './as-of.ts'
+import { attributesIn, withAttributes, withoutAttributes, type Attributes } from './attributes.ts'
 import type { OrgClock } from './clock.ts'
 import type { ConversationPlan, Json } from './conversation-plan.ts'
+import { parseExactly } from './exact-json.ts'
 import { DAY_MS, type Generator } from './generate.ts'
 import { makeMalformed, type MalformedKind } from './malformed-records.ts'
 import { createRandom } from './random.ts'
@@ -29,6 +31,8 @@ export interface Stored {
   /** A JSON that does not change with the clock, in place of a plan. */
   fixed: Json | undefined
   shown: Shown | undefined
+  /** The attributes of its participants, by position, in place of those that the organization gives it. */
+  attributes: readonly (Attributes | undefined)[] | undefined
 }
 
 /** What happens to a conversation at an instant that its view cannot show: its place in the store changes. */
@@ -61,6 +65,7 @@ export function newStored(
     plan: content.plan,
     fixed: content.fixed,
     shown: undefined,
+    attributes: undefined,
   }
 }
 
@@ -80,6 +85,8 @@ export class ConversationStore {
   readonly #byId = new Map<string, Stored>()
   /** In order of time, what is still to come. */
   readonly #scheduled: Scheduled[] = []
+  /** What the data lake has of conversations that it has as they are shown. */
+  readonly #inLake = new WeakMap<Shown, Pick<Shown, 'bytes' | 'divisionIds' | 'end'>>()
   /** Conversations that were changed on demand: the generator cannot make them again. */
   readonly #changed = new Set<Stored>()
 
@@ -143,15 +150,43 @@ export class ConversationStore {
     const plan = this.planOf(stored)
     const { conversation, changesAt } = plan
       ? asOf(plan, now, this.#view)
-      : { conversation: stored.fixed, changesAt: Infinity }
+      : { conversation: stored.fixed && withoutAttributes(stored.fixed), changesAt: Infinity }
     if (!conversation) return undefined
     const bytes = Buffer.from(JSON.stringify(this.#asReturned(stored, conversation)))
     const divisionIds = Array.isArray(conversation['divisionIds']) ? (conversation['divisionIds'] as string[]) : []
     stored.shown = { bytes, divisionIds, end: endIn(conversation), renderedAt: now, closingDelayMs, changesAt }
-    // Nothing more will happen: the bytes are enough, and the generator can make the plan again.
+    this.#dropPlan(stored, stored.shown)
+    return stored.shown
+  }
+
+  /** Where nothing more will happen the bytes are enough, and the generator can make the plan again. */
+  #dropPlan(stored: Stored, { changesAt }: Shown): void {
     if (changesAt === Infinity && stored.origin && !stored.malformed && !this.#changed.has(stored))
       stored.plan = undefined
-    return stored.shown
+  }
+
+  /** What the data lake, which is complete as of an instant, has of it, attributes included; undefined when it has nothing. */
+  showInLake(stored: Stored, instant: number): Pick<Shown, 'bytes' | 'divisionIds' | 'end'> | undefined {
+    const shown = this.show(stored)
+    if (!shown || stored.start > instant) return undefined
+    const isCurrent = instant >= shown.renderedAt
+    const known = isCurrent ? this.#inLake.get(shown) : undefined
+    if (known) return known
+    const plan = isCurrent ? undefined : this.planOf(stored)
+    const earlier = plan && asOf(plan, instant, this.#view).conversation
+    const conversation = earlier ? this.#asReturned(stored, earlier) : parseExactly(shown.bytes.toString())
+    const attributes = stored.attributes ?? (stored.fixed && attributesIn(stored.fixed))
+    const bytes = Buffer.from(JSON.stringify(withAttributes(conversation, stored.id, attributes)))
+    this.#dropPlan(stored, shown)
+    const inLake = { bytes, divisionIds: shown.divisionIds, end: earlier ? endIn(earlier) : shown.end }
+    if (isCurrent) this.#inLake.set(shown, inLake)
+    return inLake
+  }
+
+  /** The same before it is made malformed, and without attributes. */
+  wellFormedInLake(stored: Stored, instant: number): Json {
+    const plan = this.planOf(stored)
+    return (plan && asOf(plan, instant, this.#view).conversation) ?? this.wellFormed(stored)
   }
 
   /** What is shown of it, before it is made malformed: the organization's indexes are built on it. */

@@ -52,6 +52,33 @@ test('backfill: dry run, load, nothing more to do, reload', async () => {
   expect(counts['unchanged']).toBeGreaterThan(150)
 })
 
+test('backfill by jobs: a dry run names the source, what waits is 75, and more than three days go by jobs without being told', async () => {
+  await using far = await startOrg({ days: 5, perDay: 20 })
+  await using it = await connectTestOrg(far)
+  const env = environmentOf(far, it.databaseUrl)
+  const fourDays = ['--from', '2025-06-09', '--to', '2025-06-13']
+  const sourceOf = async (...args: string[]): Promise<unknown> => {
+    const { stdout } = await runCli(['backfill', ...args, '--dry-run', '--json'], { env })
+    return (JSON.parse(stdout) as { windows: { source: string }[] }).windows.map(({ source }) => source)
+  }
+  expect(await sourceOf(...range)).toEqual(['query', 'query', 'query'])
+  expect(await sourceOf(...range, '--source', 'jobs')).toEqual(['jobs', 'jobs', 'jobs'])
+  expect(await sourceOf(...fourDays)).toEqual(['jobs', 'jobs', 'jobs', 'jobs'])
+  expect(await sourceOf(...fourDays, '--source', 'query')).toEqual(['query', 'query', 'query', 'query'])
+  // the data lake is six hours behind noon of the 13th
+  const more = ['--from', '2025-06-12', '--to', '2025-06-14', '--source', 'jobs']
+  expect(await runCli(['backfill', ...more], { env })).toMatchObject({
+    code: 75,
+    stdout: expect.stringMatching(/2025-06-13 is not complete: it waits until the data of details jobs .* 2025-06-14T/),
+  })
+  expect(await runCli(['backfill', ...more], { env })).toMatchObject({
+    code: 75,
+    stdout: expect.stringContaining('backfill --source query'),
+  })
+  expect(await runCli(['backfill', ...fourDays], { env })).toMatchObject({ code: 0 })
+  expect(await it.doneDays()).toEqual(['2025-06-09', '2025-06-10', '2025-06-11', '2025-06-12'])
+})
+
 test('backfill of instants loads the part of the day, and the rest later', async () => {
   await using it = await connectTestOrg(org)
   const env = environmentOf(org, it.databaseUrl)

@@ -65,6 +65,27 @@ test('names a missing permission', async () => {
   })
 })
 
+test('says until when the data of details jobs are complete, and what is lost without them', async () => {
+  const { report } = await doctor()
+  expect(find(report, 'details jobs')).toMatchObject({
+    verdict: 'ok',
+    detail: expect.stringMatching(/^permitted; their data are complete until \d{4}-\d\d-\d\dT\d\d:\d\dZ$/),
+  })
+  expect(org.control.jobs.list().filter(({ isDeleted }) => !isDeleted)).toEqual([])
+  const client = org.control.addClient({ permissions: new Set(['analytics:agentConversationDetail:view']) })
+  const limited = { GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret }
+  const warned = await doctor(limited)
+  expect(find(warned.report, 'details jobs')).toMatchObject({
+    verdict: 'warning',
+    detail: expect.stringContaining('participant attributes are not loaded'),
+    mend: expect.stringContaining('analytics:conversationDetail:view'),
+  })
+  expect(warned.code).toBe(0)
+  const demanded = await doctor({ ...limited, HISTORY_ATTRIBUTES: 'true' })
+  expect(find(demanded.report, 'details jobs')).toMatchObject({ verdict: 'failed' })
+  expect(demanded.code).toBe(1)
+})
+
 test('warns of missing optional permissions, and names what is lost without them', async () => {
   const client = org.control.addClient({ permissions: new Set(['analytics:conversationDetail:view']) })
   const { code, report } = await doctor({ GENESYS_CLIENT_ID: client.id, GENESYS_CLIENT_SECRET: client.secret })
@@ -135,7 +156,7 @@ test('reports a database that is down, and checks Genesys all the same', async (
 test('reports what the ledger has and the tables lack, and what is dated in the future', async () => {
   await using own = await createTestDatabase()
   await using warehouse = connect(own.url)
-  const key = { stream: 'conversations', source: 'query', filter: {} }
+  const key = { stream: 'conversations', filter: {} }
   const start = new Date('2025-06-10T00:00:00Z')
   const mark = { ...key, start, end: new Date('2025-06-11T00:00:00Z'), status: 'done', hits: 7, runId: null } as const
   await recordWindow(warehouse.db, mark)

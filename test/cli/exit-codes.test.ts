@@ -55,7 +55,6 @@ test.each([
   ['no range', ['backfill'], '--from'],
   ['an unknown option', ['sync', '--fast'], '--fast'],
   ['an unknown command', ['snc'], 'sync'],
-  ['a source that is not implemented yet', [...backfill, '--source', 'jobs'], '--source'],
   ['a source that does not exist', [...backfill, '--source', 'fax'], 'fax'],
   ['too much concurrency', [...backfill, '--concurrency', '1000'], '--concurrency'],
   ['a direction that does not exist', ['migrate', 'sideways'], 'sideways'],

@@ -11,7 +11,7 @@ const { db } = warehouse
 afterAll(() => warehouse.close())
 beforeEach(() => sql`truncate etl.runs, etl.windows`.execute(db))
 
-const key = { stream: 'conversations', source: 'query', filter: {} }
+const key = { stream: 'conversations', filter: {} }
 const sync = { job: 'sync', trigger: 'cron', parameters: {} } as const
 
 function day(number: number): Date {
@@ -93,11 +93,31 @@ test('a wider done window replaces what it subsumes, and nothing else', async ()
   await read(3, 4, 'provisional')
   await read(5, 6, 'done')
   await read(2, 3, 'done', { filter: { direction: 'inbound' } })
-  await read(2, 3, 'done', { source: 'jobs' })
+  await read(2, 3, 'done', { stream: 'activity', source: 'jobs' })
   await read(1, 4, 'done')
   expect(await covered()).toEqual(['1-4 done', '5-6 done'])
   expect(await selectWindows(db, { ...key, filter: { direction: 'inbound' } })).toHaveLength(1)
-  expect(await selectWindows(db, { ...key, source: 'jobs' })).toHaveLength(1)
+  expect(await selectWindows(db, { ...key, stream: 'activity' })).toHaveLength(1)
+})
+
+test('a window has one row, whichever source has read it, and names the last one that succeeded', async () => {
+  const sourceOf = async () =>
+    (await sql<{ source: string }>`select source from etl.windows where stream = 'conversations'`.execute(db)).rows
+  await read(1, 2, 'done', { source: 'jobs' })
+  await read(1, 2, 'failed', { source: 'query', error: 'gone' })
+  expect(await sourceOf()).toEqual([{ source: 'jobs' }])
+  await read(1, 2, 'done')
+  expect(await sourceOf()).toEqual([{ source: 'query' }])
+  expect(await covered()).toEqual(['1-2 done'])
+})
+
+test('what is read by a job is current as of an earlier time than that of its record', async () => {
+  await read(1, 2, 'done', { source: 'jobs', asOf: day(3) })
+  const [first] = await selectWindows(db, key)
+  expect(first?.readAt).toEqual(day(3))
+  expect(+first!.loadedAt).toBeGreaterThan(+day(3))
+  await read(1, 2, 'failed', { runId: 2, error: 'gone', errorCode: 'X' })
+  expect((await selectWindows(db, key))[0]).toMatchObject({ readAt: day(3), loadedAt: day(3) })
 })
 
 test('a later provisional reading of a day replaces the earlier one, but never a done window', async () => {

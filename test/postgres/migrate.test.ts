@@ -33,6 +33,7 @@ const migrations = [
   '20261126T1530Z-create-reconciliations',
   '20261126T1535Z-create-live-today',
   '20261126T1540Z-index-stale-conversations',
+  '20261126T1600Z-create-details-jobs',
   '20261126T1610Z-create-unsettled',
   '20261126T1611Z-create-deletions',
 ]

@@ -43,7 +43,7 @@ async function deriveOneBatch(warehouse: Warehouse): Promise<boolean> {
 /** Marks a UTC day as loaded in the ledger. */
 async function recordDay({ db }: Warehouse, day: string, hits: number): Promise<void> {
   const start = new Date(`${day}T00:00:00Z`)
-  const key = { stream: 'conversations', source: 'query', filter: {} }
+  const key = { stream: 'conversations', filter: {} }
   await recordWindow(db, { ...key, start, end: addDays(start, 1), status: 'done', hits, runId: null })
 }
 

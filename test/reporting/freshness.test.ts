@@ -44,7 +44,7 @@ async function record(
   hits: number | null = 10,
   filter: object = {},
 ): Promise<void> {
-  const key = { stream: 'conversations', source: 'query', filter }
+  const key = { stream: 'conversations', filter }
   await recordWindow(db, { ...key, start: new Date(start), end: new Date(end), status, hits, runId: null })
 }
 

@@ -116,7 +116,7 @@ export async function connectTestOrg(org: Simulator, given?: { readonly url: str
     return await runHistory(given, request, 'manual', overrides.signal ?? new AbortController().signal)
   }
   const windows = async () =>
-    (await selectWindows(warehouse.db, { stream: 'conversations', source: 'query', filter: {} })).map(
+    (await selectWindows(warehouse.db, { stream: 'conversations', filter: {} })).map(
       ({ start, end, status, attempts, errorCode }) => ({ start, end, status, attempts, errorCode }),
     )
   return {

@@ -4,6 +4,7 @@ import { AGGREGATES_PERMISSION } from '../../genesys/conversation-aggregates.ts'
 import {
   probeAggregates,
   probeClock,
+  probeDetailsJobs,
   probeDetailsQuery,
   probeDivisions,
   probeOrganization,
@@ -70,6 +71,7 @@ export const genesysChecks: readonly Check[] = [
     const name = `permission ${permission.name}`
     return { name, needs: 'login', run: (context) => checkOptionalPermission(name, permission, context) }
   }),
+  { name: 'details jobs', needs: 'login', run: checkDetailsJobs },
   { name: 'divisions', needs: 'login', run: checkDivisions },
   { name: 'clock', needs: 'login', run: checkClock },
   { name: 'database clock', needs: 'login', run: checkDatabaseClock },
@@ -103,6 +105,25 @@ async function checkOptionalPermission(
     context.signal.throwIfAborted()
     if (!(error instanceof EtlError)) throw error
     return [{ name, verdict: 'warning', detail: `${error.message}; without it ${lost}`, fix: error.hint }]
+  }
+}
+
+const LOST_WITHOUT_JOBS =
+  'participant attributes are not loaded, nor what happens in old e-mail and message threads after the lookback, and backfills are read by query'
+
+async function checkDetailsJobs(context: CheckContext): Promise<Finding[]> {
+  const name = 'details jobs'
+  const isDemanded = context.app.config.history.attributes === 'true'
+  try {
+    const availableUntil = await probeDetailsJobs(context.genesys, options(context))
+    const detail = `permitted; their data are complete until ${availableUntil.toISOString().slice(0, 16)}Z`
+    return [{ name, verdict: 'ok', detail }]
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (!(error instanceof EtlError) || isDemanded) throw error
+    return [
+      { name, verdict: 'warning', detail: `${error.message}; without them ${LOST_WITHOUT_JOBS}`, fix: error.hint },
+    ]
   }
 }
 

@@ -131,6 +131,7 @@ function figures(document: StatusDocument, { isLiveOn, at: now }: ServiceStatus)
   return markup`<dl class="figure-list">
 ${completeUntilFigure(document, now)}
 ${loadedDaysFigure(document)}
+${document.history.activity ? activityFigure(document.history.activity) : ''}
 ${liveFigure(document, isLiveOn, now)}
 ${figure('Rejected records', number(rejectedRecords), rejectedRecords === 0 ? 'none' : 'kept in etl.rejected_records')}
 ${reconciliation.newestDay ? reconciliationFigure(reconciliation, reconciliation.newestDay) : ''}
@@ -153,6 +154,11 @@ function loadedDaysFigure({ history }: StatusDocument): Html {
   const missing = Math.ceil(history.owed.reduce((sum, { start, end }) => sum + (+end - +start) / 86_400_000, 0))
   const note = missing === 0 ? 'none missing' : `${number(missing)} not loaded yet`
   return figure('Days loaded', number(loaded), note, missing > 0)
+}
+
+function activityFigure({ readUntil, waiting }: NonNullable<StatusDocument['history']['activity']>): Html {
+  const days = waiting.reduce((sum, { start, end }) => sum + (+end - +start) / 86_400_000, 0)
+  return figure('Activity read until', day(readUntil), days === 0 ? 'no day waiting' : `${plural(days, 'day')} waiting`)
 }
 
 function liveFigure({ live }: StatusDocument, isLiveOn: boolean, now: Date): Html {
