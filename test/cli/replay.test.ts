@@ -15,7 +15,10 @@ test('replay: 1 while a record is rejected again, 0 when all are loaded, and the
   )
   await load(warehouse, [conversation('a', { externalTag: 'bad' }), conversation('b'), 'no conversation'], 1)
   const first = await runCli(['replay'], { env })
-  expect(first).toMatchObject({ code: 1, stdout: expect.stringContaining('Loaded 2 rejected records again.') as string })
+  expect(first).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('Loaded 2 rejected records again.') as string,
+  })
   expect(first.stdout).toMatch(/rejected again \(see etl\.rejected_records\) +2/)
   await sql`alter table genesys.conversations drop constraint wanted`.execute(warehouse.db)
   const second = await runCli(['replay', '--json'], { env })

@@ -49,7 +49,9 @@ test('what Genesys has no more is marked, counted by the run, and unmarked when 
   expect((await again(it)).counts).toMatchObject({ missing: 1, changed: 1, unchanged: 57 })
   expect(await marked(it)).toEqual([b, c].sort())
   const { rows: left } = await sql<{ id: string }>`
-    select conversation_id as id from reporting.deletions where reason = 'missing' order by at, 1`.execute(it.warehouse.db)
+    select conversation_id as id from reporting.deletions where reason = 'missing' order by at, 1`.execute(
+    it.warehouse.db,
+  )
   expect(left.map(({ id }) => id)).toEqual([a, b, c])
 })
 

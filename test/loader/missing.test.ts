@@ -17,9 +17,9 @@ const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
 beforeEach(async () => {
   const all = tables.map((table) => `genesys.${table}`).join(', ')
-  await sql.raw(`truncate ${all}, etl.conversations, etl.unsettled, etl.deletions, etl.interval_cells, etl.dirty_hours`).execute(
-    warehouse.db,
-  )
+  await sql
+    .raw(`truncate ${all}, etl.conversations, etl.unsettled, etl.deletions, etl.interval_cells, etl.dirty_hours`)
+    .execute(warehouse.db)
 })
 
 const start = '2026-03-05T10:00:00.000Z'

@@ -62,7 +62,13 @@ test('what is rejected again is not stored twice: its reason and its time are ne
   expect(await replay(8)).toMatchObject({ records: 2, inserted: 0, rejected: 2 })
   await sql`alter table genesys.conversations drop constraint other`.execute(warehouse.db)
   expect(await kept()).toEqual([
-    { id: 'a', reason: expect.stringContaining('the constraint other') as string, resolved: false, times: 1, run_id: 8 },
+    {
+      id: 'a',
+      reason: expect.stringContaining('the constraint other') as string,
+      resolved: false,
+      times: 1,
+      run_id: 8,
+    },
     { id: null, reason: 'no valid conversationStart', resolved: false, times: 1, run_id: 8 },
   ])
   const { rows } = await sql`

@@ -19,8 +19,7 @@ beforeEach(async () => {
   await sql`truncate genesys.conversations, etl.conversations, etl.unsettled, etl.deletions`.execute(warehouse.db)
 })
 
-const day = (number: number, time = '12:00:00.000'): string =>
-  `2026-03-${String(number).padStart(2, '0')}T${time}Z`
+const day = (number: number, time = '12:00:00.000'): string => `2026-03-${String(number).padStart(2, '0')}T${time}Z`
 
 function ended(id: string, conversationEnd: string | null, more: JsonObject = {}): JsonObject {
   return conversation(id, { conversationStart: day(1), ...(conversationEnd && { conversationEnd }), ...more })
@@ -69,14 +68,14 @@ test('an answer that is refused as older changes nothing', async () => {
 test('reads that settle nothing write and lock no row, and keep when a conversation was last read by its id', async () => {
   await loadAt(warehouse, day(2), ended('open', null), ended('young', day(2)), ended('old', day(1)))
   await sql`update etl.unsettled set reread_at = '2026-03-02T13:00Z'`.execute(warehouse.db)
-  const rows = () => sql`select ctid::text, xmin::text, xmax::text, * from etl.unsettled order by 2`.execute(warehouse.db)
+  const rows = () =>
+    sql`select ctid::text, xmin::text, xmax::text, * from etl.unsettled order by 2`.execute(warehouse.db)
   const before = await rows()
   await loadAt(warehouse, day(3), ended('open', null), ended('young', day(2)), ended('old', day(1)))
   expect((await rows()).rows).toEqual(before.rows)
   await loadAt(warehouse, day(4), ended('open', day(4)))
-  const { rows: after } = await sql`select ended_at, reread_at from etl.unsettled where conversation_id = 'open'`.execute(
-    warehouse.db,
-  )
+  const { rows: after } =
+    await sql`select ended_at, reread_at from etl.unsettled where conversation_id = 'open'`.execute(warehouse.db)
   expect(after).toEqual([{ ended_at: new Date(day(4)), reread_at: new Date('2026-03-02T13:00Z') }])
 })
 
@@ -94,7 +93,8 @@ function chooser(seed: string, step: number) {
   const random = (name: string): string => `c${pick(name, 8)}`
   /** Starts in two months, ends over two weeks or not, and content that differs. */
   const version = (id: string): JsonObject => {
-    const end = pick(`end ${id}`, 4) === 0 ? null : day(1 + pick(`end day ${id}`, 14), `${10 + pick(`hour ${id}`, 12)}:00:00.000`)
+    const end =
+      pick(`end ${id}`, 4) === 0 ? null : day(1 + pick(`end day ${id}`, 14), `${10 + pick(`hour ${id}`, 12)}:00:00.000`)
     const conversationStart = pick(`start ${id}`, 5) === 0 ? '2026-02-28T12:00:00.000Z' : day(1)
     return ended(id, end, { conversationStart, evaluations: [{ evaluationId: `e${pick(`content ${id}`, 2)}` }] })
   }
@@ -201,7 +201,10 @@ test.each(seeds)('never final: what changes within the settle time and was not r
       where s.is_final group by 1, 2`.execute(to.db)
     for (const { id, end, evaluations } of rows) {
       finals++
-      const settled = asOf(lives.find((life) => life.id === id)!, +end + 96 * HOUR_MS - 1)
+      const settled = asOf(
+        lives.find((life) => life.id === id)!,
+        +end + 96 * HOUR_MS - 1,
+      )
       expect({ id, end: end.toISOString(), evaluations }).toEqual({
         id,
         end: settled['conversationEnd'],

@@ -211,7 +211,11 @@ test('the status of a conversation: open, final, or missing at Genesys', async (
   await using own = await createTestDatabase()
   await using loaded = connect(own.url)
   const { conversationEnd: _end, ...open } = call('open', { start: '2026-03-01T10:00:00Z' })
-  const records = [open, call('final', { start: '2026-03-01T10:00:00Z' }), call('young', { start: '2026-03-28T10:00:00Z' })]
+  const records = [
+    open,
+    call('final', { start: '2026-03-01T10:00:00Z' }),
+    call('young', { start: '2026-03-28T10:00:00Z' }),
+  ]
   await load(loaded, records, 1)
   await markMissing(loaded.db, ['young'], new Date('2026-04-02'))
   const { rows } = await sql`

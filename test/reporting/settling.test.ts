@@ -79,7 +79,8 @@ test('a walk that was interrupted goes on, loads meanwhile included, and writes 
   expect(await due(warehouse, 0)).toMatchObject({ isComplete: false })
   expect(await position(warehouse)).toMatchObject({ start: 'infinity' })
   await sql`update etl.settling set position_start = '2026-03-05T00:00Z', position_id = ''`.execute(warehouse.db)
-  const rows = () => sql<{ id: string; xmin: string }>`select conversation_id as id, xmin::text from etl.unsettled`.execute(warehouse.db)
+  const rows = () =>
+    sql<{ id: string; xmin: string }>`select conversation_id as id, xmin::text from etl.unsettled`.execute(warehouse.db)
   const before = new Map((await rows()).rows.map(({ id, xmin }) => [id, xmin]))
   expect(await due(warehouse)).toMatchObject({ isComplete: true })
   // what starts later was passed before
@@ -90,7 +91,10 @@ test('a walk that was interrupted goes on, loads meanwhile included, and writes 
   expect(older.length).toBeGreaterThan(0)
   const after = await rows()
   expect(after.rows.filter(({ id, xmin }) => before.has(id) && before.get(id) !== xmin)).toEqual([])
-  await loadAll(warehouse, conversations(300).map(({ raw }) => ({ raw, fetchedAt: '2026-03-13T00:00:00Z' })))
+  await loadAll(
+    warehouse,
+    conversations(300).map(({ raw }) => ({ raw, fetchedAt: '2026-03-13T00:00:00Z' })),
+  )
   await expectFilled(warehouse)
 })
 

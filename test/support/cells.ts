@@ -27,7 +27,9 @@ function decode(type: (typeof cellColumns)[number]['type'], text: string | null)
  */
 export async function expectCellsDerived(warehouse: Warehouse): Promise<void> {
   const { rows: stored } = await sql<{ id: string }>`
-    select conversation_id as id from genesys.conversations where _missing_since is null order by conversation_id collate "C"`.execute(warehouse.db)
+    select conversation_id as id from genesys.conversations where _missing_since is null order by conversation_id collate "C"`.execute(
+    warehouse.db,
+  )
   const read = await readBack(
     warehouse.db,
     stored.map(({ id }) => id),
