@@ -15,7 +15,7 @@ export interface SimulatedDatabase extends AsyncDisposable {
 }
 
 /** By how much the clock is ahead of the machine's. */
-const OFFSET = `current_setting('simulated_clock.offset')::interval`
+const OFFSET = `current_setting('simulated_clock.ahead_by')::interval`
 
 /** now() is the same throughout a transaction, and the other one is not: what the planner may do with them is as with the original ones. */
 const FUNCTIONS = `
@@ -39,7 +39,7 @@ export async function createSimulatedDatabase(instant: number): Promise<Simulate
   const machine = (): number => performance.timeOrigin + performance.now()
   const setClock = (at: number): Promise<void> =>
     inDatabase(
-      `alter database ${database.name} set simulated_clock.offset = '${Math.round(at - machine())} milliseconds'`,
+      `alter database ${database.name} set simulated_clock.ahead_by = '${Math.round(at - machine())} milliseconds'`,
     )
   await setClock(instant)
   await inDatabase(FUNCTIONS)
