@@ -21,17 +21,19 @@ const WITHOUT_POSTGRES = [
  * CI runs too, and part of `npm run test:sim`.
  */
 export const LONG = [
+  'test/browser/**/*.test.ts',
   'test/chaos/**/*.test.ts',
-  'test/browser/wallboard-layout.test.ts',
-  'test/cli/{demo,logs}.test.ts',
+  'test/cli/**/*.test.ts',
   'test/embedded-postgres/**/*.test.ts',
+  'test/faults/{database,kill,loaders}.test.ts',
   'test/reference/process.test.ts',
+  'test/reporting/{derive-command,genesys-aggregates,performance,reconcile}.test.ts',
 ]
 
 export default defineConfig({
   test: {
-    // More than the two cores of a small CI machine: much of the time is spent waiting for child processes, sockets and clocks.
-    maxWorkers: 3,
+    // Twice the cores of a small CI machine: much of the time is spent waiting for child processes, sockets and clocks.
+    maxWorkers: 4,
     // Processes are killed and clocks raced here; a busy CI machine gets one more chance, a developer's none.
     retry: process.env['CI'] ? 1 : 0,
     testTimeout: 30_000,

@@ -161,7 +161,9 @@ test('a query that runs when the process is asked to stop has ten seconds, and i
     () => (isOver = true),
   )
   const ended = expect(work).rejects.toBeInstanceOf(Interrupted)
-  await warehouse.pool.query('select pg_sleep(0.05)')
+  // the deadline counts for a query under way; a new connection can take longer than one round trip
+  const isRunning = `select 1 from pg_stat_activity where datname = current_database() and query = 'select pg_sleep(600)'`
+  while ((await warehouse.pool.query(isRunning)).rowCount === 0);
   stop.abort(new Interrupted('SIGTERM'))
   vi.advanceTimersByTime(9_000)
   await warehouse.pool.query('select pg_sleep(0.05)')

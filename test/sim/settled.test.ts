@@ -13,12 +13,17 @@ const days = Number(process.env['DAYS'] ?? 60)
 const sum = (counts: Partial<Record<string, number>>): number =>
   Object.values(counts).reduce((all: number, count = 0) => all + count, 0)
 
+test(`SEED=${seed}: ${days} days with jobs`, async () => {
+  const { lost } = await simulate({ sources: 'jobs', seed, days, perDay: 40 })
+  expect(lost).toEqual({})
+})
+
 test(`SEED=${seed}: ${days} days where jobs are not permitted`, async () => {
-  const { lost, conversations } = await simulate({ sources: 'query', seed, days, perDay: 60 })
+  const { lost, conversations } = await simulate({ sources: 'query', seed, days, perDay: 40 })
   expect(sum(lost)).toBeLessThan(conversations * 0.01)
 })
 
 test(`SEED=${seed}: ${days} days by the windows of the lookback alone, as a measure of what the rest is worth`, async () => {
-  const { lost, conversations } = await simulate({ sources: 'lookback', seed, days, perDay: 60 })
+  const { lost, conversations } = await simulate({ sources: 'lookback', seed, days, perDay: 40 })
   expect(sum(lost)).toBeGreaterThan(conversations * 0.01)
 })
