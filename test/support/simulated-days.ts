@@ -36,6 +36,8 @@ const LOOKBACK_DAYS = 7
 /** Wrap-up codes and the metrics of after-call work come that late. */
 const CLOSING_DELAY_MS = 7 * MINUTE
 const JOB_TIMING = { firstPollMs: 2, longestPollMs: 20, deadlineMs: 2000 }
+/** How far the data lake is behind: what jobs deliver was current then. */
+const DATA_LAG_MS = 6 * HOUR
 const JOBS_PATH = '/api/v2/analytics/conversations/details/jobs'
 
 /** `lookback`: windows alone, as before; `query`: with everything that is read again where jobs are not permitted; `jobs`: with them. */
@@ -90,6 +92,7 @@ export async function startSimulatedDays({
       malformedShare: 0,
       reopenedShare: 0.4,
       closingDelayMs: CLOSING_DELAY_MS,
+      dataLagMs: DATA_LAG_MS,
       lateChanges: REALISTIC_LATE_CHANGES,
     }),
   )
@@ -150,6 +153,8 @@ class Days {
   async night(midnight: number, afterNight: AfterNight): Promise<void> {
     const fate = this.#random.weighted({ well: 66, skipped: 8, killed: 14, faulty: 8, away: 4 })
     const at = midnight + 2 * HOUR + 15 * MINUTE
+    if (this.#sources === 'jobs')
+      for (const minutes of [135, 210, 255]) this.#note(midnight + minutes * MINUTE - DATA_LAG_MS)
     if (fate === 'skipped') {
       this.runs.skipped++
       return
@@ -201,12 +206,16 @@ class Days {
     })
   }
 
+  #note(at: number): void {
+    this.#org.control.clock.set(at)
+    this.log.note(this.#org, at)
+  }
+
   /** A process of the product that starts at an instant: its clock, that of its database and that of the organization agree. */
   async #process(at: number, work: (it: TestOrg) => Promise<void>): Promise<void> {
-    this.#org.control.clock.set(at)
+    this.#note(at)
     vi.setSystemTime(at)
     await this.#database.setClock(at)
-    this.log.note(this.#org, at)
     await using it = await connectTestOrg(this.#org, this.#database)
     await work(it)
   }
