@@ -11,6 +11,7 @@ const WITHOUT_POSTGRES = [
   'test/monitoring/{alert-rules,status}.test.ts',
   'test/reporting/{classify,compare-cells,service-level}.test.ts',
   'test/request-budget/grant.test.ts',
+  'test/settled/plans.test.ts',
   'test/simulator/**/*.test.ts',
   'test/support/*.test.ts',
   'test/*.test.ts',

@@ -77,13 +77,13 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const status = statusAfterRead(window, outcome.status, now)
   // what a read of the current day lacks may just have started, an unstable read may lack anything, and a day of activity is read for others
   const isWhole = status === 'done' && context.key.stream !== 'activity'
-  const unseen = isWhole ? await checkMissing(context, window, read.asOf ?? began) : emptyLoadCounts()
+  const unseen = isWhole ? await checkMissing(context, window, read.asOf ?? began) : null
   const loaded: LoadedWindow = {
     window,
     status,
     source: read.source,
-    requests: outcome.requests,
-    counts: addLoadCounts(counts, unseen),
+    requests: outcome.requests + (unseen?.requests ?? 0),
+    counts: unseen ? addLoadCounts(counts, unseen.counts) : counts,
     instability: outcome.instability,
     isEmptied,
   }

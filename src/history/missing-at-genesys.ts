@@ -1,6 +1,6 @@
 /** Finds conversations that the tables have and a complete read of their day did not bring: moved, hidden, or gone at Genesys. */
 import { sql, type Kysely, type RawBuilder } from 'kysely'
-import { readByIds } from '../genesys/details-by-id.ts'
+import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch } from '../loader/load.ts'
@@ -21,42 +21,49 @@ interface Context extends Dependencies {
   readonly signal: AbortSignal
 }
 
+interface Checked {
+  readonly counts: LoadCounts
+  readonly requests: number
+}
+
+const NOTHING: Checked = { counts: emptyLoadCounts(), requests: 0 }
+
 /** More than these, if they are most of what is stored of the window, have more likely been hidden than deleted. */
 const MOST_BELIEVED = 100
 
 /**
  * To be called after a window was read completely: requests what is stored of it and was not delivered since `before` by its ids, loads
  * what Genesys still has (its start was corrected, or it slipped through the pages), and marks the rest as missing. Returns the counts of
- * both. A failure is logged: the next read of the window makes up for it.
+ * both, and of the requests. A failure is logged: the next read of the window makes up for it.
  * @param before the instant as of which the read vouches for its answers
  * @throws the signal's reason
  */
-export async function checkMissing(context: Context, window: Interval, before: Date): Promise<LoadCounts> {
+export async function checkMissing(context: Context, window: Interval, before: Date): Promise<Checked> {
   const { warehouse, history, logger, signal } = context
   try {
     const ids = await selectUndelivered(warehouse.db, window, before, history.filter)
-    if (ids.length === 0) return emptyLoadCounts()
+    if (ids.length === 0) return NOTHING
     const facts = { window: formatWindow(window), conversations: ids.length }
     if (ids.length > MOST_BELIEVED && ids.length > (await countStored(warehouse.db, window)) / 2) {
       logger.warn(
         facts,
         'most conversations of the window are not in the answers of Genesys any more; they are not marked as missing. If the OAuth client has lost a division or a permission, give it back',
       )
-      return emptyLoadCounts()
+      return NOTHING
     }
     const counts = await lookFor(context, ids)
     logger.info(
       { ...facts, missing: counts.missing },
       'conversations that a complete read did not bring were read by their ids, and those that Genesys has no more were marked',
     )
-    return counts
+    return { counts, requests: Math.ceil(ids.length / IDS_PER_REQUEST) }
   } catch (error) {
     signal.throwIfAborted()
     logger.warn(
       { window: formatWindow(window), err: error },
       'what Genesys has no more of the window could not be found out; the next read tries again',
     )
-    return emptyLoadCounts()
+    return NOTHING
   }
 }
 

@@ -62,7 +62,7 @@ export interface LateRecord {
 }
 
 /** A change that Genesys makes to a conversation long after it has happened. It applies to a copy of the plan. */
-export interface Correction {
+interface Correction {
   readonly at: number
   readonly apply: (plan: ConversationPlan) => void
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { createMetrics } from '../../src/metrics.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
+import { emptyLoadCounts } from '../../src/loader/load-counts.ts'
 import { loadBatch } from '../../src/loader/load.ts'
 import { insertMessages } from '../../src/webhooks/outbox.ts'
 import { ensurePartitions } from '../../src/loader/partitions.ts'
@@ -108,6 +109,10 @@ test('counts the outcomes of loaded records, whichever job loads them', async ()
   expect(value('genesys_etl_rows_total', { table: 'conversations', outcome: 'rejected' })).toBe(1)
   expect(value('genesys_etl_rows_total', { table: 'conversations', outcome: 'unchanged' })).toBe(1)
   expect(value('genesys_etl_rows_total', { table: 'participants', outcome: 'written' })).toBe(1)
+  metrics.countLoad({ ...emptyLoadCounts(), changed: 3, reopened: 2, missing: 1 })
+  const after = await scrape()
+  expect(after('genesys_etl_conversations_reopened_total')).toBe(2)
+  expect(after('genesys_etl_conversations_missing_total')).toBe(1)
 })
 
 test('counts days that had conversations and became empty', async () => {

@@ -42,15 +42,17 @@ async function deletions(): Promise<{ conversation_id: string; reason: string; s
 test('a mark moves _loaded_at, takes the cells away and keeps the rows; it is set once', async () => {
   await load(warehouse, [call('a', { start }), call('b', { start })], 1)
   const before = await stored(warehouse, 'a')
-  const { rows: loaded } = await sql<{ at: Date }>`select max(_loaded_at) as at from genesys.conversations`.execute(
-    warehouse.db,
-  )
+  const { rows: loaded } = await sql<{
+    at: string
+  }>`select max(_loaded_at)::text as at from genesys.conversations`.execute(warehouse.db)
   await sql`delete from etl.dirty_hours`.execute(warehouse.db)
   expect(await mark(['a', 'unknown'], 5)).toBe(1)
   expect(await marks()).toEqual({ a: instant(5), b: null })
   expect(await stored(warehouse, 'a')).toEqual(before)
   const { rows: fed } = await sql`
-    select conversation_id as id from genesys.conversations where _loaded_at > ${loaded[0]!.at}`.execute(warehouse.db)
+    select conversation_id as id from genesys.conversations where _loaded_at > ${loaded[0]!.at}::timestamptz`.execute(
+    warehouse.db,
+  )
   expect(fed).toEqual([{ id: 'a' }])
   expect(new Set((await selectCells(warehouse)).map(([id]) => id))).toEqual(new Set(['b']))
   const { rows: dirty } = await sql`select hour from etl.dirty_hours`.execute(warehouse.db)

@@ -93,7 +93,7 @@ test('a walk that was interrupted goes on, loads meanwhile included, and writes 
   expect(after.rows.filter(({ id, xmin }) => before.has(id) && before.get(id) !== xmin)).toEqual([])
   await loadAll(
     warehouse,
-    conversations(300).map(({ raw }) => ({ raw, fetchedAt: '2026-03-13T00:00:00Z' })),
+    conversations(300).map(({ raw }) => ({ raw, fetchedAt: '2026-03-25T00:00:00Z' })),
   )
   await expectFilled(warehouse)
 })
@@ -127,9 +127,13 @@ test('a change of settle_days waits for the load that has read the old value', a
   await loader.query(`begin; delete from etl.unsettled where conversation_id = 'none'`)
   await sql`update reporting.settings set settle_days = 9`.execute(warehouse.db)
   const passing = due(warehouse)
-  await expect
-    .poll(async () => (await sql`select from pg_locks where not granted`.execute(warehouse.db)).rows.length)
-    .toBe(1)
+  const waiting = async (): Promise<number> => {
+    const { rows } = await sql`
+      select from pg_locks where not granted and relation = 'etl.unsettled'::regclass
+        and database = (select oid from pg_database where datname = current_database())`.execute(warehouse.db)
+    return rows.length
+  }
+  await expect.poll(waiting).toBe(1)
   expect(await position(warehouse)).toMatchObject({ settle_days: 4 })
   await loader.query('commit')
   await loader.end()

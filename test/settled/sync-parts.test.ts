@@ -263,14 +263,15 @@ test('what ended is read once more when it has settled, unless a window has brou
 
 test('a run that is killed while it reads again goes on where it was', async () => {
   await using it = await startQuietOrg()
-  const ids = Array.from({ length: 600 }, () => hasOpen(it, 20))
+  for (let conversations = 0; conversations < 1000; conversations++) hasOpen(it, 20)
   await load(it, 20)
   const first: string[] = []
+  // of three batches of 250 at once, one has been loaded by then
   const killed = syncThrough(it, (client) => {
     const watched = watching(client, first)
     return {
       ...watched,
-      request: (request) => (first.length >= 400 ? Promise.reject(new Error('killed')) : watched.request(request)),
+      request: (request) => (first.length >= 800 ? Promise.reject(new Error('killed')) : watched.request(request)),
     }
   })
   await expect(killed).rejects.toThrow('killed')
@@ -278,8 +279,7 @@ test('a run that is killed while it reads again goes on where it was', async () 
     select conversation_id as id from etl.unsettled where reread_at is not null`.execute(it.warehouse.db)
   const done = new Set(rows.map(({ id }) => id))
   expect(done.size).toBeGreaterThanOrEqual(250)
-  expect(await idsAsked(it)).toHaveLength(600 - done.size)
-  expect(new Set(ids).size).toBe(600)
+  expect(await idsAsked(it)).toHaveLength(1000 - done.size)
 })
 
 test('an evaluation of 25 days after the end is loaded the next night, a survey and a resolution likewise', async () => {

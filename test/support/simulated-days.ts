@@ -30,8 +30,8 @@ const MINUTE = 60_000
 const BEGINNING = Date.parse('2025-03-03T00:00:00Z')
 /** Days of the organization before the first run. */
 const DAYS_BEFORE = 3
-/** Nights at the end in which nothing happens at Genesys and nothing goes wrong: more than a week, so that weekly runs are among them. */
-const QUIET_NIGHTS = 9
+/** Nights at the end in which nothing happens at Genesys and nothing goes wrong: more than a week, so that a weekly run is among them. */
+const QUIET_NIGHTS = 8
 const LOOKBACK_DAYS = 7
 /** Wrap-up codes and the metrics of after-call work come that late. */
 const CLOSING_DELAY_MS = 7 * MINUTE
