@@ -34,7 +34,7 @@ beforeAll(async () => {
   await load(warehouse, conversations, 1)
   // a day that had none is settled, and one whose start is corrected leaves the old one
   const start = addDays(startOfDay(new Date()), -30)
-  const key = { stream: 'conversations', source: 'query', filter: {} }
+  const key = { stream: 'conversations', source: 'query' as const, filter: {} }
   await recordWindow(warehouse.db, { ...key, start, end: addDays(start, 1), status: 'done', hits: 0, runId: null })
   await load(warehouse, [conversation('moved')], 1)
   await load(warehouse, [conversation('moved', { conversationStart: '2026-02-05T10:00:00.000Z' })], 2)
