@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ApiError, tooManyRequests } from './api-error.ts'
+import type { OrgClock } from './clock.ts'
 import type { ControlSettings } from './contract.ts'
 import type { Json } from './conversation-plan.ts'
 import { readInterval } from './details-query.ts'
@@ -97,11 +98,14 @@ function notFound(): ApiError {
 export class DetailsJobs {
   readonly #store: ConversationStore
   readonly #settings: Readonly<ControlSettings>
+  /** That of the API: it goes on when nothing happens in the organization any more. */
+  readonly #clock: Pick<OrgClock, 'now'>
   readonly #jobs = new Map<string, Job>()
   #fates: JobFate[] = []
 
-  constructor(store: ConversationStore, settings: Readonly<ControlSettings>) {
+  constructor(store: ConversationStore, settings: Readonly<ControlSettings>, clock: Pick<OrgClock, 'now'>) {
     this.#store = store
+    this.#clock = clock
     this.#settings = settings
   }
 
@@ -123,7 +127,7 @@ export class DetailsJobs {
 
   /** Up to when the data lake is complete, in milliseconds since 1970. */
   availableUntil(): number {
-    return this.#store.clock.now() - this.#settings.dataLagMs
+    return this.#clock.now() - this.#settings.dataLagMs
   }
 
   /** Answers a submission; returns the job's id. */
@@ -139,7 +143,7 @@ export class DetailsJobs {
       query,
       client,
       fate: this.#fates.shift() ?? {},
-      submittedAt: this.#store.clock.now(),
+      submittedAt: this.#clock.now(),
       since: performance.now(),
       queuedMs,
       pendingMs,
@@ -160,7 +164,7 @@ export class DetailsJobs {
       state,
       submissionDate: new Date(job.submittedAt).toISOString(),
       ...(state === 'FAILED' && { errorMessage: 'The query could not be run; please try again later.' }),
-      ...(!isUnderWay(state) && { completionDate: new Date(this.#store.clock.now()).toISOString() }),
+      ...(!isUnderWay(state) && { completionDate: new Date(this.#clock.now()).toISOString() }),
       ...(state === 'FULFILLED' && { expirationDate: new Date(job.submittedAt + RESULTS_KEPT_MS).toISOString() }),
     }
   }
@@ -198,7 +202,7 @@ export class DetailsJobs {
     if (elapsed < queuedMs) return 'QUEUED'
     if (elapsed < queuedMs + pendingMs + extraMs) return 'PENDING'
     if (ends) return ends
-    const isOld = this.#store.clock.now() - job.submittedAt > RESULTS_KEPT_MS
+    const isOld = this.#clock.now() - job.submittedAt > RESULTS_KEPT_MS
     return isOld || job.pagesRead >= expiresAfterPages ? 'EXPIRED' : 'FULFILLED'
   }
 

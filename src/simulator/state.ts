@@ -86,7 +86,7 @@ export function createState(options: SimulatorOptions): SimulatorState {
     reference: new ReferenceStore(org, seed),
     selector: new Selector(store, options.intervalReading ?? 'day', noise, options.precompute ?? false),
     changes: new Changes(store, generator, org, seed),
-    jobs: new DetailsJobs(store, settings),
+    jobs: new DetailsJobs(store, settings, clock),
     settings,
     noise,
     timing: { latencyMs: options.latencyMs ?? 0, dateSkewMs: 0 },

@@ -3,6 +3,6 @@ import { expect, test } from 'vitest'
 import { simulate } from '../sim/settled-days.ts'
 
 test('ten days of late changes, with nights that are skipped, killed or faulty', async () => {
-  const { lost } = await simulate({ sources: 'query', seed: 'ten days', days: 10, perDay: 25 })
+  const { lost } = await simulate({ sources: 'jobs', seed: 'ten days', days: 10, perDay: 25 })
   expect(lost).toEqual({})
 })

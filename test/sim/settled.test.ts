@@ -14,6 +14,14 @@ const days = Number(process.env['DAYS'] ?? 60)
 const sum = (counts: Partial<Record<string, number>>): number =>
   Object.values(counts).reduce((all: number, count = 0) => all + count, 0)
 
+test(`SEED=${seed}: ${days} days with jobs`, async () => {
+  const { lost, conversations } = await simulate({ sources: 'jobs', seed, days, perDay: 40 })
+  const { deleted = 0, ...others } = lost
+  expect(others).toEqual({})
+  // what is older than the weekly re-read is not looked at again
+  expect(deleted).toBeLessThanOrEqual(conversations * 0.005)
+})
+
 test(`SEED=${seed}: ${days} days where jobs are not permitted`, async () => {
   const { lost, conversations } = await simulate({ sources: 'query', seed, days, perDay: 40 })
   const { deleted = 0, ...others } = lost

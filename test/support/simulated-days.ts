@@ -7,10 +7,12 @@ import { vi } from 'vitest'
 import { EtlError, Interrupted } from '../../src/errors.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import type { HistoryRequest } from '../../src/history/context.ts'
+import { jobsAvailableUntil } from '../../src/history/jobs-context.ts'
 import { runHistory } from '../../src/history/sync.ts'
 import { deriveAfterRun } from '../../src/reporting/after-run.ts'
 import { reconcileDueDays } from '../../src/reporting/reconcile-nightly.ts'
 import { addUpAfterRun } from '../../src/reporting/rollups.ts'
+import type { JobFate } from '../../src/simulator/details-jobs.ts'
 import type { FaultRule } from '../../src/simulator/faults.ts'
 import { REALISTIC_LATE_CHANGES } from '../../src/simulator/late-changes.ts'
 import { createRandom, type Random } from '../../src/simulator/random.ts'
@@ -33,9 +35,13 @@ const QUIET_NIGHTS = 8
 const LOOKBACK_DAYS = 7
 /** Wrap-up codes and the metrics of after-call work come that late. */
 const CLOSING_DELAY_MS = 7 * MINUTE
+const JOB_TIMING = { firstPollMs: 2, longestPollMs: 20, deadlineMs: 2000 }
+/** How far the data lake is behind: what jobs deliver was current then. */
+const DATA_LAG_MS = 6 * HOUR
+const JOBS_PATH = '/api/v2/analytics/conversations/details/jobs'
 
 /** `lookback`: windows alone, as before; `query`: with everything that is read again where jobs are not permitted; `jobs`: with them. */
-export type Sources = 'lookback' | 'query'
+export type Sources = 'lookback' | 'query' | 'jobs'
 
 export interface SimulatedDaysOptions {
   readonly sources: Sources
@@ -57,6 +63,8 @@ export interface SimulatedDays extends AsyncDisposable {
   readonly org: Simulator
   readonly log: TruthLog
   readonly runs: Readonly<RunCounts>
+  /** Whether participant attributes are loaded. */
+  readonly hasAttributes: boolean
   /** From the first conversation to the last. */
   readonly range: { readonly start: Date; readonly end: Date }
   /** Lets the days pass. @param afterNight called after each night, with connections of its own */
@@ -84,6 +92,7 @@ export async function startSimulatedDays({
       malformedShare: 0,
       reopenedShare: 0.4,
       closingDelayMs: CLOSING_DELAY_MS,
+      dataLagMs: DATA_LAG_MS,
       lateChanges: REALISTIC_LATE_CHANGES,
     }),
   )
@@ -96,6 +105,7 @@ export async function startSimulatedDays({
     org,
     log: it.log,
     runs: it.runs,
+    hasAttributes: sources === 'jobs',
     // starts can be corrected to the day before
     range: { start: new Date(BEGINNING - (DAYS_BEFORE + 1) * DAY), end: new Date(end + DAY) },
     async live(afterNight) {
@@ -143,12 +153,17 @@ class Days {
   async night(midnight: number, afterNight: AfterNight): Promise<void> {
     const fate = this.#random.weighted({ well: 66, skipped: 8, killed: 14, faulty: 8, away: 4 })
     const at = midnight + 2 * HOUR + 15 * MINUTE
+    if (this.#sources === 'jobs')
+      for (const minutes of [135, 210, 255]) this.#note(midnight + minutes * MINUTE - DATA_LAG_MS)
     if (fate === 'skipped') {
       this.runs.skipped++
       return
     }
     await this.#process(at, async (it) => {
-      if (fate === 'faulty') this.#org.control.faults.add(...faults)
+      if (fate === 'faulty') {
+        this.#org.control.faults.add(...faults)
+        this.#org.control.jobs.plan(...jobFates)
+      }
       if (fate === 'away') this.#org.control.faults.add({ on: 'any', kind: '503' })
       try {
         await this.#run(it, { job: 'sync' }, fate === 'killed' ? this.#random.int(1, 25) : undefined)
@@ -191,12 +206,16 @@ class Days {
     })
   }
 
+  #note(at: number): void {
+    this.#org.control.clock.set(at)
+    this.log.note(this.#org, at)
+  }
+
   /** A process of the product that starts at an instant: its clock, that of its database and that of the organization agree. */
   async #process(at: number, work: (it: TestOrg) => Promise<void>): Promise<void> {
-    this.#org.control.clock.set(at)
+    this.#note(at)
     vi.setSystemTime(at)
     await this.#database.setClock(at)
-    this.log.note(this.#org, at)
     await using it = await connectTestOrg(this.#org, this.#database)
     await work(it)
   }
@@ -205,8 +224,14 @@ class Days {
   async #run(it: TestOrg, request: HistoryRequest, killedAt?: number): Promise<void> {
     const stop = new AbortController()
     await using dependencies = it.dependencies({
-      settings: { lookbackDays: LOOKBACK_DAYS, start: new Date(BEGINNING - (DAYS_BEFORE + 1) * DAY) },
+      settings: {
+        lookbackDays: LOOKBACK_DAYS,
+        start: new Date(BEGINNING - (DAYS_BEFORE + 1) * DAY),
+        ...(this.#sources !== 'lookback' && { jobs: { attributes: 'auto', timing: JOB_TIMING, pageSize: 60 } }),
+      },
     })
+    // refused to all but a client with the permission
+    if (this.#sources === 'query') this.#org.control.faults.add({ on: JOBS_PATH, kind: '403' })
     const genesys = killedAt === undefined ? dependencies.genesys : interruptedAt(dependencies.genesys, killedAt, stop)
     const { warehouse, logger } = dependencies
     const afterRun = async (signal: AbortSignal): Promise<void> => {
@@ -214,7 +239,10 @@ class Days {
       await addUpAfterRun({ warehouse, logger }, signal)
     }
     try {
-      const syncParts = this.#sources === 'lookback' ? [] : settledParts(async () => false)
+      const syncParts =
+        this.#sources === 'lookback'
+          ? []
+          : settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null)
       await runHistory({ ...dependencies, genesys, afterRun, syncParts }, request, 'cron', stop.signal)
       this.runs.done++
     } catch (error) {
@@ -241,6 +269,15 @@ function interruptedAt(genesys: GenesysClient, nth: number, stop: AbortControlle
     },
   }
 }
+
+/** What becomes of the jobs of a night: one of them fails for good, and others in every way but the last time. */
+const jobFates: readonly JobFate[] = [
+  { ends: 'FAILED' },
+  { ends: 'EXPIRED' },
+  { expiresAfterPages: 1 },
+  { ends: 'CANCELLED' },
+  { extraMs: 50 },
+]
 
 /** Every kind of fault that costs no more than some milliseconds. */
 const faults: readonly FaultRule[] = [
