@@ -130,9 +130,9 @@ async function expectTheRestEqual(
 
 /** A conversation as jobs deliver it. */
 function withAttributes(org: Simulator, conversation: JsonObject): JsonObject {
-  const attributes = org.attributesOf(String(conversation['conversationId']))
+  const attributes = org.attributesOf(conversation['conversationId'] as string)
   const participants = (conversation['participants'] as JsonObject[]).map((participant) => {
-    const own = attributes[String(participant['participantId'])]
+    const own = attributes[participant['participantId'] as string]
     return own ? { ...participant, attributes: own } : participant
   })
   return { ...conversation, participants }
