@@ -37,7 +37,7 @@ export function endOf(raw: JsonObject): string | null {
 }
 
 /** Whether a record is open, or has a segment that began later than an instant. */
-export function goesOnAfter(raw: JsonObject, end: Date): boolean {
+function goesOnAfter(raw: JsonObject, end: Date): boolean {
   if (endOf(raw) === null) return true
   const sessions = objects(raw['participants']).flatMap(({ sessions }) => objects(sessions))
   const segments = sessions.flatMap(({ segments }) => objects(segments))
