@@ -24,7 +24,9 @@ export async function updateUnsettled(
   const column = (name: keyof StoredState) => conversations.map((conversation) => conversation[name])
   await sql`
     with stored as (
-      select id, start, ended, etl.is_final(ended, fetched, (select settle_days from reporting.settings)) as final
+      -- as etl.is_final, which loads must not depend on: migrations may drop it for a while, with the views
+      select id, start, ended, coalesce(fetched >= ended
+        + make_interval(hours => 24 * (select settle_days from reporting.settings)), false) as final
       from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
         ${column('conversationEnd')}::timestamptz[], ${column('fetchedAt')}::timestamptz[]) as c (id, start, ended, fetched)
     ), settled as (
