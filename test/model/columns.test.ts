@@ -55,8 +55,8 @@ describe('columns', () => {
     expect(
       columnsOf('conversations')
         .map(({ name }) => name)
-        .slice(-4),
-    ).toEqual(['_extra', '_loaded_at', '_source', '_run_id'])
+        .slice(-5),
+    ).toEqual(['_extra', '_loaded_at', '_source', '_run_id', '_missing_since'])
     expect(dataColumnsOf('conversations').at(-1)?.name).toBe('_extra')
   })
 
