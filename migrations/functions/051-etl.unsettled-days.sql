@@ -6,6 +6,9 @@ declare
   found_days date[];
   started date;
   emitted date;
+  -- of later days nobody asks, and on the day after the last one nothing may be found in a whole day's conversations
+  last_done date := (
+    select (max(start) at time zone 'UTC')::date from etl.windows where stream = 'conversations' and status = 'done');
 begin
   -- those that go on beyond the day of their start
   select coalesce(array_agg(distinct m.day), '{}') into found_days
@@ -19,7 +22,7 @@ begin
   select (max(conversation_start) at time zone 'UTC')::date into started from etl.unsettled;
   while started is not null loop
     foreach emitted in array array[started, started + 1] loop
-      if emitted <> all(found_days) and exists (
+      if emitted <= last_done and emitted <> all(found_days) and exists (
         select from etl.unsettled u
         cross join lateral (
           select from etl.interval_cells i
@@ -39,4 +42,4 @@ begin
   return query select unnest(found_days);
 end $$;
 comment on function etl.unsettled_days() is
-  'The UTC days in whose intervals conversations count that are not final.';
+  'The UTC days, up to the last one that is done, in whose intervals conversations count that are not final.';

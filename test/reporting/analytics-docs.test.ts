@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { recordWindow } from '../../src/history/ledger.ts'
 import { measures } from '../../src/intervals/measures.ts'
+import { addDays, startOfDay } from '../../src/model/interval.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
 import { conversation, load } from '../loader/conversations.ts'
@@ -30,6 +32,12 @@ beforeAll(async () => {
   )
   const conversations = ['u1', 'u2'].flatMap((userId) => [2, 24, 24 * 9].map((hours) => handled(userId, hours)))
   await load(warehouse, conversations, 1)
+  // a day that had none is settled, and one whose start is corrected leaves the old one
+  const start = addDays(startOfDay(new Date()), -30)
+  const key = { stream: 'conversations', source: 'query', filter: {} }
+  await recordWindow(warehouse.db, { ...key, start, end: addDays(start, 1), status: 'done', hits: 0, runId: null })
+  await load(warehouse, [conversation('moved')], 1)
+  await load(warehouse, [conversation('moved', { conversationStart: '2026-02-05T10:00:00.000Z' })], 2)
   await recomputeDirtyHours(warehouse)
 })
 afterAll(async () => {
