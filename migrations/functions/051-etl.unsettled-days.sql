@@ -1,7 +1,7 @@
 -- A function, so that a query of reporting.freshness does not plan the partitions of the cells. There are few conversations that are not
 -- final, and very many cells, so these are looked up for each (offset 0). Those of most days are short: the first one answers for all.
 create or replace function etl.unsettled_days() returns setof date
-language plpgsql stable security definer rows 50 set search_path = pg_catalog, pg_temp set jit = off as $$
+language plpgsql stable parallel safe security definer rows 50 set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
   found_days date[];
   started date;

@@ -62,8 +62,8 @@ function printParts(output: Output, { parts = {} }: HistorySummary['counts']): v
       ),
     )
   }
-  for (const what of Object.values(parts).flatMap(({ withoutPermission = [] }) => withoutPermission))
-    output.line(`Late ${what} were not looked for: the OAuth client may not filter by them (see the log).`)
+  for (const what of Object.values(parts).flatMap(({ refused = [] }) => refused))
+    output.line(`Late ${what} were not looked for: Genesys refuses to filter by them (see the log).`)
 }
 
 const PART_NAMES: Readonly<Record<string, string>> = {

@@ -49,8 +49,8 @@ export interface SyncPart {
 /** What a part of a sync has read and loaded. */
 export interface PartCounts extends LoadCounts {
   readonly requests: number
-  /** What the OAuth client may not read, so that it was left out. */
-  readonly withoutPermission?: readonly string[]
+  /** What Genesys refuses, so that it was left out: the OAuth client lacks a permission, or Genesys does not take the filter. */
+  readonly refused?: readonly string[]
 }
 
 export type HistoryRequest =

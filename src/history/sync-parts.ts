@@ -44,10 +44,10 @@ export async function runParts(
 
 /** The sum of two parts' counts. */
 export function addParts(a: PartCounts, b: PartCounts): PartCounts {
-  const withoutPermission = [...(a.withoutPermission ?? []), ...(b.withoutPermission ?? [])]
+  const refused = [...(a.refused ?? []), ...(b.refused ?? [])]
   return {
     ...addLoadCounts(a, b),
     requests: a.requests + b.requests,
-    ...(withoutPermission.length > 0 && { withoutPermission }),
+    ...(refused.length > 0 && { refused }),
   }
 }

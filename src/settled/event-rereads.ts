@@ -30,6 +30,12 @@ const KINDS: Readonly<Record<EventKind, (context: RunContext, starts: readonly I
   resolutions: readResolutions,
 }
 
+/**
+ * Answers that another night would bring again. That Genesys takes these filters is known from its interface only (docs/real-org-probes.md),
+ * and a filter that it refuses must not fail every night.
+ */
+const REFUSALS: readonly string[] = ['GENESYS_FORBIDDEN', 'GENESYS_BAD_REQUEST']
+
 /** Every night: what got an evaluation, a survey or a resolution since the night before. */
 export const eventRereads: SyncPart = {
   name: 'eventRereads',
@@ -45,9 +51,9 @@ export const eventRereads: SyncPart = {
         counts = addParts(counts, await read(context, starts))
       } catch (error) {
         signal.throwIfAborted()
-        if (error instanceof EtlError && error.code === 'GENESYS_FORBIDDEN') {
+        if (error instanceof EtlError && REFUSALS.includes(error.code)) {
           logger.warn({ code: error.code, reason: error.message, hint: error.hint }, `${kind} are not looked for`)
-          counts = addParts(counts, { ...emptyPartCounts(), withoutPermission: [kind] })
+          counts = addParts(counts, { ...emptyPartCounts(), refused: [kind] })
         } else failures.push(error)
       }
     }

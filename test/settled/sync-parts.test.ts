@@ -324,7 +324,10 @@ test('events are looked for again where a run was killed before it had loaded th
   await isEqual(it, 25)
 })
 
-test('a client that may not see evaluations loads everything else, and says so', async () => {
+test.each([
+  ['that may not see evaluations', 'GENESYS_FORBIDDEN'],
+  ['whose Genesys does not take the filter', 'GENESYS_BAD_REQUEST'],
+])('a client %s loads everything else, and says so', async (_name, code) => {
   await using it = await startQuietOrg()
   const id = had(it, 12)
   await load(it, 12)
@@ -332,11 +335,11 @@ test('a client that may not see evaluations loads everything else, and says so',
   const { counts } = await syncThrough(it, (client) => ({
     request: (request) =>
       JSON.stringify(request.body ?? {}).includes('evaluationFilters')
-        ? Promise.reject(new EtlError('not permitted', { code: 'GENESYS_FORBIDDEN', kind: 'fatal' }))
+        ? Promise.reject(new EtlError('refused', { code, kind: 'fatal' }))
         : client.request(request),
     close: () => client.close(),
   }))
-  expect(counts.parts?.['eventRereads']).toMatchObject({ changed: 1, withoutPermission: ['evaluations'] })
+  expect(counts.parts?.['eventRereads']).toMatchObject({ changed: 1, refused: ['evaluations'] })
   expect(it.log.join('')).toContain('evaluations are not looked for')
 })
 

@@ -270,7 +270,7 @@ function interruptedAt(genesys: GenesysClient, nth: number, stop: AbortControlle
   }
 }
 
-/** What becomes of the jobs of a night: one of them fails for good, and others in every way but the last time. */
+/** What becomes of the jobs of a night: one of them fails at every attempt, and others in every way but the last time. */
 const jobFates: readonly JobFate[] = [
   { ends: 'FAILED' },
   { ends: 'EXPIRED' },
