@@ -179,7 +179,7 @@ export async function readJobLimit(client: GenesysClient, options: RequestOption
 
 /** Whether an error says that this client may not use jobs, or that there are none where it looks. */
 export function isJobRefusal(error: unknown): error is GenesysError {
-  return error instanceof GenesysError && (error.status === 403 || error.status === 404)
+  return error instanceof GenesysError && [403, 404, 405].includes(error.status ?? 0)
 }
 
 function pathOf(jobId: string): string {
