@@ -116,7 +116,10 @@ async function expectTheRestEqual(
     .truthText()
     .map(parseTruth)
     .map((each) => (hasAttributes ? withAttributes(org, each) : each))
-  const { cells, rowCounts, ...comparison } = await compareWithTruth(it.warehouse, truth, range, { gone })
+  const { cells, rowCounts, ...comparison } = await compareWithTruth(it.warehouse, truth, range, {
+    gone,
+    hasAttributes,
+  })
   const wrong = {
     ...comparison,
     // the comparison field by field includes attributes
