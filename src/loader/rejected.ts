@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
-import { storableJson, type JsonValue } from '../model/json.ts'
+import { isJsonObject, storableJson, type JsonValue } from '../model/json.ts'
+import { withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify } from '../postgres/errors.ts'
 
@@ -15,8 +16,17 @@ export interface RejectedRecord {
   readonly rejectedId?: number | undefined
 }
 
+/** A record as it is stored, and what tells it from others. */
+interface StoredRecord {
+  readonly record: RejectedRecord
+  readonly json: string
+  /** That of its content without attributes, since only some sources deliver these. */
+  readonly hash: string
+  readonly hasAttributes: boolean
+}
+
 /**
- * Keeps rejected records, once per content: one that comes every night raises `times` instead of adding rows, and one that is kept
+ * Keeps rejected records, once per content, attributes apart: one that comes every night raises `times` instead of adding rows, and one that is kept
  * already, and was loaded again in vain, gets the new reason. A record that jsonb can't hold either (too deep) is kept as one JSON string.
  */
 export async function insertRejected(
@@ -24,19 +34,19 @@ export async function insertRejected(
   records: readonly RejectedRecord[],
   origin: { stream: string; runId: number | null },
 ): Promise<void> {
-  const byHash = new Map<string, { record: RejectedRecord; json: string }>()
+  const byHash = new Map<string, StoredRecord>()
   for (const record of records) {
     if (record.rejectedId !== undefined) continue
-    const json = storableJson(record.raw as JsonValue)
-    byHash.set(createHash('sha256').update(json).digest('hex'), { record, json })
+    const stored = toStored(record)
+    byHash.set(stored.hash, stored)
   }
   // in one order everywhere, so that two processes don't wait for each other in a circle
-  for (const [hash, { record, json }] of [...byHash].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const stored of [...byHash.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1))) {
     try {
-      await insertOne(db, record, json, hash, origin)
+      await insertOne(db, stored, origin)
     } catch (error) {
       if (classify(error) !== 'data') throw error
-      await insertOne(db, record, JSON.stringify(json), hash, origin)
+      await insertOne(db, { ...stored, json: JSON.stringify(stored.json) }, origin)
     }
   }
   for (const { rejectedId, reason } of records) {
@@ -47,11 +57,16 @@ export async function insertRejected(
   }
 }
 
+function toStored(record: RejectedRecord): StoredRecord {
+  const raw = record.raw as JsonValue
+  const json = storableJson(raw)
+  const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
+  return { record, json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+}
+
 async function insertOne(
   db: Kysely<Database>,
-  record: RejectedRecord,
-  json: string,
-  hash: string,
+  { record, json, hash, hasAttributes }: StoredRecord,
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
   await sql`
@@ -59,7 +74,8 @@ async function insertOne(
     values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId},
       least(${record.fetchedAt}::timestamptz, clock_timestamp()))
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
-      last_rejected_at = clock_timestamp(), resolved_at = null, fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(
+      last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
+      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(
     db,
   )
 }

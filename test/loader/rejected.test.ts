@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
+import { loadBatch } from '../../src/loader/load.ts'
 import { pruneRejected } from '../../src/loader/rejected.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { createFileDatabase } from '../support/database.ts'
@@ -24,4 +25,20 @@ test('rejected records are deleted 30 days after they were resolved, and 180 day
   )
   expect(rows.map(({ reason }) => reason)).toEqual(['resolved of late', 'unresolved, came of late'])
   expect(await pruneRejected(warehouse.db)).toBe(0)
+})
+
+test('a record that is rejected by query and by jobs is kept once, with its attributes', async () => {
+  const record = { conversationId: 'both', participants: [{ participantId: 'p', purpose: 'customer' }] }
+  const withAttributes = { ...record, participants: [{ ...record.participants[0], attributes: { city: 'Pune' } }] }
+  for (const raw of [record, withAttributes, record]) {
+    const counts = await loadBatch(warehouse, [{ conversation: raw, fetchedAt: '2026-03-01T00:00:00Z' }], {
+      source: raw === withAttributes ? 'jobs' : 'query',
+      runId: null,
+      deliversAttributes: raw === withAttributes,
+    })
+    expect(counts.rejected).toBe(1)
+  }
+  const { rows } = await sql`
+    select times, raw from etl.rejected_records where raw ->> 'conversationId' = 'both'`.execute(warehouse.db)
+  expect(rows).toEqual([{ times: 3, raw: withAttributes }])
 })
