@@ -75,9 +75,7 @@ async function insertOne(
       least(${record.fetchedAt}::timestamptz, clock_timestamp()))
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
-      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(
-    db,
-  )
+      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(db)
 }
 
 /** Marks the rejected records of conversations that could be loaded after all, as far as they are not newer than what was loaded. */
