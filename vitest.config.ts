@@ -26,7 +26,7 @@ export const LONG = [
   'test/chaos/**/*.test.ts',
   'test/cli/**/*.test.ts',
   'test/embedded-postgres/**/*.test.ts',
-  'test/faults/{database,kill,kill-jobs,loaders}.test.ts',
+  'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',
   'test/reference/process.test.ts',
   'test/reporting/{derive-command,genesys-aggregates,performance,reconcile}.test.ts',
