@@ -4,7 +4,7 @@ import { badAnswer } from '../genesys/errors.ts'
 import { identify, type Identity } from '../genesys/record-identity.ts'
 import { EtlError } from '../errors.ts'
 import type { FetchedConversation } from '../loader/load.ts'
-import { formatWindow, type Interval } from '../model/interval.ts'
+import { earlier, formatWindow, type Interval } from '../model/interval.ts'
 import { isJsonObject, type JsonValue } from '../model/json.ts'
 import { withoutAttributes } from '../model/transform.ts'
 import type { JobsSettings } from './context.ts'
@@ -148,8 +148,4 @@ function incomplete(window: Interval, availableUntil: Date): EtlError {
       hint: 'The window stays due, and the next run reads it again.',
     },
   )
-}
-
-function earlier(a: Date, b: Date): Date {
-  return a < b ? a : b
 }

@@ -6,7 +6,7 @@ import { holdsConversations } from '../loader/integrity.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
 import { loadBatch, type LoadOptions } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
-import { CLOCK_TOLERANCE_MS, formatWindow, type Interval } from '../model/interval.ts'
+import { CLOCK_TOLERANCE_MS, earlier, formatWindow, type Interval } from '../model/interval.ts'
 import { clockJump } from '../postgres/clock.ts'
 import type { RunContext } from './context.ts'
 import { warnWithoutJobs } from './jobs-context.ts'
@@ -75,7 +75,9 @@ export async function loadWindow(context: WindowContext, window: EstimatedWindow
   const now = context.clock.now()
   const isEmptied = await wasEmptied(context, window, outcome)
   const status = statusAfterRead(window, outcome.status, now)
-  const unseen = mayShowMissing(context, status) ? await checkMissing(context, window, earlier(began, read.asOf)) : null
+  const unseen = mayShowMissing(context, status)
+    ? await checkMissing(context, window, earlier(began, read.asOf ?? began))
+    : null
   const loaded: LoadedWindow = {
     window,
     status,
@@ -210,10 +212,6 @@ function report(
  */
 function mayShowMissing({ key }: WindowContext, status: WindowStatus): boolean {
   return status === 'done' && key.stream !== 'activity'
-}
-
-function earlier(at: Date, asOf: Date | undefined): Date {
-  return asOf && asOf < at ? asOf : at
 }
 
 /** Whether a window had conversations, by the ledger, a count or the tables, of which Genesys now has none. */

@@ -6,6 +6,8 @@ import { backoffMs } from '../backoff.ts'
 import {
   CLOCK_TOLERANCE_MS,
   addDays,
+  earlier,
+  later,
   splitByDay,
   startOfDay,
   subtract,
@@ -270,12 +272,4 @@ function wasReadInCycle(window: Interval, ledger: readonly LedgerWindow[], cycle
 
 function settledUntil(now: Date): Date {
   return new Date(now.getTime() - SETTLE_MS)
-}
-
-function later(a: Date, b: Date): Date {
-  return a > b ? a : b
-}
-
-function earlier(a: Date, b: Date): Date {
-  return a < b ? a : b
 }

@@ -83,3 +83,13 @@ export function formatWindow({ start, end }: Interval): string {
 function formatInstant(instant: Date): string {
   return instant.toISOString().replace(/(:00)?\.000Z$/, 'Z')
 }
+
+/** The earlier of two instants. */
+export function earlier(a: Date, b: Date): Date {
+  return a < b ? a : b
+}
+
+/** The later of two instants. */
+export function later(a: Date, b: Date): Date {
+  return a > b ? a : b
+}

@@ -1,5 +1,5 @@
 /** Which conversations a re-read by events looks through. Pure. */
-import { addDays, startOfDay, type Interval } from '../model/interval.ts'
+import { addDays, earlier, later, startOfDay, type Interval } from '../model/interval.ts'
 
 /** The details query takes at most 31 days with a filter. */
 const LONGEST_DAYS = 31
@@ -26,11 +26,11 @@ export function startsToSearch(covered: readonly Interval[], now: Date, lookback
   const end = addDays(today, -lookbackDays)
   const intervals: Interval[] = []
   for (const loaded of covered) {
-    let until = loaded.end < end ? loaded.end : end
-    const from = loaded.start > oldest ? loaded.start : oldest
+    let until = earlier(loaded.end, end)
+    const from = later(loaded.start, oldest)
     while (until > from) {
       const start = addDays(until, -LONGEST_DAYS)
-      intervals.push({ start: start > from ? start : from, end: until })
+      intervals.push({ start: later(start, from), end: until })
       until = start
     }
   }

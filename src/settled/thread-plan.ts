@@ -1,6 +1,6 @@
 /** Which days of threads are read again. Pure. */
 import type { LedgerWindow } from '../history/plan.ts'
-import { addDays, splitByDay, startOfDay, type Interval } from '../model/interval.ts'
+import { addDays, earlier, later, splitByDay, startOfDay, type Interval } from '../model/interval.ts'
 
 /** E-mail threads reopen up to 30 days after each end (Genesys: email threading timeline), messages within 72 hours. */
 export const THREAD_DAYS = 40
@@ -28,10 +28,7 @@ export function dueThreadDays({
   const read = ledger.filter(({ status, readAt }) => status !== 'failed' && readAt <= now)
   const readAt = new Map(read.map((window) => [keyOf(window), window.readAt]))
   return covered
-    .map(({ start, end }) => ({
-      start: start > range.start ? start : range.start,
-      end: end < range.end ? end : range.end,
-    }))
+    .map(({ start, end }) => ({ start: later(start, range.start), end: earlier(end, range.end) }))
     .filter(({ start, end }) => start < end)
     .flatMap(splitByDay)
     .map((day) => ({ day, readAt: readAt.get(keyOf(day)) ?? new Date(0) }))
