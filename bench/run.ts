@@ -25,6 +25,7 @@ import { stolenShare } from './stolen-time.ts'
 
 const HELP = `Usage: npm run bench -- [options]
 
+  --source SOURCE      query or jobs: how the loads beside raw COPY read (default query)
   --quick              a first impression: fewer conversations, rounds and rows of earlier data
   --only PARTS         some of load,memory,ceiling,reporting,jobs (default: all but jobs)
   --conversations N    conversations of the measured loads (default 20000; quick 5000)
@@ -40,6 +41,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     only: { type: 'string', default: 'load,memory,ceiling,reporting' },
+    source: { type: 'string', default: 'query' },
     rounds: { type: 'string' },
     conversations: { type: 'string' },
     profile: { type: 'boolean', default: false },
@@ -52,6 +54,8 @@ if (options.help) {
   process.exit(0)
 }
 const { quick } = options
+if (!isSource(options.source)) throw new Error('--source must be query or jobs')
+const source = options.source
 /** For experiments with options of node. */
 const nodeOptions = options.node.split(' ').filter(Boolean)
 const PER_DAY = 1000
@@ -102,6 +106,7 @@ const report = {
   },
   postgres: { version: database.version, settings: SERVER_SETTINGS, earlierRows: database.earlierRows },
   conversations,
+  source,
   rounds,
   seconds: Math.round((performance.now() - started) / 1000),
   ...measured,
@@ -114,12 +119,16 @@ else {
   logStep(`results as JSON: ${path.relative(process.cwd(), file)}`)
 }
 
+function isSource(text: string): text is LoadJob['source'] {
+  return text === 'query' || text === 'jobs'
+}
+
 /** Measures first load, unchanged re-load and raw COPY alternately, and rows one by one. */
 async function measureLoads(): Promise<Pick<Measured, 'load'>> {
   const days = conversations / PER_DAY
   logStep(`writing ${conversations.toLocaleString('en')} conversations`)
   await using org = await startOrg({ days, precompute: true, latencyMs: 0 })
-  const job = loadJob(org, days)
+  const job = { ...loadJob(org, days), source }
   // The first read makes the simulator write its pages; the database is empty, so that all its rows come from the load.
   await using empty = await database.copy('empty')
   await runLoad({ ...job, databaseUrl: empty.url })

@@ -247,7 +247,7 @@ async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void>
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
   const { config, warehouse, logger, metrics, terminal } = parts
   const { requestsPerMinute } = config.genesys
-  const { lookbackDays, deepLookbackDays, settleDays, start, filter, attributes } = config.history
+  const { lookbackDays, deepLookbackDays, settleDays, start, filter, attributes, jobPageSize } = config.history
   const { concurrency = config.history.concurrency, quiet = false } = overrides
   return {
     genesys: parts.clients.ofOrganization(),
@@ -269,7 +269,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
       filter,
       concurrency,
       requestsPerMinute,
-      jobs: { attributes },
+      jobs: { attributes, pageSize: jobPageSize },
     },
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,

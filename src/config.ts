@@ -38,6 +38,8 @@ export interface Config {
     readonly concurrency: number
     /** Whether participant attributes are loaded, which only details jobs deliver; `auto`: where these are permitted. */
     readonly attributes: 'auto' | 'true' | 'false'
+    /** Conversations per page of the results of details jobs. */
+    readonly jobPageSize: number
   }
   readonly reference: { readonly cron: string }
   /** When numbers are compared with Genesys; null: never. */
@@ -285,6 +287,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       },
       concurrency: values.HISTORY_CONCURRENCY,
       attributes: values.HISTORY_ATTRIBUTES,
+      jobPageSize: values.HISTORY_JOB_PAGE_SIZE,
     },
     reference: { cron: values.REFERENCE_CRON },
     reconcileCron: values.RECONCILE_CRON === 'off' ? null : values.RECONCILE_CRON,

@@ -77,6 +77,7 @@ export const environmentSchema = z.object({
   HISTORY_MIN_DURATION_SECONDS: wholeNumber(0, 86_400).optional(),
   HISTORY_CONCURRENCY: wholeNumber(1, 50).default(10),
   HISTORY_ATTRIBUTES: z.enum(['auto', 'true', 'false'], 'must be auto, true or false').default('auto'),
+  HISTORY_JOB_PAGE_SIZE: wholeNumber(1, 10_000).default(1000),
   REFERENCE_CRON: z.union([z.literal('off'), cron('REFERENCE_CRON')]).default('5 * * * *'),
   RECONCILE_CRON: z.union([z.literal('off'), cron('RECONCILE_CRON')]).default('45 4 * * *'),
   LIVE_CRON: cron('LIVE_CRON').default('* * * * *'),

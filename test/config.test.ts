@@ -39,6 +39,7 @@ describe('the environment', () => {
         lookbackDays: 7,
         start: null,
         concurrency: 10,
+        jobPageSize: 1000,
         deepCron: '30 3 * * 0',
         deepLookbackDays: 30,
       },

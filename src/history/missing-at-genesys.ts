@@ -1,25 +1,14 @@
 /** Finds conversations that the tables have and a complete read of their day did not bring: moved, hidden, or gone at Genesys. */
 import { sql, type Kysely, type RawBuilder } from 'kysely'
-import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
+import { IDS_PER_REQUEST } from '../genesys/details-by-id.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
-import { loadBatch } from '../loader/load.ts'
 import { markMissing } from '../loader/missing.ts'
 import { referencedIds } from '../loader/referenced-ids.ts'
 import { formatWindow, type Interval } from '../model/interval.ts'
-import { conversationKey } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
-import type { DatabaseClock } from '../postgres/clock.ts'
-import type { Run } from '../runs/run-history.ts'
-import type { HistoryDependencies } from './context.ts'
-
-type Dependencies = Pick<HistoryDependencies, 'genesys' | 'warehouse' | 'history' | 'logger' | 'onLoaded'>
-
-interface Context extends Dependencies {
-  readonly run: Run
-  readonly clock: DatabaseClock
-  readonly signal: AbortSignal
-}
+import type { RunContext } from './context.ts'
+import { loadByIds } from './load-by-ids.ts'
 
 interface Checked {
   readonly counts: LoadCounts
@@ -38,7 +27,7 @@ const MOST_BELIEVED = 100
  * @param before the instant as of which the read vouches for its answers
  * @throws the signal's reason
  */
-export async function checkMissing(context: Context, window: Interval, before: Date): Promise<Checked> {
+export async function checkMissing(context: RunContext, window: Interval, before: Date): Promise<Checked> {
   const { warehouse, history, logger, signal } = context
   try {
     const ids = await selectUndelivered(warehouse.db, window, before, history.filter)
@@ -67,25 +56,13 @@ export async function checkMissing(context: Context, window: Interval, before: D
   }
 }
 
-async function lookFor(
-  { genesys, warehouse, history, run, clock, signal, onLoaded }: Context,
-  ids: readonly string[],
-): Promise<LoadCounts> {
+async function lookFor(context: RunContext, ids: readonly string[]): Promise<LoadCounts> {
+  const { warehouse, clock, onLoaded } = context
   const askedAt = clock.now()
-  const found = await readByIds(genesys, ids, { priority: 'history', signal }, history.concurrency)
-  const records = found.map(({ record, sentAt }) => ({ conversation: record, fetchedAt: clock.instantOf(sentAt) }))
-  const options = { source: 'query', runId: run.id, deliversAttributes: false, signal, onLoaded }
-  const loaded = records.length > 0 ? await loadBatch(warehouse, records, options) : emptyLoadCounts()
-  const present = new Set(found.map(({ record }) => idOf(record)))
-  const gone = ids.filter((id) => !present.has(id.toLowerCase()))
-  const counts = { ...emptyLoadCounts(), missing: await markMissing(warehouse.db, gone, askedAt) }
-  onLoaded?.(counts, referencedIds([]))
-  return addLoadCounts(loaded, counts)
-}
-
-function idOf(record: unknown): string | null {
-  const key = conversationKey(record)
-  return 'rejected' in key ? null : key.conversationId.toLowerCase()
+  const { counts, unknown } = await loadByIds(context, ids)
+  const marked = { ...emptyLoadCounts(), missing: await markMissing(warehouse.db, unknown, askedAt) }
+  onLoaded?.(marked, referencedIds([]))
+  return addLoadCounts(counts, marked)
 }
 
 /** What is stored of a window, counts as present, and was not delivered since an instant; of what the filter selects. */

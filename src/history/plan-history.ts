@@ -151,8 +151,10 @@ async function estimate(
   signal: AbortSignal,
 ): Promise<EstimatedWindow[]> {
   const estimates = new Map<string, EstimatedWindow>()
+  const jobPageSize = history.jobs?.pageSize ?? JOB_PAGE_SIZE
   const keep = (window: PlannedWindow, hits: number, isCounted: boolean): void => {
-    estimates.set(keyOf(window), { ...window, hits, requests: requestsFor(hits, window.source), isCounted })
+    const requests = requestsFor(hits, window.source, jobPageSize)
+    estimates.set(keyOf(window), { ...window, hits, requests, isCounted })
   }
   const hitsOf = new Map(ledger.map((window) => [keyOf(window), window.hits]))
   for (const window of windows) {
@@ -186,8 +188,8 @@ async function estimate(
 const REQUESTS_AROUND_JOB = 8
 
 /** The requests that so many conversations take, reading once. */
-function requestsFor(hits: number, source: WindowSource = 'query'): number {
-  if (source === 'jobs') return REQUESTS_AROUND_JOB + Math.max(1, Math.ceil(hits / JOB_PAGE_SIZE))
+function requestsFor(hits: number, source: WindowSource | undefined, jobPageSize: number): number {
+  if (source === 'jobs') return REQUESTS_AROUND_JOB + Math.max(1, Math.ceil(hits / jobPageSize))
   return Math.max(1, Math.ceil(hits / DETAILS_PAGE_SIZE))
 }
 
