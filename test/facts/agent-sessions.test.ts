@@ -31,7 +31,7 @@ test('a session as a whole', () => {
         segment('hold', '10:02:00', '10:03:00'),
         segment('interact', '10:03:00', '10:04:00', { queueId: 'q', disconnectType: 'peer' }),
         segment('wrapup', '10:04:00', '10:05:00', { queueId: 'q', wrapUpCode: 'w1', wrapUpNote: 'one' }),
-        segment('wrapup', '10:05:00', '10:06:00', { queueId: 'q', wrapUpCode: 'w2', disconnectType: 'system' }),
+        segment('wrapup', '10:05:00', '10:06:00', { queueId: 'q', wrapUpCode: 'w2' }),
       ],
       [
         metric('tAlert', 5000, '10:00:05'),
@@ -57,7 +57,7 @@ test('a session as a whole', () => {
     is_answered: true,
     wrap_up_code_id: 'w2',
     wrap_up_note_index: 4,
-    disconnect_type: 'system',
+    disconnect_type: 'peer',
     campaign_id: 'campaign',
     alert_ms: 5000,
     talk_ms: 175_000,
