@@ -1,9 +1,10 @@
-/** Databases as the release before interval cells left them, and what they have to become. */
+/** Databases as the releases before interval cells and before facts left them, and what they have to become. */
+import { sql } from 'kysely'
 import type { JsonObject } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown } from '../../src/postgres/migrate.ts'
 import { load } from '../loader/conversations.ts'
-import { storedCells } from './calls.ts'
+import { storedDerived } from './calls.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { loadBeforeCells } from './loader-before-cells.ts'
 
@@ -22,10 +23,20 @@ export async function databaseBeforeCells(
   return database
 }
 
-/** The cells of the conversations in a database that has never known anything else. */
-export async function freshCells(conversations: readonly JsonObject[]): Promise<string[]> {
+/** A database of the release that had cells but no facts, with these conversations. */
+export async function databaseBeforeFacts(conversations: readonly JsonObject[]): Promise<TestDatabase> {
+  const database = await createTestDatabase()
+  await using warehouse = connect(database.url)
+  await load(warehouse, conversations, 1)
+  for (;;) if ((await migrateDown(warehouse.db)).includes('20261126T1700Z-create-facts')) break
+  await sql`update etl.conversations set derived_version = 1`.execute(warehouse.db)
+  return database
+}
+
+/** The derived rows of the conversations in a database that has never known anything else. */
+export async function freshlyDerived(conversations: readonly JsonObject[]): Promise<string[]> {
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   await load(warehouse, conversations, 1)
-  return await storedCells(warehouse)
+  return await storedDerived(warehouse)
 }
