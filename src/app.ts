@@ -10,6 +10,7 @@ import { type LiveDependencies } from './live/take-snapshot.ts'
 import { type OnLoaded } from './loader/load.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { completeAfterRun } from './privacy/erase.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -275,6 +276,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
     async afterRun(signal) {
+      await completeAfterRun(parts, signal)
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)
     },
