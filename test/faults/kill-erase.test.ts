@@ -7,7 +7,7 @@ import { afterAll, expect, test } from 'vitest'
 import { findMisplacedRows } from '../../src/loader/integrity.ts'
 import { addDays } from '../../src/model/interval.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
-import { expectCellsDerived } from '../support/cells.ts'
+import { expectDerived } from '../support/derived.ts'
 import { emptyFolder, environmentOf, startCli, type CliProcess } from '../support/cli.ts'
 import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
@@ -37,7 +37,7 @@ function startErase(it: TestOrg, ids: readonly string[]): CliProcess {
 async function expectNothingHalf({ warehouse }: TestOrg): Promise<void> {
   const range = { start: addDays(threeDays.start, -40), end: addDays(threeDays.end, 1) }
   expect(await findMisplacedRows(warehouse.db, range)).toEqual({ duplicates: [], inconsistent: [], orphans: {} })
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
 }
 
 async function expectCompleted(it: TestOrg, ids: readonly string[]): Promise<void> {

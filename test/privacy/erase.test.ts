@@ -8,7 +8,7 @@ import { replayRejected } from '../../src/loader/replay.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { completeErasures, previewErasure } from '../../src/privacy/erase.ts'
 import { findPerson } from '../../src/privacy/find-person.ts'
-import { expectCellsDerived, selectCells } from '../support/cells.ts'
+import { DERIVED_TABLES, expectDerived, selectCells } from '../support/derived.ts'
 import { createFileDatabase } from '../support/database.ts'
 import { findTraces } from '../support/traces.ts'
 import { recomputeUnsettled, selectUnsettled } from '../support/unsettled.ts'
@@ -32,6 +32,7 @@ beforeEach(async () => {
     ].map((name) => `etl.${name}`),
     ...['webhook_outbox', 'rereads', 'erasures', 'tombstones', 'erased_records'].map((name) => `etl.${name}`),
     'genesys.live_conversations',
+    ...DERIVED_TABLES,
   ].join(', ')
   await sql.raw(`truncate ${all}`).execute(warehouse.db)
 })
@@ -98,7 +99,7 @@ test('no table of any schema has a trace, apart from the lists of what was erase
     'etl.webhook_outbox': 1,
     'genesys.live_conversations': 1,
   })
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
   expect(await selectUnsettled(warehouse)).toEqual(await recomputeUnsettled(warehouse))
 })
 
@@ -251,7 +252,7 @@ test.each(['new', 'stored'])(
     expect(await findTraces(warehouse, [ani])).toEqual({})
     expect(Object.keys(await findTraces(warehouse, ['"a"'])).filter((table) => !KEPT.includes(table))).toEqual([])
     expect(await stored(warehouse, 'b')).toBeDefined()
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   },
 )
 

@@ -11,7 +11,7 @@ import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
 import { replayRejected } from '../../src/loader/replay.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 import { findTraces } from '../support/traces.ts'
-import { expectCellsDerived } from '../support/cells.ts'
+import { expectDerived } from '../support/derived.ts'
 import { erasePerson } from './support.ts'
 
 const never = new AbortController().signal
@@ -68,7 +68,7 @@ test('neither reads by query and by jobs nor a replay bring an erased person bac
   expect(Object.keys(await findTraces(it.warehouse, ids))).toEqual(['etl.deletions', 'etl.tombstones'])
 
   await it.expectEqual(threeDays, { gone: ids })
-  await expectCellsDerived(it.warehouse)
+  await expectDerived(it.warehouse)
   expect(await verify(it)).toMatchObject({ mismatches: [], erased: conversations })
   await recomputeDirtyHours(it.warehouse)
   const found = await differences(it, true)
