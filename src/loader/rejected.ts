@@ -3,10 +3,13 @@ import { sql, type Kysely } from 'kysely'
 import { isJsonObject, storableJson, type JsonValue } from '../model/json.ts'
 import { withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
+import type { Warehouse } from '../postgres/connect.ts'
 import { classify } from '../postgres/errors.ts'
+import { holdPolicy } from '../postgres/personal-policy.ts'
 
 /** A record that can't be loaded, and why; the reason contains none of its content. */
 export interface RejectedRecord {
+  /** As the policy for personal data lets it be stored. */
   readonly raw: unknown
   readonly reason: string
   readonly conversationId: string | null
@@ -30,7 +33,7 @@ interface StoredRecord {
  * already, and was loaded again in vain, gets the new reason. A record that jsonb can't hold either (too deep) is kept as one JSON string.
  */
 export async function insertRejected(
-  db: Kysely<Database>,
+  warehouse: Warehouse,
   records: readonly RejectedRecord[],
   origin: { stream: string; runId: number | null },
 ): Promise<void> {
@@ -43,17 +46,17 @@ export async function insertRejected(
   // in one order everywhere, so that two processes don't wait for each other in a circle
   for (const stored of [...byHash.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1))) {
     try {
-      await insertOne(db, stored, origin)
+      await insertOne(warehouse, stored, origin)
     } catch (error) {
       if (classify(error) !== 'data') throw error
-      await insertOne(db, { ...stored, json: JSON.stringify(stored.json) }, origin)
+      await insertOne(warehouse, { ...stored, json: JSON.stringify(stored.json) }, origin)
     }
   }
   for (const { rejectedId, reason } of records) {
     if (rejectedId === undefined) continue
     await sql`
       update etl.rejected_records set reason = ${reason}, run_id = ${origin.runId}, last_rejected_at = clock_timestamp()
-      where id = ${rejectedId}`.execute(db)
+      where id = ${rejectedId}`.execute(warehouse.db)
   }
 }
 
@@ -65,17 +68,20 @@ function toStored(record: RejectedRecord): StoredRecord {
 }
 
 async function insertOne(
-  db: Kysely<Database>,
+  { db, personalPolicy }: Warehouse,
   { record, json, hash, hasAttributes }: StoredRecord,
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
-  await sql`
+  await db.transaction().execute(async (trx) => {
+    await holdPolicy(trx, personalPolicy)
+    await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
     values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId},
       least(${record.fetchedAt}::timestamptz, clock_timestamp()))
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
-      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(db)
+      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
+  })
 }
 
 /** Marks the rejected records of conversations that could be loaded after all, as far as they are not newer than what was loaded. */

@@ -70,6 +70,8 @@ export interface PersonalField {
 const ofCustomers: PersonalField = { owner: 'customers', kind: 'text' }
 const customersAddress: PersonalField = { owner: 'customers', kind: 'address' }
 const addressOfEither: PersonalField = { owner: 'either', kind: 'address' }
+// flows and scripts put anything into them: the addresses among them are found again only if they are hashed as such
+const attributesField = customersAddress
 
 /** Every field that the model marks as personal, by table and API name. */
 export const personalFields: Readonly<Partial<Record<TableName, Readonly<Record<string, PersonalField>>>>> = {
@@ -78,8 +80,7 @@ export const personalFields: Readonly<Partial<Record<TableName, Readonly<Record<
     // the name of a customer may be the number
     participantName: { owner: 'party', kind: 'address' },
   },
-  // flows and scripts put anything into them: the addresses among them are found again only if they are hashed as such
-  participant_attributes: { attributes: customersAddress },
+  participant_attributes: { attributes: attributesField },
   sessions: {
     addressFrom: customersAddress,
     addressOther: customersAddress,
@@ -180,6 +181,12 @@ export function applyPolicy(policy: PersonalPolicy, record: JsonValue): JsonValu
   if (keepsEverything(policy)) return record
   if (isJsonObject(record)) return objectOf('conversations', record, { policy, party: null })
   return treatedDeeply(policy, record, treatmentOfUnknown(policy, null), 'address') ?? null
+}
+
+/** Attributes of a participant as they may be stored; undefined: not at all. */
+export function applyPolicyToAttributes(policy: PersonalPolicy, attributes: JsonValue): JsonValue | undefined {
+  const { owner, kind } = attributesField
+  return treatedDeeply(policy, attributes, treatmentOf(policy, owner, null), kind)
 }
 
 interface Place {
