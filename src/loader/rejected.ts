@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
-import { isJsonObject, storableJson, type JsonValue } from '../model/json.ts'
+import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
+import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
 import { withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
 import type { Warehouse } from '../postgres/connect.ts'
-import { classify } from '../postgres/errors.ts'
+import { classify, recording } from '../postgres/errors.ts'
 import { holdPolicy } from '../postgres/personal-policy.ts'
 
 /** A record that can't be loaded, and why; the reason contains none of its content. */
@@ -61,10 +62,24 @@ export async function insertRejected(
 }
 
 function toStored(record: RejectedRecord): StoredRecord {
-  const raw = record.raw as JsonValue
+  return { record, ...contentOf(record.raw as JsonValue) }
+}
+
+function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
   const json = storableJson(raw)
   const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
-  return { record, json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+  return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+}
+
+/** A record as Genesys sent it, from the text of its column; one that jsonb can't hold is kept as the text of its JSON. */
+export function recordOf(text: string): JsonValue {
+  const kept = parseJson(text)
+  if (typeof kept !== 'string') return kept
+  try {
+    return parseJson(kept)
+  } catch {
+    return kept
+  }
 }
 
 async function insertOne(
@@ -95,6 +110,58 @@ export async function resolveRejected(
       ${loaded.map(({ fetchedAt }) => fetchedAt)}::timestamptz[]) as loaded (id, fetched_at)
     where r.resolved_at is null and r.conversation_id = loaded.id
       and (r.fetched_at is null or r.fetched_at <= loaded.fetched_at)`.execute(db)
+}
+
+/** Rejected records of one statement. */
+const BATCH_SIZE = 100
+
+/**
+ * Applies a changed policy for personal data to the records that are kept. One that becomes equal to another one goes.
+ * @returns how many have changed
+ * @throws EtlError; the signal's reason
+ */
+export async function applyPolicyToRejected(
+  db: Kysely<Database>,
+  policy: PersonalPolicy,
+  signal: AbortSignal,
+): Promise<number> {
+  let changed = 0
+  for (let last = 0; ;) {
+    signal.throwIfAborted()
+    const { rows } = await recording('reading rejected records', () =>
+      sql<{ id: number; raw: string }>`
+        select id, raw::text as raw from etl.rejected_records where id > ${last} order by id limit ${BATCH_SIZE}`.execute(
+        db,
+      ),
+    )
+    if (rows.length === 0) return changed
+    for (const { id, raw } of rows) {
+      const before = recordOf(raw)
+      const record = applyPolicy(policy, before)
+      if (storableJson(record) === storableJson(before)) continue
+      await recording('applying the policy for personal data to rejected records', () => replaceRaw(db, id, record))
+      changed++
+    }
+    last = rows.at(-1)!.id
+  }
+}
+
+async function replaceRaw(db: Kysely<Database>, id: number, record: JsonValue): Promise<void> {
+  const { json, hash } = contentOf(record)
+  const update = (text: string) => sql`
+    with equal as (
+      select from etl.rejected_records r join etl.rejected_records o on o.stream = r.stream and o.id <> r.id
+      where r.id = ${id} and o.raw_hash = ${hash}
+    ), removed as (
+      delete from etl.rejected_records where id = ${id} and exists (select from equal))
+    update etl.rejected_records set raw = ${text}::jsonb, raw_hash = ${hash}
+    where id = ${id} and not exists (select from equal)`
+  try {
+    await update(json).execute(db)
+  } catch (error) {
+    if (classify(error) !== 'data') throw error
+    await update(JSON.stringify(json)).execute(db)
+  }
 }
 
 /** Rejected records hold personal data, so they are kept for a limited time: this long after they were resolved. */

@@ -20,7 +20,8 @@ export interface StoredPolicy {
   readonly key: string | null
 }
 
-const KEEP: StoredPolicy = { customers: 'keep', employees: 'keep', key: null }
+/** That of a database in which none has been recorded: everything is kept. */
+export const NO_POLICY: StoredPolicy = { customers: 'keep', employees: 'keep', key: null }
 
 /** What is stored of a policy. */
 export function toStoredPolicy({ customers, employees, hasher }: PersonalPolicy): StoredPolicy {
@@ -57,7 +58,7 @@ export async function adoptPolicy(db: Kysely<Database>, policy: PersonalPolicy):
   await recording('comparing the policy for personal data', async () => {
     const own = toStoredPolicy(policy)
     if ((await selectStoredPolicy(db)) === undefined) {
-      const first = (await holdsPersonalData(db)) ? KEEP : own
+      const first = (await holdsPersonalData(db)) ? NO_POLICY : own
       await sql`
         insert into etl.meta (key, value) values (${KEY}, ${JSON.stringify(first)}::jsonb) on conflict do nothing`.execute(
         db,
