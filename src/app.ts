@@ -11,6 +11,7 @@ import { type OnLoaded } from './loader/load.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type PersonalPolicy } from './model/personal.ts'
+import { completeAfterRun } from './privacy/erase.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -292,6 +293,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
     async afterRun(signal) {
+      await completeAfterRun(parts, signal)
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)
     },

@@ -9,6 +9,7 @@ import { limitInFlight } from '../genesys/in-flight.ts'
 import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../loader/integrity.ts'
 import { refuseForeignOrganization } from '../loader/organization.ts'
 import { readBack } from '../loader/read-back.ts'
+import { selectErased } from '../loader/tombstones.ts'
 import { differences, type Difference } from '../model/canonical.ts'
 import type { Row, RowSet } from '../model/columns.ts'
 import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
@@ -41,6 +42,8 @@ export interface Verification {
   /** Records without a usable key; they can't be in the tables and are kept in etl.rejected_records. */
   readonly unkeyable: number
   readonly mismatches: readonly Mismatch[]
+  /** Conversations that Genesys has, and that were erased here on request. */
+  readonly erased: number
   /** Duplicates, orphans and the like: rows that no correct load leaves behind. */
   readonly misplaced: MisplacedRows
   /** Windows that may not have been read completely: what was not read was not compared. */
@@ -78,6 +81,8 @@ export async function verifyRange(
     if (!seen.has(conversationId))
       mismatches.set(conversationId, { conversationId, window, kind: 'missing at Genesys', differences: [] })
   }
+  const erased = await selectErased(warehouse.db, [...mismatches.keys()])
+  for (const id of erased) mismatches.delete(id)
   await forgetContent(warehouse.db, [...mismatches.keys()])
   return {
     windows: days.length,
@@ -85,6 +90,7 @@ export async function verifyRange(
     compared: seen.size,
     unkeyable: unkeyable.size,
     mismatches: [...mismatches.values()],
+    erased: erased.size,
     misplaced: await findMisplacedRows(warehouse.db, range),
     unstable: incomplete.length,
     incomplete,

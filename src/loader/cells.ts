@@ -52,7 +52,9 @@ export async function markDerived(trx: Transaction<Database>, conversationIds: r
   )
 }
 
-/** Deletes the cells of conversations inside the transaction, which holds the locks of their deciding rows, and marks their hours as dirty. */
+/**
+ * Deletes the cells of conversations inside the transaction, which holds the locks of their deciding rows, and marks their hours as dirty.
+ */
 export async function deleteCells(trx: Transaction<Database>, stored: readonly StoredCells[]): Promise<void> {
   const isPlaced = (cells: StoredCells): cells is StoredCells & { start: string } => cells.start !== null
   // with plain bounds of a month the planner prunes to one partition
@@ -70,6 +72,27 @@ export async function deleteCells(trx: Transaction<Database>, stored: readonly S
       insert into etl.dirty_hours (hour)
       select distinct date_trunc('hour', interval_start, 'UTC') from deleted`.execute(trx)
   }
+}
+
+/**
+ * Takes the conversation and the user out of the cells of conversations inside the transaction, which holds the locks of their deciding rows, so
+ * that the sums by queue stay. The start is cut to its day, and each conversation gets a random name. Returns the number of cells.
+ */
+export async function anonymizeCells(trx: Transaction<Database>, conversationIds: readonly string[]): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    with named as materialized (
+      select id, start, 'erased-' || gen_random_uuid() as name from (
+        select distinct conversation_id as id, conversation_start as start from etl.interval_cells
+        where conversation_id = any(${conversationIds}::text[])) as cells
+    ), anonymized as (
+      update etl.interval_cells c
+      set conversation_id = n.name, conversation_start = date_trunc('day', n.start, 'UTC'), user_id = null
+      from named n where c.conversation_id = n.id and c.conversation_start = n.start returning c.interval_start
+    ), dirtied as (
+      -- the sums by user change
+      insert into etl.dirty_hours (hour) select distinct date_trunc('hour', interval_start, 'UTC') from anonymized)
+    select count(*)::integer as count from anonymized`.execute(trx)
+  return rows[0]?.count ?? 0
 }
 
 async function markDirty(trx: Transaction<Database>, cells: readonly Row[]): Promise<void> {

@@ -4,7 +4,7 @@ import { attributesHash, contentHash } from '../model/content-hash.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
 import { applyPolicy, policyTag, type PersonalPolicy } from '../model/personal.ts'
 import { DERIVED_VERSION } from '../intervals/cells.ts'
-import { conversationKey } from '../model/transform.ts'
+import { conversationIdOf, conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
 import { holdPolicy } from '../postgres/personal-policy.ts'
@@ -20,6 +20,7 @@ import { markDerived } from './cells.ts'
 import { insertMoved } from './deletions.ts'
 import { countReopened, endOf } from './reopened.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
+import { selectErased } from './tombstones.ts'
 import { updateUnsettled, type StoredState } from './unsettled.ts'
 
 /** A conversation as the API sent it. */
@@ -75,8 +76,8 @@ const MS_PER_DAY = 86_400_000
 
 /**
  * Loads conversations: new and changed ones are written whole, and so are those whose rows are gone; unchanged ones are only
- * confirmed, older ones than what is stored are ignored, those that can't be stored are kept in etl.rejected_records. Any number of
- * loaders may work at once, on the same conversations too. Transient errors are retried.
+ * confirmed, older ones than what is stored are ignored, those that can't be stored are kept in etl.rejected_records, and those that were erased on
+ * request are left out. Any number of loaders may work at once, on the same conversations too. Transient errors are retried.
  * @throws EtlError retryable when the database stays unreachable, fatal when it refuses permanently
  */
 export async function loadBatch(
@@ -117,7 +118,7 @@ function prepare(
     const key = conversationKey(conversation)
     const reason = 'rejected' in key ? key.rejected : implausibleStart(key.conversationStart, now)
     if ('rejected' in key || reason !== undefined) {
-      const conversationId = 'rejected' in key ? null : key.conversationId
+      const conversationId = 'rejected' in key ? conversationIdOf(conversation) : key.conversationId
       rejected.push({ raw: conversation, reason: reason ?? '', conversationId, fetchedAt, rejectedId })
       continue
     }
@@ -182,17 +183,22 @@ async function loadWithRetry(
       if (doubtful && (await hasCommitted(warehouse, doubtful.transactionId))) return doubtful.counts
       doubtful = undefined
       for (;;) {
+        const erased = await selectErased(warehouse.db, idsOf(entries))
+        const wanted = entries.filter(({ conversationId }) => !erased.has(conversationId))
+        const left = { ...emptyLoadCounts(), received: erased.size, erased: erased.size }
+        if (wanted.length === 0) return left
         await ensureMonths(
           warehouse,
-          entries.map(({ conversationStart }) => monthOf(conversationStart)),
+          wanted.map(({ conversationStart }) => monthOf(conversationStart)),
         )
         try {
           return await withTransaction(warehouse, async (trx, client) => {
-            const result = await loadOnce(trx, client, entries, { ...options, sweep, policy: warehouse.personalPolicy })
-            doubtful = result
-            return result.counts
+            const result = await loadOnce(trx, client, wanted, { ...options, sweep, policy: warehouse.personalPolicy })
+            doubtful = { ...result, counts: addLoadCounts(result.counts, left) }
+            return doubtful.counts
           })
         } catch (error) {
+          if (error instanceof ErasedMeanwhile) continue
           if (recovered || !isRecoverable(error)) throw error
           recovered = true
           doubtful = undefined
@@ -206,6 +212,13 @@ async function loadWithRetry(
   )
 }
 
+/** An erasure has begun since the transaction began, which is rolled back and tried again without what is erased. */
+class ErasedMeanwhile extends Error {}
+
+function idsOf(entries: readonly Entry[]): string[] {
+  return entries.map(({ conversationId }) => conversationId)
+}
+
 async function loadOnce(
   trx: Transaction<Database>,
   client: Parameters<typeof replaceConversations>[1],
@@ -214,6 +227,8 @@ async function loadOnce(
 ): Promise<{ transactionId: string; counts: LoadCounts }> {
   await holdPolicy(trx, options.policy)
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
+  // now that the deciding rows are locked: an erasure that begins later waits for them
+  if ((await selectErased(trx, idsOf(entries))).size > 0) throw new ErasedMeanwhile()
   const missing = await findMissing(trx, entries, decisions)
   const isNew = ({ conversationId }: Entry) => decisions.get(conversationId)?.previous_content_hash === null
   const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
 import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
 import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
-import { withoutAttributes } from '../model/transform.ts'
+import { MAX_ID_LENGTH, withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { classify, recording } from '../postgres/errors.ts'
@@ -31,7 +31,7 @@ interface StoredRecord {
 
 /**
  * Keeps rejected records, once per content, attributes apart: one that comes every night raises `times` instead of adding rows, and one that is kept
- * already, and was loaded again in vain, gets the new reason. A record that jsonb can't hold either (too deep) is kept as one JSON string.
+ * already, and was loaded again in vain, gets the new reason. What was erased on request is not kept again. A record that jsonb can't hold either (too deep) is kept as one JSON string.
  */
 export async function insertRejected(
   warehouse: Warehouse,
@@ -71,17 +71,6 @@ function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
   return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
 }
 
-/** A record as Genesys sent it, from the text of its column; one that jsonb can't hold is kept as the text of its JSON. */
-export function recordOf(text: string): JsonValue {
-  const kept = parseJson(text)
-  if (typeof kept !== 'string') return kept
-  try {
-    return parseJson(kept)
-  } catch {
-    return kept
-  }
-}
-
 async function insertOne(
   { db, personalPolicy }: Warehouse,
   { record, json, hash, hasAttributes }: StoredRecord,
@@ -91,12 +80,26 @@ async function insertOne(
     await holdPolicy(trx, personalPolicy)
     await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
-    values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId},
-      least(${record.fetchedAt}::timestamptz, clock_timestamp()))
+    select ${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId}::bigint,
+      least(${record.fetchedAt}::timestamptz, clock_timestamp())
+    -- an erasure locks the table while it deletes, after its tombstones have committed
+    where not exists (select from etl.tombstones t where t.conversation_id = ${record.conversationId})
+      and not exists (select from etl.erased_records e where e.raw_hash = ${hash})
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
       fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
   })
+}
+
+/** A kept record as Genesys sent it, from the text of its column; one that jsonb can't hold is kept as the text of its JSON. */
+export function recordOf(text: string): JsonValue {
+  const kept = parseJson(text)
+  if (typeof kept !== 'string') return kept
+  try {
+    return parseJson(kept)
+  } catch {
+    return kept
+  }
 }
 
 /** Marks the rejected records of conversations that could be loaded after all, as far as they are not newer than what was loaded. */
@@ -178,6 +181,25 @@ export async function pruneRejected(db: Kysely<Database>): Promise<number> {
     db,
   )
   return Number(numAffectedRows)
+}
+
+/** Records of one statement of fillRejectedIds. */
+const FILL_BATCH_SIZE = 1000
+
+/** Fills the ids of conversations that records of older releases name in what was kept of them, but not in their column; returns how many. */
+export async function fillRejectedIds(db: Kysely<Database>): Promise<number> {
+  let filled = 0
+  for (;;) {
+    const { numAffectedRows = 0n } = await sql`
+      update etl.rejected_records set conversation_id = raw ->> 'conversationId'
+      where id in (
+        select id from etl.rejected_records
+        where conversation_id is null and jsonb_typeof(raw -> 'conversationId') = 'string'
+          and length(raw ->> 'conversationId') between 1 and ${MAX_ID_LENGTH}
+        order by id limit ${FILL_BATCH_SIZE} for update)`.execute(db)
+    filled += Number(numAffectedRows)
+    if (numAffectedRows < FILL_BATCH_SIZE) return filled
+  }
 }
 
 /** How many rejected records are not resolved. */
