@@ -2,12 +2,13 @@
  * The policy for personal data: what of it may be stored, and the same JSON with nothing more than that. Fields are those marked
  * `personal` in the model and in the reference data. Pure.
  */
-import type { TableName } from './columns.ts'
-import { canonicalNumber, isJsonObject, isRawNumber, put, textOfDeep } from './json.ts'
+import { snakeCase, type TableName } from './columns.ts'
+import { isJsonObject, isRawNumber, put } from './json.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import { model } from './model.ts'
 import type { Entity } from './model.ts'
-import { referenceEntity, type ReferenceName } from './reference.ts'
+import { referenceEntity } from './reference.ts'
+import { replaceTexts } from './replace-texts.ts'
 
 /** What becomes of a personal value before it is stored: it stays, its keyed hash takes its place, or it is left out. */
 export type Treatment = 'keep' | 'hash' | 'drop'
@@ -43,7 +44,7 @@ export function isHashed(text: string): boolean {
   return HASH.test(text)
 }
 
-export function keepsEverything({ customers, employees }: PersonalPolicy): boolean {
+function keepsEverything({ customers, employees }: PersonalPolicy): boolean {
   return customers === 'keep' && employees === 'keep'
 }
 
@@ -57,7 +58,7 @@ export function policyTag(policy: PersonalPolicy): string {
  * Whose value a field has. `customers`: the customer's, whichever participant it is on, since an agent's session names the customer by
  * its addresses. `party`: that of the participant it is on. `either`: of one side or the other, which nothing in the record tells.
  */
-export type Owner = 'customers' | 'party' | 'either'
+type Owner = 'customers' | 'party' | 'either'
 
 /** How the spellings of one value are recognized; `address` for everything that may be one. */
 type Kind = 'address' | 'text'
@@ -235,71 +236,43 @@ function treatedDeeply(
   if (treatment === 'keep' || value === null || typeof value === 'boolean') return value
   if (treatment === 'drop') return undefined
   const hasher = hasherOf(policy)
-  return replaced(value, { text: (text) => hasher[kind](text), number: (number) => hasher[kind](number) })
+  return replaceTexts(value, { text: (text) => hasher[kind](text), number: (number) => hasher[kind](number) })
 }
 
-/** Deeper values are replaced as one text, so that no nesting overflows the stack. */
-const MAX_LEVELS = 50
-
-interface Replacement {
-  readonly text: (text: string) => string
-  /** Takes the digits of a number; null: numbers stay. */
-  readonly number: ((digits: string) => string) | null
-  /** A member that stays, whatever it is. */
-  readonly stays?: string
-}
-
-/** A value with every text in it replaced, at whatever depth. Names of members stay, and so does what has no characters but blanks. */
-function replaced(value: JsonValue, replacement: Replacement, level = 0): JsonValue {
-  if (typeof value === 'string') return value.trim() === '' ? value : replacement.text(value)
-  if (typeof value === 'number') return replacement.number?.(String(value)) ?? value
-  if (isRawNumber(value)) return replacement.number?.(canonicalNumber(value).rawJSON) ?? value
-  if (value === null || typeof value === 'boolean') return value
-  if (level === MAX_LEVELS) return replacement.text(textOfDeep(value))
-  if (Array.isArray(value))
-    return (value as readonly JsonValue[]).map((element) => replaced(element, replacement, level + 1))
-  const result: Record<string, JsonValue> = {}
-  for (const [name, inner] of Object.entries(value as JsonObject))
-    put(result, name, name === replacement.stays ? inner : replaced(inner, replacement, level + 1))
-  return result
-}
-
-function hasherOf({ hasher }: PersonalPolicy): PersonalHasher {
+/** @throws Error where there is none, which is a bug: the settings require a key where something is hashed */
+export function hasherOf({ hasher }: PersonalPolicy): PersonalHasher {
   if (hasher === null) throw new Error('a policy that hashes has no key')
   return hasher
 }
 
-/** Properties of reference data under which other entities name employees: owners, createdBy, contactUser, … */
-const NAMES_EMPLOYEES = /(?:user|owner|manager|agent|member|person|by)s?$/i
-/** Ids are not personal data, and neither are addresses of the API that consist of them. */
-const IDENTIFIES = /^(?:\/api\/v2\/|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$)/i
+/** A column that holds personal data, and what happens to it. */
+export interface TreatedField {
+  /** With its table, and with whose values where these differ. */
+  readonly name: string
+  readonly treatment: Treatment
+}
 
-/**
- * An entity of reference data as it may be stored: of users everything that no column holds counts as personal, of other lists what is below
- * a property that names employees.
- */
-export function applyPolicyToEntity(policy: PersonalPolicy, name: ReferenceName, entity: JsonObject): JsonObject {
-  if (policy.employees === 'keep') return entity
-  const hasher = hasherOf(policy)
-  const hashing: Replacement = {
-    text: (text) => (IDENTIFIES.test(text) ? text : hasher.address(text)),
-    number: null,
-    stays: 'id',
-  }
-  const columns = Object.values(referenceEntity(name).columns)
-  const pathsOf = (personal: boolean) =>
-    columns.filter((column) => (column.personal ?? false) === personal).flatMap(({ from }) => from ?? [])
-  const personal = new Set(pathsOf(true).map(([property]) => property))
-  const plain = new Set(
-    pathsOf(false)
-      .filter((path) => path.length === 1)
-      .map(([property]) => property),
+/** What the policy makes of every column that may hold personal data. */
+export function treatedFields(policy: PersonalPolicy): TreatedField[] {
+  const ofModel = (Object.entries(personalFields) as [TableName, Readonly<Record<string, PersonalField>>][]).flatMap(
+    ([table, fields]) =>
+      Object.entries(fields).flatMap(([api, { owner }]) => fieldsOf(policy, `${table}.${snakeCase(api)}`, owner)),
   )
-  const result: Record<string, JsonValue> = {}
-  for (const [property, value] of Object.entries(entity)) {
-    const isPersonal =
-      personal.has(property) || (name === 'users' ? !plain.has(property) : NAMES_EMPLOYEES.test(property))
-    put(result, property, isPersonal ? replaced(value, hashing) : value)
-  }
-  return result
+  const users = Object.entries(referenceEntity('users').columns)
+    .filter(([, { personal }]) => personal)
+    .map(([column]) => `dim_users.${column}`)
+  const employees = [...users, 'dim_users._extra'].map((name) => ({ name, treatment: policy.employees }))
+  const unknown = [
+    { name: 'what no column holds (_extra)', treatment: treatmentOfUnknown(policy, null) },
+    { name: 'the same on participants that are employees', treatment: treatmentOfUnknown(policy, 'employee') },
+  ]
+  return [...ofModel, ...unknown, ...employees]
+}
+
+function fieldsOf(policy: PersonalPolicy, name: string, owner: Owner): TreatedField[] {
+  if (owner !== 'party') return [{ name, treatment: treatmentOf(policy, owner, null) }]
+  return [
+    { name: `${name} of customers`, treatment: policy.customers },
+    { name: `${name} of employees`, treatment: policy.employees },
+  ]
 }

@@ -1,7 +1,8 @@
 /** Applies a changed policy for personal data to the reference data that is stored. */
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import { isJsonObject, parseJson, put, storableJson, type JsonObject, type JsonValue } from '../model/json.ts'
-import { applyPolicyToEntity, type PersonalPolicy } from '../model/personal.ts'
+import { type PersonalPolicy } from '../model/personal.ts'
+import { applyPolicyToEntity } from '../model/personal-reference.ts'
 import { referenceEntity, referenceNames, referenceTable, type ReferenceName } from '../model/reference.ts'
 import type { Database } from '../postgres/database.ts'
 

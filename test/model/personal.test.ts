@@ -6,13 +6,13 @@ import { attributesHash, contentHash } from '../../src/model/content-hash.ts'
 import { isJsonObject, objects, storableText, type JsonObject, type JsonValue } from '../../src/model/json.ts'
 import {
   applyPolicy,
-  applyPolicyToEntity,
   isHashed,
   KEEP_ALL,
   personalFields,
   policyTag,
   type PersonalPolicy,
 } from '../../src/model/personal.ts'
+import { applyPolicyToEntity } from '../../src/model/personal-reference.ts'
 import { reassemble } from '../../src/model/reassemble.ts'
 import { differences } from '../../src/model/canonical.ts'
 import { appendRows } from '../../src/model/transform.ts'
