@@ -7,18 +7,25 @@ import { erase as eraseTraces, previewErasure, type Erasure } from '../privacy/e
 import { findPerson, isMostOfHistory, type PersonKeys } from '../privacy/find-person.ts'
 import { addUpAfterRun } from '../reporting/rollups.ts'
 import { runJob } from '../runs/run-job.ts'
+import { applyPolicy, refuseOtherOptions, type ApplyPolicyOptions } from './apply-policy.ts'
 import { type CommandContext } from './context.ts'
 import { personKeys, type PersonOptions } from './person-options.ts'
 import { formatCount, formatNumber, table, type Output } from './print.ts'
 
-interface EraseOptions extends PersonOptions {
+interface EraseOptions extends PersonOptions, ApplyPolicyOptions {
   readonly dryRun: boolean
   readonly keepStatistics: boolean
   readonly yes: boolean
 }
 
 /** `erase`: deletes what is stored about a person, and keeps it from coming back; with `--dry-run` it only says what it would delete. */
-export async function erase(options: EraseOptions, { env, output, signal }: CommandContext): Promise<void> {
+export async function erase(options: EraseOptions, context: CommandContext): Promise<void> {
+  if (options.applyPolicy || options.acceptMix) {
+    refuseOtherOptions(options)
+    await applyPolicy(options, context)
+    return
+  }
+  const { env, output, signal } = context
   const { kind, keys } = personKeys(options)
   await using app = await openApp(env, { database: true })
   if (options.dryRun) {

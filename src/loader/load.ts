@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
 import { attributesHash, contentHash } from '../model/content-hash.ts'
-import type { JsonObject } from '../model/json.ts'
+import type { JsonObject, JsonValue } from '../model/json.ts'
+import { applyPolicy, policyTag, type PersonalPolicy } from '../model/personal.ts'
 import { DERIVED_VERSION } from '../facts/derived.ts'
 import { conversationIdOf, conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
+import { holdPolicy } from '../postgres/personal-policy.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
@@ -51,6 +53,7 @@ interface Entry {
   readonly conversationStart: string
   readonly fetchedAt: string
   readonly rejectedId: number | undefined
+  /** As the policy for personal data lets it be stored. */
   readonly raw: JsonObject
   readonly contentHash: string
   /** null: not delivered; empty: delivered, and there are none. */
@@ -85,7 +88,7 @@ export async function loadBatch(
 ): Promise<LoadCounts> {
   try {
     const clock = await databaseClockOf(warehouse)
-    const { entries, rejected } = prepare(records, options, clock.now())
+    const { entries, rejected } = prepare(records, { ...options, policy: warehouse.personalPolicy }, clock.now())
     await keepRejected(warehouse, rejected, options)
     const repeated = records.length - entries.length - rejected.length
     const prepared = {
@@ -103,15 +106,16 @@ export async function loadBatch(
   }
 }
 
-/** Keys, hashes, sorts and deduplicates a batch: one entry per conversation, the newest. */
+/** Applies the policy for personal data; keys, hashes, sorts and deduplicates a batch: one entry per conversation, the newest. */
 function prepare(
   records: readonly FetchedConversation[],
-  options: LoadOptions,
+  options: LoadOptions & { readonly policy: PersonalPolicy },
   now: Date,
 ): { entries: Entry[]; rejected: RejectedRecord[] } {
   const newest = new Map<string, Omit<Entry, 'contentHash' | 'attributesHash'>>()
   const rejected: RejectedRecord[] = []
-  for (const { conversation, fetchedAt, rejectedId } of records) {
+  for (const { conversation: fetched, fetchedAt, rejectedId } of records) {
+    const conversation = applyPolicy(options.policy, fetched as JsonValue)
     const key = conversationKey(conversation)
     const reason = 'rejected' in key ? key.rejected : implausibleStart(key.conversationStart, now)
     if ('rejected' in key || reason !== undefined) {
@@ -130,10 +134,13 @@ function prepare(
   return { entries, rejected }
 }
 
-function hashesOf(raw: JsonObject, options: LoadOptions): Pick<Entry, 'contentHash' | 'attributesHash'> {
+function hashesOf(
+  raw: JsonObject,
+  options: LoadOptions & { readonly policy: PersonalPolicy },
+): Pick<Entry, 'contentHash' | 'attributesHash'> {
   // attributes that come although the source does not promise them are kept as well
   return {
-    contentHash: contentHash(raw),
+    contentHash: contentHash(raw, policyTag(options.policy)),
     attributesHash: attributesHash(raw) ?? (options.deliversAttributes ? '' : null),
   }
 }
@@ -187,7 +194,7 @@ async function loadWithRetry(
         )
         try {
           return await withTransaction(warehouse, async (trx, client) => {
-            const result = await loadOnce(trx, client, wanted, { ...options, sweep })
+            const result = await loadOnce(trx, client, wanted, { ...options, sweep, policy: warehouse.personalPolicy })
             doubtful = { ...result, counts: addLoadCounts(result.counts, left) }
             return doubtful.counts
           })
@@ -217,8 +224,9 @@ async function loadOnce(
   trx: Transaction<Database>,
   client: Parameters<typeof replaceConversations>[1],
   entries: readonly Entry[],
-  options: LoadOptions & { sweep: boolean },
+  options: LoadOptions & { sweep: boolean; policy: PersonalPolicy },
 ): Promise<{ transactionId: string; counts: LoadCounts }> {
+  await holdPolicy(trx, options.policy)
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
   // now that the deciding rows are locked: an erasure that begins later waits for them
   if ((await selectErased(trx, idsOf(entries))).size > 0) throw new ErasedMeanwhile()
@@ -417,5 +425,5 @@ async function keepRejected(
   { runId, stream = 'conversations', signal }: LoadOptions,
 ): Promise<void> {
   if (records.length === 0) return
-  await retryTransient(() => insertRejected(warehouse.db, records, { stream, runId }), { signal })
+  await retryTransient(() => insertRejected(warehouse, records, { stream, runId }), { signal })
 }

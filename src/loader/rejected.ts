@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
 import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
+import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
 import { MAX_ID_LENGTH, withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
-import { classify } from '../postgres/errors.ts'
+import type { Warehouse } from '../postgres/connect.ts'
+import { classify, recording } from '../postgres/errors.ts'
+import { holdPolicy } from '../postgres/personal-policy.ts'
 
 /** A record that can't be loaded, and why; the reason contains none of its content. */
 export interface RejectedRecord {
+  /** As the policy for personal data lets it be stored. */
   readonly raw: unknown
   readonly reason: string
   readonly conversationId: string | null
@@ -30,7 +34,7 @@ interface StoredRecord {
  * already, and was loaded again in vain, gets the new reason. What was erased on request is not kept again. A record that jsonb can't hold either (too deep) is kept as one JSON string.
  */
 export async function insertRejected(
-  db: Kysely<Database>,
+  warehouse: Warehouse,
   records: readonly RejectedRecord[],
   origin: { stream: string; runId: number | null },
 ): Promise<void> {
@@ -43,33 +47,38 @@ export async function insertRejected(
   // in one order everywhere, so that two processes don't wait for each other in a circle
   for (const stored of [...byHash.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1))) {
     try {
-      await insertOne(db, stored, origin)
+      await insertOne(warehouse, stored, origin)
     } catch (error) {
       if (classify(error) !== 'data') throw error
-      await insertOne(db, { ...stored, json: JSON.stringify(stored.json) }, origin)
+      await insertOne(warehouse, { ...stored, json: JSON.stringify(stored.json) }, origin)
     }
   }
   for (const { rejectedId, reason } of records) {
     if (rejectedId === undefined) continue
     await sql`
       update etl.rejected_records set reason = ${reason}, run_id = ${origin.runId}, last_rejected_at = clock_timestamp()
-      where id = ${rejectedId}`.execute(db)
+      where id = ${rejectedId}`.execute(warehouse.db)
   }
 }
 
 function toStored(record: RejectedRecord): StoredRecord {
-  const raw = record.raw as JsonValue
+  return { record, ...contentOf(record.raw as JsonValue) }
+}
+
+function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
   const json = storableJson(raw)
   const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
-  return { record, json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+  return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
 }
 
 async function insertOne(
-  db: Kysely<Database>,
+  { db, personalPolicy }: Warehouse,
   { record, json, hash, hasAttributes }: StoredRecord,
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
-  await sql`
+  await db.transaction().execute(async (trx) => {
+    await holdPolicy(trx, personalPolicy)
+    await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
     select ${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId}::bigint,
       least(${record.fetchedAt}::timestamptz, clock_timestamp())
@@ -78,7 +87,8 @@ async function insertOne(
       and not exists (select from etl.erased_records e where e.raw_hash = ${hash})
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
-      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(db)
+      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
+  })
 }
 
 /** A kept record as Genesys sent it, from the text of its column; one that jsonb can't hold is kept as the text of its JSON. */
@@ -103,6 +113,58 @@ export async function resolveRejected(
       ${loaded.map(({ fetchedAt }) => fetchedAt)}::timestamptz[]) as loaded (id, fetched_at)
     where r.resolved_at is null and r.conversation_id = loaded.id
       and (r.fetched_at is null or r.fetched_at <= loaded.fetched_at)`.execute(db)
+}
+
+/** Rejected records of one statement. */
+const BATCH_SIZE = 100
+
+/**
+ * Applies a changed policy for personal data to the records that are kept. One that becomes equal to another one goes.
+ * @returns how many have changed
+ * @throws EtlError; the signal's reason
+ */
+export async function applyPolicyToRejected(
+  db: Kysely<Database>,
+  policy: PersonalPolicy,
+  signal: AbortSignal,
+): Promise<number> {
+  let changed = 0
+  for (let last = 0; ;) {
+    signal.throwIfAborted()
+    const { rows } = await recording('reading rejected records', () =>
+      sql<{ id: number; raw: string }>`
+        select id, raw::text as raw from etl.rejected_records where id > ${last} order by id limit ${BATCH_SIZE}`.execute(
+        db,
+      ),
+    )
+    if (rows.length === 0) return changed
+    for (const { id, raw } of rows) {
+      const before = recordOf(raw)
+      const record = applyPolicy(policy, before)
+      if (storableJson(record) === storableJson(before)) continue
+      await recording('applying the policy for personal data to rejected records', () => replaceRaw(db, id, record))
+      changed++
+    }
+    last = rows.at(-1)!.id
+  }
+}
+
+async function replaceRaw(db: Kysely<Database>, id: number, record: JsonValue): Promise<void> {
+  const { json, hash } = contentOf(record)
+  const update = (text: string) => sql`
+    with equal as (
+      select from etl.rejected_records r join etl.rejected_records o on o.stream = r.stream and o.id <> r.id
+      where r.id = ${id} and o.raw_hash = ${hash}
+    ), removed as (
+      delete from etl.rejected_records where id = ${id} and exists (select from equal))
+    update etl.rejected_records set raw = ${text}::jsonb, raw_hash = ${hash}
+    where id = ${id} and not exists (select from equal)`
+  try {
+    await update(json).execute(db)
+  } catch (error) {
+    if (classify(error) !== 'data') throw error
+    await update(JSON.stringify(json)).execute(db)
+  }
 }
 
 /** Rejected records hold personal data, so they are kept for a limited time: this long after they were resolved. */
