@@ -77,7 +77,7 @@ test('no table of any schema has a trace, apart from the lists of what was erase
   )
   const preview = await previewErasure(
     warehouse.db,
-    await findPerson(warehouse.db, { conversationIds: [], externalContactIds: [], addresses: [ani] }, never),
+    await findPerson(warehouse, { conversationIds: [], externalContactIds: [], addresses: [ani] }, never),
   )
   expect(preview).toMatchObject({ conversationIds: ['a'], stored: 1, rejectedRecords: 2 })
   expect(preview.rows).toMatchObject({
@@ -273,7 +273,7 @@ test('a load that waits for the erasure leaves the conversation out', async () =
 test('the ids that rejected records of older releases name are filled', async () => {
   await load(warehouse, [{ ...conversation('a'), conversationStart: '?' }, { conversationStart: instant(1) }], 1)
   await sql`update etl.rejected_records set conversation_id = null`.execute(warehouse.db)
-  await findPerson(warehouse.db, { conversationIds: ['x'], externalContactIds: [], addresses: [] }, never)
+  await findPerson(warehouse, { conversationIds: ['x'], externalContactIds: [], addresses: [] }, never)
   const { rows } = await sql<{ id: string | null }>`
     select conversation_id as id from etl.rejected_records order by id`.execute(warehouse.db)
   expect(rows.map(({ id }) => id)).toEqual(['a', null])

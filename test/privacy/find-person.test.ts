@@ -4,7 +4,9 @@ import { afterAll, expect, test } from 'vitest'
 import type { JsonObject, JsonValue } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { isMostOfHistory } from '../../src/privacy/find-person.ts'
-import { createFileDatabase } from '../support/database.ts'
+import { adoptPolicy } from '../../src/postgres/personal-policy.ts'
+import { personalHasher } from '../../src/privacy/hasher.ts'
+import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { conversation, load } from '../loader/conversations.ts'
 import { found } from './support.ts'
 
@@ -91,4 +93,31 @@ test('a search reads on where a month has more matches than a page', async () =>
   expect(await isMostOfHistory(warehouse.db, 2100)).toBe(true)
   expect(await isMostOfHistory(warehouse.db, 900)).toBe(false)
   await sql`delete from genesys.sessions where conversation_id like 'many-%'`.execute(warehouse.db)
+})
+
+test('hashes are found by what they stand for; what was dropped is not, and the reason is given', async () => {
+  await using hashed = await createTestDatabase()
+  const hasher = personalHasher('a key for tests')
+  await using filled = connect(hashed.url, { personalPolicy: { customers: 'hash', employees: 'hash', hasher } })
+  await adoptPolicy(filled.db, filled.personalPolicy)
+  await load(filled, records, 1, { deliversAttributes: true })
+  await load(
+    filled,
+    [
+      {
+        conversationId: 'rejected',
+        conversationStart: '?',
+        participants: [{ sessions: [{ ani: 'tel:+13175550100' }] }],
+      },
+    ],
+    1,
+  )
+  expect(await found(filled, { addresses: ['+1 317-555-0100'] })).toEqual(
+    expect.arrayContaining(['attribute', 'list', 'number', 'other spelling', 'rejected', 'sip']),
+  )
+  expect(await found(filled, { addresses: ['+1 317-555-0100'] })).not.toContain('longer')
+  expect(await found(filled, { externalContactIds: ['c-1'] })).toEqual(['contact'])
+  await using dropped = connect(hashed.url, { personalPolicy: { customers: 'drop', employees: 'keep', hasher: null } })
+  await expect(found(dropped, { addresses: ['+13175550100'] })).rejects.toMatchObject({ code: 'CONFIG' })
+  expect(await found(dropped, { conversationIds: ['x'] })).toEqual(['x'])
 })
