@@ -10,6 +10,7 @@ const WITHOUT_POSTGRES = [
   'test/live/{first-session,older,queue-counts,readings,state,transitions}.test.ts',
   'test/model/**/*.test.ts',
   'test/monitoring/{alert-rules,status}.test.ts',
+  'test/privacy/match.test.ts',
   'test/reporting/{classify,compare-cells,service-level}.test.ts',
   'test/request-budget/grant.test.ts',
   'test/settled/plans.test.ts',
@@ -29,6 +30,7 @@ export const LONG = [
   'test/embedded-postgres/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',
+  'test/privacy/erased-org.test.ts',
   'test/reference/process.test.ts',
   'test/reporting/{derive-command,genesys-aggregates,many-months,oracle,performance,reconcile}.test.ts',
 ]

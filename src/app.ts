@@ -10,6 +10,8 @@ import { type LiveDependencies } from './live/take-snapshot.ts'
 import { type OnLoaded } from './loader/load.ts'
 import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { type PersonalPolicy } from './model/personal.ts'
+import { completeAfterRun } from './privacy/erase.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -17,6 +19,8 @@ import { addUpAfterRun } from './reporting/rollups.ts'
 import { type DerivationDependencies } from './reporting/walk.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
+import { adoptPolicy } from './postgres/personal-policy.ts'
+import { personalHasher } from './privacy/hasher.ts'
 import { createProgress, silentProgress, type Progress } from './progress.ts'
 import { readReference, type ReferenceDependencies } from './reference/read-reference.ts'
 import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
@@ -39,9 +43,10 @@ export interface App extends AsyncDisposable {
   readonly httpToken: string | null
   /**
    * Migrates where AUTO_MIGRATE allows it, and hands the settings of the environment to the views.
-   * @throws EtlError where it does not and the schema is old, with the command to run
+   * @param options.anyPolicy for the command that changes the policy for personal data; else that of the environment must be the stored one
+   * @throws EtlError where it does not and the schema is old, with the command to run; PII_POLICY_CHANGED
    */
-  readonly ensureSchema: () => Promise<void>
+  readonly ensureSchema: (options?: { readonly anyPolicy: boolean }) => Promise<void>
   /** @throws Error where the command did not ask for a Genesys client */
   readonly genesys: () => GenesysClient
   /**
@@ -106,7 +111,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   const logger = createLogger(config.logLevel, terminal ? terminal.logStream : process.stderr)
   for (const warning of warnings) logger.warn(warning)
   const metrics = createMetrics()
-  const database = await openDatabase(secrets.databaseUrl, logger)
+  const database = await openDatabase(secrets.databaseUrl, logger, personalPolicyOf(config, secrets))
   const clients = createClients({ env, config, secrets, logger, metrics }, database.url)
   const { warehouse } = database
   const reference = (): ReferenceDependencies => ({ genesys: clients.ofOrganization(), warehouse, logger })
@@ -123,7 +128,7 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
     warehouse,
     metrics,
     httpToken: secrets.httpToken,
-    ensureSchema: () => ensureSchema(parts),
+    ensureSchema: (options) => ensureSchema(parts, options),
     genesys: clients.ofOrganization,
     historyDependencies: (overrides = {}) => historyDependencies(parts, overrides),
     liveDependencies: () => liveDependencies(parts),
@@ -150,10 +155,15 @@ interface Database {
 }
 
 /** Connects to the database, which `embedded` starts first. */
-async function openDatabase(databaseUrl: string | null, logger: Logger): Promise<Database> {
+async function openDatabase(
+  databaseUrl: string | null,
+  logger: Logger,
+  personalPolicy: PersonalPolicy,
+): Promise<Database> {
   const embedded = databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
   const url = embedded?.url ?? databaseUrl
   const warehouse = connect(url ?? 'postgres://', {
+    personalPolicy,
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
@@ -171,6 +181,10 @@ async function openDatabase(databaseUrl: string | null, logger: Logger): Promise
       }
     },
   }
+}
+
+function personalPolicyOf({ personalData }: Config, { personalDataKey }: Secrets): PersonalPolicy {
+  return { ...personalData, hasher: personalDataKey === null ? null : personalHasher(personalDataKey) }
 }
 
 interface Clients {
@@ -229,7 +243,10 @@ function createClients(
   }
 }
 
-async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void> {
+async function ensureSchema(
+  { config, warehouse, logger }: Parts,
+  { anyPolicy }: { readonly anyPolicy: boolean } = { anyPolicy: false },
+): Promise<void> {
   if (config.autoMigrate) {
     await migrateUp(warehouse.db, {
       budgetMs: FILL_AT_START_MS,
@@ -242,6 +259,7 @@ async function ensureSchema({ config, warehouse, logger }: Parts): Promise<void>
     mediaTypes: config.history.filter.mediaTypes,
     settleDays: config.history.settleDays,
   })
+  if (!anyPolicy) await adoptPolicy(warehouse.db, warehouse.personalPolicy)
 }
 
 function historyDependencies(parts: Parts, overrides: HistoryOverrides): HistoryDependencies {
@@ -275,6 +293,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
     async afterRun(signal) {
+      await completeAfterRun(parts, signal)
       await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)
     },

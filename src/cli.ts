@@ -8,6 +8,8 @@ import { type CommandContext } from './commands/context.ts'
 import { demo } from './commands/demo.ts'
 import { derive } from './commands/derive.ts'
 import { doctor } from './commands/doctor/doctor.ts'
+import { erase } from './commands/erase.ts'
+import { exportPersonAsJson } from './commands/export-person.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
 import { reconcile } from './commands/reconcile.ts'
@@ -114,6 +116,35 @@ program
   )
   .addOption(json())
   .action((options) => run(replay, options))
+program
+  .command('erase')
+  .description("delete a person's conversations, and keep them from being loaded again")
+  .option('--conversation-id <id...>', 'these conversations, stored or not')
+  .option('--conversation-file <file>', 'the conversations of a file, one id per line')
+  .option('--external-contact-id <id...>', 'all conversations with these external contacts')
+  .option(
+    '--address <address...>',
+    'all conversations in which a telephone number, an e-mail address or the like occurs',
+  )
+  .option('--from-genesys', 'all whose deletion Genesys has completed on request (GDPR), each request once', false)
+  .option('--keep-statistics', 'keep what the conversations add to the intervals, without conversation and user', false)
+  .option('--dry-run', 'print what would be deleted, without personal data, and delete nothing', false)
+  .option('--yes', 'even if it is a large part of all conversations', false)
+  .option('--apply-policy', 'apply a changed policy for personal data (PII, PII_AGENTS) to all that is stored', false)
+  .option('--accept-mix', 'use the policy from now on, and leave as it is what cannot follow it', false)
+  .addOption(json())
+  .action((options) => run(erase, options))
+program
+  .command('export-person')
+  .description('write what is stored about a person as JSON, for an access request')
+  .option('--conversation-id <id...>', 'these conversations')
+  .option('--external-contact-id <id...>', 'all conversations with these external contacts')
+  .option(
+    '--address <address...>',
+    'all conversations in which a telephone number, an e-mail address or the like occurs',
+  )
+  .option('--output <file>', 'a new file instead of standard output')
+  .action((options) => run(exportPersonAsJson, { ...options, json: false }))
 program
   .command('simulator')
   .description('serve a fake Genesys Cloud organization over HTTP')

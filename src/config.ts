@@ -9,6 +9,7 @@ import { ConfigError } from './errors.ts'
 import { REGIONS, resolveHosts } from './genesys/regions.ts'
 import { type EventRule } from './live/transitions.ts'
 import { isLoopback } from './loopback.ts'
+import { type PersonalPolicy } from './model/personal.ts'
 
 /** What the history reads: part of the ledger's key, since a filtered read covers less. */
 interface HistoryFilter {
@@ -41,9 +42,13 @@ export interface Config {
     /** Conversations per page of the results of details jobs. */
     readonly jobPageSize: number
   }
+  /** What is stored of personal data. */
+  readonly personalData: Pick<PersonalPolicy, 'customers' | 'employees'>
   readonly reference: { readonly cron: string }
   /** When numbers are compared with Genesys; null: never. */
   readonly reconcileCron: string | null
+  /** When completed deletions of Genesys are applied; null: never. */
+  readonly gdprCron: string | null
   readonly live: {
     readonly cron: string
     readonly source: 'analytics' | 'conversations' | 'off'
@@ -68,6 +73,8 @@ export interface Secrets {
   readonly accessToken: string | null
   readonly databaseUrl: string | null
   readonly webhookSecret: string | null
+  /** Key of the hashes that stand for personal data. */
+  readonly personalDataKey: string | null
   /** Guards all of HTTP but the health checks; without one HTTP stays on loopback. */
   readonly httpToken: string | null
 }
@@ -143,6 +150,7 @@ const SECRETS = [
   'GENESYS_ACCESS_TOKEN',
   'DATABASE_URL',
   'WEBHOOK_SECRET',
+  'PII_KEY',
   'HTTP_TOKEN',
 ] as const
 
@@ -174,6 +182,7 @@ function toSecrets(given: GivenVariables): Secrets {
     accessToken,
     databaseUrl: given['DATABASE_URL'] ?? null,
     webhookSecret: given['WEBHOOK_SECRET'] ?? null,
+    personalDataKey: given['PII_KEY'] ?? null,
     httpToken: given['HTTP_TOKEN'] ?? null,
   }
 }
@@ -201,6 +210,11 @@ function missingVariables(given: GivenVariables, needs: Needs): string[] {
   if (given['WEBHOOK_URL'] && isMissing('WEBHOOK_SECRET')) {
     missing.push(
       'WEBHOOK_SECRET: is needed with WEBHOOK_URL: base64 of 24 to 64 random bytes, for example from `openssl rand -base64 32`',
+    )
+  }
+  if ((given['PII'] === 'hash' || given['PII_AGENTS'] === 'hash') && isMissing('PII_KEY')) {
+    missing.push(
+      'PII_KEY: is needed where personal data is hashed: at least 32 characters that nobody can guess, for example from `openssl rand -base64 32`',
     )
   }
   if (needs.http && isMissing('HTTP_TOKEN') && !isLoopback(given['HTTP_HOST'] ?? '127.0.0.1')) {
@@ -289,8 +303,10 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       attributes: values.HISTORY_ATTRIBUTES,
       jobPageSize: values.HISTORY_JOB_PAGE_SIZE,
     },
+    personalData: { customers: values.PII, employees: values.PII_AGENTS },
     reference: { cron: values.REFERENCE_CRON },
     reconcileCron: values.RECONCILE_CRON === 'off' ? null : values.RECONCILE_CRON,
+    gdprCron: values.GDPR_CRON === 'off' ? null : values.GDPR_CRON,
     live: { cron: values.LIVE_CRON, source: values.LIVE_SOURCE, retentionHours: values.LIVE_RETENTION_HOURS },
     webhook: values.WEBHOOK_URL ? { url: values.WEBHOOK_URL, events: values.WEBHOOK_EVENTS } : null,
     alertUrl: values.ALERT_WEBHOOK_URL ?? null,

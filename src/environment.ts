@@ -78,8 +78,13 @@ export const environmentSchema = z.object({
   HISTORY_CONCURRENCY: wholeNumber(1, 50).default(10),
   HISTORY_ATTRIBUTES: z.enum(['auto', 'true', 'false'], 'must be auto, true or false').default('auto'),
   HISTORY_JOB_PAGE_SIZE: wholeNumber(1, 10_000).default(1000),
+  PII: z.enum(['keep', 'hash', 'drop'], 'must be keep, hash or drop').default('keep'),
+  PII_AGENTS: z.enum(['keep', 'hash'], 'must be keep or hash').default('keep'),
+  PII_KEY: z.string().min(32, 'must have at least 32 characters').optional(),
+  PII_KEY_FILE: z.string().optional(),
   REFERENCE_CRON: z.union([z.literal('off'), cron('REFERENCE_CRON')]).default('5 * * * *'),
   RECONCILE_CRON: z.union([z.literal('off'), cron('RECONCILE_CRON')]).default('45 4 * * *'),
+  GDPR_CRON: z.union([z.literal('off'), cron('GDPR_CRON')]).default('off'),
   LIVE_CRON: cron('LIVE_CRON').default('* * * * *'),
   LIVE_SOURCE: z
     .enum(['analytics', 'conversations', 'off'], 'must be analytics, conversations or off')
@@ -123,7 +128,7 @@ export function givenVariables(env: Readonly<Record<string, string | undefined>>
 
 /** Names that begin like this are meant for us. Kubernetes makes GENESYS_ETL_… for a service of that name. */
 const OUR_PREFIXES =
-  /^(?:GENESYS_(?!ETL_)|HISTORY_|INTRADAY_|LIVE_|REFERENCE_|RECONCILE_|WEBHOOK_|ALERT_WEBHOOK_|CRON_)/
+  /^(?:GENESYS_(?!ETL_)|HISTORY_|INTRADAY_|LIVE_|REFERENCE_|RECONCILE_|GDPR_|PII_|WEBHOOK_|ALERT_WEBHOOK_|CRON_)/
 /** Names of others that differ little from ours. */
 const NAMES_OF_OTHERS = new Set(['HTTP_PROXY', 'LOGLEVEL'])
 /** A name with more typing errors than this is another name. */

@@ -135,7 +135,7 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
     [],
   )
   return (counts) => {
-    for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected'] as const) {
+    for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected', 'erased'] as const) {
       rows.inc({ table: 'conversations', outcome }, counts[outcome])
     }
     reopened.inc(counts.reopened)

@@ -37,6 +37,9 @@ with days as (
   -- how far the list of those that are not final is filled
   select coalesce(w.position_start, '-infinity') as position, w.position_start is null as complete
   from etl.settling w join reporting.settings s on s.settle_days = w.settle_days
+), erased as (
+  select (conversation_start at time zone 'UTC')::date as day, count(distinct conversation_id) as conversations
+  from etl.deletions where reason = 'erased' group by 1
 )
 select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as filtered, d.status, d.loaded_at, d.conversations,
   d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
@@ -58,9 +61,10 @@ select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as 
     and coalesce((select complete from settling), false)
     and d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
     and not exists (select from emitting e where e.day = d.day) as emitted_settled, r.reconciled_at, r.differences,
-  0::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until
+  coalesce(x.conversations, 0)::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until
 from days d
 left join etl.reconciled_days r on r.day = d.day and r.filter = d.filter
+left join erased x on x.day = d.day
 -- a day that is not complete yet goes with the days before it
 left join complete c on c.filter = d.filter and d.day >= c.first_day and d.day <= c.last_day + 1;
 
@@ -82,7 +86,7 @@ comment on column reporting.freshness.emitted_settled is
   'True: the day is done, and all conversations that count in its intervals are final, whenever they started. False while a thread of e-mail or messages with metrics on the day is open; otherwise as started_settled.';
 comment on column reporting.freshness.reconciled_at is 'When the numbers of the day were last compared with those of Genesys; null: never.';
 comment on column reporting.freshness.differences is 'Figures that the comparison found to differ for no expected cause; null: the day was not compared.';
-comment on column reporting.freshness.erased is 'Conversations of the day that were erased on request. Always 0: not recorded yet.';
+comment on column reporting.freshness.erased is 'Conversations of the day that were stored, and were erased on request.';
 comment on column reporting.freshness.complete_from is
   'First day from which numbers are whole: the first of the days without a gap up to this one, or 40 days later where e-mail or messages are loaded, since those go on for weeks. Null: the day is not loaded.';
 comment on column reporting.freshness.complete_until is

@@ -6,5 +6,5 @@ comment on view reporting.deletions is
 comment on column reporting.deletions.conversation_id is 'The conversation.';
 comment on column reporting.deletions.at is 'When it left. It can have come back since.';
 comment on column reporting.deletions.reason is
-  'missing: Genesys has it no more; its rows stay in schema genesys, with _missing_since. moved: Genesys has corrected its start, and it stands under the new one.';
+  'missing: Genesys has it no more; its rows stay in schema genesys, with _missing_since. moved: Genesys has corrected its start, and it stands under the new one. erased: it was erased on request, and is not loaded again.';
 comment on column reporting.deletions.conversation_start is 'The start under which it stood.';

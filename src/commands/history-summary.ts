@@ -89,6 +89,7 @@ function printLoaded(output: Output, { windows, counts, requests }: HistorySumma
         ['unchanged', counts.unchanged],
         ['older than the stored version', counts.stale],
         ['rejected (see etl.rejected_records)', counts.rejected],
+        ['erased on request, so not loaded', counts.erased],
         ['found to be missing at Genesys', counts.missing],
       ],
     ),

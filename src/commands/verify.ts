@@ -41,12 +41,13 @@ function foundNothing({ mismatches, misplaced }: Verification): boolean {
 const SHOWN = 20
 
 function printVerification(output: Output, verification: Verification, isEqual: boolean): void {
-  const { compared, windows, requests, mismatches, misplaced, unkeyable, incomplete } = verification
+  const { compared, windows, requests, mismatches, misplaced, unkeyable, erased, incomplete } = verification
   output.line(
     `Compared ${formatCount(compared, 'conversation')} of ${formatCount(windows, 'window')}, field by field (${formatCount(requests, 'request')}).`,
   )
   if (unkeyable > 0)
     output.line(`${formatCount(unkeyable, 'record')} without a usable key, kept in etl.rejected_records.`)
+  if (erased > 0) output.line(`${formatCount(erased, 'conversation')} of Genesys were erased here on request.`)
   for (const { window, reason } of incomplete)
     output.line(`${formatWindow(window)} was not read completely, so not all of it was compared: ${reason}.`)
   for (const mismatch of mismatches.slice(0, SHOWN).map(withoutPersonalData)) {

@@ -9,15 +9,18 @@ import { limitInFlight } from '../genesys/in-flight.ts'
 import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../loader/integrity.ts'
 import { refuseForeignOrganization } from '../loader/organization.ts'
 import { readBack } from '../loader/read-back.ts'
+import { selectErased } from '../loader/tombstones.ts'
 import { differences, type Difference } from '../model/canonical.ts'
 import type { Row, RowSet } from '../model/columns.ts'
 import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
 import { textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
+import { applyPolicy } from '../model/personal.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey, withoutAttributes } from '../model/transform.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
+import { requirePolicy } from '../postgres/personal-policy.ts'
 import { windowKey, type HistoryDependencies } from './context.ts'
 import { selectWindows } from './ledger.ts'
 import { SETTLE_MS } from './plan.ts'
@@ -39,6 +42,8 @@ export interface Verification {
   /** Records without a usable key; they can't be in the tables and are kept in etl.rejected_records. */
   readonly unkeyable: number
   readonly mismatches: readonly Mismatch[]
+  /** Conversations that Genesys has, and that were erased here on request. */
+  readonly erased: number
   /** Duplicates, orphans and the like: rows that no correct load leaves behind. */
   readonly misplaced: MisplacedRows
   /** Windows that may not have been read completely: what was not read was not compared. */
@@ -55,7 +60,7 @@ interface IncompleteWindow {
 /**
  * Compares a range, at most up to what has settled. It fixes nothing, but lets the next load of what differs (that of
  * `backfill --reload`) write it again even where Genesys' answer has not changed since.
- * @throws EtlError FOREIGN_ORGANIZATION; ConfigError when nothing of the range has settled
+ * @throws EtlError FOREIGN_ORGANIZATION, PII_POLICY_CHANGED; ConfigError when nothing of the range has settled
  */
 export async function verifyRange(
   dependencies: HistoryDependencies,
@@ -66,6 +71,7 @@ export async function verifyRange(
   const genesys = limitInFlight(dependencies.genesys, history.concurrency)
   const days = splitByDay(await settledPart(range, warehouse))
   await refuseForeignOrganization(genesys, warehouse, signal)
+  await requirePolicy(warehouse.db, warehouse.personalPolicy)
   const comparison = new Comparison(warehouse)
   const { stored, requests, incomplete } = await compareDays({ ...dependencies, genesys }, days, comparison, signal)
   const unseen = [...stored].filter(([id]) => !comparison.seen.has(id))
@@ -75,6 +81,8 @@ export async function verifyRange(
     if (!seen.has(conversationId))
       mismatches.set(conversationId, { conversationId, window, kind: 'missing at Genesys', differences: [] })
   }
+  const erased = await selectErased(warehouse.db, [...mismatches.keys()])
+  for (const id of erased) mismatches.delete(id)
   await forgetContent(warehouse.db, [...mismatches.keys()])
   return {
     windows: days.length,
@@ -82,6 +90,7 @@ export async function verifyRange(
     compared: seen.size,
     unkeyable: unkeyable.size,
     mismatches: [...mismatches.values()],
+    erased: erased.size,
     misplaced: await findMisplacedRows(warehouse.db, range),
     unstable: incomplete.length,
     incomplete,
@@ -162,13 +171,18 @@ class Comparison {
     for (const [conversationId, { raw, start }] of conversations) {
       this.seen.add(conversationId)
       const rows = rowsOfOne(stored.get(conversationId), start)
-      const found = rows ? differences(withoutAttributes(raw), withoutAttributes(reassemble(rows))) : []
+      const found = rows ? differences(withoutAttributes(this.#asStored(raw)), withoutAttributes(reassemble(rows))) : []
       const place = { conversationId, window }
       // A later read of the same conversation counts: it may have changed while we read.
       if (!rows) this.mismatches.set(conversationId, { ...place, kind: 'missing here', differences: [] })
       else if (found.length > 0) this.mismatches.set(conversationId, { ...place, kind: 'differs', differences: found })
       else this.mismatches.delete(conversationId)
     }
+  }
+
+  /** What the policy for personal data changes on the way into the tables is no difference. */
+  #asStored(raw: JsonObject): JsonObject {
+    return applyPolicy(this.#warehouse.personalPolicy, raw) as JsonObject
   }
 
   /** The rows of conversations: those within the window; other months are searched only for conversations that are not there. */

@@ -3,6 +3,7 @@ import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { sumCounts, type QueueCounts } from './queue-counts.ts'
 import type { LiveConversation } from './state.ts'
+import { selectErased } from '../loader/tombstones.ts'
 import { fromPostgres } from '../model/timestamps.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
@@ -117,13 +118,34 @@ export async function writeSnapshot(warehouse: Warehouse, snapshot: NewSnapshot)
         const counts = { conversations, waiting, interacting, hold, ended: snapshot.ended }
         const isNew = await insertFacts(trx, snapshot, { ...counts, complete: true })
         if (!isNew) return { writes: { inserted: 0, updated: 0, deleted: 0 }, messages: 0 }
-        const writes = await replaceRows(trx, snapshot)
+        const kept = await withoutErased(trx, snapshot)
+        const writes = await replaceRows(trx, kept)
         await insertQueues(trx, snapshot)
-        await insertRereads(trx, snapshot.rereads)
-        return { writes, messages: await insertMessages(trx, snapshot.messages) }
+        await insertRereads(trx, kept.rereads)
+        return { writes, messages: await insertMessages(trx, kept.messages) }
       }),
     ),
   )
+}
+
+/**
+ * What a snapshot has of conversations that were not erased on request; the counts of its queues stay. Takes the lock of the table first: an
+ * erasure that begins later waits for it, and then deletes what the snapshot has written.
+ */
+async function withoutErased(trx: Transaction<Database>, snapshot: NewSnapshot): Promise<NewSnapshot> {
+  await sql`lock table genesys.live_conversations in row exclusive mode`.execute(trx)
+  const named = [...snapshot.read, ...snapshot.rereads, ...snapshot.messages].map(
+    ({ conversationId }) => conversationId,
+  )
+  const erased = await selectErased(trx, [...new Set(named)])
+  if (erased.size === 0) return snapshot
+  const isKept = ({ conversationId }: { readonly conversationId: string }): boolean => !erased.has(conversationId)
+  return {
+    ...snapshot,
+    read: snapshot.read.filter(isKept),
+    rereads: snapshot.rereads.filter(isKept),
+    messages: snapshot.messages.filter(isKept),
+  }
 }
 
 /** Records a snapshot that failed; the live tables stay unchanged. @throws EtlError */

@@ -1,6 +1,6 @@
 import { tables, type TableName } from '../model/columns.ts'
 
-/** The results of a load. inserted + changed + unchanged + stale + rejected = received. */
+/** The results of a load. inserted + changed + unchanged + stale + rejected + erased = received. */
 export interface LoadCounts {
   readonly received: number
   readonly inserted: number
@@ -9,6 +9,8 @@ export interface LoadCounts {
   /** Not newer than what is stored, or than another record of the same conversation in the batch. */
   readonly stale: number
   readonly rejected: number
+  /** Erased on request, so that they are not loaded again. */
+  readonly erased: number
   /** Of those that changed: they had ended, and have gone on since. */
   readonly reopened: number
   /** Stored before, and found to be missing at Genesys now; not received. */
@@ -20,7 +22,7 @@ export interface LoadCounts {
 /** Nothing loaded. */
 export function emptyLoadCounts(): LoadCounts {
   const rows = Object.fromEntries(tables.map((table) => [table, 0])) as Record<TableName, number>
-  const outcomes = { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0 }
+  const outcomes = { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0, erased: 0 }
   return { ...outcomes, reopened: 0, missing: 0, rows }
 }
 
@@ -33,6 +35,7 @@ export function addLoadCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
     unchanged: a.unchanged + b.unchanged,
     stale: a.stale + b.stale,
     rejected: a.rejected + b.rejected,
+    erased: a.erased + b.erased,
     reopened: a.reopened + b.reopened,
     missing: a.missing + b.missing,
     rows: Object.fromEntries(tables.map((table) => [table, a.rows[table] + b.rows[table]])) as Record<

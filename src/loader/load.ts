@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
 import { attributesHash, contentHash } from '../model/content-hash.ts'
-import type { JsonObject } from '../model/json.ts'
+import type { JsonObject, JsonValue } from '../model/json.ts'
+import { applyPolicy, policyTag, type PersonalPolicy } from '../model/personal.ts'
 import { DERIVED_VERSION } from '../facts/derived.ts'
-import { conversationKey } from '../model/transform.ts'
+import { conversationIdOf, conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
+import { holdPolicy } from '../postgres/personal-policy.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
@@ -18,6 +20,7 @@ import { insertMoved } from './deletions.ts'
 import { markDerived } from './derived.ts'
 import { countReopened, endOf } from './reopened.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
+import { selectErased } from './tombstones.ts'
 import { updateUnsettled, type StoredState } from './unsettled.ts'
 
 /** A conversation as the API sent it. */
@@ -50,6 +53,7 @@ interface Entry {
   readonly conversationStart: string
   readonly fetchedAt: string
   readonly rejectedId: number | undefined
+  /** As the policy for personal data lets it be stored. */
   readonly raw: JsonObject
   readonly contentHash: string
   /** null: not delivered; empty: delivered, and there are none. */
@@ -73,8 +77,8 @@ const MS_PER_DAY = 86_400_000
 
 /**
  * Loads conversations: new and changed ones are written whole, and so are those whose rows are gone; unchanged ones are only
- * confirmed, older ones than what is stored are ignored, those that can't be stored are kept in etl.rejected_records. Any number of
- * loaders may work at once, on the same conversations too. Transient errors are retried.
+ * confirmed, older ones than what is stored are ignored, those that can't be stored are kept in etl.rejected_records, and those that were erased on
+ * request are left out. Any number of loaders may work at once, on the same conversations too. Transient errors are retried.
  * @throws EtlError retryable when the database stays unreachable, fatal when it refuses permanently
  */
 export async function loadBatch(
@@ -84,7 +88,7 @@ export async function loadBatch(
 ): Promise<LoadCounts> {
   try {
     const clock = await databaseClockOf(warehouse)
-    const { entries, rejected } = prepare(records, options, clock.now())
+    const { entries, rejected } = prepare(records, { ...options, policy: warehouse.personalPolicy }, clock.now())
     await keepRejected(warehouse, rejected, options)
     const repeated = records.length - entries.length - rejected.length
     const prepared = {
@@ -102,19 +106,20 @@ export async function loadBatch(
   }
 }
 
-/** Keys, hashes, sorts and deduplicates a batch: one entry per conversation, the newest. */
+/** Applies the policy for personal data; keys, hashes, sorts and deduplicates a batch: one entry per conversation, the newest. */
 function prepare(
   records: readonly FetchedConversation[],
-  options: LoadOptions,
+  options: LoadOptions & { readonly policy: PersonalPolicy },
   now: Date,
 ): { entries: Entry[]; rejected: RejectedRecord[] } {
   const newest = new Map<string, Omit<Entry, 'contentHash' | 'attributesHash'>>()
   const rejected: RejectedRecord[] = []
-  for (const { conversation, fetchedAt, rejectedId } of records) {
+  for (const { conversation: fetched, fetchedAt, rejectedId } of records) {
+    const conversation = applyPolicy(options.policy, fetched as JsonValue)
     const key = conversationKey(conversation)
     const reason = 'rejected' in key ? key.rejected : implausibleStart(key.conversationStart, now)
     if ('rejected' in key || reason !== undefined) {
-      const conversationId = 'rejected' in key ? null : key.conversationId
+      const conversationId = 'rejected' in key ? conversationIdOf(conversation) : key.conversationId
       rejected.push({ raw: conversation, reason: reason ?? '', conversationId, fetchedAt, rejectedId })
       continue
     }
@@ -129,10 +134,13 @@ function prepare(
   return { entries, rejected }
 }
 
-function hashesOf(raw: JsonObject, options: LoadOptions): Pick<Entry, 'contentHash' | 'attributesHash'> {
+function hashesOf(
+  raw: JsonObject,
+  options: LoadOptions & { readonly policy: PersonalPolicy },
+): Pick<Entry, 'contentHash' | 'attributesHash'> {
   // attributes that come although the source does not promise them are kept as well
   return {
-    contentHash: contentHash(raw),
+    contentHash: contentHash(raw, policyTag(options.policy)),
     attributesHash: attributesHash(raw) ?? (options.deliversAttributes ? '' : null),
   }
 }
@@ -176,17 +184,22 @@ async function loadWithRetry(
       if (doubtful && (await hasCommitted(warehouse, doubtful.transactionId))) return doubtful.counts
       doubtful = undefined
       for (;;) {
+        const erased = await selectErased(warehouse.db, idsOf(entries))
+        const wanted = entries.filter(({ conversationId }) => !erased.has(conversationId))
+        const left = { ...emptyLoadCounts(), received: erased.size, erased: erased.size }
+        if (wanted.length === 0) return left
         await ensureMonths(
           warehouse,
-          entries.map(({ conversationStart }) => monthOf(conversationStart)),
+          wanted.map(({ conversationStart }) => monthOf(conversationStart)),
         )
         try {
           return await withTransaction(warehouse, async (trx, client) => {
-            const result = await loadOnce(trx, client, entries, { ...options, sweep })
-            doubtful = result
-            return result.counts
+            const result = await loadOnce(trx, client, wanted, { ...options, sweep, policy: warehouse.personalPolicy })
+            doubtful = { ...result, counts: addLoadCounts(result.counts, left) }
+            return doubtful.counts
           })
         } catch (error) {
+          if (error instanceof ErasedMeanwhile) continue
           if (recovered || !isRecoverable(error)) throw error
           recovered = true
           doubtful = undefined
@@ -200,13 +213,23 @@ async function loadWithRetry(
   )
 }
 
+/** An erasure has begun since the transaction began, which is rolled back and tried again without what is erased. */
+class ErasedMeanwhile extends Error {}
+
+function idsOf(entries: readonly Entry[]): string[] {
+  return entries.map(({ conversationId }) => conversationId)
+}
+
 async function loadOnce(
   trx: Transaction<Database>,
   client: Parameters<typeof replaceConversations>[1],
   entries: readonly Entry[],
-  options: LoadOptions & { sweep: boolean },
+  options: LoadOptions & { sweep: boolean; policy: PersonalPolicy },
 ): Promise<{ transactionId: string; counts: LoadCounts }> {
+  await holdPolicy(trx, options.policy)
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
+  // now that the deciding rows are locked: an erasure that begins later waits for them
+  if ((await selectErased(trx, idsOf(entries))).size > 0) throw new ErasedMeanwhile()
   const missing = await findMissing(trx, entries, decisions)
   const isNew = ({ conversationId }: Entry) => decisions.get(conversationId)?.previous_content_hash === null
   const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
@@ -402,5 +425,5 @@ async function keepRejected(
   { runId, stream = 'conversations', signal }: LoadOptions,
 ): Promise<void> {
   if (records.length === 0) return
-  await retryTransient(() => insertRejected(warehouse.db, records, { stream, runId }), { signal })
+  await retryTransient(() => insertRejected(warehouse, records, { stream, runId }), { signal })
 }

@@ -138,6 +138,15 @@ async function selectPresent(db: Kysely<Database>, month: string): Promise<Set<s
   return new Set(rows.map(({ parent }) => parent))
 }
 
+/** The months (YYYY-MM) of the history, newest first. */
+export async function selectMonths(db: Kysely<Database>): Promise<string[]> {
+  const { rows } = await sql<{ month: string }>`
+    select replace(right(c.relname, 7), '_', '-') as month from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = 'genesys.conversations'::regclass and c.relname ~ '^conversations_\\d{4}_\\d\\d$'
+    order by 1 desc`.execute(db)
+  return rows.map(({ month }) => month)
+}
+
 /** Makes the next load of what starts in the month write it again, whatever its hash. */
 async function forgetMonth(trx: Transaction<Database>, month: string, lost: readonly string[]): Promise<void> {
   const { from, to } = monthBounds(month)

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
-import { isJsonObject, storableJson, type JsonValue } from '../model/json.ts'
-import { withoutAttributes } from '../model/transform.ts'
+import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
+import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
+import { MAX_ID_LENGTH, withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
-import { classify } from '../postgres/errors.ts'
+import type { Warehouse } from '../postgres/connect.ts'
+import { classify, recording } from '../postgres/errors.ts'
+import { holdPolicy } from '../postgres/personal-policy.ts'
 
 /** A record that can't be loaded, and why; the reason contains none of its content. */
 export interface RejectedRecord {
+  /** As the policy for personal data lets it be stored. */
   readonly raw: unknown
   readonly reason: string
   readonly conversationId: string | null
@@ -27,10 +31,10 @@ interface StoredRecord {
 
 /**
  * Keeps rejected records, once per content, attributes apart: one that comes every night raises `times` instead of adding rows, and one that is kept
- * already, and was loaded again in vain, gets the new reason. A record that jsonb can't hold either (too deep) is kept as one JSON string.
+ * already, and was loaded again in vain, gets the new reason. What was erased on request is not kept again. A record that jsonb can't hold either (too deep) is kept as one JSON string.
  */
 export async function insertRejected(
-  db: Kysely<Database>,
+  warehouse: Warehouse,
   records: readonly RejectedRecord[],
   origin: { stream: string; runId: number | null },
 ): Promise<void> {
@@ -43,39 +47,59 @@ export async function insertRejected(
   // in one order everywhere, so that two processes don't wait for each other in a circle
   for (const stored of [...byHash.values()].sort((a, b) => (a.hash < b.hash ? -1 : 1))) {
     try {
-      await insertOne(db, stored, origin)
+      await insertOne(warehouse, stored, origin)
     } catch (error) {
       if (classify(error) !== 'data') throw error
-      await insertOne(db, { ...stored, json: JSON.stringify(stored.json) }, origin)
+      await insertOne(warehouse, { ...stored, json: JSON.stringify(stored.json) }, origin)
     }
   }
   for (const { rejectedId, reason } of records) {
     if (rejectedId === undefined) continue
     await sql`
       update etl.rejected_records set reason = ${reason}, run_id = ${origin.runId}, last_rejected_at = clock_timestamp()
-      where id = ${rejectedId}`.execute(db)
+      where id = ${rejectedId}`.execute(warehouse.db)
   }
 }
 
 function toStored(record: RejectedRecord): StoredRecord {
-  const raw = record.raw as JsonValue
+  return { record, ...contentOf(record.raw as JsonValue) }
+}
+
+function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
   const json = storableJson(raw)
   const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
-  return { record, json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+  return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
 }
 
 async function insertOne(
-  db: Kysely<Database>,
+  { db, personalPolicy }: Warehouse,
   { record, json, hash, hasAttributes }: StoredRecord,
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
-  await sql`
+  await db.transaction().execute(async (trx) => {
+    await holdPolicy(trx, personalPolicy)
+    await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
-    values (${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId},
-      least(${record.fetchedAt}::timestamptz, clock_timestamp()))
+    select ${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId}::bigint,
+      least(${record.fetchedAt}::timestamptz, clock_timestamp())
+    -- an erasure locks the table while it deletes, after its tombstones have committed
+    where not exists (select from etl.tombstones t where t.conversation_id = ${record.conversationId})
+      and not exists (select from etl.erased_records e where e.raw_hash = ${hash})
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
-      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(db)
+      fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
+  })
+}
+
+/** A kept record as Genesys sent it, from the text of its column; one that jsonb can't hold is kept as the text of its JSON. */
+export function recordOf(text: string): JsonValue {
+  const kept = parseJson(text)
+  if (typeof kept !== 'string') return kept
+  try {
+    return parseJson(kept)
+  } catch {
+    return kept
+  }
 }
 
 /** Marks the rejected records of conversations that could be loaded after all, as far as they are not newer than what was loaded. */
@@ -89,6 +113,58 @@ export async function resolveRejected(
       ${loaded.map(({ fetchedAt }) => fetchedAt)}::timestamptz[]) as loaded (id, fetched_at)
     where r.resolved_at is null and r.conversation_id = loaded.id
       and (r.fetched_at is null or r.fetched_at <= loaded.fetched_at)`.execute(db)
+}
+
+/** Rejected records of one statement. */
+const BATCH_SIZE = 100
+
+/**
+ * Applies a changed policy for personal data to the records that are kept. One that becomes equal to another one goes.
+ * @returns how many have changed
+ * @throws EtlError; the signal's reason
+ */
+export async function applyPolicyToRejected(
+  db: Kysely<Database>,
+  policy: PersonalPolicy,
+  signal: AbortSignal,
+): Promise<number> {
+  let changed = 0
+  for (let last = 0; ;) {
+    signal.throwIfAborted()
+    const { rows } = await recording('reading rejected records', () =>
+      sql<{ id: number; raw: string }>`
+        select id, raw::text as raw from etl.rejected_records where id > ${last} order by id limit ${BATCH_SIZE}`.execute(
+        db,
+      ),
+    )
+    if (rows.length === 0) return changed
+    for (const { id, raw } of rows) {
+      const before = recordOf(raw)
+      const record = applyPolicy(policy, before)
+      if (storableJson(record) === storableJson(before)) continue
+      await recording('applying the policy for personal data to rejected records', () => replaceRaw(db, id, record))
+      changed++
+    }
+    last = rows.at(-1)!.id
+  }
+}
+
+async function replaceRaw(db: Kysely<Database>, id: number, record: JsonValue): Promise<void> {
+  const { json, hash } = contentOf(record)
+  const update = (text: string) => sql`
+    with equal as (
+      select from etl.rejected_records r join etl.rejected_records o on o.stream = r.stream and o.id <> r.id
+      where r.id = ${id} and o.raw_hash = ${hash}
+    ), removed as (
+      delete from etl.rejected_records where id = ${id} and exists (select from equal))
+    update etl.rejected_records set raw = ${text}::jsonb, raw_hash = ${hash}
+    where id = ${id} and not exists (select from equal)`
+  try {
+    await update(json).execute(db)
+  } catch (error) {
+    if (classify(error) !== 'data') throw error
+    await update(JSON.stringify(json)).execute(db)
+  }
 }
 
 /** Rejected records hold personal data, so they are kept for a limited time: this long after they were resolved. */
@@ -105,6 +181,25 @@ export async function pruneRejected(db: Kysely<Database>): Promise<number> {
     db,
   )
   return Number(numAffectedRows)
+}
+
+/** Records of one statement of fillRejectedIds. */
+const FILL_BATCH_SIZE = 1000
+
+/** Fills the ids of conversations that records of older releases name in what was kept of them, but not in their column; returns how many. */
+export async function fillRejectedIds(db: Kysely<Database>): Promise<number> {
+  let filled = 0
+  for (;;) {
+    const { numAffectedRows = 0n } = await sql`
+      update etl.rejected_records set conversation_id = raw ->> 'conversationId'
+      where id in (
+        select id from etl.rejected_records
+        where conversation_id is null and jsonb_typeof(raw -> 'conversationId') = 'string'
+          and length(raw ->> 'conversationId') between 1 and ${MAX_ID_LENGTH}
+        order by id limit ${FILL_BATCH_SIZE} for update)`.execute(db)
+    filled += Number(numAffectedRows)
+    if (numAffectedRows < FILL_BATCH_SIZE) return filled
+  }
 }
 
 /** How many rejected records are not resolved. */

@@ -1,7 +1,8 @@
 import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
 import { emptyRowSet, tables, type TableName } from '../model/columns.ts'
-import type { JsonObject } from '../model/json.ts'
+import { parseJson, storableJson, type JsonObject } from '../model/json.ts'
+import { applyPolicyToAttributes, type PersonalPolicy } from '../model/personal.ts'
 import { appendRows } from '../model/transform.ts'
 import { copyRows } from './copy.ts'
 import type { Database } from '../postgres/database.ts'
@@ -35,7 +36,7 @@ export async function replaceConversations(
   trx: Transaction<Database>,
   client: ClientBase,
   changed: readonly ChangedConversation[],
-  origin: { source: string; runId: number | null },
+  origin: { source: string; runId: number | null; policy: PersonalPolicy },
 ): Promise<Record<TableName, number>> {
   const rows = emptyRowSet()
   for (const { raw } of changed) appendRows(rows, raw)
@@ -55,6 +56,7 @@ export async function replaceConversations(
   await carryAttributes(
     trx,
     stored.filter((conversation) => !conversation.deliversAttributes && conversation.hasStoredAttributes),
+    origin.policy,
   )
   return written
 }
@@ -95,7 +97,11 @@ async function deleteRows(
  * Attributes that a fuller source has delivered earlier stay: they move to a corrected start, and point again at the
  * participant that they belong to where its position has changed.
  */
-async function carryAttributes(trx: Transaction<Database>, kept: readonly ChangedConversation[]): Promise<void> {
+async function carryAttributes(
+  trx: Transaction<Database>,
+  kept: readonly ChangedConversation[],
+  policy: PersonalPolicy,
+): Promise<void> {
   for (const { conversationId, conversationStart, previousStart } of kept) {
     const { from, to } = monthBounds(monthOf(previousStart!))
     // corrected starts are rare: one statement each
@@ -104,8 +110,34 @@ async function carryAttributes(trx: Transaction<Database>, kept: readonly Change
       where conversation_id = ${conversationId} and conversation_start >= ${from} and conversation_start < ${to}
         and conversation_start <> ${conversationStart}`.execute(trx)
   }
-  for (const [month, ids] of idsByMonth(kept, ({ conversationStart }) => conversationStart))
+  for (const [month, ids] of idsByMonth(kept, ({ conversationStart }) => conversationStart)) {
     await pointToParticipants(trx, month, ids)
+    await applyPolicyToStored(trx, policy, month, ids)
+  }
+}
+
+/** Attributes that were stored under another policy for personal data must not outlive it because their conversation has moved. */
+async function applyPolicyToStored(
+  trx: Transaction<Database>,
+  policy: PersonalPolicy,
+  month: string,
+  ids: readonly string[],
+): Promise<void> {
+  if (policy.customers === 'keep') return
+  const { from, to } = monthBounds(month)
+  const bounds = sql`conversation_start >= ${from} and conversation_start < ${to}`
+  const { rows } = await sql<{ id: string; index: number; attributes: string }>`
+    select conversation_id as id, _index as index, attributes::text as attributes from genesys.participant_attributes
+    where conversation_id = any(${ids}::text[]) and ${bounds} and attributes is not null`.execute(trx)
+  for (const { id, index, attributes } of rows) {
+    const treated = applyPolicyToAttributes(policy, parseJson(attributes))
+    const row = sql`conversation_id = ${id} and _index = ${index} and ${bounds}`
+    if (treated === undefined) await sql`delete from genesys.participant_attributes where ${row}`.execute(trx)
+    else
+      await sql`
+        update genesys.participant_attributes set attributes = ${storableJson(treated)}::jsonb
+        where ${row} and attributes <> ${storableJson(treated)}::jsonb`.execute(trx)
+  }
 }
 
 /** Points the attributes of conversations that started in a month (YYYY-MM) at the participants that they belong to by their ids. */

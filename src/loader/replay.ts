@@ -1,11 +1,11 @@
 /** Loads rejected records again: after a release that can store them, or after whatever of the customer's refused them is gone. */
 import { sql, type Kysely } from 'kysely'
-import { parseJson, type JsonValue } from '../model/json.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { loadBatch, type OnLoaded } from './load.ts'
+import { recordOf } from './rejected.ts'
 
 /** Records of one transaction. */
 const BATCH_SIZE = 100
@@ -97,15 +97,4 @@ async function replayBatch(
     ),
   )
   return counts
-}
-
-/** A record as Genesys sent it; one that jsonb can't hold is kept as the text of its JSON. */
-function recordOf(text: string): JsonValue {
-  const kept = parseJson(text)
-  if (typeof kept !== 'string') return kept
-  try {
-    return parseJson(kept)
-  } catch {
-    return kept
-  }
 }

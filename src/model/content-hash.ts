@@ -5,8 +5,8 @@ import type { Entity } from './model.ts'
 
 /**
  * Seed of a conversation's hash. Frozen: it was the model's version when hashes still included that, and stored hashes must stay
- * valid. The model must not influence it again, or every upgrade would mark the entire history as changed. A policy that changes
- * what is stored of a conversation would need its own seed beside this one.
+ * valid. The model must not influence it again, or every upgrade would mark the entire history as changed. A policy for personal
+ * data is added beside it.
  */
 const SEED = 1
 
@@ -15,12 +15,18 @@ const SEED = 1
  * elements, and whether a member is null, [] or absent. Only the content counts, not the
  * participants' attributes, nor which fields the model has. Takes any JSON. Not cryptographic: two 32-bit lanes, each from
  * Murmur3's mixing steps.
+ * @param policyTag the policy that was applied to it, as policyTag() tells it: another policy gives another fingerprint
  */
-export function contentHash(raw: JsonValue): string {
+export function contentHash(raw: JsonValue, policyTag = ''): string {
   hashValue(raw, Role.conversation, 0)
   const [a, b] = lanes
   start(SEED)
   addWords(a!, b!)
+  if (policyTag !== '') {
+    const [contentA, contentB] = lanes
+    hashText(Tag.text, policyTag)
+    addWords(contentA!, contentB!)
+  }
   finish()
   return hex()
 }

@@ -14,7 +14,7 @@ export interface ConversationKey {
 }
 
 /** Far above any id of the API (36), far below the limit of a Postgres index (2704 bytes). */
-const MAX_ID_LENGTH = 255
+export const MAX_ID_LENGTH = 255
 
 /** The key of a record, or why it has none. The reason contains none of the record's content. */
 export function conversationKey(raw: unknown): ConversationKey | { readonly rejected: string } {
@@ -26,6 +26,12 @@ export function conversationKey(raw: unknown): ConversationKey | { readonly reje
   const start = typeof conversationStart === 'string' ? canonicalTime(conversationStart) : null
   if (start === null) return { rejected: 'no valid conversationStart' }
   return { conversationId: storableText(conversationId), conversationStart: start }
+}
+
+/** The id that a record names, whether it can be stored or not; null: it names none. */
+export function conversationIdOf(raw: unknown): string | null {
+  const id = isJsonObject(raw) ? raw['conversationId'] : null
+  return typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH ? storableText(id) : null
 }
 
 /**

@@ -29,6 +29,7 @@ const DELETION_REASONS = {
   missing:
     'missing (Genesys has it no more; its rows stay in schema genesys, with _missing_since, and count in no report)',
   moved: 'moved (Genesys has corrected its start; it stands under the new one)',
+  erased: 'erased (on request; it is not loaded again)',
 } satisfies Record<DeletionReason, string>
 
 const listed = (values: Readonly<Record<string, string>>): string => `${Object.values(values).join(', ')}.`
@@ -181,6 +182,40 @@ export const etlDescriptions: Readonly<
       conversation_start: 'The start under which it stood.',
       at: 'When it left. What is there of it now was written at this time or later: _loaded_at.',
       reason: `Why: ${listed(DELETION_REASONS)}`,
+    },
+  },
+  erasures: {
+    description: 'The erasures of personal data: who asked for them, when and by what, without any of what was erased.',
+    columns: {
+      id: 'Number of the erasure.',
+      started_at: 'When it began. From then on nothing of it is loaded again.',
+      finished_at: 'When the last trace was gone; null: it was interrupted, and the next erasure or sync completes it.',
+      database_user: 'The database user that asked for it.',
+      os_user: 'The user of the operating system that asked for it, if it is known.',
+      key_kind: 'By what: conversation_id, external_contact_id, address or gdpr_request (a request to Genesys).',
+      keys: 'By how many of them. They themselves are not recorded.',
+      keep_statistics: 'True: what the conversations add to the intervals stayed, without conversation and user.',
+      request_id: 'The id of the request to Genesys; null: it was asked for here.',
+      conversations: 'Conversations that it selected, those that were not stored included.',
+      rejected_records: 'Rejected records that it deleted.',
+      deleted: 'Rows that it deleted, by table.',
+    },
+  },
+  tombstones: {
+    description: 'Conversations that were erased on request. No load, replay, job or snapshot brings them back.',
+    columns: {
+      conversation_id: 'The conversation.',
+      erased_at: 'When it was erased.',
+      erasure_id: 'By which erasure: etl.erasures.id.',
+      pending: 'True: rows of it may still be there, until the erasure is complete.',
+    },
+  },
+  erased_records: {
+    description:
+      'Rejected records without the id of a conversation that were erased on request, by the hash of their content.',
+    columns: {
+      raw_hash: 'Hash of the record, as in etl.rejected_records.',
+      erasure_id: 'By which erasure: etl.erasures.id.',
     },
   },
   interval_cells: {

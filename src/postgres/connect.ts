@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Pool, types, type Client, type ClientBase, type CustomTypesConfig, type PoolClient } from 'pg'
+import { KEEP_ALL, type PersonalPolicy } from '../model/personal.ts'
 import { isUnusable, WarehouseClient } from './client.ts'
 import { parseConnectionUrl } from './connection-url.ts'
 import { type Database } from './database.ts'
@@ -10,6 +11,8 @@ export interface ConnectOptions {
   readonly applicationName?: string
   /** Maximum number of connections of the pool. */
   readonly max?: number
+  /** What may be stored of personal data. Default: everything. */
+  readonly personalPolicy?: PersonalPolicy
   /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onConnectionLost?: (error: Error) => void
 }
@@ -18,6 +21,8 @@ export interface ConnectOptions {
 export interface Warehouse extends AsyncDisposable {
   readonly db: Kysely<Database>
   readonly pool: Pool
+  /** What may be stored of personal data: to be applied by whatever stores any. */
+  readonly personalPolicy: PersonalPolicy
   /** Opens a connection of its own beside the pool, for session-level locks. The caller ends it. */
   connectAlone(purpose: string): Promise<Client>
   close(): Promise<void>
@@ -112,6 +117,7 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
   return {
     db,
     pool,
+    personalPolicy: options.personalPolicy ?? KEEP_ALL,
     close,
     [Symbol.asyncDispose]: close,
     async connectAlone(purpose) {

@@ -110,7 +110,7 @@ interface UnsettledTable {
 }
 
 /** Why a conversation is not in the tables any more, or not under that start. */
-export type DeletionReason = 'missing' | 'moved'
+export type DeletionReason = 'missing' | 'moved' | 'erased'
 
 /** etl.deletions: what has left the tables. */
 interface DeletionsTable {
@@ -119,6 +119,39 @@ interface DeletionsTable {
   conversation_start: Instant
   at: InstantByDefault
   reason: DeletionReason
+}
+
+/** By what an erasure was asked for. */
+export type ErasureKey = 'conversation_id' | 'external_contact_id' | 'address' | 'gdpr_request'
+
+/** etl.erasures: one row per erasure. */
+interface ErasuresTable {
+  id: GeneratedAlways<number>
+  started_at: InstantByDefault
+  finished_at: OptionalInstant
+  database_user: Generated<string>
+  os_user: string | null
+  key_kind: ErasureKey
+  keys: number
+  keep_statistics: boolean
+  request_id: string | null
+  conversations: Generated<number>
+  rejected_records: Generated<number>
+  deleted: ColumnType<Readonly<Record<string, number>>, string | undefined, string>
+}
+
+/** etl.tombstones: conversations that were erased and are not loaded again. */
+interface TombstonesTable {
+  conversation_id: string
+  erased_at: InstantByDefault
+  erasure_id: number
+  pending: Generated<boolean>
+}
+
+/** etl.erased_records: rejected records without an id that were erased and are not kept again. */
+interface ErasedRecordsTable {
+  raw_hash: string
+  erasure_id: number
 }
 
 /** etl.settling: how far etl.unsettled has been filled. */
@@ -313,6 +346,9 @@ export interface Database extends PrefixedGenesys {
   'etl.settling': SettlingTable
   'etl.deletions': DeletionsTable
   'etl.details_jobs': DetailsJobsTable
+  'etl.erasures': ErasuresTable
+  'etl.tombstones': TombstonesTable
+  'etl.erased_records': ErasedRecordsTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable

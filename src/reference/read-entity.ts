@@ -4,6 +4,7 @@ import { readEntities, type ListReading } from '../genesys/entity-list.ts'
 import { badAnswer, GenesysError } from '../genesys/errors.ts'
 import { type Kysely } from 'kysely'
 import { referenceEntity, type ReferenceName } from '../model/reference.ts'
+import { type PersonalPolicy } from '../model/personal.ts'
 import { type Database } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 import {
@@ -21,6 +22,7 @@ import {
 export interface EntityContext {
   readonly genesys: GenesysClient
   readonly db: Kysely<Database>
+  readonly policy: PersonalPolicy
   readonly options: RequestOptions
   /** Called with each page. */
   readonly onProgress: () => void
@@ -75,7 +77,7 @@ async function readPart(context: EntityContext, part: ListPart): Promise<number>
     }
     return await readEntities(context.genesys, listing, context.options, async (entities) => {
       context.onProgress()
-      written += (await writing(() => writePage(context.db, part, entities))).written
+      written += (await writing(() => writePage(context, part, entities))).written
     })
   }
   const first = await read(false)

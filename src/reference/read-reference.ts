@@ -83,8 +83,8 @@ async function readOne(
   signal: AbortSignal,
   onProgress: () => void,
 ): Promise<ReferenceResult> {
-  const { db } = warehouse
-  const context: EntityContext = { genesys, db, options: { priority: 'history', signal }, onProgress }
+  const { db, personalPolicy: policy } = warehouse
+  const context: EntityContext = { genesys, db, policy, options: { priority: 'history', signal }, onProgress }
   const recorded = name === 'queues' ? (['queues', 'queue_service_levels'] as const) : [name]
   const startedAt = await recording('recording a read', async () => {
     const attempts = await Promise.all(recorded.map((each) => recordAttempt(db, each)))

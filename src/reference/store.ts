@@ -3,7 +3,10 @@ import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import { type Entity } from '../genesys/entity-list.ts'
 import { type JsonValue } from '../model/json.ts'
 import { referenceEntity, referenceTable, type ReferenceName } from '../model/reference.ts'
+import { type PersonalPolicy } from '../model/personal.ts'
+import { applyPolicyToEntity } from '../model/personal-reference.ts'
 import { type Database } from '../postgres/database.ts'
+import { holdPolicy } from '../postgres/personal-policy.ts'
 import { serviceLevelRows, referenceRow, type ReferenceRow } from './rows.ts'
 import { SYSTEM_WRAP_UP_CODES } from './system-wrap-up-codes.ts'
 
@@ -23,10 +26,17 @@ export interface Written {
  * Writes a page of entities: rows that are new or whose content has changed, in one transaction. A row that is there again loses its mark of
  * deletion; a row without a name keeps the one that it had.
  */
-export async function writePage(db: Kysely<Database>, part: ListPart, entities: readonly Entity[]): Promise<Written> {
+export async function writePage(
+  { db, policy }: { readonly db: Kysely<Database>; readonly policy: PersonalPolicy },
+  part: ListPart,
+  entities: readonly Entity[],
+): Promise<Written> {
   if (entities.length === 0) return { written: 0 }
   return await db.transaction().execute(async (trx) => {
-    const rows = entities.map((entity) => referenceRow(part.name, entity, part.parentId))
+    await holdPolicy(trx, policy)
+    const rows = entities.map((entity) =>
+      referenceRow(part.name, applyPolicyToEntity(policy, part.name, entity), part.parentId),
+    )
     const written = await upsertRows(trx, part.name, rows)
     if (part.name !== 'queues') return { written }
     return { written: written + (await writeServiceLevels(trx, entities)) }

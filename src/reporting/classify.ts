@@ -4,7 +4,7 @@ import { cellName, figureName, type Cells, type Difference } from './compare-cel
 /**
  * Why a conversation counts differently here and at Genesys. `changed`: Genesys' record differs from what is stored. `missing`: it is not
  * stored, although its day is loaded. `before_first_day`: it began before the first loaded day. `erased`: Genesys does not know it any
- * more. `division`: it is in no division that the client sees.
+ * more, or it was erased here on request. `division`: it is in no division that the client sees.
  */
 export type Cause = 'changed' | 'missing' | 'before_first_day' | 'erased' | 'division'
 

@@ -3,6 +3,7 @@ import { sql, type Kysely } from 'kysely'
 import { chunks } from '../chunks.ts'
 import { type Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
+import { selectErased } from '../loader/tombstones.ts'
 import { selectMeta, upsertMeta } from '../postgres/meta.ts'
 import { isExpected, type ClassifiedDifference } from './classify.ts'
 import { type DerivedSwitches } from './service-level.ts'
@@ -35,6 +36,12 @@ export async function storeComparedDay(
   const { differences } = compared
   const day = compared.day.start.toISOString().slice(0, 10)
   await db.transaction().execute(async (trx) => {
+    // before the tombstones are read: an erasure that begins later waits, and then deletes what is stored here
+    await sql`lock table etl.reconciliations in row exclusive mode`.execute(trx)
+    const named = new Set(
+      differences.flatMap(({ conversations }) => conversations.map(({ conversationId }) => conversationId)),
+    )
+    const erased = await selectErased(trx, [...named])
     for (const part of chunks(faultsFirst(differences).slice(0, MAX_STORED), ROWS_PER_INSERT))
       await trx
         .insertInto('etl.reconciliations')
@@ -51,7 +58,9 @@ export async function storeComparedDay(
             ours: String(difference.ours),
             theirs: String(difference.theirs),
             class: difference.class,
-            conversations: difference.conversations.map(({ conversationId }) => conversationId),
+            conversations: difference.conversations
+              .map(({ conversationId }) => conversationId)
+              .filter((id) => !erased.has(id)),
           })),
         )
         .execute()

@@ -13,6 +13,7 @@ import {
   type DetailsFilter,
 } from '../genesys/details-query.ts'
 import { cellsOf } from '../intervals/cells.ts'
+import { selectErased } from '../loader/tombstones.ts'
 import { emptyRowSet } from '../model/columns.ts'
 import { addDays, startOfDay, type Interval } from '../model/interval.ts'
 import { type JsonObject, type JsonValue } from '../model/json.ts'
@@ -167,11 +168,12 @@ async function examineRecords(
   const { rows } = await sql<{ id: string }>`
     select conversation_id as id from etl.conversations where conversation_id = any(${ids}::text[])`.execute(db)
   const loaded = new Set(rows.map(({ id }) => id))
+  const erased = await selectErased(db, ids)
   const stored = await readStoredCells(db, ids, scope)
   return records.flatMap(([id, record]) => {
     const { conversationStart } = conversationKey(record) as { conversationStart: string }
     const absent: Cause = new Date(conversationStart) < firstDay ? 'before_first_day' : 'missing'
-    const cause = loaded.has(id) ? 'changed' : absent
+    const cause = erased.has(id) ? 'erased' : loaded.has(id) ? 'changed' : absent
     return evidenceOf(context, id, cause, cellsOfRecord(record, scope), stored.get(id) ?? new Map())
   })
 }

@@ -38,6 +38,7 @@ const migrations = [
   '20261126T1611Z-create-deletions',
   '20261126T1700Z-create-facts',
   '20261126T1701Z-index-conversations-without-facts',
+  '20261126T1730Z-create-erasures',
 ]
 
 interface ColumnRow {

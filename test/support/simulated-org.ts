@@ -8,6 +8,7 @@ import { type HistoryRequest } from '../../src/history/context.ts'
 import { runHistory, type HistorySummary } from '../../src/history/sync.ts'
 import type { ReconcileDependencies } from '../../src/reporting/reconcile.ts'
 import { createLogger } from '../../src/log.ts'
+import type { PersonalPolicy } from '../../src/model/personal.ts'
 import { silentProgress } from '../../src/progress.ts'
 import { startSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/server.ts'
 import type { LoggedRequest } from '../../src/simulator/contract.ts'
@@ -70,10 +71,14 @@ export async function startOrg(options: SimulatorOptions = {}): Promise<Simulato
 }
 
 /** Makes a new database for an organization that outlives it, or uses the given one, which outlives the connections. */
-export async function connectTestOrg(org: Simulator, given?: { readonly url: string }): Promise<TestOrg> {
+export async function connectTestOrg(
+  org: Simulator,
+  given?: { readonly url: string },
+  personalPolicy?: PersonalPolicy,
+): Promise<TestOrg> {
   await using stack = new AsyncDisposableStack()
   const database = given ?? stack.use(await createTestDatabase())
-  const warehouse = stack.use(connect(database.url))
+  const warehouse = stack.use(connect(database.url, personalPolicy && { personalPolicy }))
   const log: string[] = []
   const logger = createLogger('debug', { write: (line: string) => log.push(line) } as unknown as NodeJS.WritableStream)
   const resources = stack.move()

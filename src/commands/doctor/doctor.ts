@@ -6,8 +6,9 @@ import { failedFinding, runChecks, type Check, type Finding } from './check.ts'
 import { databaseChecks } from './database-checks.ts'
 import { genesysChecks } from './genesys-checks.ts'
 import { historyChecks } from './history-checks.ts'
+import { personalDataChecks } from './personal-data-checks.ts'
 
-const CHECKS: readonly Check[] = [...genesysChecks, ...databaseChecks, ...historyChecks]
+const CHECKS: readonly Check[] = [...genesysChecks, ...databaseChecks, ...historyChecks, ...personalDataChecks]
 const MARKS = { ok: '✓', warning: '!', failed: '✗' }
 
 /** `doctor`: checks everything that a load needs and explains how to fix what is wrong; exit code 1 when a check fails. */

@@ -1,0 +1,84 @@
+/** What of personal data a simulated organization has, and where a database has it in clear text. */
+import { sql } from 'kysely'
+import { isJsonObject, objects, parseJson, type JsonObject, type JsonValue } from '../../src/model/json.ts'
+import { personalFields } from '../../src/model/personal.ts'
+import type { Warehouse } from '../../src/postgres/connect.ts'
+import type { Simulator } from '../../src/simulator/server.ts'
+
+/** Shorter texts occur anywhere by chance. */
+const SHORTEST = 5
+const PERSONAL: ReadonlySet<string> = new Set(Object.values(personalFields).flatMap((fields) => Object.keys(fields)))
+
+function textsIn(value: JsonValue): string[] {
+  if (typeof value === 'string') return [value]
+  if (Array.isArray(value)) return (value as readonly JsonValue[]).flatMap(textsIn)
+  return isJsonObject(value) ? Object.values(value).flatMap(textsIn) : []
+}
+
+function personalTextsIn(value: JsonValue): string[] {
+  if (Array.isArray(value)) return (value as readonly JsonValue[]).flatMap(personalTextsIn)
+  if (!isJsonObject(value)) return []
+  return Object.entries(value).flatMap(([name, inner]) =>
+    PERSONAL.has(name) ? textsIn(inner) : personalTextsIn(inner),
+  )
+}
+
+/**
+ * Every text of a field marked as personal in the conversations of the organization, attributes included, and the names and addresses of its
+ * users; without names and ids of queues, flows and the like, which some of these fields have as well.
+ */
+export function personalValuesOf(org: Simulator): string[] {
+  const { users, queues, flows, wrapUpCodes, groups } = org.org
+  const records = org.truthText().map((text) => parseJson(text))
+  const attributes = records.filter(isJsonObject).flatMap(({ conversationId }) => attributesOf(org, conversationId))
+  const plain = new Set([...queues, ...flows, ...wrapUpCodes, ...groups].flatMap(({ id, name }) => [id, name]))
+  const systemNames = records.filter(isJsonObject).flatMap(namesOfSystem)
+  for (const name of [...systemNames, ...users.map(({ id }) => id)]) plain.add(name)
+  const values = [
+    ...records.flatMap(personalTextsIn),
+    ...attributes,
+    ...users.flatMap(({ name, email }) => [name, email]),
+  ]
+  return [...new Set(values)].filter((value) => value.trim().length >= SHORTEST && !plain.has(value))
+}
+
+function attributesOf(org: Simulator, id: JsonValue | undefined): string[] {
+  return typeof id === 'string' ? Object.values(org.attributesOf(id)).flatMap((each) => Object.values(each)) : []
+}
+
+const SYSTEM_PURPOSES: ReadonlySet<JsonValue | undefined> = new Set([
+  'acd',
+  'ivr',
+  'botflow',
+  'workflow',
+  'voicesurveyflow',
+  'voicemail',
+])
+
+/** Names of participants that are no person. */
+function namesOfSystem(record: JsonObject): string[] {
+  return objects(record['participants']).flatMap(({ purpose, participantName }) =>
+    typeof participantName === 'string' && SYSTEM_PURPOSES.has(purpose) ? [participantName] : [],
+  )
+}
+
+/** Those of the values that a text has anywhere, also as JSON. */
+export function valuesIn(text: string, values: readonly string[]): string[] {
+  return values.filter((value) => text.includes(value) || text.includes(JSON.stringify(value).slice(1, -1)))
+}
+
+/** The values that any table of any schema has in any column, by table; partitions count as their tables. */
+export async function findValues(warehouse: Warehouse, values: readonly string[]): Promise<Record<string, string[]>> {
+  const { rows: tables } = await sql<{ name: string }>`
+    select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
+    order by 1`.execute(warehouse.db)
+  const found: Record<string, string[]> = {}
+  for (const { name } of tables) {
+    const { rows } = await sql<{ text: string | null }>`
+      select string_agg(to_jsonb(t)::text, chr(10)) as text from ${sql.raw(name)} t`.execute(warehouse.db)
+    const here = valuesIn(rows[0]?.text ?? '', values)
+    if (here.length > 0) found[name] = here
+  }
+  return found
+}
