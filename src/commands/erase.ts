@@ -38,7 +38,7 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
   const parameters = { by: kind, keys: count, keepStatistics: options.keepStatistics }
   const request = { job: 'erase', trigger: 'manual', parameters } as const
   const { counts } = await runJob(app, request, signal, async (_run, jobSignal) => {
-    const traces = await findPerson(app.warehouse.db, keys, jobSignal)
+    const traces = await findPerson(app.warehouse, keys, jobSignal)
     if (!options.yes && kind !== 'conversation_id') await refuseMost(app, traces.conversationIds.size)
     const erasure = { traces, kind, keys: count, keepStatistics: options.keepStatistics, osUser: osUser() }
     return { counts: await eraseTraces(app, erasure, jobSignal) }
@@ -49,8 +49,7 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
 }
 
 async function preview(app: App, keys: PersonKeys, output: Output, signal: AbortSignal): Promise<void> {
-  const { db } = app.warehouse
-  const found = await previewErasure(db, await findPerson(db, keys, signal))
+  const found = await previewErasure(app.warehouse.db, await findPerson(app.warehouse, keys, signal))
   const { conversationIds, stored, rejectedRecords, rows } = found
   output.data({ dryRun: true, conversations: conversationIds, stored, rejectedRecords, rows })
   output.line(

@@ -1,15 +1,18 @@
 /** Deletes whatever the tables have of erased conversations. docs/privacy.md lists all tables, and why each is here or not. */
 import { sql, type Kysely, type Transaction } from 'kysely'
-import { anonymizeCells, deleteCells } from '../loader/cells.ts'
+import { derivedTables } from '../facts/derived.ts'
 import { insertDeletions } from '../loader/deletions.ts'
+import { deleteDerived } from '../loader/derived.ts'
 import { tables } from '../model/columns.ts'
 import type { Database } from '../postgres/database.ts'
 
 /** Rows by table. */
 export type RowCounts = Readonly<Record<string, number>>
 
-/** Written under the lock of the deciding row alone. */
+/** Written under the lock of the deciding row alone, apart from what is derived. */
 const HELD: readonly string[] = [...tables.map((table) => `genesys.${table}`), 'etl.unsettled']
+/** Derived from them, under the same lock. */
+const DERIVED: readonly string[] = derivedTables.map((table) => `etl.${table}`)
 
 /** A table that others write without that lock: an erasure locks the whole table for a moment. */
 interface SharedTable {
@@ -52,13 +55,17 @@ async function forgetEvidence(db: Kysely<Database>, ids: readonly string[]): Pro
 
 /** How many rows each table has of conversations; tables without any are left out. */
 export async function countTraces(db: Kysely<Database>, conversationIds: readonly string[]): Promise<RowCounts> {
-  const counted = [...HELD, 'etl.conversations', 'etl.interval_cells', ...SHARED.flat().map(({ table }) => table)]
+  const shared = SHARED.flat().map(({ table }) => table)
+  return await countRows(db, [...HELD, ...DERIVED, 'etl.conversations', ...shared], conversationIds)
+}
+
+async function countRows(db: Kysely<Database>, counted: readonly string[], ids: readonly string[]): Promise<RowCounts> {
   const counts: Record<string, number> = {}
   for (const table of counted) {
     const isOfThem =
       table === 'etl.reconciliations'
-        ? sql`conversations && ${conversationIds}::text[]`
-        : sql`conversation_id = any(${conversationIds}::text[])`
+        ? sql`conversations && ${ids}::text[]`
+        : sql`conversation_id = any(${ids}::text[])`
     const { rows } = await sql<{ count: number }>`
       select count(*)::integer as count from ${sql.table(table)} where ${isOfThem}`.execute(db)
     const count = rows[0]?.count ?? 0
@@ -111,7 +118,7 @@ export async function deleteConversations(
   await lockUnsettled(trx, conversationIds)
   for (const table of HELD) counts[table] = await deleteFrom(trx, table, conversationIds)
   if (keepStatistics) await anonymizeCells(trx, conversationIds)
-  else counts['etl.interval_cells'] = await deleteCellsOf(trx, conversationIds)
+  Object.assign(counts, await deleteDerivedOf(trx, conversationIds))
   await forgetPositions(trx, conversationIds)
   counts['etl.conversations'] = await deleteDeciding(trx, conversationIds)
   return counts
@@ -143,16 +150,32 @@ async function lockUnsettled(trx: Transaction<Database>, ids: readonly string[])
     order by conversation_id collate "C" for update`.execute(trx)
 }
 
-async function deleteCellsOf(trx: Transaction<Database>, ids: readonly string[]): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from etl.interval_cells where conversation_id = any(${ids}::text[])`.execute(trx)
-  const count = rows[0]?.count ?? 0
-  if (count > 0)
-    await deleteCells(
-      trx,
-      ids.map((conversationId) => ({ conversationId, start: null })),
+async function deleteDerivedOf(trx: Transaction<Database>, ids: readonly string[]): Promise<RowCounts> {
+  const counts = await countRows(trx, DERIVED, ids)
+  const anywhere = ids.map((conversationId) => ({ conversationId, start: null }))
+  if (Object.keys(counts).length > 0) await deleteDerived(trx, anywhere)
+  return counts
+}
+
+/**
+ * Takes the conversation and the user out of the cells of conversations inside the transaction, which holds the locks of their deciding rows, so
+ * that the sums by queue stay. The start is cut to its day, and each conversation gets a random name.
+ */
+async function anonymizeCells(trx: Transaction<Database>, conversationIds: readonly string[]): Promise<void> {
+  await sql`
+    with named as materialized (
+      select id, start, 'erased-' || gen_random_uuid() as name from (
+        select distinct conversation_id as id, conversation_start as start from etl.interval_cells
+        where conversation_id = any(${conversationIds}::text[])) as cells
+    ), anonymized as (
+      update etl.interval_cells c
+      set conversation_id = n.name, conversation_start = date_trunc('day', n.start, 'UTC'), user_id = null
+      from named n where c.conversation_id = n.id and c.conversation_start = n.start returning c.interval_start
     )
-  return count
+    -- the sums by user change
+    insert into etl.dirty_hours (hour) select distinct date_trunc('hour', interval_start, 'UTC') from anonymized`.execute(
+    trx,
+  )
 }
 
 /** The walks remember a conversation as their place: they go back to just before it. */

@@ -1,12 +1,15 @@
 /** Finds what is stored about a person: by conversations, by contacts, and by addresses in whatever field. */
 import { sql, type Kysely, type RawBuilder } from 'kysely'
+import { ConfigError } from '../errors.ts'
 import { normalizeAddress } from '../model/address.ts'
 import { columnsOf, tables, type TableName } from '../model/columns.ts'
 import { parseJson } from '../model/json.ts'
+import { isHashed, type PersonalPolicy } from '../model/personal.ts'
 import { fillRejectedIds, recordOf } from '../loader/rejected.ts'
 import { monthBounds, selectMonths } from '../loader/partitions.ts'
+import type { Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
-import { holdsAddress, holdsField, searchKeyOf, type SoughtAddresses } from './match.ts'
+import { holdsAddress, holdsField, searchableTextOf, searchKeyOf, type SoughtAddresses } from './match.ts'
 
 /** By what a person is looked for; all that fits any of them is found. */
 export interface PersonKeys {
@@ -34,27 +37,48 @@ const PAGE_SIZE = 2000
 
 /**
  * Searches the history, month by month, and the rejected records. An address is found wherever a field that the model marks as personal
- * equals it, once both are normalized: in columns, in `_extra` and in attributes.
- * @throws a database error, or the signal's reason
+ * equals it, once both are normalized: in columns, in `_extra` and in attributes. Where hashes are stored, those of the keys are looked for, too.
+ * @throws ConfigError where the policy for personal data has dropped what is looked for; a database error; the signal's reason
  */
-export async function findPerson(db: Kysely<Database>, keys: PersonKeys, signal: AbortSignal): Promise<PersonTraces> {
+export async function findPerson(
+  { db, personalPolicy }: Pick<Warehouse, 'db' | 'personalPolicy'>,
+  keys: PersonKeys,
+  signal: AbortSignal,
+): Promise<PersonTraces> {
+  refuseDropped(keys, personalPolicy)
   await fillRejectedIds(db)
   const conversationIds = new Set(keys.conversationIds)
-  const sought = soughtAddresses(keys.addresses)
+  const sought = soughtAddresses(keys.addresses, personalPolicy)
+  const contacts = withHashes(keys.externalContactIds, personalPolicy)
   const months = keys.externalContactIds.length + keys.addresses.length > 0 ? await selectMonths(db) : []
   for (const month of months) {
     signal.throwIfAborted()
-    for (const id of await selectOfContacts(db, month, keys.externalContactIds)) conversationIds.add(id)
+    for (const id of await selectOfContacts(db, month, contacts)) conversationIds.add(id)
     if (keys.addresses.length === 0) continue
     for (const table of tables) await searchTable(db, { table, month, sought, signal }, conversationIds)
   }
-  const rejected = await searchRejected(db, { keys, sought, conversationIds, signal })
+  const rejected = await searchRejected(db, { contacts, sought, conversationIds, signal })
   for (const { conversationId } of rejected) if (conversationId !== null) conversationIds.add(conversationId)
   return { conversationIds, rejected }
 }
 
-function soughtAddresses(addresses: readonly string[]): SoughtAddresses {
-  return { normalized: new Set(addresses.map(normalizeAddress)), stored: new Set() }
+/** @throws ConfigError where nothing of what is looked for is stored */
+function refuseDropped({ externalContactIds, addresses }: PersonKeys, { customers }: PersonalPolicy): void {
+  if (customers !== 'drop' || externalContactIds.length + addresses.length === 0) return
+  throw new ConfigError(
+    'PII=drop: neither addresses nor contacts of customers are stored, so no conversation can be found by them',
+    'Find the ids of the conversations in Genesys, and name these: --conversation-id.',
+  )
+}
+
+function soughtAddresses(addresses: readonly string[], policy: PersonalPolicy): SoughtAddresses {
+  const normalized = new Set(addresses.map(normalizeAddress))
+  return { normalized, stored: new Set(withHashes(addresses, policy).filter((text) => isHashed(text))) }
+}
+
+/** The texts, and what stands for them where the policy has hashed them. */
+function withHashes(texts: readonly string[], { hasher }: PersonalPolicy): string[] {
+  return hasher === null ? [...texts] : texts.flatMap((text) => [text, hasher.address(text), hasher.text(text)])
 }
 
 async function selectOfContacts(
@@ -121,7 +145,7 @@ function textOf(name: string, type: string): RawBuilder<unknown> {
 function mayHold(text: RawBuilder<unknown>, { normalized, stored }: SoughtAddresses): RawBuilder<unknown> {
   const keys = [...normalized].map(searchKeyOf)
   if (keys.includes(null)) return sql`${text} is not null`
-  const patterns = [...keys, ...stored].map((key) => `%${key}%`)
+  const patterns = [...keys, ...[...stored].map(searchableTextOf)].map((key) => `%${key}%`)
   return sql`${searchableText(text)} like any(${patterns}::text[])`
 }
 
@@ -131,7 +155,8 @@ function searchableText(text: RawBuilder<unknown>): RawBuilder<unknown> {
 }
 
 interface RejectedSearch {
-  readonly keys: PersonKeys
+  /** Ids of external contacts, and their hashes. */
+  readonly contacts: readonly string[]
   readonly sought: SoughtAddresses
   readonly conversationIds: ReadonlySet<string>
   readonly signal: AbortSignal
@@ -140,14 +165,14 @@ interface RejectedSearch {
 /** The rejected records of the conversations, and those that hold an address or a contact. */
 async function searchRejected(
   db: Kysely<Database>,
-  { keys, sought, conversationIds, signal }: RejectedSearch,
+  { contacts, sought, conversationIds, signal }: RejectedSearch,
 ): Promise<RejectedTrace[]> {
-  const contacts = new Set(keys.externalContactIds)
+  const contactIds = new Set(contacts)
   const ids = [...conversationIds]
   const conditions = [
     sql`conversation_id = any(${ids}::text[])`,
-    ...keys.externalContactIds.map((id) => sql`position(${id} in raw::text) > 0`),
-    ...(keys.addresses.length > 0 ? [mayHold(sql`raw::text`, sought)] : []),
+    ...contacts.map((id) => sql`position(${id} in raw::text) > 0`),
+    ...(sought.normalized.size > 0 ? [mayHold(sql`raw::text`, sought)] : []),
   ]
   const found: RejectedTrace[] = []
   let last = 0
@@ -159,7 +184,7 @@ async function searchRejected(
     for (const { raw, ...trace } of rows) {
       const record = recordOf(raw)
       const isOfConversation = trace.conversationId !== null && conversationIds.has(trace.conversationId)
-      if (isOfConversation || holdsAddress(record, sought) || holdsField(record, 'externalContactId', contacts))
+      if (isOfConversation || holdsAddress(record, sought) || holdsField(record, 'externalContactId', contactIds))
         found.push(trace)
     }
     last = rows.at(-1)?.id ?? last

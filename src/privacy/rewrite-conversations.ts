@@ -1,9 +1,9 @@
 /** Changes stored conversations to what the policy for personal data lets be stored, as if they were loaded again. */
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
-import { DERIVED_VERSION } from '../intervals/cells.ts'
-import { deleteCells } from '../loader/cells.ts'
+import { DERIVED_VERSION } from '../facts/derived.ts'
 import { insertMoved } from '../loader/deletions.ts'
+import { deleteDerived, MAY_HAVE_STRAY_ROWS } from '../loader/derived.ts'
 import { ensureMonths, forgetMonths, idsByMonth, monthBounds, monthOf } from '../loader/partitions.ts'
 import { selectStartsOf } from '../loader/presence.ts'
 import { readBack } from '../loader/read-back.ts'
@@ -134,7 +134,7 @@ async function rewriteOnce(
 async function lock(trx: Transaction<Database>, conversations: readonly Position[]): Promise<LockedRow[]> {
   const { rows } = await sql<LockedRow>`
     select conversation_id as id, conversation_start::text as start, attributes_hash as "attributesHash",
-      derived_hash is not null and derived_hash <> content_hash as "isMoved"
+      ${MAY_HAVE_STRAY_ROWS} as "isMoved"
     from etl.conversations where conversation_id = any(${conversations.map(({ id }) => id)}::text[])
     order by conversation_id collate "C" for update`.execute(trx)
   return rows
@@ -181,7 +181,7 @@ function toChanged({ locked, raw }: Treated, strays: ReadonlyMap<string, readonl
     hasStoredAttributes: true,
     previousStart: locked.start,
     strayStarts: (strays.get(locked.id) ?? []).filter((start) => start !== locked.start),
-    mayHaveStrayCells: locked.isMoved,
+    mayHaveStrayRows: locked.isMoved,
   }
 }
 
@@ -217,7 +217,7 @@ async function restoreMissing(
     await sql`
       update genesys.conversations set _missing_since = ${since}::timestamptz
       where conversation_id = ${conversationId} and conversation_start = ${conversationStart}`.execute(trx)
-  await deleteCells(
+  await deleteDerived(
     trx,
     missing.map(({ conversationId, conversationStart }) => ({ conversationId, start: conversationStart })),
   )

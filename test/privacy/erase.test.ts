@@ -8,7 +8,7 @@ import { replayRejected } from '../../src/loader/replay.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { completeErasures, previewErasure } from '../../src/privacy/erase.ts'
 import { findPerson } from '../../src/privacy/find-person.ts'
-import { expectCellsDerived, selectCells } from '../support/cells.ts'
+import { DERIVED_TABLES, expectDerived, selectCells } from '../support/derived.ts'
 import { createFileDatabase } from '../support/database.ts'
 import { findTraces } from '../support/traces.ts'
 import { recomputeUnsettled, selectUnsettled } from '../support/unsettled.ts'
@@ -32,6 +32,7 @@ beforeEach(async () => {
     ].map((name) => `etl.${name}`),
     ...['webhook_outbox', 'rereads', 'erasures', 'tombstones', 'erased_records'].map((name) => `etl.${name}`),
     'genesys.live_conversations',
+    ...DERIVED_TABLES,
   ].join(', ')
   await sql.raw(`truncate ${all}`).execute(warehouse.db)
 })
@@ -76,7 +77,7 @@ test('no table of any schema has a trace, apart from the lists of what was erase
   )
   const preview = await previewErasure(
     warehouse.db,
-    await findPerson(warehouse.db, { conversationIds: [], externalContactIds: [], addresses: [ani] }, never),
+    await findPerson(warehouse, { conversationIds: [], externalContactIds: [], addresses: [ani] }, never),
   )
   expect(preview).toMatchObject({ conversationIds: ['a'], stored: 1, rejectedRecords: 2 })
   expect(preview.rows).toMatchObject({
@@ -98,7 +99,7 @@ test('no table of any schema has a trace, apart from the lists of what was erase
     'etl.webhook_outbox': 1,
     'genesys.live_conversations': 1,
   })
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
   expect(await selectUnsettled(warehouse)).toEqual(await recomputeUnsettled(warehouse))
 })
 
@@ -251,7 +252,7 @@ test.each(['new', 'stored'])(
     expect(await findTraces(warehouse, [ani])).toEqual({})
     expect(Object.keys(await findTraces(warehouse, ['"a"'])).filter((table) => !KEPT.includes(table))).toEqual([])
     expect(await stored(warehouse, 'b')).toBeDefined()
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   },
 )
 
@@ -272,7 +273,7 @@ test('a load that waits for the erasure leaves the conversation out', async () =
 test('the ids that rejected records of older releases name are filled', async () => {
   await load(warehouse, [{ ...conversation('a'), conversationStart: '?' }, { conversationStart: instant(1) }], 1)
   await sql`update etl.rejected_records set conversation_id = null`.execute(warehouse.db)
-  await findPerson(warehouse.db, { conversationIds: ['x'], externalContactIds: [], addresses: [] }, never)
+  await findPerson(warehouse, { conversationIds: ['x'], externalContactIds: [], addresses: [] }, never)
   const { rows } = await sql<{ id: string | null }>`
     select conversation_id as id from etl.rejected_records order by id`.execute(warehouse.db)
   expect(rows.map(({ id }) => id)).toEqual(['a', null])

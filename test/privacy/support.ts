@@ -15,14 +15,14 @@ export async function erasePerson(
   options: Partial<EraseRequest> = {},
   signal: AbortSignal = never,
 ): Promise<Erasure> {
-  const traces = await findPerson(warehouse.db, { ...none, ...keys }, signal)
+  const traces = await findPerson(warehouse, { ...none, ...keys }, signal)
   const request = { traces, kind: 'address', keys: 1, keepStatistics: false, osUser: 'ada', ...options } as const
   return await erase({ warehouse, logger: createLogger('silent') }, request, signal)
 }
 
 /** The conversations that a search finds, in their order. */
 export async function found(warehouse: Warehouse, keys: Partial<PersonKeys>): Promise<string[]> {
-  return [...(await findPerson(warehouse.db, { ...none, ...keys }, never)).conversationIds].sort()
+  return [...(await findPerson(warehouse, { ...none, ...keys }, never)).conversationIds].sort()
 }
 
 /** A call of a customer with a number, a name and a contact. */

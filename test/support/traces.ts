@@ -11,8 +11,9 @@ export async function findTraces(warehouse: Warehouse, texts: readonly string[])
   const found: Record<string, number> = {}
   for (const { name } of tables) {
     const { rows } = await sql<{ count: number }>`
-      select count(*)::integer as count from ${sql.raw(name)} t
-      where exists (select from unnest(${texts}::text[]) as text where position(lower(text) in lower(to_jsonb(t)::text)) > 0)`.execute(
+      with written as materialized (select lower(to_jsonb(t)::text) as text from ${sql.raw(name)} t)
+      select count(*)::integer as count from written
+      where exists (select from unnest(${texts}::text[]) as sought where position(lower(sought) in text) > 0)`.execute(
       warehouse.db,
     )
     if (rows[0]!.count > 0) found[name] = rows[0]!.count
