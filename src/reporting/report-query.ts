@@ -1,15 +1,14 @@
 /** Reads what a report shows: figures by group and by step of its chart, the same of the weeks before, and how complete they are. */
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import type { Database } from '../postgres/database.ts'
+import { boundsOf, readOnSnapshot, selectDays, selectLocal, type Bounds, type LocalClock } from './local-days.ts'
 import { summarizeFreshness, type FreshnessRow, type RangeFreshness } from './report-freshness.ts'
 import { comparisonShift, eachDay, shiftDay, shiftSlot, slotsOf, usualGranularity, type Days } from './report-range.ts'
 import {
   GRANULARITIES,
-  NAMED_RANGES,
   type FigureName,
   type Granularity,
   type IdFilter,
-  type Range,
   type ReportRequest,
 } from './report-request.ts'
 
@@ -33,16 +32,6 @@ export interface Point {
   readonly before: Figures | null
 }
 
-/** Local times are text, `2026-11-26 09:52`, in the time zone of the settings. */
-export interface LocalClock {
-  readonly timeZone: string
-  /** Minutes that it is ahead of UTC now. */
-  readonly offsetMinutes: number
-  readonly now: string
-  readonly today: string
-  readonly firstDayOfWeek: number
-}
-
 export interface Report {
   readonly clock: LocalClock
   readonly days: Days
@@ -58,11 +47,15 @@ export interface Report {
   readonly before: Figures | null
   /** The local time up to which `before` counts, where the range is not over. */
   readonly beforeUntil: string | null
+  /** Whether all of the comparison is loaded; otherwise nothing follows from it. */
+  readonly isBeforeComplete: boolean
   readonly freshness: RangeFreshness & {
     /** Local time of completeUntil. */
     readonly completeUntilLocal: string | null
     /** Whether the range is complete to its end. */
     readonly isComplete: boolean
+    /** Whether its end has passed. */
+    readonly isOver: boolean
   }
   /** What a viewer can filter by: what has metrics in the range. */
   readonly choices: {
@@ -71,51 +64,24 @@ export interface Report {
   }
 }
 
-/** A query of a page that takes longer is ended, so that it does not occupy a connection for a viewer who has given up. */
-const STATEMENT_TIMEOUT_MS = 10_000
 const DAY_MS = 86_400_000
 /** A name on a page; names of Genesys are shorter. */
 export const MAX_NAME_CHARACTERS = 200
 
-/** Runs reads of a page on one snapshot of the database, each of them limited in time. */
-export async function readOnSnapshot<Result>(
-  db: Kysely<Database>,
-  read: (trx: Transaction<Database>) => Promise<Result>,
-): Promise<Result> {
-  return await db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      await sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`.execute(trx)
-      return await read(trx)
-    })
-}
-
 /** Reads the report that is asked for. */
 export async function readReport(db: Kysely<Database>, request: ReportRequest): Promise<Report> {
   return await readOnSnapshot(db, async (trx) => {
-    const { clock, now } = await selectClock(trx)
-    const days = localDays(request.range, clock.today)
+    const { clock, days } = await selectDays(trx, request.range)
     const shift = comparisonShift(days)
     const comparison = { first: shiftDay(days.first, -shift), last: shiftDay(days.last, -shift) }
     const granularity = request.granularity ?? usualGranularity(days)
-    const bounds = boundsOf(days, clock)
-    const rows = await selectFigures(trx, request, granularity, clock, bounds)
-    const beforeRows = await selectFigures(trx, request, granularity, clock, boundsOf(comparison, clock))
-    const { freshness, cutAt } = await readFreshness(trx, days, clock, now)
-    const cut =
-      cutAt === null
-        ? null
-        : sql<Date>`((${cutAt}::timestamptz at time zone ${clock.timeZone}) - ${shift} * interval '1 day') at time zone ${clock.timeZone}`
-    const cutRows =
-      cut === null
-        ? beforeRows
-        : await selectFigures(trx, request, granularity, clock, { ...boundsOf(comparison, clock), end: cut })
-    const ofKind = (all: readonly FigureRow[], kind: FigureRow['kind'], shown = true): FigureRow[] =>
-      all.filter((row) => row.kind === kind && (row.shown ?? true) === shown)
-    const slots = new Map(ofKind(rows, 'slot').map((row) => [row.slot, row]))
-    const slotsBefore = new Map(ofKind(beforeRows, 'slot').map((row) => [shiftSlot(row.slot ?? '', shift), row]))
+    const select = (bounds: Bounds): Promise<FigureRow[]> => selectFigures(trx, request, granularity, clock, bounds)
+    const rows = await select(boundsOf(days, clock))
+    const beforeBounds = boundsOf(comparison, clock)
+    const beforeRows = await select(beforeBounds)
+    const freshness = await readFreshness(trx, days, clock)
+    const cut = cutOf(freshness, clock, shift)
+    const cutRows = cut === null ? beforeRows : await select({ ...beforeBounds, end: cut })
     return {
       clock,
       days,
@@ -124,13 +90,10 @@ export async function readReport(db: Kysely<Database>, request: ReportRequest): 
       groups: ofKind(rows, 'group').map(toGroup),
       total: ofKind(rows, 'total')[0] ?? NO_FIGURES,
       hidden: ofKind(rows, 'total', false)[0] ?? null,
-      points: slotsOf(days, granularity, clock.firstDayOfWeek).map((slot) => ({
-        slot,
-        figures: slots.get(slot) ?? null,
-        before: slotsBefore.get(slot) ?? null,
-      })),
+      points: pointsOf(slotsOf(days, granularity, clock.firstDayOfWeek), rows, beforeRows, shift),
       before: ofKind(cutRows, 'total')[0] ?? null,
       beforeUntil: cut === null ? null : await selectLocal(trx, cut, clock.timeZone),
+      isBeforeComplete: (await readFreshness(trx, comparison, clock)).isComplete,
       freshness,
       choices: {
         queues: ofKind(rows, 'queue').flatMap(({ id, name }) => (id === null ? [] : { id, name: name ?? id })),
@@ -138,6 +101,22 @@ export async function readReport(db: Kysely<Database>, request: ReportRequest): 
       },
     }
   })
+}
+
+/** Rows of one kind that the filters of the page let through, or that they hide. */
+function ofKind(rows: readonly FigureRow[], kind: FigureRow['kind'], shown = true): FigureRow[] {
+  return rows.filter((row) => row.kind === kind && (row.shown ?? true) === shown)
+}
+
+function pointsOf(
+  slots: readonly string[],
+  rows: readonly FigureRow[],
+  beforeRows: readonly FigureRow[],
+  shift: number,
+): Point[] {
+  const current = new Map(ofKind(rows, 'slot').map((row) => [row.slot, row]))
+  const before = new Map(ofKind(beforeRows, 'slot').map((row) => [shiftSlot(row.slot ?? '', shift), row]))
+  return slots.map((slot) => ({ slot, figures: current.get(slot) ?? null, before: before.get(slot) ?? null }))
 }
 
 const NO_FIGURES: Figures = {
@@ -154,44 +133,6 @@ const NO_FIGURES: Figures = {
   average_hold_seconds: null,
   average_acw_seconds: null,
   transfer_rate: null,
-}
-
-function localDays(range: Range, today: string): Days {
-  if (typeof range !== 'string') return range
-  const [first, last] = NAMED_RANGES[range]
-  return { first: shiftDay(today, first), last: shiftDay(today, last) }
-}
-
-/** The local days of a range, and the local clock. */
-export async function selectDays(trx: Kysely<Database>, range: Range): Promise<{ clock: LocalClock; days: Days }> {
-  const { clock } = await selectClock(trx)
-  return { clock, days: localDays(range, clock.today) }
-}
-
-async function selectClock(trx: Kysely<Database>): Promise<{ clock: LocalClock; now: Date }> {
-  const { rows } = await sql<LocalClock & { at: Date }>`
-    select time_zone as "timeZone", first_day_of_week as "firstDayOfWeek", now() as at,
-      to_char(now() at time zone time_zone, 'YYYY-MM-DD HH24:MI') as now,
-      to_char(now() at time zone time_zone, 'YYYY-MM-DD') as today,
-      (extract(epoch from (now() at time zone time_zone) - (now() at time zone 'UTC')) / 60)::integer as "offsetMinutes"
-    from reporting.settings`.execute(trx)
-  const [row] = rows
-  if (!row) throw new Error('reporting.settings has no row')
-  const { at, ...clock } = row
-  return { clock, now: at }
-}
-
-interface Bounds {
-  readonly start: RawBuilder<Date>
-  readonly end: RawBuilder<Date>
-}
-
-/** The first instant of the first day, and the first one after the last day. */
-export function boundsOf({ first, last }: Days, { timeZone }: LocalClock): Bounds {
-  return {
-    start: sql`etl.local_midnight(${first}::date, ${timeZone})`,
-    end: sql`etl.local_midnight(${shiftDay(last, 1)}::date, ${timeZone})`,
-  }
 }
 
 /** A condition on a column; true without a filter. */
@@ -270,44 +211,41 @@ async function selectFigures(
   return rows
 }
 
-interface ReadFreshness {
-  readonly freshness: Report['freshness']
-  /** Where the comparison ends for a range that is not over; null: at its own end. */
-  readonly cutAt: Date | null
-}
-
+/** How complete a range of local days is, by the UTC days that it touches up to now. */
 async function readFreshness(
   trx: Transaction<Database>,
   days: Days,
-  clock: LocalClock,
-  now: Date,
-): Promise<ReadFreshness> {
-  const { start, end } = boundsOf(days, clock)
+  { instant: now, timeZone }: LocalClock,
+): Promise<Report['freshness']> {
+  const { start, end } = boundsOf(days, { timeZone })
   const { rows: bounds } = await sql<{ first: string; last: string; end: Date }>`
     select (b.start at time zone 'UTC')::date::text as first,
       (least(b."end" - interval '1 microsecond', ${now}::timestamptz) at time zone 'UTC')::date::text as last, b."end"
     from (select ${start} as start, ${end} as "end") b`.execute(trx)
   const { first, last, end: rangeEnd } = bounds[0]!
-  const utcDays = first > last ? [] : eachDay({ first, last })
   const { rows } = await sql<FreshnessRow>`
     select day::text, filter, status, loaded_at as "loadedAt", derived, emitted_settled as "emittedSettled",
       complete_from::text as "completeFrom"
     from reporting.freshness where day >= ${first}::date and day <= ${last}::date`.execute(trx)
-  const summary = summarizeFreshness(rows, utcDays, now)
+  const summary = summarizeFreshness(rows, first > last ? [] : eachDay({ first, last }), now)
   const { completeUntil } = summary
-  const isComplete = completeUntil !== null && completeUntil >= rangeEnd
-  const completeUntilLocal =
-    completeUntil === null ? null : await selectLocal(trx, sql`${completeUntil}::timestamptz`, clock.timeZone)
-  // a gap of days ago says nothing about how much of today is loaded
-  const isRead = completeUntil !== null && +now - +completeUntil < DAY_MS
   return {
-    freshness: { ...summary, completeUntilLocal, isComplete },
-    cutAt: rangeEnd <= now ? null : isRead ? completeUntil : now,
+    ...summary,
+    isOver: rangeEnd <= now,
+    isComplete: completeUntil !== null && completeUntil >= rangeEnd,
+    completeUntilLocal:
+      completeUntil === null ? null : await selectLocal(trx, sql`${completeUntil}::timestamptz`, timeZone),
   }
 }
 
-async function selectLocal(trx: Kysely<Database>, at: RawBuilder<Date>, timeZone: string): Promise<string> {
-  const { rows } = await sql<{ local: string }>`
-    select to_char(${at} at time zone ${timeZone}, 'YYYY-MM-DD HH24:MI') as local`.execute(trx)
-  return rows[0]!.local
+/** Where the comparison of a range that is not over ends: at the local time to which today is loaded. Null: at its own end. */
+function cutOf(
+  { isOver, completeUntil }: Report['freshness'],
+  { instant: now, timeZone }: LocalClock,
+  shift: number,
+): RawBuilder<Date> | null {
+  if (isOver) return null
+  // a gap of days ago says nothing about how much of today is loaded
+  const at = completeUntil !== null && +now - +completeUntil < DAY_MS ? completeUntil : now
+  return sql`((${at}::timestamptz at time zone ${timeZone}) - ${shift} * interval '1 day') at time zone ${timeZone}`
 }

@@ -18,7 +18,8 @@ const CHARTED: Readonly<Record<Grouping, { readonly volume: FigureName; readonly
 }
 
 /** Columns of what was offered, hatched where it was abandoned; of agents what was handled. */
-export function volumeChart({ points, comparison }: Report, by: Grouping): Html {
+export function volumeChart(report: Report, by: Grouping): Html {
+  const { points } = report
   const { volume } = CHARTED[by]
   const value = (figures: Figures | null): number => figures?.[volume] ?? 0
   const max = niceCeiling(Math.max(1, ...points.flatMap((each) => [value(each.figures), value(each.before)])))
@@ -47,11 +48,12 @@ ${columns}<path class="before" d="${before}" />`
   const abandoned = by === 'agent' ? '' : markup`<span class="key abandoned-key" aria-hidden="true"></span>abandoned`
   return markup`<figure class="chart">${plot(max, words, content, axisOf(points))}
 <figcaption><span class="key volume-key" aria-hidden="true"></span>${label.toLowerCase()}
-${abandoned} ${beforeKey(hasBefore, comparison)}</figcaption></figure>`
+${abandoned} ${beforeKey(hasBefore, report)}</figcaption></figure>`
 }
 
 /** Steps of the service level; of agents of the average handle time. */
-export function qualityChart({ points, comparison }: Report, by: Grouping): Html {
+export function qualityChart(report: Report, by: Grouping): Html {
+  const { points } = report
   const { quality } = CHARTED[by]
   const values = points.map(({ figures }) => figures?.[quality] ?? null)
   const before = points.map((point) => point.before?.[quality] ?? null)
@@ -67,7 +69,7 @@ export function qualityChart({ points, comparison }: Report, by: Grouping): Html
 <figcaption><span class="key current-key" aria-hidden="true"></span>${label.toLowerCase()}
 ${beforeKey(
   before.some((value) => value !== null),
-  comparison,
+  report,
 )}</figcaption></figure>`
 }
 
@@ -98,10 +100,11 @@ function slotName(slot: string): string {
   return `${dayName(slot.slice(0, 10))}${slot.slice(10)}`
 }
 
-function beforeKey(hasBefore: boolean, { first, last }: Report['comparison']): Html {
+function beforeKey(hasBefore: boolean, { comparison: { first, last }, isBeforeComplete }: Report): Html {
   const days = first === last ? dayName(first) : `${dayName(first)} – ${dayName(last)}`
-  if (!hasBefore) return markup`<span class="quiet">(nothing is loaded for ${days})</span>`
-  return markup`<span class="key before-key" aria-hidden="true"></span>${days}`
+  if (!hasBefore) return markup`<span class="quiet">(nothing counts on ${days})</span>`
+  const state = isBeforeComplete ? '' : ' (not completely loaded)'
+  return markup`<span class="key before-key" aria-hidden="true"></span>${days}${state}`
 }
 
 function pointInWords({ slot, figures, before }: Point, by: Grouping): string {
@@ -135,9 +138,14 @@ function axisOf(points: readonly Point[]): { labels: string[]; className: string
   const all = points.filter(({ slot }) => isLabeled(slot)).length
   const every = Math.ceil(all / MAX_LABELS)
   let seen = 0
+  let lastMonth = ''
   const labels = points.map(({ slot }) => {
     if (!isLabeled(slot) || seen++ % every !== 0) return ''
-    return isOneDay ? slot.slice(11) : dayName(slot.slice(0, 10)).slice(4)
+    if (isOneDay) return slot.slice(11)
+    const [, day = '', month = ''] = dayName(slot.slice(0, 10)).split(' ')
+    const hasMonth = month !== lastMonth
+    lastMonth = month
+    return hasMonth ? `${day} ${month}` : day
   })
   return { labels, className: 'per-day' }
 }

@@ -1,5 +1,6 @@
 /** `/reports`: figures of a range, their charts, and a table. Data in, HTML out. */
-import { type Figures, type LocalClock, type Report } from '../../reporting/report-query.ts'
+import { type LocalClock } from '../../reporting/local-days.ts'
+import { type Figures, type Report } from '../../reporting/report-query.ts'
 import { FIGURES_OF, reportQuery, type FigureName, type ReportRequest } from '../../reporting/report-request.ts'
 import { type Reading } from '../service-status.ts'
 import { dayName, markup, number, plural, type Html } from './format.ts'
@@ -79,13 +80,17 @@ function rangeName({ range }: ReportRequest, { days }: Report): string {
 }
 
 function figures({ by }: ReportRequest, report: Report): Html {
-  const { total, before, comparison, beforeUntil } = report
-  const days = comparison.first === comparison.last ? dayName(comparison.first) : 'the weeks before'
+  const { total, comparison, beforeUntil, isBeforeComplete } = report
+  const before = isBeforeComplete ? report.before : null
+  const days =
+    comparison.first === comparison.last
+      ? dayName(comparison.first)
+      : `${dayName(comparison.first)} – ${dayName(comparison.last)}`
   const until = beforeUntil === null ? '' : ` until ${beforeUntil.slice(11)}`
   const figure = (name: FigureName): Html => markup`<div class="figure"><dt>${FIGURES[name].label}</dt>
 <dd>${figureValue(name, total[name])}</dd><dd class="note">${change(name, total, before)}</dd></div>`
   return markup`<dl class="figure-list">${FIGURES_OF[by].map(figure)}</dl>
-<p class="quiet">${before === null ? `Nothing to compare with: no number of ${days}${until} is loaded.` : `Compared with ${days}${until}.`}</p>`
+<p class="quiet">${before === null ? `Nothing to compare with: ${days} is not completely loaded.` : `Compared with ${days}${until}.`}</p>`
 }
 
 /** A value of the weeks before, and by how much a count differs from it. */
@@ -96,7 +101,7 @@ function change(name: FigureName, total: Figures, before: Figures | null): Html 
   const text = FIGURES[name].format(earlier)
   const isCount =
     Number.isInteger(earlier) && ['offered', 'answered', 'abandoned', 'handled', 'transferred'].includes(name)
-  if (!isCount || earlier === 0 || now === null) return markup`before: ${text}`
+  if (!isCount || earlier === 0 || now === null || now === earlier) return markup`before: ${text}`
   const percent = Math.round((100 * (now - earlier)) / earlier)
   return markup`before: ${text} (${percent < 0 ? '−' : '+'}${number(Math.abs(percent))}%)`
 }

@@ -24,14 +24,12 @@ const WITHOUT: Readonly<Record<Grouping, string>> = {
   media: 'Unknown',
   agent: 'Without an agent',
 }
-/** Figures that a phone has no room for. */
-const WIDE: ReadonlySet<FigureName> = new Set([
-  'answered',
-  'abandon_rate',
-  'average_hold_seconds',
-  'average_acw_seconds',
-  'transfer_rate',
-])
+/** Figures for which a phone has no room. */
+const WIDE: Readonly<Record<Grouping, readonly FigureName[]>> = {
+  queue: ['answered', 'abandon_rate', 'average_handle_seconds'],
+  media: ['answered', 'abandon_rate', 'average_handle_seconds'],
+  agent: ['average_hold_seconds', 'average_acw_seconds', 'transfer_rate'],
+}
 
 /** Rows by the order of the request, and their sum. */
 export function reportTable(request: ReportRequest, report: Report): Html {
@@ -41,10 +39,10 @@ export function reportTable(request: ReportRequest, report: Report): Html {
   if (rows.length === 0) return markup`<p>Nothing counts in this range.</p>`
   const columns: Column[] = [
     sortableColumn(request, 'name', markup`${NAME_HEADINGS[by]}`, ''),
-    ...names.map((name) => sortableColumn(request, name, figureHeading(name), classOf(name))),
+    ...names.map((name) => sortableColumn(request, name, figureHeading(name), classOf(by, name))),
   ]
   const isLinked = dayCount(report.days) <= MAX_LIST_DAYS
-  const foot = markup`<tr><th scope="row">All</th>${names.map((name) => cell(name, report.total[name]))}</tr>`
+  const foot = markup`<tr><th scope="row">All</th>${names.map((name) => cell(by, name, report.total[name]))}</tr>`
   const omitted = rows.length - MAX_ROWS
   return markup`${table(
     `Figures by ${NAME_HEADINGS[by].toLowerCase()}`,
@@ -55,12 +53,12 @@ export function reportTable(request: ReportRequest, report: Report): Html {
 ${omitted > 0 ? markup`<p class="quiet">and ${number(omitted)} more, which the CSV file has</p>` : ''}`
 }
 
-function classOf(name: FigureName): string {
-  return WIDE.has(name) ? 'right wide' : 'right'
+function classOf(by: Grouping, name: FigureName): string {
+  return WIDE[by].includes(name) ? 'right wide' : 'right'
 }
 
-function cell(name: FigureName, value: number | null): Html {
-  return markup`<td class="${classOf(name)}" data-value="${value ?? ''}">${figureValue(name, value)}</td>`
+function cell(by: Grouping, name: FigureName, value: number | null): Html {
+  return markup`<td class="${classOf(by, name)}" data-value="${value ?? ''}">${figureValue(name, value)}</td>`
 }
 
 function row(request: ReportRequest, { id, name, team, figures }: Group, isLinked: boolean): Html {
@@ -71,7 +69,7 @@ function row(request: ReportRequest, { id, name, team, figures }: Group, isLinke
       : markup`<bdi>${text}</bdi>`
   const link = isLinked ? markup`<a href="${listAddress(request, id)}">${label}</a>` : label
   return markup`<tr><th scope="row" data-value="${text}">${link}${team === null ? '' : markup` <span class="quiet media wide">${team}</span>`}</th>
-${FIGURES_OF[request.by].map((each) => cell(each, figures[each]))}</tr>`
+${FIGURES_OF[request.by].map((each) => cell(request.by, each, figures[each]))}</tr>`
 }
 
 /** The conversations of a row: those of the report's filters that have a metric of the row. */
