@@ -3,8 +3,9 @@ import { type Logger } from '../log.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { toEtlError } from '../postgres/errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
+import { readConversationList } from '../reporting/conversation-list.ts'
 import { readReport } from '../reporting/report-query.ts'
-import { reportQuery } from '../reporting/report-request.ts'
+import { listQuery, reportQuery } from '../reporting/report-request.ts'
 import { describeError, shareReadsByKey, withDatabaseTimeout } from './database-reads.ts'
 import { type ReportSources } from './report-routes.ts'
 import { type Reading } from './service-status.ts'
@@ -42,5 +43,13 @@ export function createReportSources({
     }
   }
   const report = shareReadsByKey(reportQuery, (request) => explained(() => readReport(warehouse.db, request)), keepMs)
-  return { report: (request) => reading(() => report(request)) }
+  const conversations = shareReadsByKey(
+    listQuery,
+    (request) => explained(() => readConversationList(warehouse.db, request)),
+    keepMs,
+  )
+  return {
+    report: (request) => reading(() => report(request)),
+    conversations: (request) => reading(() => conversations(request)),
+  }
 }

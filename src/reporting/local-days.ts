@@ -2,7 +2,7 @@
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import type { Database } from '../postgres/database.ts'
 import { shiftDay, type Days } from './report-range.ts'
-import { NAMED_RANGES, type Range } from './report-request.ts'
+import { NAMED_RANGES, type IdFilter, type Range } from './report-request.ts'
 
 /** Local times are text, `2026-11-26 09:52`, in the time zone of the settings. */
 export interface LocalClock {
@@ -17,6 +17,9 @@ export interface LocalClock {
 
 /** A query of a page that takes longer is ended, so that it does not occupy a connection for a viewer who has given up. */
 const STATEMENT_TIMEOUT_MS = 10_000
+/** A name on a page; names of Genesys are shorter. */
+export const MAX_NAME_CHARACTERS = 200
+
 /** Runs reads of a page on one snapshot of the database, each of them limited in time. */
 export async function readOnSnapshot<Result>(
   db: Kysely<Database>,
@@ -69,4 +72,9 @@ export async function selectLocal(trx: Kysely<Database>, at: RawBuilder<Date>, t
   const { rows } = await sql<{ local: string }>`
     select to_char(${at} at time zone ${timeZone}, 'YYYY-MM-DD HH24:MI') as local`.execute(trx)
   return rows[0]!.local
+}
+
+/** A condition on a column; true without a filter. */
+export function matches(column: RawBuilder<unknown>, filter: IdFilter): RawBuilder<boolean> {
+  return filter === undefined ? sql`true` : sql`${column} is not distinct from ${filter}::text`
 }

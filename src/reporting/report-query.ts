@@ -1,16 +1,19 @@
 /** Reads what a report shows: figures by group and by step of its chart, the same of the weeks before, and how complete they are. */
 import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely'
 import type { Database } from '../postgres/database.ts'
-import { boundsOf, readOnSnapshot, selectDays, selectLocal, type Bounds, type LocalClock } from './local-days.ts'
+import {
+  boundsOf,
+  matches,
+  MAX_NAME_CHARACTERS,
+  readOnSnapshot,
+  selectDays,
+  selectLocal,
+  type Bounds,
+  type LocalClock,
+} from './local-days.ts'
 import { summarizeFreshness, type FreshnessRow, type RangeFreshness } from './report-freshness.ts'
 import { comparisonShift, eachDay, shiftDay, shiftSlot, slotsOf, usualGranularity, type Days } from './report-range.ts'
-import {
-  GRANULARITIES,
-  type FigureName,
-  type Granularity,
-  type IdFilter,
-  type ReportRequest,
-} from './report-request.ts'
+import { GRANULARITIES, type FigureName, type Granularity, type ReportRequest } from './report-request.ts'
 
 /** Figures by the names of the views' columns: counts, ratios of 0 to 1, means in seconds; null where a denominator is 0. */
 export type Figures = Readonly<Record<FigureName, number | null>>
@@ -65,9 +68,6 @@ export interface Report {
 }
 
 const DAY_MS = 86_400_000
-/** A name on a page; names of Genesys are shorter. */
-export const MAX_NAME_CHARACTERS = 200
-
 /** Reads the report that is asked for. */
 export async function readReport(db: Kysely<Database>, request: ReportRequest): Promise<Report> {
   return await readOnSnapshot(db, async (trx) => {
@@ -133,11 +133,6 @@ const NO_FIGURES: Figures = {
   average_hold_seconds: null,
   average_acw_seconds: null,
   transfer_rate: null,
-}
-
-/** A condition on a column; true without a filter. */
-export function matches(column: RawBuilder<unknown>, filter: IdFilter): RawBuilder<boolean> {
-  return filter === undefined ? sql`true` : sql`${column} is not distinct from ${filter}::text`
 }
 
 interface FigureRow extends Figures {

@@ -55,6 +55,7 @@ export async function serveCrowd(crowd: () => Crowd): Promise<HttpServer> {
     status: none,
     metrics: none,
     report: none,
+    conversations: none,
     live: () => Promise.resolve(crowdedView(crowd())),
   })
 }

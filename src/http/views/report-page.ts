@@ -1,6 +1,7 @@
 /** `/reports`: figures of a range, their charts, and a table. Data in, HTML out. */
 import { type LocalClock } from '../../reporting/local-days.ts'
 import { type Figures, type Report } from '../../reporting/report-query.ts'
+import { type Days } from '../../reporting/report-range.ts'
 import { FIGURES_OF, reportQuery, type FigureName, type ReportRequest } from '../../reporting/report-request.ts'
 import { type Reading } from '../service-status.ts'
 import { dayName, markup, number, plural, type Html } from './format.ts'
@@ -72,11 +73,16 @@ export function zoneName({ timeZone, offsetMinutes }: LocalClock): string {
 }
 
 function rangeName({ range }: ReportRequest, { days }: Report): string {
-  const { first, last } = days
-  const dates = first === last ? dayName(first) : `${dayName(first)} – ${dayName(last)}`
-  if (typeof range !== 'string') return first.slice(0, 4) === last.slice(0, 4) ? `${dates} ${last.slice(0, 4)}` : dates
+  if (typeof range !== 'string') return daysName(days)
   const names = { today: 'Today so far', yesterday: 'Yesterday', '7-days': 'Last 7 days', '28-days': 'Last 28 days' }
-  return `${names[range]}, ${dates}`
+  return `${names[range]}, ${daysName(days)}`
+}
+
+/** Thu 26 Nov 2026, or Fri 20 Nov – Thu 26 Nov 2026. */
+export function daysName({ first, last }: Days): string {
+  const year = last.slice(0, 4)
+  if (first === last) return `${dayName(first)} ${year}`
+  return `${dayName(first)}${first.startsWith(year) ? '' : ` ${first.slice(0, 4)}`} – ${dayName(last)} ${year}`
 }
 
 function figures({ by }: ReportRequest, report: Report): Html {
