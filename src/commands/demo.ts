@@ -32,6 +32,8 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
     perDay: CONVERSATIONS_PER_DAY,
     utcOffsetHours,
     busyHours: true,
+    // absurd durations among them would be all that one sees of an average
+    malformedShare: 0,
   })
   await using postgres = await startEmbeddedPostgres({ persistent: false })
   await using app = await openApp(

@@ -18,7 +18,7 @@ export interface ListedConversation {
   /** Names of the agents who were connected, in their order. */
   readonly agents: readonly string[]
   readonly waitSeconds: number | null
-  readonly outcome: 'answered' | 'abandoned' | 'flow_out' | 'open' | 'handled' | 'other' | null
+  readonly outcome: 'answered' | 'abandoned' | 'flow_out' | 'open' | 'handled' | 'no_queue' | 'other' | null
 }
 
 export interface ConversationList {
@@ -94,7 +94,7 @@ async function selectPage(
       to_char(p.conversation_start at time zone ${timeZone}, 'YYYY-MM-DD HH24:MI:SS') as start,
       c.duration_seconds as "durationSeconds", c.is_open as "isOpen", c.media_type as "mediaType", c.wait_seconds as "waitSeconds",
       case when c.is_answered then 'answered' when c.is_abandoned then 'abandoned' when c.flow_outs > 0 then 'flow_out'
-        when c.is_open then 'open' when c.talk_seconds is not null then 'handled' when c.conversation_id is not null then 'other' end as outcome,
+        when c.is_open then 'open' when c.talk_seconds is not null then 'handled' when c.queue_count = 0 then 'no_queue' when c.conversation_id is not null then 'other' end as outcome,
       array(select left(q.queue_name, ${MAX_NAME_CHARACTERS}) from reporting.queue_entries q
         where q.conversation_id = p.conversation_id and q.conversation_start = p.conversation_start and q.queue_id is not null
         group by q.queue_id, q.queue_name order by min(q.entered_at), q.queue_name) as queues,

@@ -14,7 +14,8 @@ const OUTCOMES: Readonly<Record<NonNullable<ListedConversation['outcome']>, stri
   abandoned: 'abandoned',
   flow_out: 'taken out by a flow',
   open: 'open',
-  handled: 'handled without a queue',
+  handled: 'handled, no queue',
+  no_queue: 'no queue reached',
   other: 'other',
 }
 

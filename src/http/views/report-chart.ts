@@ -7,8 +7,9 @@ import { dayName, markup, number, type Html } from './format.ts'
 import { table, type Column } from './layout.ts'
 import { FIGURES, figureHeading, figureValue } from './report-figures.ts'
 
-/** More labels than this do not fit below the chart of a phone. */
-const MAX_LABELS = 8
+/** More labels than these do not fit below the chart of a phone. */
+const MAX_TIMES = 6
+const MAX_DAYS = 8
 
 /** The figure that the columns show, and the one of the second chart. */
 const CHARTED: Readonly<Record<Grouping, { readonly volume: FigureName; readonly quality: FigureName }>> = {
@@ -136,7 +137,7 @@ function axisOf(points: readonly Point[]): { labels: string[]; className: string
   const isOneDay = days.size === 1
   const isLabeled = (slot: string): boolean => isOneDay || slot.length === 10 || slot.endsWith(' 00:00')
   const all = points.filter(({ slot }) => isLabeled(slot)).length
-  const every = Math.ceil(all / MAX_LABELS)
+  const every = Math.ceil(all / (isOneDay ? MAX_TIMES : MAX_DAYS))
   let seen = 0
   let lastMonth = ''
   const labels = points.map(({ slot }) => {

@@ -22,7 +22,7 @@ ${until.slice(11)}.</b>`
   const changing =
     unsettledDays === 0
       ? ' Settled: the numbers change no more.'
-      : ` Not settled: ${plural(unsettledDays, 'day')} of it may still change, as conversations end and Genesys corrects them.`
+      : ` Not settled: ${plural(unsettledDays, 'UTC day')} of it may still change, as conversations end and Genesys corrects them.`
   const earlier =
     wholeFrom === null
       ? ''
