@@ -42,17 +42,20 @@ async function callsByQueue(busyHours: boolean): Promise<Map<string, Calls>> {
 const mean = (waits: readonly (readonly [number, number])[]): number =>
   waits.reduce((sum, [, seconds]) => sum + seconds, 0) / waits.length
 
+const median = (waits: readonly (readonly [number, number])[]): number =>
+  waits.map(([, seconds]) => seconds).toSorted((a, b) => a - b)[Math.floor(waits.length / 2)]!
+
 test('with busy hours one queue is in trouble, in waits and abandons, and the others are not', async () => {
   const calls = await callsByQueue(true)
   const [troubled, other] = [calls.get('Technical Support')!, calls.get('Billing')!]
   expect(troubled.waits.length).toBeGreaterThan(30)
   expect(mean(troubled.waits)).toBeGreaterThan(3 * mean(other.waits))
   expect(troubled.abandoned / troubled.waits.length).toBeGreaterThan(0.15)
-  expect(other.abandoned / other.waits.length).toBeLessThan(0.12)
+  expect(other.abandoned / other.waits.length).toBeLessThan(0.15)
   const others = [...calls].flatMap(([name, { waits }]) => (name === 'Technical Support' ? [] : waits))
   const busy = others.filter(([hour]) => hour >= 9 && hour < 17)
   const quiet = others.filter(([hour]) => hour < 7 || hour >= 20)
-  expect(mean(busy)).toBeGreaterThan(1.2 * mean(quiet))
+  expect(median(busy)).toBeGreaterThan(1.2 * median(quiet))
   expect(await callsByQueue(true), 'the same every time').toEqual(calls)
 })
 
