@@ -6,12 +6,13 @@ import { type Logger } from '../log.ts'
 import { assets } from './assets.ts'
 import { describePublicly, withDatabaseTimeout } from './database-reads.ts'
 import { guard, noStore, pageHeaders } from './guard.ts'
+import { addReportRoutes, type ReportSources } from './report-routes.ts'
 import { type LiveView, type ServiceStatus } from './service-status.ts'
 import { page, type View } from './views/layout.ts'
 import { livePage } from './views/live-page.ts'
 import { statusPage } from './views/status-page.ts'
 
-export interface RouteDependencies {
+export interface RouteDependencies extends ReportSources {
   readonly logger: Logger
   /** Guards everything but the health checks; null: only loopback names are answered. */
   readonly token: string | null
@@ -28,8 +29,8 @@ export interface RouteDependencies {
 const READY_TIMEOUT_MS = 4_000
 
 /**
- * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status) and `/live` (wallboard)
- * are guarded by the token. With `?fragment`, a page comes without its frame, for its own script.
+ * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status), `/live` (wallboard) and the
+ * reports are guarded by the token. With `?fragment`, status and wallboard come without their frame, for their script.
  */
 export function createRoutes(dependencies: RouteDependencies): Hono {
   const { logger, token } = dependencies
@@ -46,12 +47,13 @@ export function createRoutes(dependencies: RouteDependencies): Hono {
     logger.error({ err: error, path: context.req.path }, 'request failed')
     return context.text('Internal error; see the log.\n', 500)
   })
-  routes.notFound((context) => context.text('Not found. Try / or /live.\n', 404))
+  routes.notFound((context) => context.text('Not found. Try /, /live or /reports.\n', 404))
   addHealthChecks(routes, dependencies)
   routes.use(guard(token))
   addMachineRoutes(routes, dependencies)
   routes.get('/', async (context) => respond(context, statusPage(await dependencies.status())))
   routes.get('/live', async (context) => respond(context, livePage(await dependencies.live())))
+  addReportRoutes(routes, dependencies)
   for (const { name, contentType, body } of assets) {
     routes.get(`/assets/${name}`, etag(), (context) =>
       context.body(body, 200, { 'Cache-Control': 'no-cache', 'Content-Type': contentType }),

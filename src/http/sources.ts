@@ -9,6 +9,7 @@ import { type Warehouse } from '../postgres/connect.ts'
 import { toEtlError } from '../postgres/errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { describeError, shareReads, withDatabaseTimeout } from './database-reads.ts'
+import { createReportSources } from './report-sources.ts'
 import { type RouteDependencies } from './routes.ts'
 import { type LiveView, type ServiceStatus } from './service-status.ts'
 
@@ -45,6 +46,7 @@ export function createSources(options: SourceOptions): RouteDependencies {
     },
     status,
     live: createLiveSource(options, status),
+    ...createReportSources({ logger, warehouse, keepMs }),
     async metrics() {
       const { document, process } = await status()
       metrics.setProcess(process)

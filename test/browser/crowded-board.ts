@@ -54,6 +54,8 @@ export async function serveCrowd(crowd: () => Crowd): Promise<HttpServer> {
     ready: none,
     status: none,
     metrics: none,
+    report: none,
+    conversations: none,
     live: () => Promise.resolve(crowdedView(crowd())),
   })
 }
