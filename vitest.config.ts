@@ -8,7 +8,7 @@ const WITHOUT_POSTGRES = [
   'test/intervals/**/*.test.ts',
   'test/live/{first-session,older,queue-counts,readings,state,transitions}.test.ts',
   'test/model/**/*.test.ts',
-  'test/monitoring/{alert-rules,status}.test.ts',
+  'test/monitoring/{alert-rules,health-check,status}.test.ts',
   'test/reporting/{classify,compare-cells,service-level}.test.ts',
   'test/request-budget/grant.test.ts',
   'test/settled/plans.test.ts',

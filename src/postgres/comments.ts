@@ -81,6 +81,8 @@ export const etlDescriptions: Readonly<
       hint: 'What to do.',
       host: 'Host and process that ran it.',
       version: 'Version of genesys-etl that ran it; null for runs before versions were recorded.',
+      error_kind:
+        'retryable (a later run may succeed without any action), fatal or config (somebody has to act); null: no error, a bug, or a run before kinds were recorded.',
     },
   },
   windows: {

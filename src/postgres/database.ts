@@ -1,4 +1,5 @@
 import { type ColumnType, type Generated, type GeneratedAlways } from 'kysely'
+import { type ErrorKind } from '../errors.ts'
 import { type GenesysTables, type TableName } from '../model/columns.ts'
 
 /** Written as Date or as text (which keeps microseconds), read as Date. */
@@ -32,6 +33,7 @@ interface RunsTable {
   hint: string | null
   host: string | null
   version: string | null
+  error_kind: ErrorKind | null
 }
 
 /** etl.windows: what has been read, window by window. */

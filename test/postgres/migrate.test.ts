@@ -36,6 +36,7 @@ const migrations = [
   '20261126T1600Z-create-details-jobs',
   '20261126T1610Z-create-unsettled',
   '20261126T1611Z-create-deletions',
+  '20261126T1750Z-record-error-kinds',
 ]
 
 interface ColumnRow {
