@@ -248,6 +248,11 @@ export const etlDescriptions: Readonly<
       fetched_at: 'The record is what Genesys had as of this time; null: it came before this was recorded.',
     },
   },
+  restricted_readers: {
+    description:
+      'The roles that read schema genesys without personal data: migrate grants them its other columns, and takes back what is more. Written by deploy/roles.sql, or by the owner for roles of your own.',
+    columns: { role_name: 'Name of the role.', registered_at: 'When it was registered.' },
+  },
   meta: {
     description: 'Single facts by name.',
     columns: { key: 'Name.', value: 'Value.', updated_at: 'When it was last written.' },

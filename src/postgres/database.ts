@@ -291,6 +291,12 @@ interface RequestBudgetTable {
   leased_at: InstantByDefault
 }
 
+/** etl.restricted_readers: the roles that read schema genesys without personal columns. */
+interface RestrictedReadersTable {
+  role_name: string
+  registered_at: InstantByDefault
+}
+
 /** etl.reference_reads: how the latest reads of each list of reference data ended. */
 interface ReferenceReadsTable {
   entity: string
@@ -323,6 +329,7 @@ export interface Database extends PrefixedGenesys {
   'etl.rereads': RereadsTable
   'etl.request_budget': RequestBudgetTable
   'etl.reference_reads': ReferenceReadsTable
+  'etl.restricted_readers': RestrictedReadersTable
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable

@@ -37,6 +37,7 @@ const migrations = [
   '20261126T1610Z-create-unsettled',
   '20261126T1611Z-create-deletions',
   '20261126T1750Z-record-error-kinds',
+  '20261126T1751Z-create-restricted-readers',
 ]
 
 interface ColumnRow {
