@@ -109,8 +109,10 @@ async function startHttp(
   jobStates: () => JobState[],
 ): Promise<HttpServer> {
   const { config, logger, warehouse, metrics } = app
+  const { host, port, showPersonal } = config.http
   return await startHttpServer({
-    ...config.http,
+    host,
+    port,
     ...createSources({
       logger,
       token: app.httpToken,
@@ -120,6 +122,7 @@ async function startHttp(
       process: () => ({ jobs: jobStates(), budget: app.requestBudget() }),
       isLiveOn: isLiveOn(config),
       liveStaleSeconds: threeTicks(liveSchedule(config), LIVE_STALE_SECONDS, new Date()),
+      showPersonal,
     }),
   })
 }

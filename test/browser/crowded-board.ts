@@ -54,6 +54,7 @@ export async function serveCrowd(crowd: () => Crowd): Promise<HttpServer> {
     ready: none,
     status: none,
     metrics: none,
+    conversation: none,
     live: () => Promise.resolve(crowdedView(crowd())),
   })
 }

@@ -33,6 +33,7 @@ export function createTestSources(
   options: {
     readonly token?: string | null
     readonly isLiveOn?: boolean
+    readonly showPersonal?: boolean
     readonly metrics?: Metrics
     readonly process?: () => ProcessState
   } = {},
@@ -47,6 +48,7 @@ export function createTestSources(
     process: options.process ?? (() => ({ jobs: [jobState('sync'), jobState('intraday'), jobState('live')], budget })),
     isLiveOn: options.isLiveOn ?? true,
     liveStaleSeconds: 180,
+    showPersonal: options.showPersonal ?? false,
     keepMs: 0,
     names: createNames(warehouse.db, () => (days += 86_400_000)),
   })

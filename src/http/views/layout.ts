@@ -6,19 +6,25 @@ const PAGES = [
   { path: '/live', name: 'Wallboard' },
 ] as const
 
+const REFRESHING_HEAD = markup`<script type="module" src="/assets/page.js"></script>
+    <noscript><meta http-equiv="refresh" content="15" /></noscript>`
+
 /** A rendered page: title, content, and whether its data is complete. */
 export interface View {
   readonly title: string
-  readonly current: '/' | '/live'
+  /** null: it is not in the navigation. */
+  readonly current: '/' | '/live' | null
   readonly main: Html
   readonly isComplete: boolean
+  /** Of a page that stays as it was read: what its footer says. Absent: page.js keeps the page up to date. */
+  readonly footer?: string
 }
 
 /**
  * A whole page.
  * @param theme light or dark instead of the browser's preference, for wall screens
  */
-export function page({ title, current, main }: View, theme: 'light' | 'dark' | null): Html {
+export function page({ title, current, main, footer }: View, theme: 'light' | 'dark' | null): Html {
   const query = theme ? `?theme=${theme}` : ''
   const link = ({ path, name }: (typeof PAGES)[number]): Html =>
     markup`<a href="${path}${query}" ${path === current ? markup`aria-current="page"` : ''}>${name}</a>`
@@ -31,8 +37,7 @@ export function page({ title, current, main }: View, theme: 'light' | 'dark' | n
     <title>${title}</title>
     <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
     <link rel="stylesheet" href="/assets/style.css" />
-    <script type="module" src="/assets/page.js"></script>
-    <noscript><meta http-equiv="refresh" content="15" /></noscript>
+    ${footer === undefined ? REFRESHING_HEAD : ''}
   </head>
   <body class="${current === '/live' ? 'wall' : 'desk'}">
     <a class="skip" href="#main">Skip to the content</a>
@@ -47,7 +52,7 @@ export function page({ title, current, main }: View, theme: 'light' | 'dark' | n
       then; this page keeps trying.
     </p>
     ${main}
-    <footer class="bottom">Times are UTC. This page refreshes itself.</footer>
+    <footer class="bottom">${footer ?? 'Times are UTC. This page refreshes itself.'}</footer>
   </body>
 </html>`
 }
