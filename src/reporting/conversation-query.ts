@@ -47,6 +47,8 @@ export interface TimelineEvent {
   readonly who: string | null
   readonly queue: string | null
   readonly detail: string | null
+  /** Personal; null where it is not to be shown. */
+  readonly note: string | null
 }
 
 /**
@@ -72,7 +74,7 @@ export async function readConversation(
       where e.conversation_id = ${id}`.execute(trx)
     const [head] = rows
     if (head === undefined) return null
-    const facts = await selectFacts(trx, head)
+    const facts = head.missingSince ? null : await selectFacts(trx, head)
     return { ...head, facts, timeline: await selectTimeline(trx, id) }
   })
 }
@@ -101,6 +103,8 @@ async function selectFacts(
 
 async function selectTimeline(trx: Transaction<Database>, id: string): Promise<TimelineEvent[]> {
   const { rows } = await sql<TimelineEvent>`
-    select at, until, event, who, queue_name as queue, detail from reporting.timeline(${id})`.execute(trx)
+    select at, until, event, who, queue_name as queue, detail, note from reporting.timeline(${id}) order by position`.execute(
+    trx,
+  )
   return rows
 }

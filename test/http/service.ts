@@ -3,7 +3,7 @@ import { type JobState } from '../../src/schedule.ts'
 import { createRoutes, type RouteDependencies } from '../../src/http/routes.ts'
 import { createSources } from '../../src/http/sources.ts'
 import { readStatus } from '../../src/monitoring/read-status.ts'
-import { createLogger } from '../../src/log.ts'
+import { createLogger, type Logger } from '../../src/log.ts'
 import { createNames } from '../../src/live/names.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 
@@ -32,6 +32,7 @@ export function createTestSources(
   warehouse: Warehouse,
   options: {
     readonly token?: string | null
+    readonly logger?: Logger
     readonly isLiveOn?: boolean
     readonly showPersonal?: boolean
     readonly metrics?: Metrics
@@ -40,7 +41,7 @@ export function createTestSources(
 ): RouteDependencies {
   const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, waitMs: 0, limit: 270 }
   return createSources({
-    logger: createLogger('silent'),
+    logger: options.logger ?? createLogger('silent'),
     token: options.token ?? null,
     warehouse,
     metrics: options.metrics ?? createMetrics(),

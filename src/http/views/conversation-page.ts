@@ -43,7 +43,7 @@ function head(conversation: Conversation, now: Date): Html {
     ...(facts ? factFigures(facts, end === null) : []),
     figure('Record', isFinal ? 'final' : 'may change', `loaded ${minute(loadedAt)}`),
   ]
-  return markup`<h1>${facts ? kind(facts) : 'Conversation'} of ${day(start)} ${start.getUTCFullYear()}</h1>
+  return markup`<h1>${facts ? kind(facts) : 'Conversation'}, ${day(start)} ${start.getUTCFullYear()}</h1>
 <p><code>${id}</code></p>
 ${notice(missingSince, facts, now)}
 <dl class="figure-list">${figures}</dl>`
@@ -121,20 +121,22 @@ function timelineContent({ timeline, start, missingSince }: Conversation): Html 
   return table(`Timeline, ${number(timeline.length)} events`, COLUMNS, rows)
 }
 
-/** On a phone, who, queue and detail follow the event on lines of their own. */
+/** On a phone, who, queue and detail follow below the event. */
 function eventRow(
-  { at, until, event, who, queue, detail }: TimelineEvent,
+  { at, until, event, who, queue, detail, note }: TimelineEvent,
   { start, first, last }: { readonly start: Date; readonly first: number; readonly last: number },
 ): Html {
   const words = event.replaceAll('_', ' ')
   const name = words.charAt(0).toUpperCase() + words.slice(1)
-  const below = [who, queue, detail].filter((text) => text !== null && text !== '')
+  // the queue's own party has its name in the next column
+  const party = who === 'acd' && queue !== null ? null : who
+  const below = [party, queue, detail, note].filter((text) => text !== null && text !== '')
   const length = at && until ? span(seconds(at, until)) : ''
   return markup`<tr><td>${at ? second(at, start) : nothing}</td>
-<th scope="row">${name}${below.map((text) => markup`<span class="detail-line narrow quiet"><bdi>${text}</bdi></span>`)}</th>
+<th scope="row">${name}${below.length > 0 ? markup`<span class="detail-line narrow quiet">${below.map((each, index) => markup`${index > 0 ? ' · ' : ''}<bdi>${each}</bdi>`)}</span>` : ''}</th>
 <td class="right">${length}</td>
 <td class="wide bar-cell">${at ? bar(+at, +(until ?? at), first, last) : ''}</td>
-<td class="wide">${text(who)}</td><td class="wide">${text(queue)}</td><td class="wide">${text(detail)}</td></tr>`
+<td class="wide">${text(party)}</td><td class="wide">${text(queue)}</td><td class="wide">${text(detail)}${note ? markup` <q class="note"><bdi>${note}</bdi></q>` : ''}</td></tr>`
 
   function text(value: string | null): Html {
     return value === null || value === '' ? markup`` : markup`<bdi>${value}</bdi>`
@@ -143,7 +145,7 @@ function eventRow(
 
 /** When an event took place, within the whole conversation. */
 function bar(from: number, to: number, first: number, last: number): Html {
-  const share = (time: number): number => (100 * (time - first)) / (last - first)
+  const share = (time: number): number => Math.round((10_000 * (time - first)) / (last - first)) / 100
   const width = Math.max(0.6, share(to) - share(from))
   return markup`<svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
 <rect x="${Math.min(share(from), 100 - width)}" width="${width}" height="8" /></svg>`
