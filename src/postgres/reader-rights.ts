@@ -22,7 +22,7 @@ interface TableColumns {
 }
 
 /** Every table of schema genesys, by name. A table that is about nothing but personal data is personal as a whole, its keys included. */
-export function columnsByTable(): ReadonlyMap<string, TableColumns> {
+function columnsByTable(): ReadonlyMap<string, TableColumns> {
   const split = (columns: readonly { readonly name: string; readonly personal: boolean }[]): TableColumns => ({
     personal: columns.filter(({ personal }) => personal).map(({ name }) => name),
     others: columns.filter(({ personal }) => !personal).map(({ name }) => name),
@@ -72,8 +72,8 @@ export async function updateReaderRights(db: Kysely<Database>): Promise<string[]
   })
 }
 
-/** The statements that give a role what it should have of a table, and nothing else. Pure. @internal */
-export function rightsStatements({ role, table, isPartition, isWhole, columns }: HeldRight): string[] {
+/** The statements that give a role what it should have of a table, and nothing else. Pure. */
+function rightsStatements({ role, table, isPartition, isWhole, columns }: HeldRight): string[] {
   const { personal, others } = columnsByTable().get(table) ?? { personal: [], others: [] }
   const shouldBeWhole = !isPartition && personal.length === 0 && others.length > 0
   const wanted = isPartition || shouldBeWhole ? [] : others

@@ -304,7 +304,7 @@ function personalConversation() {
     ],
     ...more,
   })
-  return conversation('personal', {
+  return conversation('sentinels', {
     conversationStart: at,
     conversationEnd: at,
     participants: [party('customer', {}), party('acd', {}), party('agent', { userId: 'u' })],
@@ -317,7 +317,7 @@ test('no view of the reports shows a personal value to the reader, and the perso
   await load(loader, [personalConversation()], 5)
   const views = [
     ...(await reportingRelations()),
-    `reporting.timeline('personal')`,
+    `reporting.timeline('sentinels')`,
     `reporting.waits_over(1, '2026-05-01', '2026-06-01')`,
   ]
   const shown = async (role: string) => {
@@ -325,7 +325,7 @@ test('no view of the reports shows a personal value to the reader, and the perso
     const found: string[] = []
     for (const view of views) {
       const { rows } = await pool.query<{ row: string }>(`select v::text as row from ${view} v`)
-      if (rows.some(({ row }) => row.includes(SENTINEL))) found.push(view)
+      if (rows.some(({ row }) => row.toUpperCase().includes(SENTINEL))) found.push(view)
     }
     return found
   }

@@ -103,7 +103,7 @@ function addressOf(session: Record_): string | null {
 }
 
 /** One spelling for `tel:+1 555`, `sip:+1555@host` and the like. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   const bare = address.replace(/^(?:tel|sips?|mailto):/i, '').replace(/[;?].*$/, '')
   const number = bare.replace(/@.*$/, '').replaceAll(/[\s().-]/g, '')
   return /^\+?\d+$/.test(number) ? number : bare.toLowerCase()
