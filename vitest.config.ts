@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 const WITHOUT_POSTGRES = [
   'test/commands/**/*.test.ts',
   'test/genesys/**/*.test.ts',
+  'test/http/report-{chart,csv}.test.ts',
   'test/history/{paging,plan,plan-jobs,read-window,stability}.test.ts',
   'test/facts/**/*.test.ts',
   'test/intervals/**/*.test.ts',
@@ -11,6 +12,7 @@ const WITHOUT_POSTGRES = [
   'test/model/**/*.test.ts',
   'test/monitoring/{alert-rules,health-check,status}.test.ts',
   'test/reporting/{classify,compare-cells,service-level}.test.ts',
+  'test/reporting/report-{freshness,range,request}.test.ts',
   'test/request-budget/grant.test.ts',
   'test/settled/plans.test.ts',
   'test/simulator/**/*.test.ts',

@@ -3,30 +3,37 @@ import { startEmbeddedPostgres } from '../embedded-postgres/server.ts'
 import { runHistory } from '../history/sync.ts'
 import { addDays, startOfDay } from '../model/interval.ts'
 import { readReference } from '../reference/read-reference.ts'
+import { updateTimeZone } from '../reporting/settings.ts'
 import { runService } from '../service.ts'
 import { startSimulator } from '../simulator/server.ts'
 import { type CommandContext } from './context.ts'
+import { printKpis, readKpis } from './demo-kpis.ts'
 import { fillTrend } from './demo-trend.ts'
 import { readFigures, type Figures } from './figures.ts'
 import { table, type Output } from './print.ts'
 import { printLiveFigures, takeSnapshot } from './snapshot.ts'
 
-const DAYS = 7
-const CONVERSATIONS_PER_DAY = 1000
+/** A week, and the days before it with which today and yesterday are compared. */
+const DAYS = 9
+const CONVERSATIONS_PER_DAY = 800
 /** Local time of the simulated organization when the demo starts: mid-morning, its busiest time. */
 const LOCAL_HOUR = 10
 
 /**
- * `demo`: a simulated organization, its own Postgres, a week of history, and then the service. It reads nothing from the
+ * `demo`: a simulated organization, its own Postgres, nine days of history, and then the service. It reads nothing from the
  * environment, so it cannot touch a database or an organization that the environment names.
  */
 export async function demo({ once }: { readonly once: boolean }, { output, signal }: CommandContext): Promise<void> {
   output.line('Starting a simulated Genesys Cloud organization and an embedded Postgres …')
+  const utcOffsetHours = utcOffsetAt(new Date())
   await using org = await startSimulator({
     seed: 7,
     days: DAYS,
     perDay: CONVERSATIONS_PER_DAY,
-    utcOffsetHours: utcOffsetAt(new Date()),
+    utcOffsetHours,
+    busyHours: true,
+    // absurd durations among them would be all that one sees of an average
+    malformedShare: 0,
   })
   await using postgres = await startEmbeddedPostgres({ persistent: false })
   await using app = await openApp(
@@ -44,16 +51,25 @@ export async function demo({ once }: { readonly once: boolean }, { output, signa
     { genesys: true, database: true },
   )
   await app.ensureSchema()
+  await updateTimeZone(app.warehouse.db, timeZoneOf(utcOffsetHours))
   await readReference(app.referenceDependencies(), { trigger: 'demo' }, signal)
   output.line(`Loading ${DAYS} days of conversations …`)
-  const figures = await loadWeek(app, signal)
+  const figures = await loadHistory(app, signal)
   const live = await takeSnapshot(app, signal)
-  output.data({ ...figures, live })
+  const kpis = await readKpis(app.warehouse.db)
+  output.data({ ...figures, live, kpis })
   printFigures(output, figures)
   printLiveFigures(output, live)
+  printKpis(output, kpis)
   if (once) return
   await fillTrend(app.warehouse, live.snapshotAt)
   await runService(app, signal, (url) => printNextSteps(output, postgres, url))
+}
+
+/** A time zone of the whole-hour UTC offset; the names of these zones count the other way round. */
+export function timeZoneOf(utcOffsetHours: number): string {
+  if (utcOffsetHours === 0) return 'UTC'
+  return `Etc/GMT${utcOffsetHours > 0 ? '-' : '+'}${Math.abs(utcOffsetHours)}`
 }
 
 /** The whole-hour UTC offset, -12 to 11, of a time zone in which it is mid-morning at `now`. */
@@ -61,7 +77,7 @@ export function utcOffsetAt(now: Date): number {
   return ((LOCAL_HOUR - now.getUTCHours() + 36) % 24) - 12
 }
 
-async function loadWeek(app: App, signal: AbortSignal): Promise<Figures> {
+async function loadHistory(app: App, signal: AbortSignal): Promise<Figures> {
   const tomorrow = addDays(startOfDay(new Date()), 1)
   const range = { start: addDays(tomorrow, -DAYS), end: tomorrow }
   await runHistory(app.historyDependencies(), { job: 'backfill', range, reload: false }, 'demo', signal)
@@ -103,12 +119,14 @@ function printNextSteps(output: Output, postgres: { readonly psql: string; reado
     '',
     `  Status page      ${url}/`,
     `  Wallboard        ${url}/live`,
+    `  Reports          ${url}/reports`,
     `  SQL              ${postgres.psql}`,
     `  Connection URL   ${postgres.url}`,
     '',
-    '  A first query: conversations and average handle time per day, media type and direction',
+    '  A first query: the queues of every day, with KPIs',
     '',
-    '    select * from reporting.conversations_daily order by day desc limit 10;',
+    '    select day, queue_name, media_type, offered, answered, abandoned, service_level, average_handle_seconds',
+    '    from reporting.queue_daily order by day desc, offered desc limit 20;',
     '',
     '  Tables and columns   docs/data-dictionary.md',
     '  Your own org         README.md, then .env.example',

@@ -8,7 +8,9 @@ const FOLDER = path.join(import.meta.dirname, 'assets')
 export const assets = [
   readAsset('page.js', 'text/javascript; charset=utf-8'),
   readAsset('clock.js', 'text/javascript; charset=utf-8'),
+  readAsset('reports.js', 'text/javascript; charset=utf-8'),
   readAsset('style.css', 'text/css; charset=utf-8'),
+  readAsset('reports.css', 'text/css; charset=utf-8'),
   readAsset('icon.svg', 'image/svg+xml'),
 ]
 

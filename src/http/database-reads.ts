@@ -1,4 +1,5 @@
 /** Reads of the database for requests: shared between viewers, limited in time, and their failures put into words. */
+import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
 
 /**
@@ -24,6 +25,45 @@ export function shareReads<Result>(
       },
     )
     return current.promise
+  }
+}
+
+/** Reads at once of those that differ, so that the jobs keep their connections. */
+const MAX_AT_ONCE = 2
+/** Of reads that wait; a viewer who comes then tries again. */
+const MAX_WAITING = 20
+const MAX_KEYS = 200
+
+/**
+ * Reads as shareReads, one for each key: the same request is read once for all its callers, and others wait for their turn.
+ * The function rejects with EtlError BUSY where too many wait.
+ */
+export function shareReadsByKey<Request, Result>(
+  keyOf: (request: Request) => string,
+  read: (request: Request) => Promise<Result>,
+  keepMs: number,
+): (request: Request) => Promise<Result> {
+  const shared = new Map<string, () => Promise<Result>>()
+  const queue = new PQueue({ concurrency: MAX_AT_ONCE })
+  async function inTurn(request: Request): Promise<Result> {
+    if (queue.size >= MAX_WAITING) {
+      throw new EtlError('Too many pages are being read at once', {
+        code: 'BUSY',
+        kind: 'retryable',
+        hint: 'Try again in a few seconds.',
+      })
+    }
+    return await queue.add(() => read(request))
+  }
+  return (request) => {
+    const key = keyOf(request)
+    let one = shared.get(key)
+    if (!one) {
+      if (shared.size >= MAX_KEYS) shared.clear()
+      one = shareReads(() => inTurn(request), keepMs)
+      shared.set(key, one)
+    }
+    return one()
   }
 }
 

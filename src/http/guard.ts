@@ -12,7 +12,7 @@ const CONTENT_SECURITY_POLICY = {
   imgSrc: ["'self'"],
   connectSrc: ["'self'"],
   baseUri: ["'none'"],
-  formAction: ["'none'"],
+  formAction: ["'self'"],
   frameAncestors: ["'none'"],
 }
 

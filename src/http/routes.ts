@@ -7,12 +7,13 @@ import { assets } from './assets.ts'
 import { addConversationRoute, type ConversationSource } from './conversation-route.ts'
 import { describePublicly, withDatabaseTimeout } from './database-reads.ts'
 import { guard, noStore, pageHeaders } from './guard.ts'
+import { addReportRoutes, type ReportSources } from './report-routes.ts'
 import { type LiveView, type ServiceStatus } from './service-status.ts'
 import { page, type View } from './views/layout.ts'
 import { livePage } from './views/live-page.ts'
 import { statusPage } from './views/status-page.ts'
 
-export interface RouteDependencies extends ConversationSource {
+export interface RouteDependencies extends ReportSources, ConversationSource {
   readonly logger: Logger
   /** Guards everything but the health checks; null: only loopback names are answered. */
   readonly token: string | null
@@ -29,8 +30,8 @@ export interface RouteDependencies extends ConversationSource {
 const READY_TIMEOUT_MS = 4_000
 
 /**
- * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status), `/live` (wallboard) and
- * `/conversations/ID` are guarded by the token. With `?fragment`, a page comes without its frame, for its own script.
+ * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status), `/live` (wallboard), the reports
+ * and `/conversations/ID` are guarded by the token. With `?fragment`, status and wallboard come without their frame, for their script.
  */
 export function createRoutes(dependencies: RouteDependencies): Hono {
   const { logger, token } = dependencies
@@ -47,12 +48,13 @@ export function createRoutes(dependencies: RouteDependencies): Hono {
     logger.error({ err: error, path: context.req.path }, 'request failed')
     return context.text('Internal error; see the log.\n', 500)
   })
-  routes.notFound((context) => context.text('Not found. Try / or /live.\n', 404))
+  routes.notFound((context) => context.text('Not found. Try /, /live or /reports.\n', 404))
   addHealthChecks(routes, dependencies)
   routes.use(guard(token))
   addMachineRoutes(routes, dependencies)
   routes.get('/', async (context) => respond(context, statusPage(await dependencies.status())))
   routes.get('/live', async (context) => respond(context, livePage(await dependencies.live())))
+  addReportRoutes(routes, dependencies)
   addConversationRoute(routes, dependencies)
   for (const { name, contentType, body } of assets) {
     routes.get(`/assets/${name}`, etag(), (context) =>

@@ -26,3 +26,11 @@ export interface LiveView {
   readonly isLiveOn: boolean
   readonly nameOf: NameOf
 }
+
+/** What was read for a page. */
+export interface Reading<Content> {
+  /** null: it could not be read. */
+  readonly content: Content | null
+  /** Why there is no content. */
+  readonly reason: string | null
+}

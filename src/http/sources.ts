@@ -10,6 +10,7 @@ import { toEtlError } from '../postgres/errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { createConversationSource } from './conversation-source.ts'
 import { describeError, shareReads, withDatabaseTimeout } from './database-reads.ts'
+import { createReportSources } from './report-sources.ts'
 import { type RouteDependencies } from './routes.ts'
 import { type LiveView, type ServiceStatus } from './service-status.ts'
 
@@ -48,7 +49,8 @@ export function createSources(options: SourceOptions): RouteDependencies {
     },
     status,
     live: createLiveSource(options, status),
-    ...createConversationSource(options),
+    ...createReportSources({ logger, warehouse, keepMs }),
+    ...createConversationSource({ logger, warehouse, keepMs, showPersonal: options.showPersonal }),
     async metrics() {
       const { document, process } = await status()
       metrics.setProcess(process)

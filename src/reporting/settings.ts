@@ -9,6 +9,11 @@ export interface ReportingSettings extends ServiceLevelSettings {
   readonly settle_days: number
 }
 
+/** Sets the time zone of days and reports, a name of pg_timezone_names. Only the owner of the settings may do that. */
+export async function updateTimeZone(db: Kysely<Database>, timeZone: string): Promise<void> {
+  await sql`update reporting.settings set time_zone = ${timeZone}`.execute(db)
+}
+
 /** The one row of reporting.settings. */
 export async function selectSettings(db: Kysely<Database>): Promise<ReportingSettings> {
   const { rows } = await sql<ReportingSettings>`

@@ -26,6 +26,8 @@ export interface SimulatorOptions {
   readonly utcOffsetHours?: number
   /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay?: boolean
+  /** Contacts wait longer in busy hours, and long in one queue that has too few agents; by default equally long at all times. */
+  readonly busyHours?: boolean
   /** The organization's time: an instant, which stands still, a function, or undefined for the machine's own. */
   readonly now?: ClockSetting
   /** Seconds of the organization per real second; by default 0 for an instant, otherwise 1. */

@@ -1,3 +1,4 @@
+import { createStrain, HOUR_WEIGHTS } from './busy-hours.ts'
 import { agentOwnedCallback, requestedCallback } from './scenarios/callback.ts'
 import { chat } from './scenarios/chat.ts'
 import { email } from './scenarios/email.ts'
@@ -46,8 +47,6 @@ const WEIGHTS: Readonly<Record<ScenarioKind, number>> = {
   internalMessage: 0.8,
 }
 
-/** Share of a day's conversations that start in each local hour: business hours with a dip at noon. */
-const HOUR_WEIGHTS = [2, 1, 1, 1, 2, 4, 10, 24, 46, 58, 60, 54, 44, 50, 56, 54, 48, 38, 26, 18, 12, 9, 6, 4]
 const HOUR_WEIGHT_TOTAL = HOUR_WEIGHTS.reduce((sum, weight) => sum + weight, 0)
 
 export interface GeneratorOptions {
@@ -58,6 +57,8 @@ export interface GeneratorOptions {
   readonly utcOffsetHours?: number
   /** Exactly perDay on every day, without weekends and randomness. */
   readonly exactPerDay: boolean
+  /** Waits follow the hour, and one queue has too few agents; otherwise they are the same everywhere at all times. */
+  readonly busyHours: boolean
   /** Share of records that are malformed, 0 to 1. */
   readonly malformedShare: number
   /** Share of message and e-mail threads that are reopened, 0 to 1. */
@@ -88,6 +89,7 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   const { seed, perDay, exactPerDay, malformedShare, reopenedShare, lateChanges, utcOffsetHours = 0 } = options
   const utcHourWeights = HOUR_WEIGHTS.map((_, hour) => HOUR_WEIGHTS[(hour + utcOffsetHours + 24) % 24] ?? 0)
   const malformedAt = malformedPositions(malformedShare, createRandom(`${seed}/nasty`))
+  const strain = options.busyHours ? createStrain(org, utcOffsetHours) : () => 1
   const before = new Map<number, number>()
   // Counting from a fixed day keeps a day's records the same whatever range is asked for.
   const firstDay = Date.UTC(2020, 0, 1) / DAY_MS
@@ -120,7 +122,7 @@ export function createGenerator(org: Org, options: GeneratorOptions): Generator 
   }
 
   function createPlan(random: Random, start: number, kind = random.weighted(WEIGHTS)): ConversationPlan {
-    const builder = createBuilder(org, random, start, { reopenedShare })
+    const builder = createBuilder(org, random, start, { reopenedShare, strain })
     SCENARIOS[kind](builder)
     addRareFields(builder)
     const end = endOf(builder.plan)

@@ -48,6 +48,7 @@ export function createState(options: SimulatorOptions): SimulatorState {
     seed,
     perDay: options.perDay ?? 200,
     exactPerDay: options.exactPerDay ?? false,
+    busyHours: options.busyHours ?? false,
     utcOffsetHours: options.utcOffsetHours ?? 0,
     malformedShare: options.malformedShare ?? 0.03,
     reopenedShare: options.reopenedShare ?? 0.1,

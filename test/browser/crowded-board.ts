@@ -55,6 +55,8 @@ export async function serveCrowd(crowd: () => Crowd): Promise<HttpServer> {
     status: none,
     metrics: none,
     conversation: none,
+    report: none,
+    conversations: none,
     live: () => Promise.resolve(crowdedView(crowd())),
   })
 }

@@ -22,6 +22,8 @@ describe('access', () => {
   const guarded = [
     '/',
     '/live',
+    '/reports',
+    '/reports.csv',
     '/?fragment',
     '/metrics',
     '/status.json',
@@ -90,7 +92,7 @@ describe('access', () => {
 })
 
 describe('every response', () => {
-  test.each(['/', '/live', '/metrics', '/healthz', '/assets/page.js', '/none'])(
+  test.each(['/', '/live', '/reports', '/reports.csv', '/metrics', '/healthz', '/assets/page.js', '/none'])(
     '%s has the security headers',
     async (path) => {
       const { headers } = await createTestRoutes(warehouse).request(path)
@@ -107,7 +109,17 @@ describe('every response', () => {
 
   test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('%s is not allowed on any page', async (method) => {
     const routes = createTestRoutes(warehouse)
-    for (const path of ['/', '/live', '/metrics', '/status.json', '/healthz', '/readyz', '/assets/page.js']) {
+    for (const path of [
+      '/',
+      '/live',
+      '/reports',
+      '/reports.csv',
+      '/metrics',
+      '/status.json',
+      '/healthz',
+      '/readyz',
+      '/assets/page.js',
+    ]) {
       const { status, headers } = await routes.request(path, { method })
       expect([path, status, headers.get('Allow')]).toEqual([path, 405, 'GET, HEAD'])
     }
@@ -128,7 +140,7 @@ describe('every response', () => {
 
   test('pages contain nothing inline and nothing from other hosts', async () => {
     const routes = createTestRoutes(warehouse)
-    for (const path of ['/', '/live']) {
+    for (const path of ['/', '/live', '/reports', '/reports?by=nonsense']) {
       const page = await (await routes.request(path)).text()
       expect(page).not.toMatch(/<style|style=|\son\w+=|javascript:|https?:\/\//)
       expect(page.match(/<script/g)).toHaveLength(1)

@@ -4,8 +4,9 @@ import { type CalendarDay } from '../../monitoring/calendar.ts'
 import { DAY_STATES } from './calendar-view.ts'
 import { day, markup, number, type Html } from './format.ts'
 
-const WIDTH = 600
-const HEIGHT = 150
+/** The box in which charts are drawn; it is scaled to the room that there is. */
+export const WIDTH = 600
+export const HEIGHT = 150
 /** A longer time without a snapshot is a gap, which must not look like a quiet time. */
 const GAP_MS = 10 * 60_000
 /** More columns would be too thin to read. */
@@ -76,17 +77,27 @@ function dayLabel(each: CalendarDay): string {
   return each.day.endsWith('-01') ? dayOf(each) : String(Number(each.day.slice(8)))
 }
 
-/** The axes and the grid of a chart. `content` is drawn in a box of WIDTH × HEIGHT. */
-function plot(
+/**
+ * The axes and the grid of a chart. `content` is drawn in a box of WIDTH × HEIGHT.
+ * @param max the value at the top
+ * @param words what a screen reader says instead
+ * @param axes labels below the chart, and how values beside it are written
+ */
+export function plot(
   max: number,
   words: string,
   content: Html,
-  { labels, className = '' }: { readonly labels: readonly string[]; readonly className?: string },
+  axes: {
+    readonly labels: readonly string[]
+    readonly className?: string
+    readonly format?: (value: number) => string
+  },
 ): Html {
+  const { labels, className = '', format = number } = axes
   const gridLine = (share: number): Html =>
     markup`<line class="grid" x1="0" x2="${WIDTH}" y1="${HEIGHT * share}" y2="${HEIGHT * share}" />`
   return markup`<div class="plot">
-<div class="y-axis" aria-hidden="true"><span>${number(max)}</span><span>${number(max / 2)}</span><span>0</span></div>
+<div class="y-axis" aria-hidden="true"><span>${format(max)}</span><span>${format(max / 2)}</span><span>${format(0)}</span></div>
 <div class="canvas"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${words}">
 ${[0, 0.5, 1].map(gridLine)}
 ${content}
@@ -115,13 +126,14 @@ function splitAtGaps(points: readonly TrendPoint[]): TrendPoint[][] {
 }
 
 /** The smallest even round number that is not below `value`, so that its half is an integer. */
-function niceCeiling(value: number): number {
+export function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)))
   const step =
     [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= value && (factor * power) % 2 === 0) ?? 10
   return step * power
 }
 
-function round(value: number): number {
+/** To a tenth: nobody sees more, and pages stay small. */
+export function round(value: number): number {
   return Math.round(value * 10) / 10
 }

@@ -32,7 +32,7 @@ export function missingConversationPage(): View {
 
 function staticPage(now: Date, announcement: string, parts: readonly Html[], isComplete = true): View {
   const main = mainOf({ title: TITLE, now, className: 'conversation', announcement, parts })
-  return { title: TITLE, current: null, isComplete, footer: 'Times are UTC.', main }
+  return { title: TITLE, current: '/reports', isComplete, footer: 'Times are UTC.', main }
 }
 
 function head(conversation: Conversation, now: Date): Html {

@@ -68,6 +68,18 @@ export function day(at: Date): string {
   return dayFormat.format(at)
 }
 
+const dayNameFormat = new Intl.DateTimeFormat('en-GB', {
+  weekday: 'short',
+  day: 'numeric',
+  month: 'short',
+  timeZone: 'UTC',
+})
+
+/** 2026-11-26 → Thu 26 Nov. */
+export function dayName(date: string): string {
+  return dayNameFormat.format(new Date(`${date}T00:00:00Z`)).replace(',', '')
+}
+
 /** An instant for people, with the exact one for machines and as a tooltip. */
 export function time(at: Date | null, now: Date): Html {
   if (!at) return nothing

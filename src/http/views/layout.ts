@@ -4,16 +4,14 @@ import { markup, type Html } from './format.ts'
 const PAGES = [
   { path: '/', name: 'Status' },
   { path: '/live', name: 'Wallboard' },
+  { path: '/reports', name: 'Reports' },
 ] as const
-
-const REFRESHING_HEAD = markup`<script type="module" src="/assets/page.js"></script>
-    <noscript><meta http-equiv="refresh" content="15" /></noscript>`
 
 /** A rendered page: title, content, and whether its data is complete. */
 export interface View {
   readonly title: string
-  /** null: it is not in the navigation. */
-  readonly current: '/' | '/live' | null
+  /** The page of the navigation that it is, or belongs to. */
+  readonly current: (typeof PAGES)[number]['path']
   readonly main: Html
   readonly isComplete: boolean
   /** Of a page that stays as it was read: what its footer says. Absent: page.js keeps the page up to date. */
@@ -37,7 +35,7 @@ export function page({ title, current, main, footer }: View, theme: 'light' | 'd
     <title>${title}</title>
     <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
     <link rel="stylesheet" href="/assets/style.css" />
-    ${footer === undefined ? REFRESHING_HEAD : ''}
+    ${footer === undefined ? REFRESHING_HEAD : REPORT_HEAD}
   </head>
   <body class="${current === '/live' ? 'wall' : 'desk'}">
     <a class="skip" href="#main">Skip to the content</a>
@@ -46,16 +44,23 @@ export function page({ title, current, main, footer }: View, theme: 'light' | 'd
       <nav aria-label="Pages">${PAGES.map(link)}</nav>
       <p class="clock"><time id="clock"></time></p>
     </header>
-    <p id="announcement" class="unseen" aria-live="polite"></p>
-    <p id="offline" class="banner" role="alert" hidden>
-      <strong>The service has not answered</strong> since <span id="offline-since"></span> UTC. The data shown is from before
-      then; this page keeps trying.
-    </p>
+    ${footer === undefined ? REFRESHING_STATE : ''}
     ${main}
     <footer class="bottom">${footer ?? 'Times are UTC. This page refreshes itself.'}</footer>
   </body>
 </html>`
 }
+
+const REFRESHING_HEAD = markup`<script type="module" src="/assets/page.js"></script>
+    <noscript><meta http-equiv="refresh" content="15" /></noscript>`
+const REPORT_HEAD = markup`<link rel="stylesheet" href="/assets/reports.css" />
+    <script type="module" src="/assets/reports.js"></script>`
+/** What page.js says about itself. */
+const REFRESHING_STATE = markup`<p id="announcement" class="unseen" aria-live="polite"></p>
+    <p id="offline" class="banner" role="alert" hidden>
+      <strong>The service has not answered</strong> since <span id="offline-since"></span> UTC. The data shown is from before
+      then; this page keeps trying.
+    </p>`
 
 /** The content of a page, which its script replaces part by part as far as it has changed. */
 export function mainOf(options: {
@@ -95,13 +100,15 @@ ${content}</section>
 export interface Column {
   readonly heading: Html | string
   readonly className?: string
+  /** The direction in which the table is sorted by it. */
+  readonly sorted?: 'ascending' | 'descending' | undefined
 }
 
 /** A table whose rows are already rendered. It scrolls inside its box if it is too wide, so that the page does not. */
 export function table(label: string, columns: readonly Column[], rows: readonly Html[], foot?: Html): Html {
   const headings = columns.map(
-    ({ heading, className }) =>
-      markup`<th scope="col" ${className ? markup`class="${className}"` : ''}>${heading}</th>`,
+    ({ heading, className, sorted }) =>
+      markup`<th scope="col" ${className ? markup`class="${className}"` : ''} ${sorted ? markup`aria-sort="${sorted}"` : ''}>${heading}</th>`,
   )
   return markup`<div class="scroll" role="region" aria-label="${label}" tabindex="0"><table>
 <thead><tr>${headings}</tr></thead>

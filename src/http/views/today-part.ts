@@ -3,7 +3,7 @@ import { type DayFigures } from '../../live/today-figures.ts'
 import { type Today } from '../../live/today-store.ts'
 import { type NameOf } from '../../live/names.ts'
 import { clockText } from '../assets/clock.js'
-import { markup, named, nothing, number, percent, plural, span, time, type Html } from './format.ts'
+import { dayName, markup, named, nothing, number, percent, plural, span, time, type Html } from './format.ts'
 import { omitted, table, type Column } from './layout.ts'
 
 /** A wall has room for at most this many queues; those with the fewest contacts are left out first. */
@@ -74,16 +74,4 @@ function origin({ day, timeZone, source, readAt }: Today, now: Date): Html {
       ? ''
       : ' From the loaded conversations, without those in progress: doctor shows the missing permission.'
   return markup`<p class="quiet origin">As of ${time(readAt, now)} UTC${age}, ${dayName(day)}, ${timeZone}.${missing}</p>`
-}
-
-const dayFormat = new Intl.DateTimeFormat('en-GB', {
-  weekday: 'short',
-  day: 'numeric',
-  month: 'short',
-  timeZone: 'UTC',
-})
-
-/** 2026-11-26 → Thu 26 Nov. */
-function dayName(day: string): string {
-  return dayFormat.format(new Date(`${day}T00:00:00Z`)).replace(',', '')
 }

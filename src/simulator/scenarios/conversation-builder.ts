@@ -17,6 +17,8 @@ interface Contact {
 export interface OrgBehavior {
   /** Share of message and e-mail threads that are reopened, mostly more than once, over days and weeks; 0 to 1. */
   readonly reopenedShare: number
+  /** The factor by which a contact that enters a queue at an instant waits longer than usual. */
+  readonly strain: (queue: Queue, at: number) => number
 }
 
 /** What a scenario builds a conversation with: its plan, the organization, and the randomness of this conversation. */

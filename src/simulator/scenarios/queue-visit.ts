@@ -69,11 +69,13 @@ export function waitInQueue(
   session: SessionFields,
   options: QueueOptions = {},
 ): QueueVisit {
-  const { random } = builder
+  const { random, behavior } = builder
   const stay = enterQueue(builder, start, queue, timing, session, options)
   const { entered } = stay
   const patience = timing.patienceMeanMs === Infinity ? Infinity : random.exponential(timing.patienceMeanMs) + 900
-  let offered = entered + 150 + random.exponential(timing.waitMeanMs)
+  // nobody waits on the line for an e-mail: it takes as long in quiet hours
+  const strain = timing.media === 'email' ? 1 : behavior.strain(queue, entered)
+  let offered = entered + 150 + random.exponential(timing.waitMeanMs * strain)
   let { not } = options
   for (let attempt = 0; ; attempt++) {
     if (offered - entered > patience) return leaveQueue(stay, entered + patience, timing.givesUp)
