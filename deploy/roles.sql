@@ -47,15 +47,20 @@ alter default privileges for role genesys_loader in schema reporting grant selec
 -- privilege cannot leave out columns: migrate grants the columns that are not personal to the roles in this table, also those that later
 -- versions add.
 alter default privileges for role genesys_loader in schema genesys revoke select on tables from genesys_reader;
-set role genesys_loader;
-create table if not exists etl.restricted_readers (
-  role_name text primary key,
-  registered_at timestamptz not null default now()
-);
+do $$
+begin
+  if to_regclass('etl.restricted_readers') is null then
+    create table etl.restricted_readers (
+      role_name text primary key,
+      registered_at timestamptz not null default now()
+    );
+    alter table etl.restricted_readers owner to genesys_loader;
+  end if;
+end
+$$;
 insert into etl.restricted_readers (role_name)
 select 'genesys_reader' where not pg_has_role('genesys_reader', 'genesys_personal_reader', 'usage')
 on conflict do nothing;
-reset role;
 
 do $$
 declare

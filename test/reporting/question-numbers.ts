@@ -3,7 +3,7 @@
  * of src/. Written for clarity, not for speed.
  */
 
-type Record_ = Readonly<Record<string, unknown>>
+type JsonRecord = Readonly<Record<string, unknown>>
 
 /** A metric with what it is attributed to. */
 export interface Event {
@@ -44,12 +44,12 @@ export interface Contact {
   readonly sessions: readonly Session[]
 }
 
-const list = (value: unknown): readonly Record_[] => (Array.isArray(value) ? (value as Record_[]) : [])
+const list = (value: unknown): readonly JsonRecord[] => (Array.isArray(value) ? (value as JsonRecord[]) : [])
 const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 const date = (value: unknown): Date | null => (typeof value === 'string' ? new Date(value) : null)
 
 /** Reads a well-formed record. */
-export function readContact(record: Record_): Contact {
+export function readContact(record: JsonRecord): Contact {
   const sessions = list(record['participants']).flatMap((participant) =>
     list(participant['sessions']).map((session) => readSession(participant, session)),
   )
@@ -61,7 +61,7 @@ export function readContact(record: Record_): Contact {
   }
 }
 
-function readSession(participant: Record_, session: Record_): Session {
+function readSession(participant: JsonRecord, session: JsonRecord): Session {
   const segments = list(session['segments']).map((segment) => ({
     type: text(segment['segmentType']),
     queueId: text(segment['queueId']),
@@ -95,7 +95,7 @@ function readSession(participant: Record_, session: Record_): Session {
 }
 
 /** The first of what names the customer: who is called in an outbound session, who calls in others. */
-function addressOf(session: Record_): string | null {
+function addressOf(session: JsonRecord): string | null {
   const fields = session['direction'] === 'outbound' ? ['dnis', 'addressTo'] : ['ani', 'addressFrom']
   const numbers = Array.isArray(session['callbackNumbers']) ? (session['callbackNumbers'] as unknown[]) : []
   const found = [...fields.map((field) => session[field]), session['addressSelf'], ...numbers].map(text)
