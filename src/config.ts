@@ -58,7 +58,12 @@ export interface Config {
   readonly webhook: { readonly url: string; readonly events: readonly EventRule[] } | null
   readonly alertUrl: string | null
   readonly cronTimezone: string
-  readonly http: { readonly host: string; readonly port: number }
+  readonly http: {
+    readonly host: string
+    readonly port: number
+    /** Whether the page of a conversation shows addresses and notes. */
+    readonly showPersonal: boolean
+  }
   readonly autoMigrate: boolean
   readonly logLevel: string
 }
@@ -311,7 +316,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
     webhook: values.WEBHOOK_URL ? { url: values.WEBHOOK_URL, events: values.WEBHOOK_EVENTS } : null,
     alertUrl: values.ALERT_WEBHOOK_URL ?? null,
     cronTimezone: values.CRON_TIMEZONE,
-    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    http: { host: values.HTTP_HOST, port: values.HTTP_PORT, showPersonal: values.HTTP_SHOW_PERSONAL },
     autoMigrate: values.AUTO_MIGRATE,
     logLevel: values.LOG_LEVEL,
   }

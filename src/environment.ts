@@ -104,6 +104,7 @@ export const environmentSchema = z.object({
   HTTP_PORT: wholeNumber(0, 65_535).default(8080),
   HTTP_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   HTTP_TOKEN_FILE: z.string().optional(),
+  HTTP_SHOW_PERSONAL: yesOrNo('false'),
   AUTO_MIGRATE: yesOrNo('true'),
   ALLOW_INSECURE_HTTP: yesOrNo('false'),
   LOG_LEVEL: z

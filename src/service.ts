@@ -3,15 +3,14 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type App } from './app.ts'
 import { backoffMs } from './backoff.ts'
-import { parseCronLine } from './cron.ts'
 import { EtlError, Interrupted } from './errors.ts'
 import { runHistory } from './history/sync.ts'
 import { startHttpServer, type HttpServer } from './http/server.ts'
 import { createSources } from './http/sources.ts'
 import { createLiveJob } from './live/snapshot-job.ts'
 import { createAlerts, startAlerting } from './monitoring/alert-webhook.ts'
-import { LIVE_LATE_SECONDS } from './monitoring/alert-rules.ts'
-import { LIVE_STALE_SECONDS } from './monitoring/live-status.ts'
+import { threeTicks } from './monitoring/live-deadlines.ts'
+import { LIVE_LATE_SECONDS, LIVE_STALE_SECONDS } from './monitoring/live-status.ts'
 import { readStatus } from './monitoring/read-status.ts'
 import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
@@ -103,7 +102,7 @@ async function waitForDatabase({ logger, ensureSchema }: App, signal: AbortSigna
 
 function statusReader({ config, warehouse }: App): () => Promise<StatusDocument> {
   const live = isLiveOn(config)
-  const liveStaleSeconds = threeTicks(config, LIVE_STALE_SECONDS)
+  const liveStaleSeconds = threeTicks(liveSchedule(config), LIVE_STALE_SECONDS, new Date())
   return () => readStatus(warehouse, config.history, { live, liveStaleSeconds })
 }
 
@@ -113,8 +112,10 @@ async function startHttp(
   jobStates: () => JobState[],
 ): Promise<HttpServer> {
   const { config, logger, warehouse, metrics } = app
+  const { host, port, showPersonal } = config.http
   return await startHttpServer({
-    ...config.http,
+    host,
+    port,
     ...createSources({
       logger,
       token: app.httpToken,
@@ -123,7 +124,8 @@ async function startHttp(
       readStatus: readDocument,
       process: () => ({ jobs: jobStates(), budget: app.requestBudget() }),
       isLiveOn: isLiveOn(config),
-      liveStaleSeconds: threeTicks(config, LIVE_STALE_SECONDS),
+      liveStaleSeconds: threeTicks(liveSchedule(config), LIVE_STALE_SECONDS, new Date()),
+      showPersonal,
     }),
   })
 }
@@ -143,7 +145,7 @@ function startAlerts(
     readStatus: readDocument,
     facts: () => ({
       isLiveOn: isLiveOn(config),
-      liveLateSeconds: threeTicks(config, LIVE_LATE_SECONDS),
+      liveLateSeconds: threeTicks(liveSchedule(config), LIVE_LATE_SECONDS, new Date()),
       fatalJobs: jobStates()
         .filter(({ failure }) => failure && failure.kind !== 'retryable')
         .map(({ name }) => name),
@@ -254,10 +256,6 @@ function isLiveOn({ live }: App['config']): boolean {
   return live.source !== 'off'
 }
 
-/** How old live data may be, in seconds: three ticks, but not less than `usual`. */
-function threeTicks({ live, cronTimezone }: App['config'], usual: number): number {
-  const line = parseCronLine(live.cron, cronTimezone)
-  const first = line.next(new Date())
-  const second = first && line.next(first)
-  return first && second ? Math.max(usual, (3 * (+second - +first)) / 1000) : usual
+function liveSchedule({ live, cronTimezone }: App['config']): { cron: string; timezone: string } {
+  return { cron: live.cron, timezone: cronTimezone }
 }

@@ -45,7 +45,7 @@ describe('the environment', () => {
       },
       live: { cron: '* * * * *', source: 'analytics' },
       cronTimezone: 'UTC',
-      http: { host: '127.0.0.1', port: 8080 },
+      http: { host: '127.0.0.1', port: 8080, showPersonal: false },
       autoMigrate: true,
       logLevel: 'info',
     })

@@ -1,6 +1,9 @@
 import { openApp } from '../app.ts'
 import { commandLine } from '../command-line.ts'
 import { ageInDays, formatWindow } from '../model/interval.ts'
+import { healthCheck } from '../monitoring/health-check.ts'
+import { threeTicks } from '../monitoring/live-deadlines.ts'
+import { LIVE_STALE_SECONDS } from '../monitoring/live-status.ts'
 import { formatInterval } from '../monitoring/problems.ts'
 import { readStatus } from '../monitoring/read-status.ts'
 import { type StatusDocument } from '../monitoring/status.ts'
@@ -9,20 +12,29 @@ import { formatDuration } from '../progress.ts'
 import { type CommandContext } from './context.ts'
 import { formatCount, formatNumber, table, type Output } from './print.ts'
 
-/** `status`: coverage, gaps and last runs. Exit code 0; with --check 1 where something failed and 75 where loads are due. */
+/**
+ * `status`: coverage, gaps and last runs; exit code 0. With --check, for sensors: one line, and exit code 0 (fresh and healthy),
+ * 75 (late, or failing for now: check again) or 1 (somebody has to act).
+ */
 export async function status({ check }: { readonly check: boolean }, { env, output }: CommandContext): Promise<number> {
   await using app = await openApp(env, { database: true })
   await requireCurrentSchema(app.warehouse.db)
-  const live = app.config.live.source !== 'off'
-  const document = await readStatus(app.warehouse, app.config.history, { live })
+  const { live, cronTimezone: timezone, history } = app.config
+  const document = await readStatus(app.warehouse, history, {
+    live: live.source !== 'off',
+    liveStaleSeconds: threeTicks({ cron: live.cron, timezone }, LIVE_STALE_SECONDS, new Date()),
+  })
+  if (check) {
+    const verdict = healthCheck(document)
+    output.data({ ...document, check: verdict })
+    output.line(verdict.reason)
+    return verdict.exitCode
+  }
   output.data(document)
   if (isUntouched(document)) printFirstSteps(output, document)
   else printStatus(output, document)
-  return check ? EXIT_CODES[document.state] : 0
+  return 0
 }
-
-/** What is behind is caught up by the next sync, so it is worth checking again; a failure needs a person. */
-const EXIT_CODES = { ok: 0, behind: 75, failing: 1 }
 
 const STATES = {
   ok: 'Everything due is loaded.',

@@ -4,6 +4,7 @@ import { etag } from 'hono/etag'
 import { methodNotAllowed } from 'hono/method-not-allowed'
 import { type Logger } from '../log.ts'
 import { assets } from './assets.ts'
+import { addConversationRoute, type ConversationSource } from './conversation-route.ts'
 import { describePublicly, withDatabaseTimeout } from './database-reads.ts'
 import { guard, noStore, pageHeaders } from './guard.ts'
 import { addReportRoutes, type ReportSources } from './report-routes.ts'
@@ -12,7 +13,7 @@ import { page, type View } from './views/layout.ts'
 import { livePage } from './views/live-page.ts'
 import { statusPage } from './views/status-page.ts'
 
-export interface RouteDependencies extends ReportSources {
+export interface RouteDependencies extends ReportSources, ConversationSource {
   readonly logger: Logger
   /** Guards everything but the health checks; null: only loopback names are answered. */
   readonly token: string | null
@@ -29,8 +30,8 @@ export interface RouteDependencies extends ReportSources {
 const READY_TIMEOUT_MS = 4_000
 
 /**
- * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status), `/live` (wallboard) and the
- * reports are guarded by the token. With `?fragment`, status and wallboard come without their frame, for their script.
+ * `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`, `/status.json`, `/` (status), `/live` (wallboard), the reports
+ * and `/conversations/ID` are guarded by the token. With `?fragment`, status and wallboard come without their frame, for their script.
  */
 export function createRoutes(dependencies: RouteDependencies): Hono {
   const { logger, token } = dependencies
@@ -54,6 +55,7 @@ export function createRoutes(dependencies: RouteDependencies): Hono {
   routes.get('/', async (context) => respond(context, statusPage(await dependencies.status())))
   routes.get('/live', async (context) => respond(context, livePage(await dependencies.live())))
   addReportRoutes(routes, dependencies)
+  addConversationRoute(routes, dependencies)
   for (const { name, contentType, body } of assets) {
     routes.get(`/assets/${name}`, etag(), (context) =>
       context.body(body, 200, { 'Cache-Control': 'no-cache', 'Content-Type': contentType }),

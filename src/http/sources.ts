@@ -8,6 +8,7 @@ import { type StatusDocument } from '../monitoring/status.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { toEtlError } from '../postgres/errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
+import { createConversationSource } from './conversation-source.ts'
 import { describeError, shareReads, withDatabaseTimeout } from './database-reads.ts'
 import { createReportSources } from './report-sources.ts'
 import { type RouteDependencies } from './routes.ts'
@@ -23,6 +24,8 @@ export interface SourceOptions {
   readonly isLiveOn: boolean
   /** The age from which on live data is stale. */
   readonly liveStaleSeconds: number
+  /** Whether the page of a conversation shows addresses and notes. */
+  readonly showPersonal: boolean
   /** For how long viewers share one read. */
   readonly keepMs?: number
   readonly names?: Names
@@ -47,6 +50,7 @@ export function createSources(options: SourceOptions): RouteDependencies {
     status,
     live: createLiveSource(options, status),
     ...createReportSources({ logger, warehouse, keepMs }),
+    ...createConversationSource({ logger, warehouse, keepMs, showPersonal: options.showPersonal }),
     async metrics() {
       const { document, process } = await status()
       metrics.setProcess(process)

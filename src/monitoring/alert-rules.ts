@@ -8,8 +8,6 @@ export const HISTORY_LATE_SECONDS = 36 * 3600
 const HISTORY_RUN_SECONDS = 24 * 3600
 /** Consecutive failures before a transient failure raises an alert. A failure that needs somebody to act raises one at once. */
 const FAILURES_BEFORE_ALERT = 2
-/** Without a complete snapshot for this long, live is late. A slower schedule is allowed three ticks. */
-export const LIVE_LATE_SECONDS = 600
 /** A database that has not answered for this long raises an alert. */
 export const DATABASE_AWAY_SECONDS = 300
 /** A message to WEBHOOK_URL that has been pending for this long raises an alert. */

@@ -4,6 +4,8 @@ import { type LiveRecord } from './records.ts'
 
 /** Live data older than this is stale, unless the schedule is slower. */
 export const LIVE_STALE_SECONDS = 180
+/** Without a complete snapshot for this long, live is late. A slower schedule is allowed three ticks. */
+export const LIVE_LATE_SECONDS = 600
 
 /** The live data as of an instant. */
 export interface LiveStatus {

@@ -2,7 +2,7 @@
 import { type EmptyMonth } from '../history/missing-rows.ts'
 import { addDays, formatWindow, startOfDay, type Interval } from '../model/interval.ts'
 import { STUCK_AFTER_DAYS } from '../settled/ages.ts'
-import { type LiveStatus } from './live-status.ts'
+import { LIVE_LATE_SECONDS, type LiveStatus } from './live-status.ts'
 import {
   type DeliveryRecord,
   type FutureDates,
@@ -21,6 +21,8 @@ export interface Problem {
   /** What to do now. */
   readonly hint: string | null
   readonly since: Date | null
+  /** Set on trouble that a later run may end by itself, so that nobody has to act yet. */
+  readonly isTemporary?: boolean
 }
 
 export interface ProblemInputs {
@@ -41,6 +43,8 @@ export interface ProblemInputs {
 
 /** More names would hide the rest of the page. */
 const MAX_NAMES = 3
+/** What has failed more often in a row has a cause that does not go away by itself. */
+const TEMPORARY_FAILURES = 2
 /** A message pending for longer than this is more than a hiccup of the receiver. */
 const DELIVERY_LATE_MS = 15 * 60_000
 
@@ -71,6 +75,7 @@ function jobProblem({ job, lastFailure, failuresInARow }: JobRecord): Problem[] 
       detail: lastFailure.error,
       hint: lastFailure.hint,
       since: lastFailure.finishedAt,
+      isTemporary: lastFailure.errorKind === 'retryable' && failuresInARow <= TEMPORARY_FAILURES,
     },
   ]
 }
@@ -85,6 +90,7 @@ function liveProblems(live: LiveStatus | null): Problem[] {
       detail: live.failure?.error ?? null,
       hint: live.failure ? null : 'Check that the service is running, and read its log.',
       since: live.snapshotAt,
+      isTemporary: live.ageSeconds !== null && live.ageSeconds < LIVE_LATE_SECONDS,
     })
   } else if (live.failure) {
     const { error, at } = live.failure
@@ -113,6 +119,7 @@ function windowProblems(unsettled: ProblemInputs['unsettled']): Problem[] {
       detail: failed[0]?.error ?? null,
       hint: 'The next sync tries again. If a day keeps failing, fix the cause first.',
       since: null,
+      isTemporary: failed.every(({ attempts }) => attempts <= TEMPORARY_FAILURES),
     })
   }
   if (unstable.length > 0) {

@@ -14,7 +14,17 @@ export type UnsettledWindow = Pick<StatusWindow, 'start' | 'end' | 'status' | 'a
 /** A run, as far as the status shows it. */
 export type RunSummary = Pick<
   RunRecord,
-  'id' | 'job' | 'trigger' | 'status' | 'startedAt' | 'finishedAt' | 'counts' | 'errorCode' | 'error' | 'hint'
+  | 'id'
+  | 'job'
+  | 'trigger'
+  | 'status'
+  | 'startedAt'
+  | 'finishedAt'
+  | 'counts'
+  | 'errorCode'
+  | 'errorKind'
+  | 'error'
+  | 'hint'
 >
 
 /** A job, summarized from its runs. */

@@ -1,5 +1,6 @@
 /** Queries for the status: jobs, rejected records, live data and webhook deliveries. */
 import { sql, type Kysely } from 'kysely'
+import { type ErrorKind } from '../errors.ts'
 import { GONE_MARK } from '../webhooks/outbox.ts'
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
 import { SETTLE_WITHIN_DAYS, STUCK_AFTER_DAYS } from '../settled/ages.ts'
@@ -30,6 +31,7 @@ interface RunRow {
   finished_at: Date | null
   counts: JsonRecord | null
   error_code: string | null
+  error_kind: ErrorKind | null
   error: string | null
   hint: string | null
 }
@@ -46,7 +48,7 @@ export async function selectJobRecords(db: Kysely<Database>): Promise<JobRecord[
     with last as (
       select distinct on (job) * from etl.runs where started_at > now() - ${JOB_MEMORY} order by job, id desc)
     select last.id, last.job, last.trigger, last.status, last.started_at, last.finished_at, last.counts, last.error_code,
-      last.error, last.hint, success.finished_at as last_success_at,
+      last.error_kind, last.error, last.hint, success.finished_at as last_success_at,
       (select count(*) from etl.runs r
         where r.job = last.job and r.id > coalesce(success.id, 0) and r.status = 'failed')::int as failures,
       (select to_jsonb(r) - 'plan' from etl.runs r
@@ -227,6 +229,7 @@ function toRunSummary(row: RunRow): RunSummary {
     finishedAt: row.finished_at,
     counts: row.counts,
     errorCode: row.error_code,
+    errorKind: row.error_kind,
     error: row.error,
     hint: row.hint,
   }

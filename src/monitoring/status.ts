@@ -229,6 +229,6 @@ function countByStatus(windows: readonly StatusWindow[]): Record<WindowStatus, n
 }
 
 function withoutPlan(run: RunSummary): RunSummary {
-  const { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint } = run
-  return { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, error, hint }
+  const { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, errorKind = null, error, hint } = run
+  return { id, job, trigger, status, startedAt, finishedAt, counts, errorCode, errorKind, error, hint }
 }

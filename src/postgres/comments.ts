@@ -93,6 +93,8 @@ export const etlDescriptions: Readonly<
       hint: 'What to do.',
       host: 'Host and process that ran it.',
       version: 'Version of genesys-etl that ran it; null for runs before versions were recorded.',
+      error_kind:
+        'retryable (a later run may succeed without any action), fatal or config (somebody has to act); null: no error, a bug, or a run before kinds were recorded.',
     },
   },
   windows: {
@@ -364,6 +366,11 @@ export const etlDescriptions: Readonly<
       resolved_at: 'When the conversation could be loaded after all.',
       fetched_at: 'The record is what Genesys had as of this time; null: it came before this was recorded.',
     },
+  },
+  restricted_readers: {
+    description:
+      'The roles that read schema genesys without personal data: migrate grants them its other columns, and takes back what is more. Written by deploy/roles.sql, or by the owner for roles of your own.',
+    columns: { role_name: 'Name of the role.', registered_at: 'When it was registered.' },
   },
   meta: {
     description: 'Single facts by name.',

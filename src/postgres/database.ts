@@ -1,4 +1,5 @@
 import { type ColumnType, type Generated, type GeneratedAlways } from 'kysely'
+import { type ErrorKind } from '../errors.ts'
 import { type GenesysTables, type TableName } from '../model/columns.ts'
 
 /** Written as Date or as text (which keeps microseconds), read as Date. */
@@ -32,6 +33,7 @@ interface RunsTable {
   hint: string | null
   host: string | null
   version: string | null
+  error_kind: ErrorKind | null
 }
 
 /** etl.windows: what has been read, window by window. */
@@ -322,6 +324,12 @@ interface RequestBudgetTable {
   leased_at: InstantByDefault
 }
 
+/** etl.restricted_readers: the roles that read schema genesys without personal columns. */
+interface RestrictedReadersTable {
+  role_name: string
+  registered_at: InstantByDefault
+}
+
 /** etl.reference_reads: how the latest reads of each list of reference data ended. */
 interface ReferenceReadsTable {
   entity: string
@@ -357,6 +365,7 @@ export interface Database extends PrefixedGenesys {
   'etl.rereads': RereadsTable
   'etl.request_budget': RequestBudgetTable
   'etl.reference_reads': ReferenceReadsTable
+  'etl.restricted_readers': RestrictedReadersTable
   'genesys.live_conversations': LiveConversationsTable
   'genesys.live_snapshots': LiveSnapshotsTable
   'genesys.live_queues': LiveQueuesTable

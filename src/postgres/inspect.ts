@@ -7,6 +7,7 @@ import { toEtlError } from './errors.ts'
 import { editedMigrations, staleRepeatables, type MigrationState } from './migrate.ts'
 import { adviseMissing, nameMissing, selectMissingColumns } from './missing-columns.ts'
 import { isBehindPooler } from './pooler.ts'
+import { selectExposedReaders, type ExposedReader } from './reader-rights.ts'
 
 /** The result of one check of the doctor. */
 export interface Check {
@@ -162,8 +163,8 @@ export function locksCheck({
 }
 
 /**
- * Checks a schema without pending migrations: whether migrations were edited since, views and comments are up to date, and no table or
- * column was dropped or renamed. Empty when all is well.
+ * Checks a schema without pending migrations: whether migrations were edited since, views and comments are up to date, no table or
+ * column was dropped or renamed, and no reader sees personal data that it should not. Empty when all is well.
  * @throws EtlError if it can't be read
  */
 export async function inspectSchema(db: Kysely<Database>, states: readonly MigrationState[]): Promise<Check[]> {
@@ -173,6 +174,7 @@ export async function inspectSchema(db: Kysely<Database>, states: readonly Migra
       ...editedChecks(await editedMigrations(db, states)),
       ...missingChecks(await selectMissingColumns(db)),
       ...staleChecks(await staleRepeatables(db)),
+      ...readerChecks(await selectExposedReaders(db)),
     ]
   } catch (error) {
     throw toEtlError(error, 'checking its schema')
@@ -197,4 +199,23 @@ function staleChecks(names: readonly string[]): Check[] {
   const detail = `not those of this version: ${names.join(', ')}`
   const fix = `Run: ${commandLine('migrate')} (serve, sync and backfill do it themselves unless AUTO_MIGRATE is false)`
   return [{ name: 'schema: views', verdict: 'warning', detail, fix }]
+}
+
+/** More names would hide the rest of the report. */
+const TABLES_NAMED = 3
+
+function readerChecks(readers: readonly ExposedReader[]): Check[] {
+  return readers.map(({ role, isRestricted, tables }) => {
+    const named = tables.slice(0, TABLES_NAMED).join(', ')
+    const others = tables.length - TABLES_NAMED
+    const quoted = escapeIdentifier(role)
+    return {
+      name: `schema: reader ${role}`,
+      verdict: 'warning',
+      detail: `it can read the personal columns of ${named}${others > 0 ? ` and ${others} more tables` : ''}, although it ${isRestricted ? 'is in etl.restricted_readers' : 'is the reader without personal data since this version'}`,
+      fix: isRestricted
+        ? `Run: ${commandLine('migrate')}. If it stays, the role has the right from another role, from public or from somebody else than the owner: revoke it there.`
+        : `As an administrator run deploy/roles.sql again, then ${commandLine('migrate')}, so that it sees them no more. Or let it see them: create role genesys_personal_reader; grant genesys_personal_reader to ${quoted};`,
+    }
+  })
 }

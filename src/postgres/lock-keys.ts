@@ -16,4 +16,6 @@ export const LockKey = {
   livePartitions: 7_461_004,
   /** One process at a time adds up the intervals. */
   rollups: 7_461_005,
+  /** One process at a time brings the rights of readers up to date. */
+  readerRights: 7_461_006,
 } as const

@@ -9,6 +9,7 @@ import { fillColumns, forgetDroppedColumns, pendingFills, type FillOptions } fro
 import { selectMeta, upsertMeta } from './meta.ts'
 import { migrationFiles, migrationHashes, REPEATABLE_FOLDERS } from './migration-files.ts'
 import { adviseMissing, nameMissing, selectMissingColumns } from './missing-columns.ts'
+import { updateReaderRights } from './reader-rights.ts'
 import { applyRepeatables, dropRepeatables, readRepeatables, selectStaleRepeatables } from './views.ts'
 
 /** In etl.meta: by name, the hash of each migration that the database has executed. */
@@ -23,7 +24,7 @@ export interface MigrationState {
 }
 
 /**
- * Brings schema, views and comments up to date. Two processes may do so at once. Columns that are new are filled from `_extra`,
+ * Brings schema, views, comments and the rights of restricted readers up to date. Two processes may do so at once. Columns that are new are filled from `_extra`,
  * which can take minutes on a long history: `options` limit that; the next call continues it.
  * @returns what was done; nothing when everything was up to date, which costs a few small queries
  * @throws EtlError SCHEMA_NEWER on a database that a later version has migrated, SCHEMA_EDITED, SCHEMA_CHANGED, VIEW_IN_USE
@@ -38,7 +39,7 @@ export async function migrateUp(db: Kysely<Database>, options: FillOptions = {})
   const migrated = isPending ? await execute(db, 'up') : []
   await recordHashes(db)
   await refuseChanged(db)
-  return [...migrated, ...(await updateViews(db)), ...(await fill(db, options))]
+  return [...migrated, ...(await updateViews(db)), ...(await updateRights(db)), ...(await fill(db, options))]
 }
 
 async function updateViews(db: Kysely<Database>): Promise<string[]> {
@@ -46,6 +47,14 @@ async function updateViews(db: Kysely<Database>): Promise<string[]> {
     return await applyRepeatables(db, await readRepeatables(REPEATABLE_FOLDERS))
   } catch (error) {
     throw toEtlError(error, 'bringing the views up to date')
+  }
+}
+
+async function updateRights(db: Kysely<Database>): Promise<string[]> {
+  try {
+    return await retryTransient(() => updateReaderRights(db))
+  } catch (error) {
+    throw toEtlError(error, 'bringing the rights of readers up to date')
   }
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { sql, type Kysely } from 'kysely'
 import manifest from '../../package.json' with { type: 'json' }
+import type { ErrorKind } from '../errors.ts'
 import type { Database, JsonRecord, RunStatus, RunTrigger } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 
@@ -25,6 +26,8 @@ export interface RunRecord extends Run {
   readonly plan: unknown
   readonly counts: JsonRecord | null
   readonly errorCode: string | null
+  /** Absent: the run is older than this record, or a bug ended it. */
+  readonly errorKind?: ErrorKind | null
   readonly error: string | null
   readonly hint: string | null
   readonly host: string | null
@@ -90,6 +93,7 @@ export async function finishRun(
     readonly status: Exclude<RunStatus, 'running'>
     readonly counts?: object | undefined
     readonly errorCode?: string | undefined
+    readonly errorKind?: ErrorKind | undefined
     readonly error?: string | undefined
     readonly hint?: string | undefined
   },
@@ -102,6 +106,7 @@ export async function finishRun(
         finished_at: sql<Date>`clock_timestamp()`,
         ...(end.counts && { counts: JSON.stringify(end.counts) }),
         error_code: end.errorCode ?? null,
+        error_kind: end.errorKind ?? null,
         error: end.error ?? null,
         hint: end.hint ?? null,
       })
@@ -126,6 +131,7 @@ export async function selectRuns(db: Kysely<Database>, limit: number): Promise<R
     plan: row.plan,
     counts: row.counts,
     errorCode: row.error_code,
+    errorKind: row.error_kind,
     error: row.error,
     hint: row.hint,
     host: row.host,

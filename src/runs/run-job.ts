@@ -86,6 +86,7 @@ async function recordFailure(warehouse: Warehouse, run: Run, error: unknown, log
     await finishRun(warehouse.db, run, {
       status: interrupted ? 'interrupted' : 'failed',
       errorCode: interrupted ? 'INTERRUPTED' : (known?.code ?? 'UNEXPECTED'),
+      errorKind: known?.kind,
       error: error instanceof Error ? error.message : String(error),
       hint: known?.hint,
     })

@@ -54,6 +54,7 @@ export async function serveCrowd(crowd: () => Crowd): Promise<HttpServer> {
     ready: none,
     status: none,
     metrics: none,
+    conversation: none,
     report: none,
     conversations: none,
     live: () => Promise.resolve(crowdedView(crowd())),

@@ -104,7 +104,12 @@ test('status and sync: what is due, and what was loaded, for people and as JSON'
     /^Nothing has been loaded yet\.\n\nThe first sync loads the days since \d{4}-\d\d-\d\d\. /,
   )
   expect(first.stdout).toContain('npm run etl -- sync')
-  expect(await runCli(['status', '--check'], { env })).toMatchObject({ code: 75 })
+  expect(await runCli(['status', '--check'], { env })).toMatchObject({
+    code: 75,
+    stdout: expect.stringMatching(
+      /^late: days are not loaded yet; nothing is complete since \d{4}-\d\d-\d\dT00:00Z\n$/,
+    ),
+  })
 
   const synced = await runCli(['sync', '--json'], { env })
   expect(synced).toMatchObject({ code: 0 })
@@ -122,17 +127,36 @@ test('status and sync: what is due, and what was loaded, for people and as JSON'
   expect(text.stdout).toContain('Everything due is loaded.')
   expect(text.stdout).toMatch(/sync +manual/)
   expect(text.stdout).toMatch(/Names read +4 of 4 lists, the oldest at \d/)
-  expect(await runCli(['status', '--check'], { env })).toMatchObject({ code: 0 })
+  expect(await runCli(['status', '--check'], { env })).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^ok: everything due is loaded; complete until \d{4}-\d\d-\d\dT00:00Z\n$/),
+  })
 
-  await sql`insert into etl.runs (job, trigger, parameters, status, finished_at, error_code, error)
-    values ('sync', 'cron', '{}', 'failed', now(), 'GENESYS_FORBIDDEN', 'a permission is missing')`.execute(
+  fresh.control.faults.add({ on: 'details', kind: '503', retryAfterSeconds: 0.05 })
+  expect(await runCli(['sync'], { env })).toMatchObject({ code: 75 })
+  const away = await runCli(['status', '--check', '--json'], { env })
+  expect(away.code, 'an API that is away may come back').toBe(75)
+  expect(JSON.parse(away.stdout)).toMatchObject({
+    state: 'failing',
+    check: { exitCode: 75, reason: expect.stringMatching(/^failing for now: .*503/) },
+  })
+  fresh.control.faults.clear()
+
+  await sql`insert into etl.runs (job, trigger, parameters, status, finished_at, error_code, error_kind, error)
+    values ('sync', 'cron', '{}', 'failed', now(), 'GENESYS_FORBIDDEN', 'fatal', 'a permission is missing')`.execute(
     it.warehouse.db,
   )
-  expect(await runCli(['status', '--check'], { env })).toMatchObject({
-    code: 1,
-    stdout: expect.stringContaining('a permission is missing'),
-  })
+  const failing = await runCli(['status', '--check'], { env })
+  expect(failing).toMatchObject({ code: 1, stdout: expect.stringContaining('a permission is missing') })
+  expect(failing.stdout.trimEnd().split('\n')).toHaveLength(1)
   expect(await runCli(['status'], { env })).toMatchObject({ code: 0 })
+})
+
+test('status --check: a database that is away is 75, one without the schema 1', async () => {
+  const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none' }
+  expect(await runCli(['status', '--check'], { env: away })).toMatchObject({ code: 75 })
+  await using empty = await createTestDatabase({ empty: true })
+  expect(await runCli(['status', '--check'], { env: { DATABASE_URL: empty.url } })).toMatchObject({ code: 1 })
 })
 
 test('sync --deep: reads what is loaded beyond the lookback again', async () => {

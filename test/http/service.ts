@@ -3,7 +3,7 @@ import { type JobState } from '../../src/schedule.ts'
 import { createRoutes, type RouteDependencies } from '../../src/http/routes.ts'
 import { createSources } from '../../src/http/sources.ts'
 import { readStatus } from '../../src/monitoring/read-status.ts'
-import { createLogger } from '../../src/log.ts'
+import { createLogger, type Logger } from '../../src/log.ts'
 import { createNames } from '../../src/live/names.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 
@@ -32,14 +32,16 @@ export function createTestSources(
   warehouse: Warehouse,
   options: {
     readonly token?: string | null
+    readonly logger?: Logger
     readonly isLiveOn?: boolean
+    readonly showPersonal?: boolean
     readonly metrics?: Metrics
     readonly process?: () => ProcessState
   } = {},
 ): RouteDependencies {
   const budget = { sent: 141, live: 22, waiting: 3, pausedForMs: 0, waitMs: 0, limit: 270 }
   return createSources({
-    logger: createLogger('silent'),
+    logger: options.logger ?? createLogger('silent'),
     token: options.token ?? null,
     warehouse,
     metrics: options.metrics ?? createMetrics(),
@@ -47,6 +49,7 @@ export function createTestSources(
     process: options.process ?? (() => ({ jobs: [jobState('sync'), jobState('intraday'), jobState('live')], budget })),
     isLiveOn: options.isLiveOn ?? true,
     liveStaleSeconds: 180,
+    showPersonal: options.showPersonal ?? false,
     keepMs: 0,
     names: createNames(warehouse.db, () => (days += 86_400_000)),
   })

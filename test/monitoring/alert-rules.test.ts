@@ -6,11 +6,11 @@ import {
   CLEAR_SECONDS,
   DATABASE_AWAY_SECONDS,
   HISTORY_LATE_SECONDS,
-  LIVE_LATE_SECONDS,
   type AlertFacts,
   type Condition,
   type SentAlerts,
 } from '../../src/monitoring/alert-rules.ts'
+import { LIVE_LATE_SECONDS } from '../../src/monitoring/live-status.ts'
 import type { JobRecord } from '../../src/monitoring/records.ts'
 import { statusDocument, type StatusInputs } from '../../src/monitoring/status.ts'
 

@@ -39,6 +39,8 @@ const migrations = [
   '20261126T1700Z-create-facts',
   '20261126T1701Z-index-conversations-without-facts',
   '20261126T1730Z-create-erasures',
+  '20261126T1750Z-record-error-kinds',
+  '20261126T1751Z-create-restricted-readers',
 ]
 
 interface ColumnRow {
