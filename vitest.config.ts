@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 const WITHOUT_POSTGRES = [
   'test/commands/**/*.test.ts',
   'test/genesys/**/*.test.ts',
+  'test/grafana/dashboards.test.ts',
   'test/history/{paging,plan,plan-jobs,read-window,stability}.test.ts',
   'test/intervals/**/*.test.ts',
   'test/live/{first-session,older,queue-counts,readings,state,transitions}.test.ts',
