@@ -7,6 +7,7 @@ const WITHOUT_POSTGRES = [
   'test/genesys/**/*.test.ts',
   'test/grafana/dashboards.test.ts',
   'test/history/{paging,plan,plan-jobs,read-window,stability}.test.ts',
+  'test/facts/**/*.test.ts',
   'test/intervals/**/*.test.ts',
   'test/live/{first-session,older,queue-counts,readings,state,transitions}.test.ts',
   'test/model/**/*.test.ts',

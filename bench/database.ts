@@ -6,7 +6,7 @@ import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import { CELL_COLUMNS } from '../src/intervals/cells.ts'
+import { derivedColumns, derivedTables } from '../src/facts/derived.ts'
 import { columnsOf, tables, type TableName } from '../src/model/columns.ts'
 import { startSimulator } from '../src/simulator/server.ts'
 import { connect } from '../src/postgres/connect.ts'
@@ -95,10 +95,7 @@ async function writeEarlierData(url: string, wanted: number, end: Date): Promise
     return name
   }
   for (const table of tables) await repeat(`genesys.${table}`, columnsOf(table))
-  await repeat(
-    'etl.interval_cells',
-    CELL_COLUMNS.map((name) => ({ name })),
-  )
+  for (const table of derivedTables) await repeat(`etl.${table}`, derivedColumns[table])
   const deciding = [
     'conversation_id',
     'conversation_start',
@@ -125,7 +122,7 @@ async function writeEarlierData(url: string, wanted: number, end: Date): Promise
 }
 
 /** What a load writes beside the deciding rows: the history, and what is derived from it. */
-const LOADED = [...tables.map((table) => `genesys.${table}`), 'etl.interval_cells']
+const LOADED = [...tables.map((table) => `genesys.${table}`), ...derivedTables.map((table) => `etl.${table}`)]
 
 /** Rows of each table of the history. */
 async function countRows(client: Pick<Client, 'query'>): Promise<Record<TableName, number>> {
@@ -221,7 +218,7 @@ export async function tuplesWritten(url: string): Promise<number> {
     await client.query('select pg_stat_clear_snapshot()')
     const { rows } = await client.query<{ tuples: string }>(
       `select sum(n_tup_ins + n_tup_upd + n_tup_del) as tuples from pg_stat_user_tables
-       where schemaname = 'genesys' or relname ~ '^(interval_cells|dirty_hours)'`,
+       where schemaname = 'genesys' or relname ~ '^(dirty_hours|${derivedTables.join('|')})'`,
     )
     return Number(rows[0]?.tuples ?? 0)
   })

@@ -42,9 +42,10 @@ select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as 
   d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
     and not exists (
       select from (
-        -- the expression of the index conversations_stale_v1_idx
-        select (case when derived_hash is distinct from content_hash or derived_version is distinct from 1 then conversation_start end) as start,
-          derived_hash is distinct from content_hash as changed
+        -- the expression of the index conversations_stale_v2_idx
+        select (case when derived_hash is distinct from content_hash or derived_version is distinct from 2 then conversation_start end) as start,
+          -- earlier versions of the rules knew no facts
+          derived_hash is distinct from content_hash or derived_version < 2 as changed
         from etl.conversations) c
       where c.start >= d.day::timestamp at time zone 'UTC' and c.start < (d.day + 1)::timestamp at time zone 'UTC' and c.changed) as derived,
   d.status = 'done'

@@ -1,23 +1,15 @@
 /** What a conversation adds to each interval: its cells, derived from its rows. Pure. */
-import { columnIndex, type Column, type Row, type RowSet, type Value } from '../model/columns.ts'
-import { measures, type Aggregate } from './measures.ts'
+import { columnIndex, type Row, type RowSet, type Value } from '../model/columns.ts'
+import { byConversation } from './by-conversation.ts'
+import type { DerivedColumn } from './derived-column.ts'
+import { measures } from './measures.ts'
 import { queueAt, queueTimeline, type QueueSegment } from './queue-at.ts'
-
-/**
- * Raised with every change after which the same record has other cells, and when a column that they come from is added to the model: what is
- * stored is then derived again.
- */
-export const DERIVED_VERSION = 1
+import { addValue, slotsByMetric, storable } from './sums.ts'
 
 /** The tables that cells are derived from. */
 export type CellSources = Pick<RowSet, 'conversations' | 'participants' | 'sessions' | 'segments' | 'session_metrics'>
 
-interface CellColumn {
-  readonly name: string
-  readonly type: Extract<Column['type'], 'text' | 'timestamptz' | 'integer' | 'bigint'>
-}
-
-const keyColumns: readonly CellColumn[] = [
+const keyColumns = [
   { name: 'conversation_id', type: 'text' },
   { name: 'conversation_start', type: 'timestamptz' },
   { name: '_index', type: 'integer' },
@@ -27,13 +19,13 @@ const keyColumns: readonly CellColumn[] = [
   { name: 'media_type', type: 'text' },
   { name: 'direction', type: 'text' },
   { name: 'originating_direction', type: 'text' },
-]
+] as const satisfies readonly DerivedColumn[]
 
 /** The columns of etl.interval_cells in the table's order. */
-export const cellColumns: readonly CellColumn[] = [
+export const cellColumns = [
   ...keyColumns,
   ...measures.map(({ column }) => ({ name: column, type: 'bigint' as const })),
-]
+] satisfies readonly DerivedColumn[]
 
 /** Their names: what a row of cellsOf is aligned with. */
 export const CELL_COLUMNS: readonly string[] = cellColumns.map(({ name }) => name)
@@ -42,15 +34,7 @@ const INDEX_SLOT = CELL_COLUMNS.indexOf('_index')
 /** The first of the columns that tell the cells of a conversation apart. */
 const INTERVAL_SLOT = CELL_COLUMNS.indexOf('interval_start')
 
-/** The slots of a cell that a metric goes to; -1: none. */
-type Slots = { readonly [Kind in Aggregate]: number }
-
-/** By name of the metric. Metrics that no measure counts are not in it. */
-const slotsByMetric = new Map<string, Slots>()
-measures.forEach(({ metric, aggregate }, index) => {
-  const slots = slotsByMetric.get(metric) ?? { total: -1, events: -1, max: -1 }
-  slotsByMetric.set(metric, { ...slots, [aggregate]: keyColumns.length + index })
-})
+const metricSlots = slotsByMetric(measures, keyColumns.length)
 
 const SLOT = {
   conversationDirection: columnIndex('conversations', 'originating_direction'),
@@ -114,19 +98,7 @@ interface Conversation {
  * is stored as its nearest limit, since no number that Genesys sends may make a load fail.
  */
 export function cellsOf(rows: CellSources): Row[] {
-  const conversations = new Map<string, Conversation>()
-  for (const row of rows.conversations) {
-    const originatingDirection = row[SLOT.conversationDirection]!
-    conversations.set(keyOf(row), {
-      id: row[0]!,
-      start: row[1]!,
-      originatingDirection,
-      users: [],
-      sessions: [],
-      groups: [],
-    })
-  }
-  const find = finder(conversations)
+  const { all, find } = byConversation(rows.conversations, newConversation)
   for (const row of rows.participants) {
     const conversation = find(row)
     if (conversation) conversation.users[row[SLOT.participant] as number] = row[SLOT.user]!
@@ -134,21 +106,12 @@ export function cellsOf(rows: CellSources): Row[] {
   for (const row of rows.sessions) addSession(find(row), row)
   for (const row of rows.segments) addSegment(find(row), row)
   for (const row of rows.session_metrics) addMetric(find(row), row)
-  return [...conversations.values()].flatMap(finish)
+  return all.flatMap(finish)
 }
 
-// no text of a row contains U+0000
-function keyOf(row: Row): string {
-  return `${row[1] as string}\0${row[0] as string}`
-}
-
-/** Finds the conversation of a row. Rows of a conversation usually follow each other, which spares the look-up. */
-function finder(conversations: ReadonlyMap<string, Conversation>): (row: Row) => Conversation | undefined {
-  let last: Conversation | undefined
-  return (row) => {
-    if (last === undefined || last.id !== row[0] || last.start !== row[1]) last = conversations.get(keyOf(row))
-    return last
-  }
+function newConversation(row: Row): Conversation {
+  const originatingDirection = row[SLOT.conversationDirection]!
+  return { id: row[0]!, start: row[1]!, originatingDirection, users: [], sessions: [], groups: [] }
 }
 
 function addSession(conversation: Conversation | undefined, row: Row): void {
@@ -185,16 +148,11 @@ function addMetric(conversation: Conversation | undefined, row: Row): void {
   const value = row[SLOT.value] as number | bigint | null
   const emitDate = row[SLOT.emitDate] as string | null
   const session = conversation?.sessions[row[SLOT.metricSession] as number]
-  const slots = slotsByMetric.get(row[SLOT.metricName] as string)
+  const slots = metricSlots.get(row[SLOT.metricName] as string)
   // `infinity` and years before Christ, which only SQL can have written, are not in canonical spelling
   if (value === null || emitDate === null || !emitDate.endsWith('Z') || !session || !slots) return
   const cell = session.lastEmitDate === emitDate ? session.lastCell! : cellAt(session, emitDate)
-  if (slots.events !== -1) cell[slots.events] = ((cell[slots.events] as number | null) ?? 0) + 1
-  if (slots.total !== -1) cell[slots.total] = sum((cell[slots.total] as number | bigint | null) ?? 0, value)
-  if (slots.max !== -1) {
-    const largest = cell[slots.max] as number | bigint | null
-    if (largest === null || value > largest) cell[slots.max] = value
-  }
+  addValue(cell, slots, value)
 }
 
 function cellAt(session: Session, emitDate: string): Cell {
@@ -220,15 +178,6 @@ function cellOf(group: Group, interval: string, queue: string | null): Cell {
 }
 
 const emptyCell: Cell = CELL_COLUMNS.map(() => null)
-
-/** The exact sum of integers: a number where that is exact, else a BigInt. */
-function sum(a: number | bigint, b: number | bigint): number | bigint {
-  if (typeof a === 'number' && typeof b === 'number') {
-    const total = a + b
-    if (Number.isSafeInteger(total)) return total
-  }
-  return BigInt(a) + BigInt(b)
-}
 
 /** The finished cells of a conversation, in the order of their keys. */
 function finish({ id, start, originatingDirection, groups }: Conversation): Row[] {
@@ -261,16 +210,7 @@ function finishMeasures(cell: Cell): boolean {
   return !isEmpty
 }
 
-const maxSlots = new Set([...slotsByMetric.values()].map(({ max }) => max))
-
-const INT64_MIN = -(2n ** 63n)
-const INT64_MAX = 2n ** 63n - 1n
-
-function storable(value: number | bigint): number | bigint {
-  if (typeof value === 'number') return value
-  if (Number.isSafeInteger(Number(value))) return Number(value)
-  return value > INT64_MAX ? INT64_MAX : value < INT64_MIN ? INT64_MIN : value
-}
+const maxSlots = new Set([...metricSlots.values()].map(({ max }) => max))
 
 function compareKeys(a: Cell, b: Cell): number {
   for (let slot = INTERVAL_SLOT; slot < keyColumns.length; slot++) {

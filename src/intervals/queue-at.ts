@@ -1,4 +1,5 @@
 /** Which queue a metric of a session counts under. Pure. */
+import { compareTimes } from '../model/timestamps.ts'
 
 /** A segment with a queue, of one session. */
 export interface QueueSegment {
@@ -18,7 +19,7 @@ export function queueTimeline(segments: readonly QueueSegment[]): readonly Queue
   const first = segments[0]
   // almost every session has one queue, so that nothing has to be ordered
   if (first === undefined || segments.every(({ queue }) => queue === first.queue)) return segments.slice(0, 1)
-  const ordered = segments.toSorted((a, b) => compareInstants(a.start, b.start) || a.index - b.index)
+  const ordered = segments.toSorted((a, b) => compareTimes(a.start, b.start) || a.index - b.index)
   return ordered.filter(({ queue }, index) => queue !== ordered[index - 1]?.queue)
 }
 
@@ -27,13 +28,6 @@ export function queueTimeline(segments: readonly QueueSegment[]): readonly Queue
  * first one. Null: there is no segment.
  */
 export function queueAt(timeline: readonly QueueSegment[], instant: string): string | null {
-  const begun = timeline.length > 1 ? timeline.findLast(({ start }) => compareInstants(start, instant) <= 0) : undefined
+  const begun = timeline.length > 1 ? timeline.findLast(({ start }) => compareTimes(start, instant) <= 0) : undefined
   return (begun ?? timeline[0])?.queue ?? null
-}
-
-/** Compares instants in canonical spelling; null is before all others. Without the Z, `.386` comes before `.386123`. */
-function compareInstants(a: string | null, b: string | null): number {
-  if (a === b) return 0
-  if (a === null || b === null) return a === null ? -1 : 1
-  return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1
 }

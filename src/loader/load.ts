@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Transaction } from 'kysely'
 import { attributesHash, contentHash } from '../model/content-hash.ts'
 import type { JsonObject } from '../model/json.ts'
-import { DERIVED_VERSION } from '../intervals/cells.ts'
+import { DERIVED_VERSION } from '../facts/derived.ts'
 import { conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
@@ -14,8 +14,8 @@ import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
 import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceAttributes } from './attributes.ts'
-import { markDerived } from './cells.ts'
 import { insertMoved } from './deletions.ts'
+import { markDerived } from './derived.ts'
 import { countReopened, endOf } from './reopened.ts'
 import { replaceConversations, type ChangedConversation } from './replace.ts'
 import { updateUnsettled, type StoredState } from './unsettled.ts'
@@ -62,8 +62,9 @@ interface Decision {
   readonly previous_start: string | null
   readonly previous_content_hash: string | null
   readonly previous_attributes_hash: string | null
-  /** The content that its cells had been derived from; null: it has none, or the cells were lost. */
+  /** The content that its derived rows had come from; null: it has none, or they were lost. */
   readonly previous_derived_hash: string | null
+  readonly previous_derived_version: number | null
   readonly fetched_at: string
   readonly transaction_id: string
 }
@@ -230,7 +231,7 @@ async function loadOnce(
       previousStart: known,
       strayStarts: strays.get(entry.conversationId) ?? [],
       hasStoredAttributes: Boolean(decision.previous_attributes_hash),
-      mayHaveStrayCells: options.sweep || mayHaveStrayCells(decision),
+      mayHaveStrayRows: options.sweep || mayHaveStrayRows(decision),
     })
   }
   const unchanged = decisions.size - changed.length
@@ -278,9 +279,9 @@ function statesOf(entries: readonly Entry[], decisions: ReadonlyMap<string, Deci
  * Upserts the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
  * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
  *
- * Where the content is new, its cells are derived in this transaction, so derived_hash follows it; a mere confirmation leaves it alone.
+ * Where the content is new, its rows are derived in this transaction, so derived_hash follows it; a mere confirmation leaves it alone.
  * previous_derived_hash is what the statement's snapshot had: perhaps older than what the lock shows, but a loader that has changed
- * it since has also put the cells in order.
+ * it since has also put the derived rows in order.
  *
  * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
  * which answer is newer, and the entry wins. That is safe among concurrent loaders, because no fetched_at is stored that is
@@ -314,6 +315,8 @@ async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Pr
     returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
       (select stored.derived_hash from etl.conversations stored where stored.conversation_id = c.conversation_id)
         as previous_derived_hash,
+      (select stored.derived_version from etl.conversations stored where stored.conversation_id = c.conversation_id)
+        as previous_derived_version,
       fetched_at::text,
       pg_current_xact_id()::text as transaction_id`.execute(trx)
   return rows
@@ -349,11 +352,12 @@ function isUnchanged(entry: Entry, decision: Decision): boolean {
 }
 
 /**
- * Whether a process of a release that does not know of cells may have moved the conversation away from its cells: it has changed the
- * content since they were derived, and previous_start is where it has put the rows.
+ * Whether a process of a release that does not know of all derived rows may have moved the conversation away from them: it has changed the
+ * content since they were derived, or has derived fewer of them, and previous_start is where it has put the rows.
  */
-function mayHaveStrayCells({ previous_derived_hash, previous_content_hash }: Decision): boolean {
-  return previous_derived_hash !== null && previous_derived_hash !== previous_content_hash
+function mayHaveStrayRows(decision: Decision): boolean {
+  const { previous_derived_hash: hash, previous_derived_version: version, previous_content_hash: content } = decision
+  return hash !== null && (hash !== content || version !== DERIVED_VERSION)
 }
 
 /** Whether a transaction whose COMMIT got no answer took effect; waits while it is still in progress. */

@@ -3,8 +3,8 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import { chunks } from '../chunks.ts'
 import type { Database } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
-import { deleteCells } from './cells.ts'
 import { insertDeletions } from './deletions.ts'
+import { deleteDerived, MAY_HAVE_STRAY_ROWS } from './derived.ts'
 import { idsByMonth, monthBounds } from './partitions.ts'
 
 /** Conversations of one transaction: few enough that no loader waits long for one of them. */
@@ -13,7 +13,7 @@ const BATCH_SIZE = 500
 interface Locked {
   readonly conversationId: string
   readonly start: string
-  /** Whether cells may stand under another start: see mayHaveStrayCells of the loader. */
+  /** Whether derived rows may stand under another start. */
   readonly moved: boolean
 }
 
@@ -50,7 +50,7 @@ async function markBatch(trx: Transaction<Database>, ids: readonly string[], asO
   }
   if (marked.length === 0) return 0
   await insertDeletions(trx, marked, 'missing')
-  await deleteCells(
+  await deleteDerived(
     trx,
     marked.map(({ conversationId, start, moved }) => ({ conversationId, start: moved ? null : start })),
   )
@@ -65,7 +65,7 @@ async function markBatch(trx: Transaction<Database>, ids: readonly string[], asO
 async function lockUndelivered(trx: Transaction<Database>, ids: readonly string[], asOf: Date): Promise<Locked[]> {
   const { rows } = await sql<Locked>`
     select conversation_id as "conversationId", conversation_start::text as start,
-      derived_hash is not null and derived_hash <> content_hash as moved
+      ${MAY_HAVE_STRAY_ROWS} as moved
     from etl.conversations where conversation_id = any(${ids}::text[]) and fetched_at < ${asOf}
     order by conversation_id collate "C" for update`.execute(trx)
   return rows

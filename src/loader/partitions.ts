@@ -1,3 +1,4 @@
+import { DERIVED_VERSION, derivedTables } from '../facts/derived.ts'
 import { LockKey } from '../postgres/lock-keys.ts'
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { tables } from '../model/columns.ts'
@@ -23,10 +24,11 @@ export function monthBounds(month: string): { from: string; to: string } {
   return { from: first(number - 1), to: first(number) }
 }
 
-/** What is partitioned by the month of the conversation's start: the history, and the cells that are derived from it. */
+/** What is partitioned by the month of the conversation's start: the history, and what is derived from it. */
 const HISTORY = tables.map((table) => `genesys.${table}`)
 const CELLS = 'etl.interval_cells'
-const PARTITIONED: readonly string[] = [...HISTORY, CELLS]
+const FACTS = derivedTables.map((table) => `etl.${table}`).filter((table) => table !== CELLS)
+const PARTITIONED: readonly string[] = [...HISTORY, CELLS, ...FACTS]
 
 /** Ids of conversations by the month of a start of theirs. */
 export function idsByMonth<Conversation extends { readonly conversationId: string }>(
@@ -118,8 +120,9 @@ async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
     // Partitions come and go together, so a table that lacks its own has lost rows. (A migration that adds a table makes
     // the partitions of the months that are there, unless what it holds can be derived again.)
     const isKnown = present.has('genesys.conversations')
-    if (!isKnown || !present.has(CELLS)) await forgetCells(trx, month)
-    const lost = absent.filter((table) => table !== CELLS)
+    if (!isKnown || !present.has(CELLS)) await forgetDerived(trx, month)
+    else if (FACTS.some((table) => !present.has(table))) await forgetFacts(trx, month)
+    const lost = HISTORY.filter((table) => !present.has(table))
     if (isKnown && lost.length > 0) await forgetMonth(trx, month, lost)
   })
 }
@@ -145,12 +148,16 @@ async function forgetMonth(trx: Transaction<Database>, month: string, lost: read
 }
 
 /**
- * Makes sure that the month has no cells, after its conversations or its cells were lost, and that those of its conversations that are
- * there are derived again. (One whose cells were not up to date is derived again anyway. What its derived_hash says then has to stay: see
- * mayHaveStrayCells.) The hours of lost cells are not known; almost all of them lie within the days that a thread can last.
+ * Makes sure that the month has no derived rows, after its conversations or its cells were lost, and that those of its conversations that
+ * are there are derived again. (One whose rows were not up to date is derived again anyway. What its derived_hash says then has to stay: see
+ * mayHaveStrayRows.) The hours of lost cells are not known; almost all of them lie within the days that a thread can last.
  */
-async function forgetCells(trx: Transaction<Database>, month: string): Promise<void> {
+async function forgetDerived(trx: Transaction<Database>, month: string): Promise<void> {
   const { from, to } = monthBounds(month)
+  for (const table of FACTS)
+    await sql`delete from ${sql.table(table)} where conversation_start >= ${from} and conversation_start < ${to}`.execute(
+      trx,
+    )
   await sql`
     with deleted as (
       delete from etl.interval_cells where conversation_start >= ${from} and conversation_start < ${to}
@@ -164,6 +171,18 @@ async function forgetCells(trx: Transaction<Database>, month: string): Promise<v
     insert into etl.dirty_hours (hour)
     select generate_series(${from}::timestamptz, least(${to}::timestamptz + ${LONGEST_THREAD}::interval, now()), '1 hour')
     where exists (select from forgotten)`.execute(trx)
+}
+
+/**
+ * Makes sure that the conversations of a month are derived again after a table of facts has lost its partition. The cells are there, and stay
+ * until then. After an upgrade no month has facts, and the version of what was derived says so already.
+ */
+async function forgetFacts(trx: Transaction<Database>, month: string): Promise<void> {
+  const { from, to } = monthBounds(month)
+  await sql`
+    update etl.conversations set derived_hash = null
+    where conversation_start >= ${from} and conversation_start < ${to} and derived_hash = content_hash
+      and derived_version = ${DERIVED_VERSION}`.execute(trx)
 }
 
 /** An e-mail thread can be reopened for 30 days after each disconnect; more than this is rare. */
@@ -203,7 +222,7 @@ export async function summarizeMonths(db: Kysely<Database>, months: readonly str
       select i.indexrelid::bigint as index from pg_index i
       join pg_class x on x.oid = i.indexrelid join pg_am a on a.oid = x.relam
       join pg_class c on c.oid = i.indrelid join pg_inherits h on h.inhrelid = c.oid join pg_class p on p.oid = h.inhparent
-      where a.amname = 'brin' and p.relnamespace = 'genesys'::regnamespace
+      where a.amname = 'brin' and p.relnamespace in ('genesys'::regnamespace, 'etl'::regnamespace)
         and c.relname = p.relname || ${suffix(month)}`.execute(db)
     for (const { index } of rows) await sql`select brin_summarize_new_values(${index}::oid::regclass)`.execute(db)
   }

@@ -5,7 +5,7 @@ import type { JsonObject } from '../model/json.ts'
 import { appendRows } from '../model/transform.ts'
 import { copyRows } from './copy.ts'
 import type { Database } from '../postgres/database.ts'
-import { replaceCells, type StoredCells } from './cells.ts'
+import { replaceDerived, type StoredDerived } from './derived.ts'
 import { idsByMonth, monthBounds, monthOf } from './partitions.ts'
 
 /** A conversation that has to be written. */
@@ -20,15 +20,15 @@ export interface ChangedConversation {
   /** Further starts under which rows of it were found, although etl.conversations does not have them. */
   readonly strayStarts: readonly string[]
   readonly hasStoredAttributes: boolean
-  /** Whether cells of it may be stored under yet another start. */
-  readonly mayHaveStrayCells: boolean
+  /** Whether rows that were derived from it may be stored under yet another start. */
+  readonly mayHaveStrayRows: boolean
 }
 
 const CONTENT_TABLES = tables.filter((table) => table !== 'participant_attributes')
 
 /**
  * Replaces conversations whole, parents and children, inside the transaction: what is stored is deleted month by month,
- * then each table gets one COPY, and so do the cells that follow from the rows. Stored attributes that this source doesn't deliver follow a corrected start and the new
+ * then each table gets one COPY, and so do those of what is derived from the rows. Stored attributes that this source doesn't deliver follow a corrected start and the new
  * order of the participants. Returns the rows written, by table.
  */
 export async function replaceConversations(
@@ -51,7 +51,7 @@ export async function replaceConversations(
     const constants = table === 'conversations' ? { _source: origin.source, _run_id: origin.runId } : {}
     written[table] = await copyRows(client, table, rows[table], constants)
   }
-  await replaceCells(trx, client, rows, changed.flatMap(storedCells))
+  await replaceDerived(trx, client, rows, changed.flatMap(storedDerived))
   await carryAttributes(
     trx,
     stored.filter((conversation) => !conversation.deliversAttributes && conversation.hasStoredAttributes),
@@ -59,13 +59,13 @@ export async function replaceConversations(
   return written
 }
 
-function storedCells({
+function storedDerived({
   conversationId,
   previousStart,
   strayStarts,
-  mayHaveStrayCells,
-}: ChangedConversation): StoredCells[] {
-  if (mayHaveStrayCells) return [{ conversationId, start: null }]
+  mayHaveStrayRows,
+}: ChangedConversation): StoredDerived[] {
+  if (mayHaveStrayRows) return [{ conversationId, start: null }]
   return [...(previousStart === null ? [] : [previousStart]), ...strayStarts].map((start) => ({
     conversationId,
     start,

@@ -58,3 +58,12 @@ function isTimeOfDay(hour: number, minute: number, second: number, fraction: num
 export function fromPostgres(text: string): string {
   return canonicalTime(text) ?? text
 }
+
+/** Compares instants in canonical spelling; null is before all others. */
+export function compareTimes(a: string | null, b: string | null): number {
+  if (a === b) return 0
+  if (a === null || b === null) return a === null ? -1 : 1
+  if (a.length === b.length) return a < b ? -1 : 1
+  // without the Z, `.386` comes before `.386123`
+  return a.slice(0, -1) < b.slice(0, -1) ? -1 : 1
+}

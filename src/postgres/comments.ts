@@ -53,6 +53,17 @@ const ROLLUP_KEYS = {
   updated_at: 'When a number of the row last changed.',
 }
 
+const CONVERSATION_KEYS = {
+  conversation_id: 'The conversation.',
+  conversation_start: 'Copy of its start: the table is partitioned by its month.',
+}
+
+/** Of facts, which tell no metric from one of 0. */
+function totalColumns(...names: readonly string[]): Record<string, string> {
+  const described = names.map((name) => [name, measureColumns[name]!.replace('null: 0.', 'null: there is none.')])
+  return Object.fromEntries(described) as Record<string, string>
+}
+
 function omit(columns: Readonly<Record<string, string>>, ...names: readonly string[]): Record<string, string> {
   return Object.fromEntries(Object.entries(columns).filter(([name]) => !names.includes(name)))
 }
@@ -119,7 +130,7 @@ export const etlDescriptions: Readonly<
       previous_content_hash: 'Content hash before the last load.',
       previous_attributes_hash: 'Attributes hash before the last load.',
       derived_hash:
-        'The content hash that its rows in interval_cells were derived from. Null: from none; another than content_hash: they are out of date.',
+        'The content hash that its derived rows (interval_cells, conversation_facts, queue_entries, agent_sessions) come from. Null: none; another than content_hash: they are out of date.',
       derived_version: 'Version of the rules by which they were derived.',
       attributes_fetched_at:
         'The stored participant attributes are current as of this time, which is that of a job and may be before fetched_at. Null: no source has delivered any, or a release before this column has.',
@@ -188,6 +199,79 @@ export const etlDescriptions: Readonly<
       ...measureColumns,
     },
   },
+  conversation_facts: {
+    description:
+      'What follows from each conversation as a whole: one row per conversation, written in the transaction that writes it. Shown, with names, by reporting.conversations.',
+    columns: {
+      ...CONVERSATION_KEYS,
+      conversation_end: 'Copy of its end; null: it is open.',
+      originating_direction: 'Direction in which it began.',
+      media_type: "Media type of the customer's first session, else of the first session.",
+      media_types: 'The different media types of its sessions, sorted.',
+      message_type: 'Kind of messaging of the session that media_type is of.',
+      division_ids: 'Copy of its divisions.',
+      first_queue_id: 'Queue of the first acd session that has one.',
+      last_queue_id: 'Queue of the last acd session that has one.',
+      queue_count: 'Different queues of acd sessions.',
+      first_user_id: 'User of the first connected agent session.',
+      last_user_id: 'User of the last connected agent session.',
+      agent_count: 'Different users of connected agent sessions.',
+      customer_end: "Latest segment end of the customer's sessions; null: one of them is open.",
+      customer_address: 'Address of the customer in one spelling (src/model/address.ts). Personal data.',
+      wrap_up_code_id: 'The last wrap-up code.',
+      disconnect_type: "How the customer's last segment ended.",
+      survey_score: 'The latest survey score.',
+      evaluation_score: 'The latest evaluation score.',
+      ...totalColumns('offered', 'transferred', 'blind_transferred', 'consult_transferred', 'answered', 'abandoned'),
+      ...totalColumns('short_abandoned', 'flow_outs', 'wait_ms', 'handled', 'handle_ms', 'talk_ms', 'holds', 'hold_ms'),
+      ...totalColumns('acw_ms', 'ivr_ms'),
+      loaded_at: 'When the content that it comes from was loaded: _loaded_at of genesys.conversations.',
+      updated_at: 'When the row was written.',
+    },
+  },
+  queue_entries: {
+    description:
+      'One row per acd session: one entry of a conversation into a queue. Written in the transaction that writes the conversation. Shown, with names, by reporting.queue_entries.',
+    columns: {
+      ...CONVERSATION_KEYS,
+      _session_index: 'Its session: _index in genesys.sessions.',
+      queue_id: 'Queue of the last segment of the session that has one.',
+      media_type: 'Media type of the session.',
+      direction: 'Direction of the session.',
+      entered_at: 'Earliest segment start of the session.',
+      left_at: 'Latest segment end of the session; null: a segment is open.',
+      answered_by_user_id: 'User whose session answered; null: outcome is not answered.',
+      requested_skill_ids: 'Skills that were asked for.',
+      requested_language_id: 'Language that was asked for.',
+      outcome: 'short_abandoned, abandoned, flow_out, answered, waiting or other.',
+      ...totalColumns('wait_ms'),
+      over_service_level:
+        'Sum of the values of nOverSla, of this session and of the one that answered; null: there is none.',
+      updated_at: 'When the row was written.',
+    },
+  },
+  agent_sessions: {
+    description:
+      'One row per session of an agent in a conversation, written in the transaction that writes the conversation. Shown, with names, by reporting.agent_sessions.',
+    columns: {
+      ...CONVERSATION_KEYS,
+      _session_index: 'Its session: _index in genesys.sessions.',
+      user_id: 'The agent.',
+      queue_id: 'Queue of the last segment of the session that has one.',
+      media_type: 'Media type of the session.',
+      direction: 'Direction of the session.',
+      alerted_at: 'Start of its first alert segment.',
+      answered_at: 'Start of its first interact segment, else the emit date of tAnswered.',
+      ended_at: 'Latest segment end; null: a segment is open.',
+      is_answered: 'Whether the agent was connected.',
+      wrap_up_code_id: 'The last wrap-up code of the session.',
+      wrap_up_note_index: 'Which segment has the last note: _index in genesys.segments.',
+      disconnect_type: 'How its last segment ended.',
+      campaign_id: 'Outbound campaign of the session.',
+      ...totalColumns('alert_ms', 'talk_ms', 'hold_ms', 'acw_ms', 'handle_ms', 'transferred'),
+      updated_at: 'When the row was written.',
+    },
+  },
   dirty_hours: {
     description:
       'Hours whose cells have changed since their intervals were last summed up, each any number of times. Written in the transaction that changes the cells; until an hour has been summed up again, the interval views read its cells.',
@@ -195,10 +279,10 @@ export const etlDescriptions: Readonly<
   },
   derivation: {
     description:
-      'One row: how far the cells of conversations that are stored have been derived, by the newest first, and what the interval views show meanwhile.',
+      'One row: how far the cells and facts of conversations that are stored have been derived, by the newest first, and what the interval views show meanwhile.',
     columns: {
       id: 'Always true: there is one row.',
-      version: 'Version of the rules that all cells have or are being brought to.',
+      version: 'Version of the rules that all derived rows have or are being brought to.',
       position_start: 'Every conversation that started later has been examined; null: all have.',
       position_id: 'Of those that started at that instant, the last that has been examined.',
       shown_from: 'The interval views show what lies at or after this instant.',

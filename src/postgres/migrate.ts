@@ -77,9 +77,10 @@ const PARTITIONED_TABLES: Readonly<Record<string, readonly string[]>> = {
   '20261122T1600Z-create-history': tables.map((table) => `genesys.${table}`),
   '20261122T1700Z-create-live': ['genesys.live_snapshots', 'genesys.live_queues'],
   '20261126T1500Z-create-interval-cells': ['etl.interval_cells'],
+  '20261126T1700Z-create-facts': ['etl.conversation_facts', 'etl.queue_entries', 'etl.agent_sessions'],
 }
 /** A partition, its indexes and its TOAST table take about five locks until the transaction ends; a server has some thousand. */
-const PARTITIONS_PER_TRANSACTION = 24
+const PARTITIONS_PER_TRANSACTION = 16
 
 /** Drops partitions in small transactions, since one that drops them all may need more locks than the server has. */
 async function dropPartitions(db: Kysely<Database>, parents: readonly string[]): Promise<void> {

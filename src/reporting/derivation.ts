@@ -1,6 +1,6 @@
 /** How far the cells of the history are derived: the one row of etl.derivation. */
 import { sql, type Kysely } from 'kysely'
-import { DERIVED_VERSION } from '../intervals/cells.ts'
+import { DERIVED_VERSION } from '../facts/derived.ts'
 import { EtlError } from '../errors.ts'
 import type { Database } from '../postgres/database.ts'
 import { countStalePassed, hasStaleIndex, type Position } from './stale.ts'

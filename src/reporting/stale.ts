@@ -3,7 +3,7 @@
  * release, or their cells come from other formulas.
  */
 import { sql, type Kysely, type RawBuilder } from 'kysely'
-import { DERIVED_VERSION } from '../intervals/cells.ts'
+import { DERIVED_VERSION } from '../facts/derived.ts'
 import type { Interval } from '../model/interval.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'

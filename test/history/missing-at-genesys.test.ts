@@ -5,7 +5,7 @@ import { EtlError } from '../../src/errors.ts'
 import type { GenesysClient } from '../../src/genesys/client.ts'
 import { runHistory } from '../../src/history/sync.ts'
 import { verifyRange } from '../../src/history/verify.ts'
-import { expectCellsDerived } from '../support/cells.ts'
+import { expectDerived } from '../support/derived.ts'
 import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 
 const signal = new AbortController().signal
@@ -36,7 +36,7 @@ test('what Genesys has no more is marked, counted by the run, and unmarked when 
   const { rows } = await sql`select counts from etl.runs order by id desc limit 1`.execute(it.warehouse.db)
   expect(rows).toMatchObject([{ counts: { missing: 2 } }])
   await it.expectEqual(threeDays, { gone: [a, b] })
-  await expectCellsDerived(it.warehouse)
+  await expectDerived(it.warehouse)
   // known now: no request by id, and no difference
   it.org.control.set({})
   const asked = it.org.requests.length

@@ -4,6 +4,7 @@ import { tables } from '../../src/model/columns.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { createFileDatabase } from '../support/database.ts'
+import { DERIVED_TABLES } from '../support/derived.ts'
 import { conversation, load, stored, withAttributes } from './conversations.ts'
 
 const database = await createFileDatabase()
@@ -11,7 +12,7 @@ const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
 beforeEach(() =>
   sql
-    .raw(`truncate etl.conversations, etl.interval_cells, ${tables.map((table) => `genesys.${table}`).join(', ')}`)
+    .raw(`truncate etl.conversations, ${[...DERIVED_TABLES, ...tables.map((table) => `genesys.${table}`)].join(', ')}`)
     .execute(warehouse.db),
 )
 

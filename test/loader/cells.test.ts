@@ -9,7 +9,7 @@ import { startSimulator } from '../../src/simulator/server.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { analyzeMonths, ensureMonths, forgetMonths } from '../../src/loader/partitions.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
-import { expectCellsDerived, selectCells, selectWrongCells } from '../support/cells.ts'
+import { DERIVED_TABLES, expectDerived, selectCells, selectWrongCells } from '../support/derived.ts'
 import { conversation, load } from './conversations.ts'
 
 const database = await createFileDatabase()
@@ -21,8 +21,8 @@ async function rows<Row>(query: string): Promise<Row[]> {
 }
 
 beforeEach(async () => {
-  const all = tables.map((table) => `genesys.${table}`)
-  await rows(`truncate ${all.join(', ')}, etl.conversations, etl.interval_cells, etl.dirty_hours`)
+  const all = [...tables.map((table) => `genesys.${table}`), ...DERIVED_TABLES]
+  await rows(`truncate ${all.join(', ')}, etl.conversations, etl.dirty_hours`)
 })
 
 /** A conversation that began at an instant and whose agent was done at others, for as many milliseconds. */
@@ -70,7 +70,7 @@ test('a load writes the cells of new and changed conversations, and marks the ho
   await load(warehouse, [handled('a', march)], 3)
   expect(await takeDirtyHours()).toEqual(['2026-03-05T10:00:00.000Z', '2026-03-06T00:00:00.000Z'])
   expect(await summary()).toEqual([])
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
 })
 
 test('an unchanged load writes no cell and no mark, whatever derived_hash says, and does not touch it', async () => {
@@ -89,7 +89,7 @@ test('an unchanged load writes no cell and no mark, whatever derived_hash says, 
       `select derived_hash = content_hash as derived, derived_version from etl.conversations order by conversation_id`,
     ),
   ).toEqual([
-    { derived: true, derived_version: 1 },
+    { derived: true, derived_version: 2 },
     { derived: null, derived_version: 0 },
   ])
 })
@@ -98,7 +98,7 @@ test('a corrected start takes the cells along, into another month', async () => 
   await load(warehouse, [handled('a', march, march)], 1)
   await load(warehouse, [handled('a', february, march)], 2)
   expect(await summary()).toEqual([[february, march, 1000]])
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
 })
 
 test('numbers and dates beyond all bounds do not fail a load, and can be stored', async () => {
@@ -117,7 +117,7 @@ test('numbers and dates beyond all bounds do not fail a load, and can be stored'
     [march, '1900-01-01T00:00:00.000Z', 8],
     [march, '9999-12-31T23:45:00.000Z', 9],
   ])
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
   expect(await selectWrongCells(warehouse)).toEqual([])
 })
 
@@ -146,7 +146,7 @@ describe('what a release without cells has loaded', () => {
       { id: 'b', never: true, outdated: null },
     ])
     await load(warehouse, [handled('a', march, february, march), handled('b', march, march, march)], 3)
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   })
 
   test('leaves no cells behind where it has moved conversations to other months', async () => {
@@ -155,7 +155,7 @@ describe('what a release without cells has loaded', () => {
     await loadWithoutCells([handled('a', '2026-01-31T00:00:00.000Z', march)], 3)
     await load(warehouse, [handled('a', february, march, march)], 4)
     expect(await takeDirtyHours()).toEqual(['2026-03-05T10:00:00.000Z'])
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
     expect(await selectCells(warehouse)).toHaveLength(1)
   })
 })
@@ -176,14 +176,14 @@ describe('what was lost', () => {
     expect(await takeDirtyHours()).toEqual(expect.arrayContaining(['2026-03-01T00:00:00.000Z', later, march]))
     // the next content is derived as usual
     await load(warehouse, [handled('a', march, later)], 2)
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   })
 
   test('a partition that was dropped while a process knew it', async () => {
     await load(warehouse, [handled('a', march, march)], 1)
     await rows('drop table etl.interval_cells_2026_03')
     expect(await load(warehouse, [handled('a', march, later)], 2)).toMatchObject({ changed: 1 })
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   })
 
   test('the cells of a month follow its conversations, whether they come back or not', async () => {
@@ -205,7 +205,7 @@ describe('what was lost', () => {
     expect(await summary()).toHaveLength(1)
     expect(await rows(`select content_hash from etl.conversations`)).toEqual([{ content_hash: '' }])
     expect(await load(warehouse, [handled('a', march, march)], 2)).toMatchObject({ changed: 1 })
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   })
 
   test('cells that etl.conversations does not know, under whatever start, leave no duplicate', async () => {
@@ -213,7 +213,7 @@ describe('what was lost', () => {
     await rows('truncate etl.conversations')
     const tables = await load(warehouse, [handled('a', march, march), handled('b', march, march)], 2)
     expect(tables).toMatchObject({ inserted: 2 })
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
     // and where the history is gone as well
     await rows('truncate etl.conversations, genesys.conversations, genesys.session_metrics')
     expect(await load(warehouse, [handled('b', march, later)], 3)).toMatchObject({ inserted: 1 })
@@ -225,7 +225,7 @@ describe('what was lost', () => {
     await rows(`delete from genesys.conversations; delete from etl.interval_cells;
       update etl.conversations set derived_hash = null`)
     expect(await load(warehouse, [handled('a', march, march)], 2)).toMatchObject({ changed: 1 })
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
   })
 })
 
@@ -302,7 +302,7 @@ test.each(Array.from({ length: 8 }, (_, seed) => seed))(
       const loads = [load(warehouse, first, seconds++)]
       if (draw.below(3) === 0) loads.push(load(others, batch(), seconds++), load(others, first, seconds++))
       await Promise.all(loads)
-      await expectCellsDerived(warehouse)
+      await expectDerived(warehouse)
       const after = await cellsWithHours(warehouse)
       const changed = [...before, ...after].filter(([cell]) => !before.has(cell) || !after.has(cell))
       const dirty = await takeDirtyHours()
@@ -327,7 +327,7 @@ test.each(Array.from({ length: 8 }, (_, seed) => seed))(
     forgetMonths(warehouse)
     await ensureMonths(warehouse, ['2026-01', '2026-02', '2026-03'])
     await load(warehouse, everything(), seconds++)
-    await expectCellsDerived(warehouse)
+    await expectDerived(warehouse)
     expect(await selectWrongCells(warehouse)).toEqual([])
   },
 )
@@ -347,7 +347,7 @@ test('SQL over the tables finds the same cells in a simulated organization with 
     select count(*) as cells, count(distinct queue_id) as queues from etl.interval_cells`.execute(filled.db)
   expect(counted[0]?.cells).toBeGreaterThan(1000)
   expect(await selectWrongCells(filled)).toEqual([])
-  await expectCellsDerived(filled)
+  await expectDerived(filled)
   // the oracle does notice what is wrong
   await sql`update etl.interval_cells set queue_id = 'other' where queue_id is null`.execute(filled.db)
   expect((await selectWrongCells(filled)).length).toBeGreaterThan(10)

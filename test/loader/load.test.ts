@@ -8,6 +8,7 @@ import { findMisplacedRows } from '../../src/loader/integrity.ts'
 import { loadBatch } from '../../src/loader/load.ts'
 import { countRejected } from '../../src/loader/rejected.ts'
 import { createFileDatabase } from '../support/database.ts'
+import { DERIVED_TABLES } from '../support/derived.ts'
 import { conversation, instant, load, stored, withAttributes } from './conversations.ts'
 
 const database = await createFileDatabase()
@@ -18,7 +19,7 @@ beforeEach(async () => {
   const all = [
     ...tables.map((table) => `genesys.${table}`),
     'etl.conversations',
-    'etl.interval_cells',
+    ...DERIVED_TABLES,
     'etl.rejected_records',
   ]
   await sql.raw(`truncate ${all.join(', ')}`).execute(warehouse.db)

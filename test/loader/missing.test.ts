@@ -7,7 +7,7 @@ import { markMissing } from '../../src/loader/missing.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { deriveRange } from '../../src/reporting/derive-range.ts'
 import { call } from '../support/calls.ts'
-import { expectCellsDerived, selectCells } from '../support/cells.ts'
+import { DERIVED_TABLES, expectDerived, selectCells } from '../support/derived.ts'
 import { createFileDatabase } from '../support/database.ts'
 import { selectUnsettled } from '../support/unsettled.ts'
 import { conversation, instant, load, stored, withAttributes } from './conversations.ts'
@@ -16,9 +16,9 @@ const database = await createFileDatabase()
 const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
 beforeEach(async () => {
-  const all = tables.map((table) => `genesys.${table}`).join(', ')
+  const all = [...tables.map((table) => `genesys.${table}`), ...DERIVED_TABLES].join(', ')
   await sql
-    .raw(`truncate ${all}, etl.conversations, etl.unsettled, etl.deletions, etl.interval_cells, etl.dirty_hours`)
+    .raw(`truncate ${all}, etl.conversations, etl.unsettled, etl.deletions, etl.dirty_hours`)
     .execute(warehouse.db)
 })
 
@@ -81,7 +81,7 @@ test('neither deriving again nor the views count it', async () => {
     conversations: 2,
     withoutRows: 1,
   })
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
   const { rows } = await sql`
     select (select count(*) from reporting.conversations_daily)::integer as days,
       (select sum(conversations) from reporting.conversations_daily)::integer as conversations,
@@ -99,7 +99,7 @@ test('a read that brings it again takes the mark away, changed or not, and it co
   expect(await load(warehouse, [call('b', { start, handleMs: 1 })], 6)).toMatchObject({ changed: 1, inserted: 0 })
   expect(await marks()).toEqual({ a: null, b: null })
   expect(await stored(warehouse, 'a')).toEqual(before)
-  await expectCellsDerived(warehouse)
+  await expectDerived(warehouse)
   expect((await selectCells(warehouse)).length).toBe(whole.length)
   expect(await load(warehouse, [call('a', { start })], 7)).toMatchObject({ changed: 0, unchanged: 1 })
 })

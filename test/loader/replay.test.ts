@@ -5,6 +5,7 @@ import { parseJson } from '../../src/model/json.ts'
 import { replayRejected } from '../../src/loader/replay.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { createFileDatabase } from '../support/database.ts'
+import { DERIVED_TABLES } from '../support/derived.ts'
 import { conversation, instant, load, stored } from './conversations.ts'
 
 const database = await createFileDatabase()
@@ -16,7 +17,9 @@ const allow = sql`alter table genesys.conversations drop constraint if exists wa
 
 beforeEach(async () => {
   await allow.execute(warehouse.db)
-  await sql`truncate genesys.conversations, etl.conversations, etl.rejected_records`.execute(warehouse.db)
+  await sql
+    .raw(`truncate genesys.conversations, etl.conversations, etl.rejected_records, ${DERIVED_TABLES.join(', ')}`)
+    .execute(warehouse.db)
   await refuse.execute(warehouse.db)
 })
 

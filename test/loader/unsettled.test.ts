@@ -9,6 +9,7 @@ import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { deriveDue } from '../../src/reporting/walk.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
+import { DERIVED_TABLES } from '../support/derived.ts'
 import { recomputeUnsettled, selectUnsettled } from '../support/unsettled.ts'
 import { conversation } from './conversations.ts'
 
@@ -16,7 +17,11 @@ const database = await createFileDatabase()
 const warehouse = connect(database.url)
 afterAll(() => warehouse.close())
 beforeEach(async () => {
-  await sql`truncate genesys.conversations, etl.conversations, etl.unsettled, etl.deletions`.execute(warehouse.db)
+  await sql
+    .raw(
+      `truncate genesys.conversations, etl.conversations, etl.unsettled, etl.deletions, ${DERIVED_TABLES.join(', ')}`,
+    )
+    .execute(warehouse.db)
 })
 
 const day = (number: number, time = '12:00:00.000'): string => `2026-03-${String(number).padStart(2, '0')}T${time}Z`

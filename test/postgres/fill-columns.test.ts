@@ -15,6 +15,7 @@ import { dropRepeatables } from '../../src/postgres/views.ts'
 import { readBack } from '../../src/loader/read-back.ts'
 import { arbitraryConversation } from '../support/arbitrary-conversation.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
+import { DERIVED_TABLES } from '../support/derived.ts'
 import { versionWithout } from '../support/older-version.ts'
 import { conversation, instant, load } from '../loader/conversations.ts'
 
@@ -46,7 +47,7 @@ afterAll(async () => {
 beforeEach(async () => {
   for (const { db } of [grown, fresh]) {
     await sql
-      .raw(`truncate etl.conversations, etl.interval_cells, ${tables.map((table) => `genesys.${table}`).join()}`)
+      .raw(`truncate etl.conversations, ${[...DERIVED_TABLES, ...tables.map((table) => `genesys.${table}`)].join()}`)
       .execute(db)
   }
   // views read some of the columns

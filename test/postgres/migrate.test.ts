@@ -36,6 +36,8 @@ const migrations = [
   '20261126T1600Z-create-details-jobs',
   '20261126T1610Z-create-unsettled',
   '20261126T1611Z-create-deletions',
+  '20261126T1700Z-create-facts',
+  '20261126T1701Z-index-conversations-without-facts',
 ]
 
 interface ColumnRow {

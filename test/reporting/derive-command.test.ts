@@ -9,10 +9,10 @@ import { migrateUp } from '../../src/postgres/migrate.ts'
 import { DERIVATION_LOCK } from '../../src/reporting/walk.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { load } from '../loader/conversations.ts'
-import { call, countUnderived, storedCells } from '../support/calls.ts'
+import { call, countUnderived, storedDerived } from '../support/calls.ts'
 import { runCli, startCli, type CliProcess } from '../support/cli.ts'
 import { createFileDatabase } from '../support/database.ts'
-import { databaseBeforeCells, freshCells } from '../support/history-before-cells.ts'
+import { databaseBeforeCells, freshlyDerived } from '../support/history-before-cells.ts'
 import { patience } from '../support/patience.ts'
 
 const database = await createFileDatabase()
@@ -128,7 +128,7 @@ test('killed at chosen and at seeded points, the same command completes the walk
   const child = start()
   expect(await child.result).toMatchObject({ code: 0 })
   expect(await countUnderived(it)).toBe(0)
-  expect(await storedCells(it)).toEqual(await freshCells(history))
+  expect(await storedDerived(it)).toEqual(await freshlyDerived(history))
   const { rows } = await sql`select position_start, shown_from::text from etl.derivation`.execute(it.db)
   expect(rows).toEqual([{ position_start: null, shown_from: '-infinity' }])
 })

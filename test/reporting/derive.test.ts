@@ -14,9 +14,9 @@ import { selectDerivation } from '../../src/reporting/derivation.ts'
 import { deriveDue, type DueOptions } from '../../src/reporting/walk.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { load } from '../loader/conversations.ts'
-import { call, countUnderived, storedCells, type CallOptions } from '../support/calls.ts'
+import { call, countUnderived, storedDerived, type CallOptions } from '../support/calls.ts'
 import { createTestDatabase } from '../support/database.ts'
-import { databaseBeforeCells, FIRST_MIGRATION, freshCells } from '../support/history-before-cells.ts'
+import { databaseBeforeCells, FIRST_MIGRATION, freshlyDerived } from '../support/history-before-cells.ts'
 import { loadBeforeCells } from '../support/loader-before-cells.ts'
 import { startOrg } from '../support/simulated-org.ts'
 
@@ -66,10 +66,10 @@ test('a database of the previous release is migrated and filled: equal to a fres
     sql`select conversation_id, _loaded_at, xmin::text from genesys.conversations order by 1`.execute(warehouse.db)
   const before = await loadedAt()
   await migrateUp(warehouse.db)
-  expect(await storedCells(warehouse)).toEqual([])
+  expect(await storedDerived(warehouse)).toEqual([])
   expect(await selectDerivation(warehouse.db)).toMatchObject({ isFilled: false, filledBackTo: null })
   expect(await due(warehouse)).toEqual({ conversations: truth.length, withoutRows: 0, isComplete: true })
-  expect(await storedCells(warehouse)).toEqual(await freshCells(truth))
+  expect(await storedDerived(warehouse)).toEqual(await freshlyDerived(truth))
   expect((await loadedAt()).rows).toEqual(before.rows)
   expect(await selectDerivation(warehouse.db)).toEqual({
     isFilled: true,
@@ -85,7 +85,7 @@ test('going down leaves the history as it was, and going up fills it again', asy
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   await load(warehouse, truth, 1)
-  const expected = await storedCells(warehouse)
+  const expected = await storedDerived(warehouse)
   const history = () =>
     sql`select xmin::text, * from genesys.segments order by conversation_id, _index`.execute(warehouse.db)
   const before = await history()
@@ -93,7 +93,7 @@ test('going down leaves the history as it was, and going up fills it again', asy
   expect((await history()).rows).toEqual(before.rows)
   await migrateUp(warehouse.db)
   await due(warehouse)
-  expect(await storedCells(warehouse)).toEqual(expected)
+  expect(await storedDerived(warehouse)).toEqual(expected)
 })
 
 test('after any sequence of loads by both releases, corrected starts and deletions, the cells are those of a fresh load', async () => {
@@ -138,7 +138,7 @@ test('after any sequence of loads by both releases, corrected starts and deletio
   await due(warehouse)
   expect(await countUnderived(warehouse)).toBe(0)
   expect(current.size).toBeGreaterThan(3)
-  expect(await storedCells(warehouse)).toEqual(await freshCells([...current.values()]))
+  expect(await storedDerived(warehouse)).toEqual(await freshlyDerived([...current.values()]))
 })
 
 test('conversations whose rows are gone leave no cells, and their month is not created again', async () => {
@@ -155,8 +155,8 @@ test('conversations whose rows are gone leave no cells, and their month is not c
   // this version's loader brings rows and cells back
   await load(warehouse, [call('a', { start: '2026-01-10T10:00:00Z' })], 2)
   await due(warehouse)
-  expect(await storedCells(warehouse)).toEqual(
-    await freshCells([call('a', { start: '2026-01-10T10:00:00Z' }), call('b', { start: '2026-02-10T10:00:00Z' })]),
+  expect(await storedDerived(warehouse)).toEqual(
+    await freshlyDerived([call('a', { start: '2026-01-10T10:00:00Z' }), call('b', { start: '2026-02-10T10:00:00Z' })]),
   )
 })
 
@@ -186,7 +186,7 @@ test('a process of the previous release loads on while the history is filled, an
   const summary = await due(warehouse)
   expect(summary.isComplete).toBe(true)
   expect(await countUnderived(warehouse)).toBe(0)
-  expect(await storedCells(warehouse)).toEqual(await freshCells([...current.values()]))
+  expect(await storedDerived(warehouse)).toEqual(await freshlyDerived([...current.values()]))
 })
 
 test('the views show a day once nothing is missing of it, metrics of older conversations included', async () => {

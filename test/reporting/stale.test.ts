@@ -9,7 +9,7 @@ import { deriveRange } from '../../src/reporting/derive-range.ts'
 import { ensureStaleIndex, hasStaleIndex } from '../../src/reporting/stale.ts'
 import { DERIVATION_LOCK, deriveDue } from '../../src/reporting/walk.ts'
 import { load } from '../loader/conversations.ts'
-import { call, countUnderived, storedCells } from '../support/calls.ts'
+import { call, countUnderived, storedDerived } from '../support/calls.ts'
 import { createTestDatabase } from '../support/database.ts'
 import { databaseBeforeCells } from '../support/history-before-cells.ts'
 import { loadBeforeCells } from '../support/loader-before-cells.ts'
@@ -19,7 +19,7 @@ const logger = createLogger('silent')
 const due = (warehouse: Warehouse) => deriveDue({ warehouse, logger }, {}, signal)
 /** The expression of the index. */
 const staleStart =
-  '(case when derived_hash is distinct from content_hash or derived_version is distinct from 1 then conversation_start end)'
+  '(case when derived_hash is distinct from content_hash or derived_version is distinct from 2 then conversation_start end)'
 const start = '2026-03-10T09:00:00.000Z'
 
 async function plan(warehouse: Warehouse, query: string): Promise<string> {
@@ -41,7 +41,7 @@ test('what a process of the previous release changes afterwards is found by the 
     `select count(*) from (select from etl.conversations where ${staleStart} is not null order by ${staleStart} desc limit 1000) s`,
     'select day, derived from reporting.freshness',
   ]) {
-    expect(await plan(warehouse, query)).toContain('conversations_stale_v1_idx')
+    expect(await plan(warehouse, query)).toContain('conversations_stale_v2_idx')
   }
   expect(await due(warehouse)).toEqual({ conversations: 2, withoutRows: 0, isComplete: true })
   expect(await countUnderived(warehouse)).toBe(0)
@@ -50,12 +50,12 @@ test('what a process of the previous release changes afterwards is found by the 
 test('an index whose build was interrupted is built again, and one of other formulas is dropped', async () => {
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
-  await sql`drop index etl.conversations_stale_v1_idx`.execute(warehouse.db)
+  await sql`drop index etl.conversations_stale_v2_idx`.execute(warehouse.db)
   expect(await hasStaleIndex(warehouse.db)).toBe(false)
   expect(await selectDerivation(warehouse.db)).toMatchObject({ staleConversations: null })
   // a unique index that can't be built stays behind, invalid
   await load(warehouse, [call('a', { start }), call('b', { start })], 1)
-  await sql`create unique index concurrently conversations_stale_v1_idx on etl.conversations (conversation_start)`
+  await sql`create unique index concurrently conversations_stale_v2_idx on etl.conversations (conversation_start)`
     .execute(warehouse.db)
     .catch(() => {})
   await sql`create index conversations_stale_v0_idx on etl.conversations (conversation_start)`.execute(warehouse.db)
@@ -71,11 +71,11 @@ test('an open transaction that keeps the index from being built does not hold up
   await using database = await databaseBeforeCells([call('a', { start })])
   await using warehouse = connect(database.url)
   await migrateUp(warehouse.db)
-  await sql`drop index etl.conversations_stale_v1_idx`.execute(warehouse.db)
+  await sql`drop index etl.conversations_stale_v2_idx`.execute(warehouse.db)
   await sql.raw(`alter role current_user in database ${database.name} set lock_timeout = '200ms'`).execute(warehouse.db)
   const blocker = await warehouse.connectAlone('blocker')
   await blocker.query('begin; lock table etl.conversations in share row exclusive mode')
-  const index = sql`select from pg_class where relname = 'conversations_stale_v1_idx'`
+  const index = sql`select from pg_class where relname = 'conversations_stale_v2_idx'`
   const waiting = due(warehouse)
   await expect
     .poll(
@@ -105,7 +105,7 @@ test('other formulas: the walk begins again, and what is shown stays until it is
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   await load(warehouse, [call('a', { start }), call('b', { start: '2026-02-10T09:00:00Z' })], 1)
-  const expected = await storedCells(warehouse)
+  const expected = await storedDerived(warehouse)
   // as an older version with other formulas would have left it
   await sql`update etl.conversations set derived_version = 0`.execute(warehouse.db)
   await sql`update etl.interval_cells set offered = 9 where offered > 0`.execute(warehouse.db)
@@ -124,7 +124,7 @@ test('other formulas: the walk begins again, and what is shown stays until it is
     )
   expect(shown.rows).toEqual([{ offered: 9 }, { offered: 1 }])
   expect(await due(warehouse)).toMatchObject({ conversations: 1, isComplete: true })
-  expect(await storedCells(warehouse)).toEqual(expected)
+  expect(await storedDerived(warehouse)).toEqual(expected)
 })
 
 test('cells of a newer version are left alone', async () => {

@@ -1,4 +1,5 @@
 /** Small conversations with metrics, for what is derived from them. */
+import { derivedTables } from '../../src/facts/derived.ts'
 import type { JsonObject } from '../../src/model/json.ts'
 import { sql } from 'kysely'
 import type { Warehouse } from '../../src/postgres/connect.ts'
@@ -69,19 +70,20 @@ export function call(id: string, options: CallOptions): JsonObject {
   }
 }
 
-/** All cells as text, in an order of their own: what two databases are compared by. */
-export async function storedCells(warehouse: Warehouse): Promise<string[]> {
-  const { rows } = await sql<{ cell: string }>`
-    select to_jsonb(c)::text as cell from etl.interval_cells c order by conversation_id, conversation_start, _index`.execute(
-    warehouse.db,
+/** All derived rows as text, in an order of their own, without the times at which they were written: what two databases are compared by. */
+export async function storedDerived(warehouse: Warehouse): Promise<string[]> {
+  const tables = derivedTables.map(
+    (table) =>
+      sql`select ${table} || ' ' || (to_jsonb(x) - 'loaded_at' - 'updated_at')::text as row from ${sql.table(`etl.${table}`)} x`,
   )
-  return rows.map(({ cell }) => cell)
+  const { rows } = await sql<{ row: string }>`${sql.join(tables, sql` union all `)} order by 1`.execute(warehouse.db)
+  return rows.map(({ row }) => row)
 }
 
-/** How many conversations of etl.conversations have cells that were not derived from their present content. */
+/** How many conversations of etl.conversations have derived rows that do not come from their present content. */
 export async function countUnderived(warehouse: Warehouse): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::integer as count from etl.conversations
-    where derived_hash is distinct from content_hash or derived_version is distinct from 1`.execute(warehouse.db)
+    where derived_hash is distinct from content_hash or derived_version is distinct from 2`.execute(warehouse.db)
   return rows[0]!.count
 }

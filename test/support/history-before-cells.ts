@@ -3,7 +3,7 @@ import type { JsonObject } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown } from '../../src/postgres/migrate.ts'
 import { load } from '../loader/conversations.ts'
-import { storedCells } from './calls.ts'
+import { storedDerived } from './calls.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
 import { loadBeforeCells } from './loader-before-cells.ts'
 
@@ -22,10 +22,10 @@ export async function databaseBeforeCells(
   return database
 }
 
-/** The cells of the conversations in a database that has never known anything else. */
-export async function freshCells(conversations: readonly JsonObject[]): Promise<string[]> {
+/** The derived rows of the conversations in a database that has never known anything else. */
+export async function freshlyDerived(conversations: readonly JsonObject[]): Promise<string[]> {
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   await load(warehouse, conversations, 1)
-  return await storedCells(warehouse)
+  return await storedDerived(warehouse)
 }

@@ -7,7 +7,7 @@ import { reassemble } from '../../src/model/reassemble.ts'
 import type { Simulator } from '../../src/simulator/server.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 import { readBack } from '../../src/loader/read-back.ts'
-import { selectWrongCells } from './cells.ts'
+import { selectWrongCells } from './derived.ts'
 
 export interface Range {
   readonly start: Date

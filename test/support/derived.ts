@@ -1,31 +1,40 @@
-/** Compares the stored cells with what they have to be: derived again from the stored rows, and computed by SQL from the tables. */
+/** Compares what is derived and stored with what it has to be: derived again from the stored rows, and cells computed by SQL from the tables. */
 import { sql } from 'kysely'
+import { types } from 'pg'
 import { expect } from 'vitest'
-import { CELL_COLUMNS, cellColumns, cellsOf } from '../../src/intervals/cells.ts'
+import { derive, derivedColumns, derivedTables, type DerivedTable } from '../../src/facts/derived.ts'
+import { CELL_COLUMNS } from '../../src/intervals/cells.ts'
 import { measures } from '../../src/intervals/measures.ts'
-import type { Value } from '../../src/model/columns.ts'
+import { emptyRowSet, tables, type Value } from '../../src/model/columns.ts'
 import { fromPostgres } from '../../src/model/timestamps.ts'
 import { parseBigint, type Warehouse } from '../../src/postgres/connect.ts'
 import { readBack } from '../../src/loader/read-back.ts'
 
-/** All stored cells as cellsOf makes them, in the order of their keys. */
-export async function selectCells(warehouse: Warehouse): Promise<Value[][]> {
+/** With their schema. */
+export const DERIVED_TABLES: readonly string[] = derivedTables.map((table) => `etl.${table}`)
+
+/** All stored rows of a table as they are derived, in the order of their keys. */
+export async function selectDerived(warehouse: Warehouse, table: DerivedTable): Promise<Value[][]> {
+  const columns = derivedColumns[table]
+  const keys = columns.slice(0, 3).filter(({ name }) => /^(?:conversation_(?:id|start)|_.*index)$/.test(name))
   const { rows } = await sql<Record<string, string | null>>`
-    select ${sql.join(CELL_COLUMNS.map((name) => sql`${sql.ref(name)}::text`))} from etl.interval_cells c
-    order by c.conversation_id collate "C", c.conversation_start, c._index`.execute(warehouse.db)
-  return rows.map((row) => cellColumns.map(({ name, type }) => decode(type, row[name] ?? null)))
+    select ${sql.join(columns.map(({ name }) => sql`${sql.ref(name)}::text`))} from ${sql.table(`etl.${table}`)} x
+    order by ${sql.join(keys.map(({ name, type }) => (type === 'text' ? sql`x.${sql.ref(name)} collate "C"` : sql`x.${sql.ref(name)}`)))}`.execute(
+    warehouse.db,
+  )
+  return rows.map((row) => columns.map(({ name, type }) => decode(type, row[name] ?? null)))
 }
 
-function decode(type: (typeof cellColumns)[number]['type'], text: string | null): Value {
-  if (text === null) return null
-  return type === 'timestamptz' ? fromPostgres(text) : type === 'text' ? text : parseBigint(text)
+/** All stored cells as cellsOf makes them, in the order of their keys. */
+export async function selectCells(warehouse: Warehouse): Promise<Value[][]> {
+  return await selectDerived(warehouse, 'interval_cells')
 }
 
 /**
- * Requires that the stored cells are those that follow from the stored rows, and that etl.conversations knows it. What Genesys has no more
- * has none.
+ * Requires that the stored cells and facts are those that follow from the stored rows, and that etl.conversations knows it. What Genesys has
+ * no more has none.
  */
-export async function expectCellsDerived(warehouse: Warehouse): Promise<void> {
+export async function expectDerived(warehouse: Warehouse): Promise<void> {
   const { rows: stored } = await sql<{ id: string }>`
     select conversation_id as id from genesys.conversations where _missing_since is null order by conversation_id collate "C"`.execute(
     warehouse.db,
@@ -34,13 +43,28 @@ export async function expectCellsDerived(warehouse: Warehouse): Promise<void> {
     warehouse.db,
     stored.map(({ id }) => id),
   )
-  const expected = stored.flatMap(({ id }) => cellsOf(read.get(id)!))
-  expect(await selectCells(warehouse)).toEqual(expected)
+  const all = emptyRowSet()
+  for (const { id } of stored) for (const table of tables) all[table].push(...read.get(id)![table])
+  const expected = derive(all)
+  for (const table of derivedTables) expect(await selectDerived(warehouse, table), table).toEqual(expected[table])
   const { rows: stale } = await sql`
     select conversation_id from etl.conversations where derived_hash is distinct from content_hash`.execute(
     warehouse.db,
   )
   expect(stale).toEqual([])
+}
+
+type DerivedType = (typeof derivedColumns)[DerivedTable][number]['type']
+
+const parseArray = (types.getTypeParser as (oid: number) => (text: string) => unknown)(1009)
+
+function decode(type: DerivedType, text: string | null): Value {
+  if (text === null) return null
+  if (type === 'timestamptz') return fromPostgres(text)
+  if (type === 'text') return text
+  if (type === 'boolean') return text === 'true'
+  if (type === 'text[]') return parseArray(text) as string[]
+  return parseBigint(text)
 }
 
 const ofSession = (alias: string): string =>
