@@ -1,6 +1,8 @@
 create or replace view reporting.metric_events as
 select m.emit_date, m.name, m.value, m.conversation_id, m.conversation_start, s.session_id, m._session_index, a.queue_id, p.user_id, p.team_id,
-  s.media_type, s.message_type, s.direction, c.originating_direction, s.outbound_campaign_id as campaign_id, p.purpose, c.division_ids
+  s.media_type, s.message_type, s.direction, c.originating_direction, s.outbound_campaign_id as campaign_id, p.purpose, c.division_ids, c._loaded_at as updated_at,
+  coalesce(q.name, a.queue_id) as queue_name, coalesce(u.name, p.user_id) as user_name, coalesce(t.name, p.team_id) as team_name,
+  coalesce(k.name, s.outbound_campaign_id) as campaign_name
 from genesys.session_metrics m
 join genesys.sessions s
   on s.conversation_id = m.conversation_id and s.conversation_start = m.conversation_start and s._index = m._session_index
@@ -18,6 +20,10 @@ left join lateral (
     case when b.began <= m.emit_date then g._index end desc, b.began, g._index
   limit 1
 ) a on true
+left join genesys.dim_queues q on q.id = a.queue_id
+left join genesys.dim_users u on u.id = p.user_id
+left join genesys.dim_teams t on t.id = p.team_id
+left join genesys.dim_campaigns k on k.id = s.outbound_campaign_id
 where m.value is not null and c._missing_since is null;
 
 comment on view reporting.metric_events is
@@ -39,3 +45,8 @@ comment on column reporting.metric_events.originating_direction is 'Direction in
 comment on column reporting.metric_events.campaign_id is 'Outbound campaign of the session.';
 comment on column reporting.metric_events.purpose is 'Purpose of the participant: customer, acd, agent, …';
 comment on column reporting.metric_events.division_ids is 'Divisions of the conversation.';
+comment on column reporting.metric_events.updated_at is 'When the conversation was last written, for incremental models.';
+comment on column reporting.metric_events.queue_name is 'Name of the queue; its id where the name is unknown.';
+comment on column reporting.metric_events.user_name is 'Name of the user; the id where the name is unknown.';
+comment on column reporting.metric_events.team_name is 'Name of that team; its id where the name is unknown.';
+comment on column reporting.metric_events.campaign_name is 'Name of the campaign; its id where the name is unknown.';

@@ -20,10 +20,7 @@ declare
   first_stored date := (select (least(min(interval_start), (select min(hour) from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals);
   last_stored date := (select (greatest(max(interval_start), (select max(hour) + interval '1 hour' from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals);
 begin
-  if granularity is null or step is null and granularity not in ('1 day', '1 week', '1 month') then
-    raise exception 'granularity % is none of 15 minutes, 30 minutes, 1 hour, 1 day, 1 week and 1 month', coalesce(quote_literal(granularity), 'null')
-      using errcode = 'invalid_parameter_value';
-  end if;
+  perform etl.require_granularity(granularity);
   if from_time is null or to_time is null or from_time >= to_time or first_stored is null then
     return;
   end if;
@@ -32,20 +29,10 @@ begin
     last_start := etl.local_midnight(last_day, zone);
   end if;
   return query
-  with days as materialized (
-    select day, etl.local_midnight(day, zone) as midnight, etl.local_midnight(day + 1, zone) as next_midnight,
-      case granularity when '1 day' then day when '1 week' then day - (extract(isodow from day)::integer - first_of_week + 7) % 7
-        when '1 month' then date_trunc('month', day::timestamp)::date end as period
-    from (
-      select greatest(first_day, first_stored) + n as day
-      from generate_series(0, least(last_day, last_stored) - greatest(first_day, first_stored)) n) each_day
-  ), periods as materialized (
-    select day, midnight, next_midnight, period, etl.local_midnight(period, zone) as period_start,
-      etl.local_midnight((period + granularity::interval)::date, zone) as period_end
-    from days
+  with periods as materialized (
+    select * from etl.local_periods(zone, first_of_week, granularity, greatest(first_day, first_stored), least(last_day, last_stored))
   ), whole_days as (
-    select case granularity when '1 day' then day when '1 week' then day - (extract(isodow from day)::integer - first_of_week + 7) % 7
-        else date_trunc('month', day::timestamp)::date end as period, queue_id, user_id, media_type, direction, max(updated_at) as updated_at,
+    select etl.period_of(day, granularity, first_of_week) as period, queue_id, user_id, media_type, direction, max(updated_at) as updated_at,
       etl.total(offered) as offered, etl.total(over_service_level) as over_service_level, etl.total(transferred) as transferred,
       etl.total(blind_transferred) as blind_transferred, etl.total(consult_transferred) as consult_transferred,
       etl.total(consults) as consults, etl.total(outbound) as outbound, etl.total(outbound_attempted) as outbound_attempted,

@@ -183,7 +183,46 @@ async function expectDailyEqual(zone: string, firstDayOfWeek: number): Promise<v
   )
 }
 
+/** Every period between two instants, cut at both, by brute force. */
+function expectedSeries(zone: string, from: number, to: number, granularity: string, firstDayOfWeek: number): string[] {
+  const periodAt = localPeriods(zone, granularity, firstDayOfWeek)
+  const bounds: string[] = []
+  for (let at = from; at < to;) {
+    const { start, end } = periodAt(Math.floor(at / 900_000) * 900_000)
+    bounds.push(`${new Date(Math.max(start, from)).toISOString()}/${new Date(Math.min(end, to)).toISOString()}`)
+    at = end
+  }
+  return bounds
+}
+
+async function series(from: number, to: number, granularity: string): Promise<string[]> {
+  const { rows } = await sql<{ start: Date; end: Date }>`
+    select interval_start as start, interval_end as "end"
+    from reporting.interval_series(${new Date(from).toISOString()}::timestamptz, ${new Date(to).toISOString()}::timestamptz, ${granularity})`.execute(
+    warehouse.db,
+  )
+  return rows.map(({ start, end }) => `${start.toISOString()}/${end.toISOString()}`)
+}
+
 describe.each(ZONES)('in %s', (zone) => {
+  test.each([1, 7])('a series has every period, in order, with weeks from day %d', async (firstDayOfWeek) => {
+    await useSettings(zone, firstDayOfWeek)
+    const ranges = [
+      [Date.parse('2025-03-08T04:50:00Z'), Date.parse('2025-04-07T00:07:11Z')],
+      [Date.parse('2025-09-27T15:00:00Z'), Date.parse('2025-11-03T12:10:00Z')],
+    ] as const
+    for (const granularity of GRANULARITIES) {
+      for (const [from, to] of ranges) {
+        const expected = expectedSeries(zone, from, to, granularity, firstDayOfWeek)
+        expect(await series(from, to, granularity)).toEqual(expected)
+        const known = new Set(expected)
+        const performed = await performance('queue', from, to, granularity)
+        const bounds = Object.keys(performed).map((name) => name.split(' ')[0]!)
+        expect(bounds.filter((each) => !known.has(each))).toEqual([])
+      }
+    }
+  })
+
   test('days and performance are right at once after the zone was set, and after the days were recomputed', async () => {
     await useSettings(zone)
     await expectEverythingEqual(zone, 1)
@@ -242,11 +281,12 @@ test('a day has as many half hours as it has, and steps neither overlap nor cros
 test.each(['2 hours', '', '30 MINUTES', '1 year', null])(
   'refuses the granularity %j and names the six',
   async (granularity) => {
-    await expect(
-      sql`select * from reporting.queue_performance('2025-01-01', '2025-01-02', ${granularity}::text)`.execute(
-        warehouse.db,
-      ),
-    ).rejects.toThrow(/15 minutes, 30 minutes, 1 hour, 1 day, 1 week and 1 month/)
+    for (const name of ['queue_performance', 'agent_performance', 'interval_series'])
+      await expect(
+        sql`select * from ${sql.raw(`reporting.${name}`)}('2025-01-01', '2025-01-02', ${granularity}::text)`.execute(
+          warehouse.db,
+        ),
+      ).rejects.toThrow(/15 minutes, 30 minutes, 1 hour, 1 day, 1 week and 1 month/)
   },
 )
 
@@ -266,6 +306,11 @@ test('an empty range, and one far from everything stored, have no rows', async (
       expect(rows).toEqual([])
     }
   }
+  expect(await series(Date.parse('2025-03-30'), Date.parse('2025-03-30'), '1 hour')).toEqual([])
+  expect(await series(Date.parse('2025-03-31'), Date.parse('2025-03-30'), '1 day')).toEqual([])
+  await expect(
+    sql`select * from reporting.interval_series('-infinity', '2025-03-30', '1 day')`.execute(warehouse.db),
+  ).rejects.toThrow(/two finite times/)
   await useSettings('UTC')
   const { rows } = await sql<{ handled: number }>`
     select sum(handled)::int as handled from reporting.queue_performance('-infinity', 'infinity', '1 day')`.execute(
