@@ -3,8 +3,8 @@ select x.conversation_id, x.conversation_start, x._session_index, x.queue_id, co
   x.entered_at, x.left_at, x.wait_ms::double precision / 1000 as wait_seconds,
   x.answered_by_user_id, coalesce(u.name, x.answered_by_user_id) as answered_by_user_name, coalesce(x.over_service_level, 0) as over_service_level,
   case when x.requested_skill_ids is not null then (
-    select array_agg(coalesce(s.name, r.id) order by r.place)
-    from unnest(x.requested_skill_ids) with ordinality r (id, place) left join genesys.dim_skills s on s.id = r.id) end as requested_skills,
+    select array_agg(coalesce((select s.name from genesys.dim_skills s where s.id = r.id), r.id) order by r.place)
+    from unnest(x.requested_skill_ids) with ordinality r (id, place)) end as requested_skills,
   coalesce(l.name, x.requested_language_id) as requested_language, null::bigint as priority, x.outcome, x.updated_at,
   x.requested_skill_ids, x.requested_language_id
 from etl.queue_entries x

@@ -19,12 +19,19 @@ import { DERIVED_TABLES } from '../support/derived.ts'
 import { versionWithout } from '../support/older-version.ts'
 import { conversation, instant, load } from '../loader/conversations.ts'
 
-/** Fields of every type, on several levels, that the older version of these tests does not know; it can't do without those of cells. */
+/** Fields of every type, on several levels, that the older version of these tests does not know; it can't do without those that rows are derived from. */
 const newFields = {
-  conversations: ['externalTag', 'divisionIds', 'conferenceStart', 'mediaStatsMinConversationMos', 'selfServed'],
+  conversations: ['externalTag', 'knowledgeBaseIds', 'conferenceStart', 'mediaStatsMinConversationMos', 'selfServed'],
   participants: ['teamId', 'screenRecording'],
-  sessions: ['ani', 'mediaCount', 'eligibleAgentCounts', 'agentGroups', 'callbackScheduledTime'],
-  segments: ['groupId', 'q850ResponseCodes', 'properties', 'conference', 'segmentEnd'],
+  sessions: [
+    'addressOther',
+    'mediaCount',
+    'eligibleAgentCounts',
+    'agentGroups',
+    'callbackScheduledTime',
+    'detectedSpeechEnd',
+  ],
+  segments: ['groupId', 'q850ResponseCodes', 'properties', 'conference'],
   media_endpoint_stats: ['eventTime'],
   flow_outcomes: ['flowOutcomeId'],
 } as const satisfies Partial<Record<TableName, readonly string[]>>
@@ -92,7 +99,7 @@ function rich(id: string, start: string, members: Record<string, JsonValue> = {}
     conversationStart: start,
     unknown: { still: ['unknown'] },
     externalTag: `tag "${id}", \\N {NULL}\t\n`,
-    divisionIds: ['a', null, 'NULL', '"', '\\'],
+    knowledgeBaseIds: ['a', null, 'NULL', '"', '\\'],
     conferenceStart: '2026-03-05T10:00:00.123456Z',
     mediaStatsMinConversationMos: 4.882592870967742,
     selfServed: false,
@@ -102,14 +109,15 @@ function rich(id: string, start: string, members: Record<string, JsonValue> = {}
         screenRecording: true,
         sessions: [
           {
-            ani: '',
+            addressOther: '',
+            detectedSpeechEnd: 'no time',
             mediaCount: parseJson('9223372036854775807'),
             eligibleAgentCounts: [1, null, parseJson('9007199254740993')],
             agentGroups: [{ agentGroupId: 'g', number: parseJson('1e400') }],
             callbackScheduledTime: '2026-03-05T10:00:00+02:00',
             segments: [
               { groupId: 'q', q850ResponseCodes: [16], properties: [{ a: { b: null } }], conference: true },
-              { segmentEnd: 'no time', q850ResponseCodes: ['none'], groupId: 7, conference: 'yes' },
+              { q850ResponseCodes: ['none'], groupId: 7, conference: 'yes' },
               { q850ResponseCodes: [16, 'x', 1.5] },
               {},
             ],
