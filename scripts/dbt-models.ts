@@ -74,12 +74,14 @@ export const dbtModels: Readonly<Record<string, DbtModel>> = {
     from: 'reporting.agent_sessions',
     description:
       'One row per session of an agent in a conversation, kept current as the conversations are. Without the note of the wrap-up.',
+    tests: [uniqueRows('conversation_id', '_session_index')],
     columnTests: { ...ofConversation, queue_id: [known.queue], user_id: [known.user] },
   },
   stg_genesys__wrap_ups: {
     folder: 'staging',
     from: 'reporting.wrap_ups',
     description: 'One row per wrap-up, kept current as the conversations are. Without its note.',
+    tests: [uniqueRows('conversation_id', '_index')],
     columnTests: { ...ofConversation, wrap_up_code_id: [known.wrapUpCode] },
   },
   genesys_queues: {

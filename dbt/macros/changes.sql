@@ -1,7 +1,7 @@
 {#
   Incremental models copy whole conversations: all rows of a conversation are replaced when one of them may have changed. A conversation
   that has lost its last row of a kind (its only queue entry, for example) is in no view of that kind any more, and one that Genesys has
-  deleted is in none at all, so what is to be replaced comes from reporting.conversations and reporting.deletions.
+  deleted is in none at all. So what is to be replaced comes from reporting.conversations and reporting.deletions, for every model.
 #}
 
 {# The instant from which on changes are taken over, as text; none: the model is built in full. #}
@@ -13,10 +13,24 @@
   {{ return(run_query(query).columns[0].values()[0]) }}
 {% endmacro %}
 
-{# The condition that selects the rows of changed conversations; all rows where the model is built in full. #}
+{# The condition that selects what has changed from reporting.conversations itself. #}
 {% macro is_changed() %}
   {%- set since = genesys_etl.changes_from() -%}
   {{ "true" if since is none else "updated_at >= '" ~ since ~ "'::timestamptz" }}
+{% endmacro %}
+
+{#
+  The condition that selects the rows of changed conversations from another view. With `restricted` a model that is built in full has
+  those of the conversations of reporting.conversations alone.
+#}
+{% macro of_changed_conversations(restricted=false) %}
+  {%- set changed = genesys_etl.is_changed() | trim -%}
+  {%- if changed == 'true' and not restricted -%}
+    true
+  {%- else -%}
+    (conversation_id, conversation_start) in (
+    select conversation_id, conversation_start from {{ source('genesys_reporting', 'conversations') }} where {{ changed }})
+  {%- endif -%}
 {% endmacro %}
 
 {# Before an incremental run, in its transaction: deletes the rows of what has changed or left. #}

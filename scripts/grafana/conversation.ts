@@ -4,9 +4,8 @@ import { SECONDS } from './kpis.ts'
 import { conversationVariable, warehouseVariable } from './variables.ts'
 
 const ID = '${conversation:sqlstring}'
-/** The start of the conversation, which has a key of its own, lets Postgres read one month. */
-const WHERE = `where conversation_id = ${ID}
-  and conversation_start = (select conversation_start from reporting.conversation_status where conversation_id = ${ID})`
+/** The start lets Postgres read one month. */
+const WHERE = `where conversation_id = ${ID} and conversation_start = reporting.conversation_start(${ID})`
 const AT = { unit: 'dateTimeAsIso' }
 
 /** The lines of the head: what it says, and the expression. */
@@ -70,7 +69,8 @@ export const conversation: Dashboard = {
                 'Every event in order: connect, IVR, queue, alert, answer, hold, transfer, wrap-up, end and so on.',
               source: table(`
 select at as "At", until as "Until", event as "Event", who as "Who", queue_name as "Queue", detail as "Detail"
-from reporting.timeline(${ID})`),
+from reporting.timeline(${ID})
+order by position`),
             },
             { At: AT, Until: AT },
           ),

@@ -47,7 +47,8 @@ export async function dbt(args: readonly string[], { url, role, password, schema
         PGPASSWORD: password,
         PGDATABASE: pathname.slice(1),
         DBT_SCHEMA: schema,
-        DBT_TARGET_PATH: `${folder}/target`,
+        // of each schema, so that dbt need not read the package again
+        DBT_TARGET_PATH: `${folder}/${schema}`,
         DBT_LOG_PATH: `${folder}/logs`,
         DBT_SEND_ANONYMOUS_USAGE_STATS: 'false',
       },

@@ -149,7 +149,7 @@ test.each(asked)('every query of %s runs for a reader and gives what its panel n
   }
 })
 
-test('“All” shows the same as a choice of every value', async () => {
+test('“All” gives the same numbers as a choice of every value', async () => {
   for (const [, dashboard] of asked) {
     const variables = dashboard.templating.list
     const [first = {}] = await choices(variables)
@@ -157,6 +157,8 @@ test('“All” shows the same as a choice of every value', async () => {
     for (const variable of variables) if (variable.type === 'query') every[variable.name] = await valuesOf(variable)
     for (const { title, targets } of dashboard.panels) {
       const query = targets[0]?.rawSql ?? ''
+      // facts have agents and queues without any number, which are no choice
+      if (!query.includes('_performance(')) continue
       const [all, listed] = [
         await ask(expand(query, variables, first, range)),
         await ask(expand(query, variables, every, range)),
