@@ -19,17 +19,15 @@
   {{ "true" if since is none else "updated_at >= '" ~ since ~ "'::timestamptz" }}
 {% endmacro %}
 
-{#
-  The condition that selects the rows of changed conversations from another view. With `restricted` a model that is built in full has
-  those of the conversations of reporting.conversations alone.
-#}
-{% macro of_changed_conversations(restricted=false) %}
-  {%- set changed = genesys_etl.is_changed() | trim -%}
-  {%- if changed == 'true' and not restricted -%}
+{# The condition that selects the rows of changed conversations from another view of facts. #}
+{% macro of_changed_conversations() %}
+  {%- set since = genesys_etl.changes_from() -%}
+  {%- if since is none -%}
     true
   {%- else -%}
     (conversation_id, conversation_start) in (
-    select conversation_id, conversation_start from {{ source('genesys_reporting', 'conversations') }} where {{ changed }})
+    select conversation_id, conversation_start from {{ source('genesys_reporting', 'conversations') }}
+    where updated_at >= '{{ since }}'::timestamptz)
   {%- endif -%}
 {% endmacro %}
 

@@ -1,7 +1,11 @@
 {{ config(indexes=[{'columns': ['conversation_id', '_index'], 'unique': true}, {'columns': ['conversation_start']}, {'columns': ['updated_at']}]) }}
 
--- The view has conversations that reporting.conversations does not have yet while an older history is being filled.
-select conversation_id, conversation_start, _index, _session_index, user_id, queue_id, media_type, direction, wrap_up_code_id, started_at,
-  ended_at, duration_seconds, wrap_up_tags, updated_at
-from {{ source('genesys_reporting', 'wrap_ups') }}
-where {{ genesys_etl.of_changed_conversations(restricted=true) }}
+-- With updated_at of reporting.conversations, by which changes are found: that of the view moves for attributes, too. The view also has
+-- conversations that reporting.conversations does not have yet while an older history is being filled.
+select conversation_id, conversation_start, w._index, w._session_index, w.user_id, w.queue_id, w.media_type, w.direction,
+  w.wrap_up_code_id, w.started_at, w.ended_at, w.duration_seconds, w.wrap_up_tags, c.updated_at
+from {{ source('genesys_reporting', 'wrap_ups') }} w
+join (
+  select conversation_id, conversation_start, updated_at
+  from {{ source('genesys_reporting', 'conversations') }}
+  where {{ genesys_etl.is_changed() }}) c using (conversation_id, conversation_start)
