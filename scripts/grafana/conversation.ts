@@ -10,8 +10,8 @@ const AT = { unit: 'dateTimeAsIso' }
 
 /** The lines of the head: what it says, and the expression. */
 const HEAD = [
-  ['Start', 'c.conversation_start'],
-  ['End', 'c.conversation_end'],
+  ['Start (UTC)', "to_char(c.conversation_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"],
+  ['End (UTC)', "to_char(c.conversation_end at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')"],
   ['Final', 'c.is_final'],
   ['Media type', 'c.media_type'],
   ['Direction', 'c.originating_direction'],
@@ -37,7 +37,7 @@ function head(): Panel {
   const lines = HEAD.map(([name, expression], index) => `(${index}, '${name}', ${expression}::text)`)
   return grid({
     title: 'Conversation',
-    description: 'What is known of the conversation as a whole. Times are in UTC.',
+    description: 'What is known of the conversation as a whole.',
     source: table(`
 select line.name as "What", line.value as "Value"
 from (select * from reporting.conversations ${WHERE}) c
@@ -88,8 +88,8 @@ order by position`),
               description: 'Each session in a queue, and how it ended.',
               source: table(`
 select entered_at as "Entered", left_at as "Left", queue_name as "Queue", media_type as "Media type", wait_seconds as "Wait", outcome as "Outcome",
-  answered_by_user_name as "Answered by", over_service_level as "Over the target", array_to_string(requested_skills, ', ') as "Skills",
-  priority as "Priority"
+  answered_by_user_name as "Answered by", over_service_level as "Over the target",
+  array_to_string(requested_skills, ', ') as "Skills", requested_language as "Language"
 from reporting.queue_entries
 ${WHERE}
 order by entered_at`),

@@ -371,8 +371,8 @@ export const pipeline: Dashboard = {
               title: 'Memory',
               description: 'Resident memory of the process, and its heap.',
               source: promql(
-                ['max(process_resident_memory_bytes{job="genesys-etl"})', 'resident'],
-                ['max(nodejs_heap_size_used_bytes{job="genesys-etl"})', 'heap'],
+                ['max(process_resident_memory_bytes and on (instance) genesys_etl_build_info)', 'resident'],
+                ['max(nodejs_heap_size_used_bytes and on (instance) genesys_etl_build_info)', 'heap'],
               ),
             },
             { unit: 'bytes' },

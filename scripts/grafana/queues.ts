@@ -141,7 +141,7 @@ function wrapUps(): Panel {
 select ${QUEUE_NAME} as "Queue", wrap_up_code_name as "Wrap-up code", count(*) as "Wrap-ups",
   count(distinct conversation_id) as "Conversations"
 from reporting.wrap_ups
-where $__timeFilter(conversation_start) and ${IN_QUEUES}
+${BEGAN}
 group by 1, 2
 order by 3 desc, 1, 2
 limit 200`),
