@@ -3,8 +3,10 @@ import { defineConfig } from 'vitest/config'
 /** Suites that need neither Postgres nor a child process; the rest share one Postgres. */
 const WITHOUT_POSTGRES = [
   'test/commands/**/*.test.ts',
+  'test/dbt/properties.test.ts',
   'test/genesys/**/*.test.ts',
   'test/http/report-{chart,csv}.test.ts',
+  'test/grafana/dashboards.test.ts',
   'test/history/{paging,plan,plan-jobs,read-window,stability}.test.ts',
   'test/facts/**/*.test.ts',
   'test/intervals/**/*.test.ts',
@@ -29,6 +31,7 @@ export const LONG = [
   'test/browser/**/*.test.ts',
   'test/chaos/**/*.test.ts',
   'test/cli/**/*.test.ts',
+  'test/dbt/build.test.ts',
   'test/embedded-postgres/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',

@@ -8,6 +8,14 @@ trap 'rm -rf "$folder"' EXIT
 
 tarball=$(npm pack --silent --pack-destination "$folder" | tail -n 1)
 cd "$folder"
+for file in deploy/grafana/dashboards/overview.json deploy/grafana/provisioning/dashboards/dashboards.yml dbt/dbt_project.yml \
+  dbt/models/sources.yml dbt/profiles.yml; do
+  tar -tf "./$tarball" "package/$file" >/dev/null
+done
+if tar -tf "./$tarball" | grep -E '^package/dbt/(target|logs|dbt_packages)/'; then
+  echo 'the package has what dbt writes' >&2
+  exit 1
+fi
 npm init --yes >/dev/null
 npm install --silent --no-audit --no-fund "./$tarball"
 node_modules/.bin/genesys-etl --version

@@ -6,11 +6,7 @@ import { metricNames } from '../src/model/metric-names.ts'
 import { model, type Entity } from '../src/model/model.ts'
 import { referenceColumnsOf, referenceEntity, referenceNames, type ReferenceName } from '../src/model/reference.ts'
 import { etlDescriptions, liveDescriptions, reportingDescriptions } from '../src/postgres/comments.ts'
-import { REPEATABLE_FOLDERS } from '../src/postgres/migration-files.ts'
-import { readRepeatables } from '../src/postgres/views.ts'
-
-/** The text of all views and functions. */
-const repeatables = (await readRepeatables(REPEATABLE_FOLDERS)).map(({ text }) => text).join('\n')
+import { commentedViews, repeatables, unquoted } from './view-comments.ts'
 
 export const dictionaryFile = path.join(import.meta.dirname, '..', 'docs', 'data-dictionary.md')
 
@@ -39,7 +35,7 @@ export function dataDictionary(): string {
     'What each number means and how to query it: [analytics.md](analytics.md).',
     '',
     ...describedTables('reporting', reportingDescriptions),
-    ...commentedViews(),
+    ...viewSections(),
     ...commentedFunctions(),
     '## Schema etl',
     '',
@@ -122,23 +118,17 @@ function describedTables(schema: string, descriptions: typeof etlDescriptions): 
 }
 
 /** The views of schema reporting, from the comments in their files. */
-function commentedViews(): string[] {
-  const views = [...repeatables.matchAll(/^comment on view (reporting\.\w+) is\s+'((?:[^']|'')*)';/gm)]
-  return views.flatMap(([, view = '', description = '']) => {
-    const columns = repeatables.matchAll(
-      new RegExp(String.raw`^comment on column ${view}\.(\w+) is\s+'((?:[^']|'')*)';`, 'gm'),
-    )
-    return [
-      `### ${view}`,
-      '',
-      unquoted(description),
-      '',
-      '| column | meaning |',
-      '|---|---|',
-      ...[...columns].map(([, name = '', text = '']) => `| \`${name}\` | ${cell(unquoted(text))} |`),
-      '',
-    ]
-  })
+function viewSections(): string[] {
+  return commentedViews().flatMap(({ name, description, columns }) => [
+    `### ${name}`,
+    '',
+    description,
+    '',
+    '| column | meaning |',
+    '|---|---|',
+    ...columns.map((column) => `| \`${column.name}\` | ${cell(column.description)} |`),
+    '',
+  ])
 }
 
 /** The functions of schema reporting, from the comments in their files. */
@@ -159,10 +149,6 @@ function commentedFunctions(): string[] {
 function parametersOf(name: string): string {
   const declared = new RegExp(String.raw`^create or replace function ${name}\(([^)]*)\)`, 'm').exec(repeatables)
   return (declared?.[1] ?? '').replaceAll(/\s+/g, ' ')
-}
-
-function unquoted(literal: string): string {
-  return literal.replaceAll("''", "'")
 }
 
 function origin({ parent, property, cardinality }: Entity): string {
