@@ -80,8 +80,9 @@ const SLOT = {
  * The row of a conversation, aligned with conversationFactColumns. The customer are the participants of purpose customer, or external
  * where there are none; their sessions count together.
  */
-export function conversationFact({ row, sessions, evaluations, surveys }: Conversation): Row {
-  const customer = customerSessions(sessions)
+export function conversationFact(conversation: Conversation): Row {
+  const { row, sessions, evaluations, surveys } = conversation
+  const customer = customerSessions(conversation)
   const queues = ordered(
     sessions.filter(({ purpose }) => purpose === 'acd'),
     queueOf,
@@ -117,9 +118,9 @@ export function conversationFact({ row, sessions, evaluations, surveys }: Conver
   ]
 }
 
-function customerSessions(sessions: readonly Session[]): readonly Session[] {
-  const customers = sessions.filter(({ purpose }) => purpose === 'customer')
-  return customers.length > 0 ? customers : sessions.filter(({ purpose }) => purpose === 'external')
+function customerSessions({ sessions, hasCustomer }: Conversation): readonly Session[] {
+  const customer = hasCustomer ? 'customer' : 'external'
+  return sessions.filter(({ purpose }) => purpose === customer)
 }
 
 function byStart(sessions: readonly Session[]): Session[] {

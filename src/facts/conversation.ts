@@ -30,6 +30,8 @@ export interface Conversation {
   readonly row: Row
   /** In the order of their `_index`. */
   readonly sessions: readonly Session[]
+  /** Whether one of its participants, with a session or without, is of purpose customer. */
+  readonly hasCustomer: boolean
   readonly evaluations: readonly Row[]
   readonly surveys: readonly Row[]
 }
@@ -103,7 +105,8 @@ function finish({ row, participants, sessions, segments, metrics, evaluations, s
       metrics: metrics[index] ?? [],
     })
   })
-  return { row, sessions: finished, evaluations, surveys }
+  const hasCustomer = participants.some((participant) => participant[SLOT.purpose] === 'customer')
+  return { row, sessions: finished, hasCustomer, evaluations, surveys }
 }
 
 /**

@@ -34,10 +34,10 @@ export function isConnected(session: Session): boolean {
   )
 }
 
-/** The sessions of the customer. One without any session is as none. */
-export function sessionsOfCustomer({ sessions }: Conversation): Session[] {
-  const of = (purpose: string) => sessions.filter(({ participant }) => participant.purpose === purpose)
-  return of('customer').length > 0 ? of('customer') : of('external')
+/** The sessions of the customer: of participants of purpose customer, or external where there is no such participant. */
+export function sessionsOfCustomer({ participants, sessions }: Conversation): Session[] {
+  const hasCustomer = participants.some(({ purpose }) => purpose === 'customer')
+  return sessions.filter(({ participant }) => participant.purpose === (hasCustomer ? 'customer' : 'external'))
 }
 
 /** In the order of their starts, then of their places; a start that is not readable is the earliest. */
