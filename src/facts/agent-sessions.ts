@@ -49,6 +49,8 @@ export function agentSessionsOf({ row, sessions }: Conversation): Row[] {
     const alert = firstSegment(only, isOfType('alert'))
     const wrapUp = lastSegment(only, (segment) => segment[SLOT.wrapUpCode] !== null)
     const note = lastSegment(only, (segment) => segment[SLOT.wrapUpNote] !== null)
+    // after-call work follows the segment that tells how the contact ended
+    const disconnect = lastSegment(only, (segment) => segment[SLOT.disconnectType] !== null)
     return [
       row[0]!,
       row[1]!,
@@ -63,7 +65,7 @@ export function agentSessionsOf({ row, sessions }: Conversation): Row[] {
       isConnected(session),
       wrapUp?.[SLOT.wrapUpCode] ?? null,
       note?.[SLOT.segmentIndex] ?? null,
-      lastSegment(only)?.[SLOT.disconnectType] ?? null,
+      disconnect?.[SLOT.disconnectType] ?? null,
       session.row[SLOT.campaign]!,
       ...sessionTotals.of(only),
     ]
@@ -81,10 +83,11 @@ function isOfType(type: string): (segment: Row) => boolean {
   return (segment) => segment[SLOT.segmentType] === type
 }
 
-/** When the agent was connected: the start of the first interact segment; where there is none, when tAnswered was emitted. */
+/** When the agent was connected: the start of the first interact segment; without a readable one, when tAnswered was emitted. */
 function answeredAt(session: Session): string | null {
   const connected = firstSegment([session], isOfType('interact'))
-  if (connected) return connected[SLOT.segmentStart] as string | null
+  if (connected?.[SLOT.segmentStart]) return connected[SLOT.segmentStart] as string
   const answers = session.metrics.filter((metric) => metric[SLOT.metricName] === 'tAnswered')
-  return answers.map((metric) => metric[SLOT.emitDate] as string | null).toSorted(compareTimes)[0] ?? null
+  const times = answers.map((metric) => metric[SLOT.emitDate] as string | null).filter((time) => time !== null)
+  return times.toSorted(compareTimes)[0] ?? null
 }

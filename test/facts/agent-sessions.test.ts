@@ -31,7 +31,7 @@ test('a session as a whole', () => {
         segment('hold', '10:02:00', '10:03:00'),
         segment('interact', '10:03:00', '10:04:00', { queueId: 'q', disconnectType: 'peer' }),
         segment('wrapup', '10:04:00', '10:05:00', { queueId: 'q', wrapUpCode: 'w1', wrapUpNote: 'one' }),
-        segment('wrapup', '10:05:00', '10:06:00', { queueId: 'q', wrapUpCode: 'w2', disconnectType: 'system' }),
+        segment('wrapup', '10:05:00', '10:06:00', { queueId: 'q', wrapUpCode: 'w2' }),
       ],
       [
         metric('tAlert', 5000, '10:00:05'),
@@ -57,7 +57,7 @@ test('a session as a whole', () => {
     is_answered: true,
     wrap_up_code_id: 'w2',
     wrap_up_note_index: 4,
-    disconnect_type: 'system',
+    disconnect_type: 'peer',
     campaign_id: 'campaign',
     alert_ms: 5000,
     talk_ms: 175_000,
@@ -73,6 +73,12 @@ describe('whether the agent was connected', () => {
     ['an interact segment', [segment('interact', '10:00:05', null)], [], at('10:00:05')],
     ['tTalk', [], [metric('tTalk', 0, null)], null],
     ['tTalkComplete', [segment('hold', '10:00:01', null)], [metric('tTalkComplete', 1, '10:00:02')], null],
+    [
+      'an interact segment without a start',
+      [segment('interact', null, null)],
+      [metric('tAnswered', 1, null), metric('tAnswered', 1, '10:00:07'), metric('tAnswered', 1, '10:00:06')],
+      at('10:00:06'),
+    ],
     ['tTalk with tAnswered', [], [metric('tTalk', 0, null), metric('tAnswered', 1, '10:00:05')], at('10:00:05')],
   ])('%s', (_name, segments, metrics, answeredAt) => {
     expect(of(segments, metrics)).toMatchObject({ is_answered: true, answered_at: answeredAt })

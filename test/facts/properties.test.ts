@@ -36,16 +36,15 @@ const metrics = fc.array(
   }),
   { maxLength: 3 },
 )
-const sessions = fc.array(
-  fc.record({ mediaType: fc.constantFrom('voice', 'message', null), segments, metrics }) as fc.Arbitrary<JsonObject>,
-  { maxLength: 3 },
-)
+const sessions = fc.array(fc.record({ mediaType: fc.constantFrom('voice', 'message', null), segments, metrics }), {
+  maxLength: 3,
+})
 const participants = fc.array(
   fc.record({
     purpose: fc.constantFrom('customer', 'external', 'acd', 'acd', 'agent', 'agent', 'user', 'ivr', null),
     userId: fc.constantFrom('u1', 'u2', null),
     sessions,
-  }) as fc.Arbitrary<JsonObject>,
+  }),
   { maxLength: 5 },
 )
 const focused = fc.tuple(fc.uuid(), participants).map(([conversationId, parts]): JsonObject => ({

@@ -303,7 +303,9 @@ test.each(DERIVED_TABLES)('the statistics of a month include those of %s', async
 })
 
 test('the BRIN indexes of facts are summarized after runs', async () => {
-  await load(warehouse, [handled('a', march, march)], 1)
+  await ensureMonths(warehouse, ['2026-03'])
+  await rows(`insert into etl.conversation_facts (conversation_id, conversation_start, queue_count, agent_count)
+    select n::text, '${march}', 0, 0 from generate_series(1, 10000) n`)
   await summarizeMonths(warehouse.db, ['2026-03'])
   const index = 'etl.conversation_facts_2026_03_conversation_start_idx'
   expect(await rows(`select brin_summarize_new_values('${index}') as more`)).toEqual([{ more: 0 }])
