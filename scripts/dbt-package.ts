@@ -121,7 +121,7 @@ function modelProperties(name: string, definition: DbtModel): object {
     name,
     description,
     ...(tests.length > 0 && { data_tests: tests }),
-    // a model of all columns describes those that are tested
+    // a model that selects all columns has those of its source
     columns: columns.length > 0 ? columns : (source?.columns ?? []).map(described),
   }
 }

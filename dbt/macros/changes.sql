@@ -13,22 +13,10 @@
   {{ return(run_query(query).columns[0].values()[0]) }}
 {% endmacro %}
 
-{# The condition that selects what has changed from reporting.conversations itself. #}
+{# The condition that selects what has changed; all rows of the facts of a conversation are written at once, with the same updated_at. #}
 {% macro is_changed() %}
   {%- set since = genesys_etl.changes_from() -%}
   {{ "true" if since is none else "updated_at >= '" ~ since ~ "'::timestamptz" }}
-{% endmacro %}
-
-{# The condition that selects the rows of changed conversations from another view of facts. #}
-{% macro of_changed_conversations() %}
-  {%- set since = genesys_etl.changes_from() -%}
-  {%- if since is none -%}
-    true
-  {%- else -%}
-    (conversation_id, conversation_start) in (
-    select conversation_id, conversation_start from {{ source('genesys_reporting', 'conversations') }}
-    where updated_at >= '{{ since }}'::timestamptz)
-  {%- endif -%}
 {% endmacro %}
 
 {# Before an incremental run, in its transaction: deletes the rows of what has changed or left. #}

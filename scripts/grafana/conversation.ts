@@ -51,7 +51,7 @@ export const conversation: Dashboard = {
   uid: 'genesys-conversation',
   title: 'Genesys: one conversation',
   description:
-    'What happened in one conversation, in order. Addresses, notes and attributes are not shown; the range of time does not matter.',
+    'What happened in one conversation, in order. The range of time does not matter; addresses and notes are shown only to a role that may read them.',
   from: 'now-7d',
   refresh: '',
   variables: [warehouseVariable, conversationVariable],

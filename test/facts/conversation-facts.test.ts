@@ -29,7 +29,7 @@ describe('whose media type it is', () => {
     expect(facts(conversation([external, participant('customer', [message])]))['media_type']).toBe('message')
     expect(facts(conversation([participant('acd', [message]), external]))['media_type']).toBe('voice')
     const withoutSessions = conversation([participant('customer', []), participant('acd', [message]), external])
-    expect(facts(withoutSessions)).toMatchObject({ media_type: 'message', customer_end: null, customer_address: null })
+    expect(facts(withoutSessions)).toMatchObject({ customer_end: null, disconnect_type: null })
   })
 
   test('without a customer the first session of all, and without sessions none', () => {

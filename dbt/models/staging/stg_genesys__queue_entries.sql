@@ -4,4 +4,4 @@ select conversation_id, conversation_start, _session_index, queue_id, media_type
   answered_by_user_id, over_service_level, requested_skill_ids, requested_language_id, priority,
   outcome, updated_at
 from {{ source('genesys_reporting', 'queue_entries') }}
-where {{ genesys_etl.of_changed_conversations() }}
+where {{ genesys_etl.is_changed() }}
