@@ -57,7 +57,7 @@ const THEMES = ['light', 'dark'] as const
 export type IdFilter = string | null | undefined
 
 /** What the report and the list of its conversations have in common. */
-export interface Selection {
+interface Selection {
   readonly range: Range
   readonly queue: IdFilter
   readonly media: IdFilter
@@ -234,7 +234,7 @@ function createReader(query: Iterable<readonly [string, string]>, known: readonl
     day(name: string): string | undefined {
       const value = values.get(name)
       if (value === undefined || isDay(value)) return value
-      problem(`${name}: ${echo(value)} is no day since 2000, such as 2026-11-26`)
+      problem(`${name}: ${echo(value)} is no day since 2015, such as 2026-11-26`)
       return undefined
     },
     id(name: string): IdFilter {
