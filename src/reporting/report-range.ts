@@ -15,7 +15,7 @@ const FIRST_DAY = '2015-01-01'
 
 /** Whether a text is a day of the calendar since 2015. */
 export function isDay(text: string): boolean {
-  if (!/^\d{4}-\d\d-\d\d$/.test(text) || text < FIRST_DAY) return false
+  if (!/^2\d{3}-\d\d-\d\d$/.test(text) || text < FIRST_DAY) return false
   const at = new Date(`${text}T00:00:00Z`)
   return !Number.isNaN(+at) && at.toISOString().startsWith(text)
 }

@@ -111,12 +111,16 @@ test.each([
   expect('problems' in parsed && parsed.problems.join('\n')).toContain(reason)
 })
 
-test.each(['after=x', 'after=2026-02-30T00:00:00.000000Z~c1', 'after=2026-11-26T10:00:00.000000Z~%27', 'by=queue'])(
-  'a list refuses %s',
-  (query) => {
-    expect(parseListRequest(new URLSearchParams(query))).toHaveProperty('problems')
-  },
-)
+test.each([
+  'after=x',
+  'after=2026-02-30T00:00:00.000000Z~c1',
+  'after=0000-01-01T00:00:00.000000Z~c1',
+  'after=2026-01-01T24:00:00.000000Z~c1',
+  'after=2026-11-26T10:00:00.000000Z~%27',
+  'by=queue',
+])('a list refuses %s', (query) => {
+  expect(parseListRequest(new URLSearchParams(query))).toHaveProperty('problems')
+})
 
 test('a list is of 31 days at most', () => {
   expect(parseListRequest(new URLSearchParams('from=2026-10-01&to=2026-10-31'))).toHaveProperty('request')
