@@ -86,4 +86,6 @@ test('a mean that is missing interrupts its steps', () => {
   const svg = String(qualityChart(reportOf(all), 'queue'))
   expect(svg).toContain('class="current" d="M0 0H150V75H300M450 150H600"')
   expect(svg).toContain('nothing counts on Thu 5 Mar')
+  const negative: Point = { slot: '2026-03-10', figures: withLevel(-1), before: null }
+  expect(String(qualityChart(reportOf([negative]), 'queue'))).toContain('class="current" d="M0 150H600"')
 })
