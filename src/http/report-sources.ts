@@ -5,7 +5,7 @@ import { toEtlError } from '../postgres/errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { readConversationList } from '../reporting/conversation-list.ts'
 import { readReport } from '../reporting/report-query.ts'
-import { listQuery, reportQuery } from '../reporting/report-request.ts'
+import { defaultSort, listQuery, reportQuery, type ReportRequest } from '../reporting/report-request.ts'
 import { describeError, shareReadsByKey, withDatabaseTimeout } from './database-reads.ts'
 import { type ReportSources } from './report-routes.ts'
 import { type Reading } from './service-status.ts'
@@ -42,7 +42,10 @@ export function createReportSources({
       throw toEtlError(error, 'reading a report')
     }
   }
-  const report = shareReadsByKey(reportQuery, (request) => explained(() => readReport(warehouse.db, request)), keepMs)
+  // the order of the rows and the theme concern only how it is shown
+  const readKey = (request: ReportRequest): string =>
+    reportQuery({ ...request, sort: defaultSort(request.by), theme: null })
+  const report = shareReadsByKey(readKey, (request) => explained(() => readReport(warehouse.db, request)), keepMs)
   const conversations = shareReadsByKey(
     listQuery,
     (request) => explained(() => readConversationList(warehouse.db, request)),

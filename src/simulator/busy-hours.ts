@@ -19,6 +19,6 @@ export function createStrain({ queues }: Org, utcOffsetHours: number): (queue: Q
   return ({ id }, at) => {
     const hour = (((Math.floor(at / HOUR_MS) + utcOffsetHours) % 24) + 24) % 24
     const load = (HOUR_WEIGHTS[hour] ?? 0) / BUSIEST
-    return id === troubled ? 0.8 + 3 * load : 0.1 + 0.22 * load
+    return id === troubled ? 0.8 + 3 * load : 0.05 + 0.4 * load
   }
 }

@@ -3,6 +3,16 @@ import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { runCli } from '../support/cli.ts'
 
+interface Printed {
+  readonly rows: Record<string, number>
+  readonly kpis: {
+    readonly queues: readonly {
+      readonly name: string
+      readonly figures: { readonly service_level: number; readonly abandon_rate: number }
+    }[]
+  }
+}
+
 /** Starts a server that nothing may connect to. */
 async function startTrap(): Promise<{ port: number; connections: () => number }> {
   let connections = 0
@@ -41,10 +51,18 @@ test('demo --once loads, prints the figures as text or JSON, ends with 0, and us
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toMatch(/genesys\.conversations +[\d,]{5}/)
   expect(stdout).toContain('average handle time')
+  const kpis = stdout.slice(stdout.lastIndexOf('Calls by queue, from'))
+  expect(kpis).toMatch(/^queue +offered +answered +abandoned +service level +ASA \(s\) +AHT \(s\)$/m)
+  expect(kpis).toMatch(/^Technical Support +\d+/m)
+  expect(kpis.trimEnd()).toMatch(/^all +[\d,]+.*$/m)
   expect([database.connections(), genesys.connections(), proxy.connections()]).toEqual([0, 0, 0])
 
   const other = await json
   expect(other.code).toBe(0)
-  const { rows } = JSON.parse(other.stdout) as { rows: Record<string, number> }
+  const { rows, kpis: shown } = JSON.parse(other.stdout) as Printed
   expect(rows['conversations']).toBeGreaterThan(1000)
+  const figuresOf = (name: string) => shown.queues.find((queue) => queue.name === name)!.figures
+  const [troubled, billing] = [figuresOf('Technical Support'), figuresOf('Billing')]
+  expect(troubled.service_level).toBeLessThan(billing.service_level - 0.3)
+  expect(troubled.abandon_rate).toBeGreaterThan(2 * billing.abandon_rate)
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { utcOffsetAt } from '../../src/commands/demo.ts'
+import { timeZoneOf, utcOffsetAt } from '../../src/commands/demo.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 
 const HOURS = Array.from({ length: 24 }, (_, hour) => hour)
@@ -9,6 +9,17 @@ test('the time zone of the demo makes it mid-morning at any hour, and exists', (
   const offsets = HOURS.map((hour) => utcOffsetAt(at(hour)))
   expect(offsets.map((offset, hour) => (hour + offset + 24) % 24)).toEqual(HOURS.map(() => 10))
   expect([Math.min(...offsets), Math.max(...offsets)]).toEqual([-12, 11])
+})
+
+test('the days of the reports are those of the organization', () => {
+  for (const hour of HOURS) {
+    const local = new Intl.DateTimeFormat('en', {
+      timeZone: timeZoneOf(utcOffsetAt(at(hour))),
+      hour: '2-digit',
+      hourCycle: 'h23',
+    })
+    expect(local.format(at(hour))).toBe('10')
+  }
 })
 
 test.each([0, 7, 12, 21])('the simulated organization is busy at %i:40 UTC in that time zone', async (hour) => {
