@@ -32,7 +32,7 @@ export const LONG = [
   'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',
   'test/reference/process.test.ts',
-  'test/reporting/{derive-command,genesys-aggregates,performance,reconcile}.test.ts',
+  'test/reporting/{derive-command,genesys-aggregates,many-months,oracle,performance,reconcile}.test.ts',
 ]
 
 export default defineConfig({

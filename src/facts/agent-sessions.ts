@@ -88,5 +88,6 @@ function answeredAt(session: Session): string | null {
   const connected = firstSegment([session], isOfType('interact'))
   if (connected) return connected[SLOT.segmentStart] as string | null
   const answers = session.metrics.filter((metric) => metric[SLOT.metricName] === 'tAnswered')
-  return answers.map((metric) => metric[SLOT.emitDate] as string | null).toSorted(compareTimes)[0] ?? null
+  const times = answers.map((metric) => metric[SLOT.emitDate] as string | null).filter((time) => time !== null)
+  return times.toSorted(compareTimes)[0] ?? null
 }
