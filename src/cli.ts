@@ -82,7 +82,11 @@ program
 program
   .command('status')
   .description('show coverage, gaps, what is due, and the last runs')
-  .option('--check', 'print one line, and exit with 0 (fresh and healthy), 75 (late, or failing for now: check again) or 1 (action is needed)', false)
+  .option(
+    '--check',
+    'print one line, and exit with 0 (fresh and healthy), 75 (late, or failing for now: check again) or 1 (action is needed)',
+    false,
+  )
   .addOption(json())
   .action((options) => run(status, options))
 program
