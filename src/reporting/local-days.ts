@@ -17,6 +17,7 @@ export interface LocalClock {
 
 /** A query of a page that takes longer is ended, so that it does not occupy a connection for a viewer who has given up. */
 const STATEMENT_TIMEOUT_MS = 10_000
+
 /** A name on a page; names of Genesys are shorter. */
 export const MAX_NAME_CHARACTERS = 200
 

@@ -2,7 +2,7 @@
 import { addDays } from '../model/interval.ts'
 
 /** What the history leaves out when it is read, as in etl.windows. */
-export interface LoadFilter {
+interface LoadFilter {
   readonly mediaTypes?: readonly string[]
   readonly direction?: string
   readonly minDurationSeconds?: number

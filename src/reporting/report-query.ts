@@ -68,6 +68,7 @@ export interface Report {
 }
 
 const DAY_MS = 86_400_000
+
 /** Reads the report that is asked for. */
 export async function readReport(db: Kysely<Database>, request: ReportRequest): Promise<Report> {
   return await readOnSnapshot(db, async (trx) => {

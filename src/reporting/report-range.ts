@@ -10,9 +10,12 @@ const DAY_MS = 86_400_000
 /** A chart of more days is by weeks. */
 const MAX_DAYS_BY_DAY = 100
 
-/** Whether a text is a day of the calendar since 2000. */
+/** Older days have no conversations of Genesys Cloud, and some of them never were in some time zone. */
+const FIRST_DAY = '2015-01-01'
+
+/** Whether a text is a day of the calendar since 2015. */
 export function isDay(text: string): boolean {
-  if (!/^2\d{3}-\d\d-\d\d$/.test(text)) return false
+  if (!/^2\d{3}-\d\d-\d\d$/.test(text) || text < FIRST_DAY) return false
   const at = new Date(`${text}T00:00:00Z`)
   return !Number.isNaN(+at) && at.toISOString().startsWith(text)
 }

@@ -57,7 +57,7 @@ const THEMES = ['light', 'dark'] as const
 export type IdFilter = string | null | undefined
 
 /** What the report and the list of its conversations have in common. */
-export interface Selection {
+interface Selection {
   readonly range: Range
   readonly queue: IdFilter
   readonly media: IdFilter
@@ -90,7 +90,8 @@ const MAX_DAYS = 400
 /** A list of conversations is for looking closer. */
 export const MAX_LIST_DAYS = 31
 const ID = /^[\w.:-]{1,100}$/
-const CURSOR = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)~(.+)$/
+// Postgres has no year 0
+const CURSOR = /^((?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)~(.+)$/
 const MAX_ECHOED_CHARACTERS = 40
 
 /** Reads the query string of `/reports`. Unknown parameters are refused, since a misspelled filter would show too much. */
@@ -117,9 +118,15 @@ export function parseListRequest(query: Iterable<readonly [string, string]>): Pa
   const agent = reader.id('agent')
   const cursor = reader.text('after')
   const [, start = '', id = ''] = CURSOR.exec(cursor ?? '') ?? []
-  const isCursor = ID.test(id) && isDay(start.slice(0, 10)) && !Number.isNaN(Date.parse(start))
+  const isCursor = ID.test(id) && isInstant(start)
   if (cursor !== undefined && !isCursor) reader.problem('after: is not the address of a further page')
   return reader.result({ ...selection, agent, after: isCursor ? { start, id } : null })
+}
+
+/** Whether a text in the form of a cursor's start is an instant of the calendar. */
+function isInstant(text: string): boolean {
+  const at = new Date(text)
+  return !Number.isNaN(+at) && at.toISOString().slice(0, 19) === text.slice(0, 19)
 }
 
 /** The query string of a report, without what is the default; parseReportRequest reads it back. */
@@ -234,7 +241,7 @@ function createReader(query: Iterable<readonly [string, string]>, known: readonl
     day(name: string): string | undefined {
       const value = values.get(name)
       if (value === undefined || isDay(value)) return value
-      problem(`${name}: ${echo(value)} is no day since 2000, such as 2026-11-26`)
+      problem(`${name}: ${echo(value)} is no day since 2015, such as 2026-11-26`)
       return undefined
     },
     id(name: string): IdFilter {

@@ -190,6 +190,12 @@ describe('a bad address', () => {
     expect([file.status, file.headers.get('Content-Type')]).toEqual([400, 'text/plain; charset=UTF-8'])
   })
 
+  test('the last days that can be asked for have nothing', async () => {
+    const { status, text } = await get('/reports?from=2999-12-31&to=2999-12-31')
+    expect(status).toBe(200)
+    expect(text).toContain('Nothing counts in this range.')
+  })
+
   test('an id that nothing has shows nothing', async () => {
     const { status, text } = await get(`/reports?${DAYS}&queue=00000000-0000-4000-8000-000000000000`)
     expect(status).toBe(200)

@@ -13,7 +13,7 @@ import {
 } from '../../src/reporting/report-range.ts'
 
 const day = fc
-  .date({ min: new Date('2000-01-01'), max: new Date('2090-01-01'), noInvalidDate: true })
+  .date({ min: new Date('2015-01-01'), max: new Date('2090-01-01'), noInvalidDate: true })
   .map((at) => at.toISOString().slice(0, 10))
 const range = fc.record({ first: day, length: fc.integer({ min: 1, max: 400 }) }).map(({ first, length }): Days => ({
   first,
@@ -26,7 +26,9 @@ test.each([
   ['2024-02-29', true],
   ['2026-02-29', false],
   ['2026-13-01', false],
-  ['1999-12-31', false],
+  ['2014-12-31', false],
+  ['2999-12-31', true],
+  ['3000-01-01', false],
   ['20260-1-01', false],
   ['2026-11-26T00:00', false],
   ['', false],

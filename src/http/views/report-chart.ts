@@ -23,7 +23,9 @@ export function volumeChart(report: Report, by: Grouping): Html {
   const { points } = report
   const { volume } = CHARTED[by]
   const value = (figures: Figures | null): number => figures?.[volume] ?? 0
-  const max = niceCeiling(Math.max(1, ...points.flatMap((each) => [value(each.figures), value(each.before)])))
+  const max = niceCeiling(
+    Math.max(1, ...points.flatMap(({ figures, before }) => [value(figures), value(before), figures?.abandoned ?? 0])),
+  )
   const width = WIDTH / points.length
   const column = (count: number, index: number, className: string): Html => {
     const height = round((HEIGHT * Math.min(count, max)) / max)
@@ -118,13 +120,16 @@ function pointInWords({ slot, figures, before }: Point, by: Grouping): string {
   return `${slotName(slot)}: ${texts.join(', ') || 'nothing'}${earlier === null ? '' : `; before ${number(earlier)}`}`
 }
 
-/** A path of horizontal steps, one for each value, joined where values follow each other. */
+/**
+ * A path of horizontal steps, one for each value, joined where values follow each other. Values stay in the box: the service level of an
+ * interval can be negative, since answers and what was late about them count at instants of their own.
+ */
 function steps(values: readonly (number | null)[], max: number): string {
   const width = WIDTH / values.length
   return values
     .map((value, index) => {
       if (value === null) return ''
-      const y = round(HEIGHT - (HEIGHT * Math.min(value, max)) / max)
+      const y = round(HEIGHT - (HEIGHT * Math.max(0, Math.min(value, max))) / max)
       const isJoined = index > 0 && values[index - 1] !== null
       return `${isJoined ? `V${y}` : `M${round(index * width)} ${y}`}H${round((index + 1) * width)}`
     })

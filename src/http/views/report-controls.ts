@@ -53,7 +53,7 @@ function groupingLink(request: ReportRequest, by: Grouping): Html {
 function dayForm(request: ReportRequest, { days }: Report): Html {
   const isChosen = typeof request.range !== 'string'
   const input = (name: string, label: string, value: string): Html =>
-    markup`<label>${label} <input type="date" name="${name}" value="${value}" required min="2000-01-01" max="2999-12-31" /></label>`
+    markup`<label>${label} <input type="date" name="${name}" value="${value}" required min="2015-01-01" max="2999-12-31" /></label>`
   return markup`<form action="/reports" class="${isChosen ? 'chosen' : ''}" aria-label="Chosen days">
 ${hiddenFields(reportQuery({ ...request, range: 'today', granularity: null }))}
 ${input('from', 'From', days.first)} ${input('to', 'to', days.last)} <button>Show</button></form>`

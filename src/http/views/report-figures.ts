@@ -11,7 +11,7 @@ interface FigureText {
 }
 
 /** 0.8749 → 87.5 %, rounded down, so that only all of them are 100 %. */
-export function exactPercent(share: number): string {
+function exactPercent(share: number): string {
   return `${(Math.floor(share * 1000 + 1e-9) / 10).toFixed(1)}%`
 }
 

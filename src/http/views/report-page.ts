@@ -96,7 +96,7 @@ function figures({ by }: ReportRequest, report: Report): Html {
   const figure = (name: FigureName): Html => markup`<div class="figure"><dt>${FIGURES[name].label}</dt>
 <dd>${figureValue(name, total[name])}</dd><dd class="note">${change(name, total, before)}</dd></div>`
   return markup`<dl class="figure-list">${FIGURES_OF[by].map(figure)}</dl>
-<p class="quiet">${before === null ? `Nothing to compare with: ${days} is not completely loaded.` : `Compared with ${days}${until}.`}</p>`
+<p class="quiet">${isBeforeComplete ? `Compared with ${days}${until}${before === null ? ', when nothing counted' : ''}.` : `Nothing to compare with: ${days} is not completely loaded.`}</p>`
 }
 
 /** A value of the weeks before, and by how much a count differs from it. */

@@ -28,7 +28,7 @@ const WITHOUT: Readonly<Record<Grouping, string>> = {
 const WIDE: Readonly<Record<Grouping, readonly FigureName[]>> = {
   queue: ['answered', 'abandon_rate', 'average_handle_seconds'],
   media: ['answered', 'abandon_rate', 'average_handle_seconds'],
-  agent: ['average_hold_seconds', 'average_acw_seconds', 'transfer_rate'],
+  agent: ['average_talk_seconds', 'average_hold_seconds', 'average_acw_seconds', 'transfer_rate'],
 }
 
 /** Rows by the order of the request, and their sum. */
