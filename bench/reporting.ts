@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureMonths, monthsOf } from '../src/loader/partitions.ts'
 import { connect, type Warehouse } from '../src/postgres/connect.ts'
 import { recomputeDirtyHours } from '../src/reporting/rollups.ts'
+import { FACT_TABLES, generateFacts } from './facts.ts'
 
 export interface ReportingResult {
   readonly queueIntervals: number
@@ -10,6 +11,7 @@ export interface ReportingResult {
   readonly queueDays: number
   readonly agentDays: number
   readonly cells: number
+  readonly conversations: number
   readonly queries: readonly QueryResult[]
 }
 
@@ -26,6 +28,7 @@ const MONTHS_OF_PARTITIONS = 36
 const QUEUES = 200
 const AGENTS = 1000
 const CELLS_PER_DAY = 100_000
+const CONVERSATIONS_PER_DAY = 33_000
 const RUNS = 7
 const DAY_MS = 86_400_000
 const END = new Date('2026-11-01T00:00:00Z')
@@ -75,6 +78,15 @@ export async function measureReporting(
   await generateIntervals(warehouse, from, logStep)
   logStep('generating the cells of the last month')
   await generateCells(warehouse)
+  logStep('generating the facts of the last month')
+  await generateFacts(warehouse, {
+    from: monthsBefore(1),
+    to: END,
+    conversationsPerDay: CONVERSATIONS_PER_DAY,
+    queues: QUEUES,
+    agents: AGENTS,
+  })
+  for (const table of FACT_TABLES) await warehouse.pool.query(`vacuum (analyze) ${table}`)
   logStep('adding up days')
   await generateDays(warehouse, from)
   await warehouse.pool.query('truncate etl.dirty_hours')
@@ -100,6 +112,7 @@ export async function measureReporting(
     queueDays: await count('queue_days'),
     agentDays: await count('agent_days'),
     cells: await count('interval_cells'),
+    conversations: await count('conversation_facts'),
     queries,
   }
 }
@@ -197,6 +210,7 @@ async function measureQueries(warehouse: Warehouse, from: Date): Promise<QueryRe
   const lastDay = `'${new Date(+END - DAY_MS).toISOString()}', '${END.toISOString()}'`
   const kpis = `sum(offered) as offered, reporting.ratio(sum(abandoned), sum(offered)) as abandon_rate, reporting.seconds(sum(answer_ms), sum(answered)) as asa,
     reporting.service_level(sum(answered), sum(over_service_level), sum(abandoned), sum(short_abandoned), sum(flow_outs)) as service_level`
+  const startedLastDay = `conversation_start >= '${new Date(+END - DAY_MS).toISOString()}' and conversation_start < '${END.toISOString()}'`
   const result: QueryResult[] = []
   for (const [name, limitMs, text] of [
     [
@@ -226,6 +240,10 @@ async function measureQueries(warehouse: Warehouse, from: Date): Promise<QueryRe
       null,
       `select * from reporting.queue_intervals where interval_start >= '${new Date(+END - DAY_MS).toISOString()}'`,
     ],
+    ['conversations of one day, all columns', 2000, `select * from reporting.conversations where ${startedLastDay}`],
+    ['queue_entries of one day, all columns', null, `select * from reporting.queue_entries where ${startedLastDay}`],
+    ['agent_sessions of one day, all columns', null, `select * from reporting.agent_sessions where ${startedLastDay}`],
+    ['waits_over 300 s of one day', null, `select * from reporting.waits_over(300, ${lastDay})`],
   ] as const)
     result.push(await measureQuery(warehouse, name, limitMs, text))
   return result

@@ -83,10 +83,10 @@ function isOfType(type: string): (segment: Row) => boolean {
   return (segment) => segment[SLOT.segmentType] === type
 }
 
-/** When the agent was connected: the start of the first interact segment; where there is none, when tAnswered was emitted. */
+/** When the agent was connected: the start of the first interact segment; without a readable one, when tAnswered was emitted. */
 function answeredAt(session: Session): string | null {
   const connected = firstSegment([session], isOfType('interact'))
-  if (connected) return connected[SLOT.segmentStart] as string | null
+  if (connected?.[SLOT.segmentStart]) return connected[SLOT.segmentStart] as string
   const answers = session.metrics.filter((metric) => metric[SLOT.metricName] === 'tAnswered')
   const times = answers.map((metric) => metric[SLOT.emitDate] as string | null).filter((time) => time !== null)
   return times.toSorted(compareTimes)[0] ?? null

@@ -35,7 +35,8 @@ const conversationTotals = totals([
   'ivr_ms',
 ])
 
-const ownColumns = [
+/** The columns of etl.conversation_facts that are derived, in the table's order. */
+export const conversationFactColumns: readonly DerivedColumn[] = [
   { name: 'conversation_id', type: 'text' },
   { name: 'conversation_start', type: 'timestamptz' },
   { name: 'conversation_end', type: 'timestamptz' },
@@ -56,10 +57,8 @@ const ownColumns = [
   { name: 'disconnect_type', type: 'text' },
   { name: 'survey_score', type: 'bigint' },
   { name: 'evaluation_score', type: 'bigint' },
-] as const satisfies readonly DerivedColumn[]
-
-/** The columns of etl.conversation_facts that are derived, in the table's order. */
-export const conversationFactColumns: readonly DerivedColumn[] = [...ownColumns, ...conversationTotals.columns]
+  ...conversationTotals.columns,
+]
 
 const SLOT = {
   conversationEnd: columnIndex('conversations', 'conversation_end'),

@@ -1,4 +1,4 @@
-/** How far the cells of the history are derived: the one row of etl.derivation. */
+/** How far cells and facts of the history are derived: the one row of etl.derivation. */
 import { sql, type Kysely } from 'kysely'
 import { DERIVED_VERSION } from '../facts/derived.ts'
 import { EtlError } from '../errors.ts'
@@ -47,7 +47,7 @@ export async function selectDerivation(db: Kysely<Database>): Promise<Derivation
 /**
  * Begins the walk again where this version has other formulas than the one that walked before. What the views show stays until it has
  * been replaced.
- * @throws EtlError DERIVED_BY_NEWER where the stored cells come from a later version, which this one must not undo
+ * @throws EtlError DERIVED_BY_NEWER where stored rows come from a later version, which this one must not undo
  */
 export async function adoptVersion(db: Kysely<Database>): Promise<void> {
   const { rows } = await sql<{ version: number }>`select version from etl.derivation`.execute(db)

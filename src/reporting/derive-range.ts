@@ -1,4 +1,4 @@
-/** Derives the cells of all conversations that started in a range again, whatever they were derived from. */
+/** Derives the rows of all conversations that started in a range again, whatever they were derived from. */
 import { sql, type Kysely } from 'kysely'
 import type { Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'

@@ -1,4 +1,4 @@
-/** Derives the cells and facts of stored conversations again, from their rows. */
+/** Derives cells and facts of stored conversations again, from their rows. */
 import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
 import { ADDRESS_COLUMNS } from '../facts/customer-address.ts'

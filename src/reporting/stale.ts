@@ -1,6 +1,6 @@
 /**
- * Which conversations have cells that do not belong to what is stored: their content has changed, or was loaded, by a process of an older
- * release, or their cells come from other formulas.
+ * Which conversations have derived rows that do not belong to what is stored: their content has changed, or was loaded, by a process of an older
+ * release, or these rows come from other formulas.
  */
 import { sql, type Kysely, type RawBuilder } from 'kysely'
 import { DERIVED_VERSION } from '../facts/derived.ts'
@@ -45,7 +45,7 @@ export async function ensureStaleIndex({ db }: Warehouse): Promise<void> {
       db,
     )
   } catch (error) {
-    throw toEtlError(error, 'indexing the conversations whose cells have to be derived')
+    throw toEtlError(error, 'indexing the conversations whose rows have to be derived')
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Derives whatever is due: first which conversations may still change, then the cells of those that processes of an older release have
+ * Derives whatever is due: first which conversations may still change, then the rows of those that processes of an older release have
  * loaded since the walk passed them, then the walk itself, from the newest conversation to the oldest. All progress is in the database, and is committed with what it stands for.
  */
 import type { Logger } from '../log.ts'

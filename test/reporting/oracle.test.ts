@@ -138,7 +138,9 @@ test('so do the waits over a limit, and the hours', async () => {
   )
   const expected = truth.flatMap((c) =>
     queueEntryRows(c, names).flatMap(({ wait_seconds: wait, entered_at: entered, _session_index: entry }) =>
-      Number(wait) > 42 && Number(entered) >= +from * 1000 && Number(entered) < +to * 1000 ? [`${c.id} ${entry}`] : [],
+      Number(wait) > 42 && Number(entered) >= +from * 1000 && Number(entered) < +to * 1000
+        ? [`${c.id} ${Number(entry)}`]
+        : [],
     ),
   )
   expect(waits.rows.map(({ id, entry }) => `${id} ${entry}`).sort()).toEqual(expected.sort())
@@ -151,7 +153,7 @@ test('so do the waits over a limit, and the hours', async () => {
     from reporting.hourly_by_direction where hour < ${days.end}`.execute(it.warehouse.db)
   await sql`update reporting.settings set time_zone = 'UTC'`.execute(it.warehouse.db)
   const hours = hourlyRows(truth, 5.5).filter(({ hour }) => Number(hour) < +days.end)
-  const label = (row: Record<string, unknown>) => `${row['hour']} ${row['direction']} ${row['media_type']}`
+  const label = (row: Record<string, unknown>) => JSON.stringify([row['hour'], row['direction'], row['media_type']])
   const found = new Map(rows.map((row) => [label(row), row]))
   expect([...found.keys()].sort()).toEqual(hours.map(label).sort())
   for (const hour of hours) {

@@ -31,7 +31,7 @@ export interface Session {
   readonly flow: { readonly index: number; readonly raw: Json; readonly outcomes: readonly Child[] } | null
 }
 
-export interface Participant {
+interface Participant {
   readonly index: number
   readonly raw: Json
   readonly purpose: string | null
