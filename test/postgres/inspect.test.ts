@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
+import { derivedTables } from '../../src/facts/derived.ts'
 import { ensureMonths } from '../../src/loader/partitions.ts'
 import { tables } from '../../src/model/columns.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -26,10 +27,12 @@ test.each([
   expect(check.fix ?? '').toContain(setting)
 })
 
-test('counts the partitions of the history and of the cells, and their indexes', async () => {
+test('counts the partitions of the history and of what is derived from it, and their indexes', async () => {
   await ensureMonths(warehouse, ['2026-01', '2026-02'])
-  // a table, its key and its index on conversation_start, or of cells on interval_start; genesys.conversations has one on _loaded_at besides
-  const relations = 2 * (3 * (tables.length + 1) + 1)
+  // a table, its key and its index on conversation_start, or of cells on interval_start; genesys.conversations has one on _loaded_at besides,
+  // each table of facts one on updated_at
+  const facts = derivedTables.length - 1
+  const relations = 2 * (3 * (tables.length + derivedTables.length) + 1 + facts)
   const check = (await inspectDatabase(warehouse)).find(({ name }) => name === 'locks')
   expect(check).toMatchObject({
     verdict: 'ok',
