@@ -13,7 +13,7 @@ import { migrateUp, migrationStatus } from '../../src/postgres/migrate.ts'
 import { REPEATABLE_FOLDERS } from '../../src/postgres/migration-files.ts'
 import { selectExposedReaders } from '../../src/postgres/reader-rights.ts'
 import { readRepeatables } from '../../src/postgres/views.ts'
-import { createFileDatabase } from '../support/database.ts'
+import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { conversation, load, stored } from '../loader/conversations.ts'
 
 // roles belong to the whole server: these get names of their own
@@ -234,6 +234,21 @@ test('an installation whose reader sees everything: nothing is taken without rol
   await readNote()
   await administrate(database.url, `revoke ${personalName} from ${readerName}`)
   await administrate(database.url, script)
+})
+
+test('roles.sql after a migration, by another owner than genesys_loader: the next migrate gives the reader its columns', async () => {
+  await using migrated = await createTestDatabase()
+  await administrate(migrated.url, script)
+  await using owner = connect(migrated.url)
+  expect(await migrateUp(owner.db)).toEqual([expect.stringContaining(`rights of ${readerName}`)])
+  const url = new URL(migrated.url)
+  Object.assign(url, { username: readerName, password: 'test' })
+  await using reader = connect(url.href)
+  await reader.pool.query('select queue_id from genesys.segments limit 0')
+  await reader.pool.query('select * from reporting.wrap_ups limit 0')
+  await expect(reader.pool.query('select wrap_up_note from genesys.segments limit 0')).rejects.toMatchObject({
+    code: '42501',
+  })
 })
 
 test('doctor reports the reader of an older release until it is decided what it may see', async () => {
