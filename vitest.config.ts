@@ -30,6 +30,7 @@ export const LONG = [
   'test/embedded-postgres/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',
+  'test/privacy/policy-commands.test.ts',
   'test/privacy/erased-org.test.ts',
   'test/reference/process.test.ts',
   'test/reporting/{derive-command,genesys-aggregates,performance,reconcile}.test.ts',

@@ -41,7 +41,7 @@ export interface ApplyPolicyDependencies {
 export interface ApplyPolicyRequest {
   /** Whether what is stored is changed; else the policy holds only for what is loaded from now on. */
   readonly rewrite: boolean
-  /** Whether values may stay that cannot follow the policy, since they were dropped, or hashed for good or with another key. */
+  /** Whether values may stay that cannot follow the policy, since they were dropped, or hashed, perhaps with another key. */
   readonly acceptMix: boolean
 }
 

@@ -6,6 +6,10 @@ import { HASH_PREFIX, isHashed, type PersonalHasher } from '../model/personal.ts
 
 /** Characters of the fingerprint of a key: enough to notice another key, too few to be of use. */
 const FINGERPRINT_LENGTH = 16
+/** Each session of a conversation repeats the same few values: remembering them makes hashing some times faster. */
+const MOST_REMEMBERED = 10_000
+/** Longer texts are notes, which hardly repeat. */
+const LONGEST_REMEMBERED = 200
 
 /**
  * The hasher of a key. The same key and value give the same hash everywhere.
@@ -13,11 +17,23 @@ const FINGERPRINT_LENGTH = 16
  */
 export function personalHasher(key: string): PersonalHasher {
   const hmac = (text: string): string => createHmac('sha256', key).update(storableText(text), 'utf8').digest('hex')
-  const hashOf = (text: string, normalized: string): string => (isHashed(text) ? text : HASH_PREFIX + hmac(normalized))
   return {
     fingerprint: hmac('fingerprint of the key of genesys-etl').slice(0, FINGERPRINT_LENGTH),
-    address: (text) => hashOf(text, normalizeAddress(text)),
-    text: (text) => hashOf(text, normalizeText(text)),
+    address: remembering((text) => (isHashed(text) ? text : HASH_PREFIX + hmac(normalizeAddress(text)))),
+    text: remembering((text) => (isHashed(text) ? text : HASH_PREFIX + hmac(normalizeText(text)))),
+  }
+}
+
+function remembering(hash: (text: string) => string): (text: string) => string {
+  const known = new Map<string, string>()
+  return (text) => {
+    if (text.length > LONGEST_REMEMBERED) return hash(text)
+    const remembered = known.get(text)
+    if (remembered !== undefined) return remembered
+    if (known.size === MOST_REMEMBERED) known.clear()
+    const made = hash(text)
+    known.set(text, made)
+    return made
   }
 }
 

@@ -203,14 +203,15 @@ test.each([
   ['hash', HASH],
   ['drop', DROP],
 ] as const)('%s: history and reference data of an organization, malformed records included', async (_name, policy) => {
-  await using org = await startOrg({ days: 3, perDay: 60 })
+  await using org = await startOrg({ perDay: 40 })
   await using it = await connectTestOrg(org, undefined, policy)
   await it.backfill()
-  await it.run({ job: 'backfill', range: threeDays, reload: true, source: 'jobs' })
+  const jobs = { attributes: 'true', timing: { firstPollMs: 10, longestPollMs: 50, deadlineMs: 60_000 } } as const
+  await it.run({ job: 'backfill', range: threeDays, reload: true, source: 'jobs' }, { settings: { jobs } })
   await using dependencies = it.dependencies()
   await readReference(dependencies, { trigger: 'manual' }, signal)
   const values = personalValuesOf(org)
-  expect(values.length).toBeGreaterThan(500)
+  expect(values.length).toBeGreaterThan(300)
   expect(await findValues(it.warehouse, values)).toEqual({})
   const verified = await verifyRange(dependencies, threeDays, signal)
   expect(verified).toMatchObject({ mismatches: [] })

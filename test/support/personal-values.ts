@@ -39,7 +39,7 @@ export function personalValuesOf(org: Simulator): string[] {
     ...attributes,
     ...users.flatMap(({ name, email }) => [name, email]),
   ]
-  return [...new Set(values)].filter((value) => value.trim().length >= SHORTEST && !plain.has(value))
+  return [...new Set(values)].filter((value) => value.length >= SHORTEST && value.trim() !== '' && !plain.has(value))
 }
 
 function attributesOf(org: Simulator, id: JsonValue | undefined): string[] {
@@ -62,9 +62,19 @@ function namesOfSystem(record: JsonObject): string[] {
   )
 }
 
-/** Those of the values that a text has anywhere, also as JSON. */
+/** Those of the values that a text has anywhere, also as JSON. One pass over the text, since there are thousands of values. */
 export function valuesIn(text: string, values: readonly string[]): string[] {
-  return values.filter((value) => text.includes(value) || text.includes(JSON.stringify(value).slice(1, -1)))
+  const spellings = values.flatMap((value) => [
+    { value, spelling: value },
+    { value, spelling: JSON.stringify(value).slice(1, -1) },
+  ])
+  const byBeginning = Map.groupBy(spellings, ({ spelling }) => spelling.slice(0, SHORTEST))
+  const found = new Set<string>()
+  for (let at = 0; at <= text.length - SHORTEST; at++) {
+    for (const { value, spelling } of byBeginning.get(text.slice(at, at + SHORTEST)) ?? [])
+      if (text.startsWith(spelling, at)) found.add(value)
+  }
+  return [...found]
 }
 
 /** The values that any table of any schema has in any column, by table; partitions count as their tables. */
