@@ -103,9 +103,9 @@ test('loads and snapshots go on while a thousand conversations are erased: no de
     1,
   )
   const before = await deadlocks(warehouse)
-  let isOver = false
+  const over = new AbortController()
   const loader = async (offset: number): Promise<void> => {
-    for (let version = 1; !isOver; version++) {
+    for (let version = 1; !over.signal.aborted; version++) {
       const some = ids.filter((_, index) => (index + offset + version) % 5 === 0).reverse()
       await load(
         warehouse,
@@ -115,9 +115,10 @@ test('loads and snapshots go on while a thousand conversations are erased: no de
     }
   }
   const live = async (): Promise<void> => {
-    for (let second = 1; !isOver; second++) await writeSnapshot(warehouse, snapshotOf(second, ids.slice(0, 100)))
+    for (let second = 1; !over.signal.aborted; second++)
+      await writeSnapshot(warehouse, snapshotOf(second, ids.slice(0, 100)))
   }
-  const erasing = erasePerson(warehouse, { conversationIds: erased }).finally(() => (isOver = true))
+  const erasing = erasePerson(warehouse, { conversationIds: erased }).finally(() => over.abort())
   await Promise.all([erasing, loader(0), loader(1), live()])
   expect(await deadlocks(warehouse)).toBe(before)
   const { rows } = await sql<{ id: string }>`
@@ -131,5 +132,5 @@ async function deadlocks({ pool }: Warehouse): Promise<number> {
   const { rows } = await pool.query<{ deadlocks: number }>(
     'select deadlocks from pg_stat_database where datname = current_database()',
   )
-  return Number(rows[0]!.deadlocks)
+  return rows[0]!.deadlocks
 }
