@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { findMisplacedRows } from '../../src/loader/integrity.ts'
 import { addDays } from '../../src/model/interval.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
@@ -13,6 +13,9 @@ import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 import { findTraces } from '../support/traces.ts'
 import { kill } from './killed-backfill.ts'
+
+// many processes, one after the other
+vi.setConfig({ testTimeout: 600_000 })
 
 const org = await startOrg({ perDay: 100 })
 afterAll(() => org.close())
