@@ -78,6 +78,11 @@ test.each(['hash', 'drop'])('PII=%s: the whole service leaves no personal value 
   printed.push(stdout, stderr, ...receiver.requests.map(({ body }) => body))
   await run(['verify', ...range])
   await run(['doctor', '--json'])
+  const checks = (JSON.parse(printed.at(-2)!) as { checks: { name: string; detail: string }[] }).checks
+  const detailOf = (name: string) => checks.find((check) => check.name === `personal data: ${name}`)?.detail
+  expect(detailOf(PII === 'hash' ? 'hashed' : 'dropped')).toContain('sessions.ani')
+  expect(detailOf('hashed')).toContain('dim_users.email')
+  expect(detailOf('kept')).toBeUndefined()
 
   const values = personalValuesOf(org)
   expect(values.length).toBeGreaterThan(500)
@@ -86,7 +91,7 @@ test.each(['hash', 'drop'])('PII=%s: the whole service leaves no personal value 
 })
 
 test('a changed policy is refused until it is applied; killed again and again, it is applied in the end', async () => {
-  await using org = await startOrg({ perDay: 250 })
+  await using org = await startOrg({ perDay: 200 })
   await using it = await connectTestOrg(org)
   await it.backfill(threeDays)
   await it.run(
