@@ -9,6 +9,7 @@ import { demo } from './commands/demo.ts'
 import { derive } from './commands/derive.ts'
 import { doctor } from './commands/doctor/doctor.ts'
 import { erase } from './commands/erase.ts'
+import { exportPersonAsJson } from './commands/export-person.ts'
 import { migrate } from './commands/migrate.ts'
 import { createOutput } from './commands/print.ts'
 import { reconcile } from './commands/reconcile.ts'
@@ -125,6 +126,7 @@ program
     '--address <address...>',
     'all conversations in which a telephone number, an e-mail address or the like occurs',
   )
+  .option('--from-genesys', 'all whose deletion Genesys has completed on request (GDPR), each request once', false)
   .option('--keep-statistics', 'keep what the conversations add to the intervals, without conversation and user', false)
   .option('--dry-run', 'print what would be deleted, without personal data, and delete nothing', false)
   .option('--yes', 'even if it is a large part of all conversations', false)
@@ -132,6 +134,17 @@ program
   .option('--accept-mix', 'use the policy from now on, and leave as it is what cannot follow it', false)
   .addOption(json())
   .action((options) => run(erase, options))
+program
+  .command('export-person')
+  .description('write what is stored about a person as JSON, for an access request')
+  .option('--conversation-id <id...>', 'these conversations')
+  .option('--external-contact-id <id...>', 'all conversations with these external contacts')
+  .option(
+    '--address <address...>',
+    'all conversations in which a telephone number, an e-mail address or the like occurs',
+  )
+  .option('--output <file>', 'a new file instead of standard output')
+  .action((options) => run(exportPersonAsJson, { ...options, json: false }))
 program
   .command('simulator')
   .description('serve a fake Genesys Cloud organization over HTTP')

@@ -45,6 +45,8 @@ export interface Config {
   readonly reference: { readonly cron: string }
   /** When numbers are compared with Genesys; null: never. */
   readonly reconcileCron: string | null
+  /** When completed deletions of Genesys are applied; null: never. */
+  readonly gdprCron: string | null
   readonly live: {
     readonly cron: string
     readonly source: 'analytics' | 'conversations' | 'off'
@@ -301,6 +303,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
     personalData: { customers: values.PII, employees: values.PII_AGENTS },
     reference: { cron: values.REFERENCE_CRON },
     reconcileCron: values.RECONCILE_CRON === 'off' ? null : values.RECONCILE_CRON,
+    gdprCron: values.GDPR_CRON === 'off' ? null : values.GDPR_CRON,
     live: { cron: values.LIVE_CRON, source: values.LIVE_SOURCE, retentionHours: values.LIVE_RETENTION_HOURS },
     webhook: values.WEBHOOK_URL ? { url: values.WEBHOOK_URL, events: values.WEBHOOK_EVENTS } : null,
     alertUrl: values.ALERT_WEBHOOK_URL ?? null,

@@ -83,6 +83,7 @@ export const environmentSchema = z.object({
   PII_KEY_FILE: z.string().optional(),
   REFERENCE_CRON: z.union([z.literal('off'), cron('REFERENCE_CRON')]).default('5 * * * *'),
   RECONCILE_CRON: z.union([z.literal('off'), cron('RECONCILE_CRON')]).default('45 4 * * *'),
+  GDPR_CRON: z.union([z.literal('off'), cron('GDPR_CRON')]).default('off'),
   LIVE_CRON: cron('LIVE_CRON').default('* * * * *'),
   LIVE_SOURCE: z
     .enum(['analytics', 'conversations', 'off'], 'must be analytics, conversations or off')
@@ -126,7 +127,7 @@ export function givenVariables(env: Readonly<Record<string, string | undefined>>
 
 /** Names that begin like this are meant for us. Kubernetes makes GENESYS_ETL_… for a service of that name. */
 const OUR_PREFIXES =
-  /^(?:GENESYS_(?!ETL_)|HISTORY_|INTRADAY_|LIVE_|REFERENCE_|RECONCILE_|PII_|WEBHOOK_|ALERT_WEBHOOK_|CRON_)/
+  /^(?:GENESYS_(?!ETL_)|HISTORY_|INTRADAY_|LIVE_|REFERENCE_|RECONCILE_|GDPR_|PII_|WEBHOOK_|ALERT_WEBHOOK_|CRON_)/
 /** Names of others that differ little from ours. */
 const NAMES_OF_OTHERS = new Set(['HTTP_PROXY', 'LOGLEVEL'])
 /** A name with more typing errors than this is another name. */

@@ -16,6 +16,7 @@ import { readStatus } from './monitoring/read-status.ts'
 import { type StatusDocument } from './monitoring/status.ts'
 import { selectLastSettledStart } from './monitoring/status-queries.ts'
 import { toEtlError } from './postgres/errors.ts'
+import { applyGdprRequests } from './privacy/gdpr-requests.ts'
 import { reconcileDueDays } from './reporting/reconcile-nightly.ts'
 import { startRollups } from './reporting/rollups.ts'
 import { deriveDue } from './reporting/walk.ts'
@@ -31,6 +32,8 @@ const DATABASE_BACKOFF = { baseMs: 1_000, ceilingMs: 30_000 }
 const HISTORY_STUCK_MS = 30 * 60_000
 const LIVE_STUCK_MS = 10 * 60_000
 const RECONCILE_STUCK_MS = 30 * 60_000
+/** An erasure searches the whole history, and reports nothing in between. */
+const GDPR_STUCK_MS = 6 * 3_600_000
 const DERIVE_STUCK_MS = 30 * 60_000
 /** Each pass of the derivation ends before the next tick, and leaves the rest to it. */
 const DERIVE_BUDGET_MS = 45_000
@@ -167,6 +170,7 @@ function scheduledJobs(app: App, onSnapshot: () => void): ScheduledJob[] {
   if (intradayCron !== 'off') jobs.push(historyJob('intraday', intradayCron))
   jobs.push(derivationJob(app))
   if (app.config.reference.cron !== 'off') jobs.push(referenceJob(app, app.config.reference.cron))
+  if (app.config.gdprCron !== null) jobs.push(gdprJob(app, app.config.gdprCron))
   if (app.config.reconcileCron !== null) jobs.push(reconcileJob(app, app.config.reconcileCron))
   const live = app.liveDependencies()
   if (live) {
@@ -205,6 +209,20 @@ function reconcileJob(app: App, cron: string): ScheduledJob {
     stuckAfterMs: RECONCILE_STUCK_MS,
     run: (signal, onProgress) => reconcileDueDays({ ...dependencies, progress: observeProgress(onProgress) }, signal),
     lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'reconcile'),
+  }
+}
+
+/** Erases here whose deletion Genesys has completed on request. */
+function gdprJob(app: App, cron: string): ScheduledJob {
+  const options = { dryRun: false, keepStatistics: false, evenMany: false, osUser: null }
+  return {
+    name: 'erase',
+    cron,
+    stuckAfterMs: GDPR_STUCK_MS,
+    run: async (signal) => {
+      await applyGdprRequests({ ...app, genesys: app.genesys() }, options, 'cron', signal)
+    },
+    lastStartedAt: () => selectLastSettledStart(app.warehouse.db, 'erase'),
   }
 }
 

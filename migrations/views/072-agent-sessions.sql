@@ -44,7 +44,7 @@ comment on column reporting.agent_sessions.wrap_up_code_name is 'Name of that wr
 comment on column reporting.agent_sessions.wrap_up_note is
   'The last note that the agent wrote about the contact; null: none, or hidden from the role that asks. Personal data.';
 comment on column reporting.agent_sessions.disconnect_type is
-  'Who or what ended the last segment of the session: client (the agent), peer (the other side), system, transfer, …';
+  'Who or what ended the contact of the session, by its last segment that says so: client (the agent), peer (the other side), system, transfer, …';
 comment on column reporting.agent_sessions.campaign_id is 'Outbound campaign of the session; null: none.';
 comment on column reporting.agent_sessions.campaign_name is 'Name of that campaign; its id where the name is unknown.';
 comment on column reporting.agent_sessions.updated_at is

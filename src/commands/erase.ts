@@ -4,15 +4,18 @@ import { commandLine } from '../command-line.ts'
 import { EtlError } from '../errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { erase as eraseTraces, previewErasure, type Erasure } from '../privacy/erase.ts'
+import { applyGdprRequests } from '../privacy/gdpr-requests.ts'
 import { findPerson, isMostOfHistory, type PersonKeys } from '../privacy/find-person.ts'
 import { addUpAfterRun } from '../reporting/rollups.ts'
 import { runJob } from '../runs/run-job.ts'
 import { applyPolicy, refuseOtherOptions, type ApplyPolicyOptions } from './apply-policy.ts'
 import { type CommandContext } from './context.ts'
-import { personKeys, type PersonOptions } from './person-options.ts'
+import { personKeys, refusePersonOptions, type PersonOptions } from './person-options.ts'
 import { formatCount, formatNumber, table, type Output } from './print.ts'
 
 interface EraseOptions extends PersonOptions, ApplyPolicyOptions {
+  /** Whether what was deleted at Genesys on request is erased. */
+  readonly fromGenesys: boolean
   readonly dryRun: boolean
   readonly keepStatistics: boolean
   readonly yes: boolean
@@ -23,6 +26,10 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
   if (options.applyPolicy || options.acceptMix) {
     refuseOtherOptions(options)
     await applyPolicy(options, context)
+    return
+  }
+  if (options.fromGenesys) {
+    await eraseFromGenesys(options, context)
     return
   }
   const { env, output, signal } = context
@@ -46,6 +53,28 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
   await addUpAfterRun(app, signal)
   output.data(counts)
   printErasure(output, counts)
+}
+
+async function eraseFromGenesys(
+  { dryRun, keepStatistics, yes, ...others }: EraseOptions,
+  { env, output, signal }: CommandContext,
+): Promise<void> {
+  refusePersonOptions(others)
+  await using app = await openApp(env, { genesys: true, database: true })
+  if (dryRun) await requireCurrentSchema(app.warehouse.db)
+  else await app.ensureSchema()
+  const options = { dryRun, keepStatistics, evenMany: yes, osUser: osUser() }
+  const requests = await applyGdprRequests({ ...app, genesys: app.genesys() }, options, 'manual', signal)
+  if (!dryRun) await addUpAfterRun(app, signal)
+  output.data({ dryRun, requests })
+  if (requests.length === 0) output.line('Genesys has no requests to delete a person.')
+  else
+    output.line(
+      table(
+        ['request', 'at Genesys', dryRun ? 'would be' : 'here', 'conversations'],
+        requests.map(({ requestId, status, outcome, conversations }) => [requestId, status, outcome, conversations]),
+      ),
+    )
 }
 
 async function preview(app: App, keys: PersonKeys, output: Output, signal: AbortSignal): Promise<void> {

@@ -44,6 +44,17 @@ export function personKeys(options: PersonOptions): { kind: Exclude<ErasureKey, 
   }
 }
 
+/** @throws ConfigError where a person is named beside `--from-genesys` */
+export function refusePersonOptions({
+  conversationId,
+  conversationFile,
+  externalContactId,
+  address,
+}: PersonOptions): void {
+  if ([conversationId, conversationFile, externalContactId, address].every((value) => value === undefined)) return
+  throw new ConfigError('--from-genesys takes the persons from Genesys, so none can be named with it')
+}
+
 function distinct(values: readonly string[]): string[] {
   return [...new Set(values.map((value) => value.trim()))]
 }

@@ -49,6 +49,8 @@ export function agentSessionsOf({ row, sessions }: Conversation): Row[] {
     const alert = firstSegment(only, isOfType('alert'))
     const wrapUp = lastSegment(only, (segment) => segment[SLOT.wrapUpCode] !== null)
     const note = lastSegment(only, (segment) => segment[SLOT.wrapUpNote] !== null)
+    // after-call work follows the segment that tells how the contact ended
+    const disconnect = lastSegment(only, (segment) => segment[SLOT.disconnectType] !== null)
     return [
       row[0]!,
       row[1]!,
@@ -63,7 +65,7 @@ export function agentSessionsOf({ row, sessions }: Conversation): Row[] {
       isConnected(session),
       wrapUp?.[SLOT.wrapUpCode] ?? null,
       note?.[SLOT.segmentIndex] ?? null,
-      lastSegment(only)?.[SLOT.disconnectType] ?? null,
+      disconnect?.[SLOT.disconnectType] ?? null,
       session.row[SLOT.campaign]!,
       ...sessionTotals.of(only),
     ]

@@ -231,6 +231,7 @@ const PERMISSIONS: readonly (readonly [path: RegExp, permission: string])[] = [
   [/^\/api\/v2\/analytics\/conversations\/aggregates\//, 'analytics:conversationAggregate:view'],
   [/^\/api\/v2\/analytics\/conversations\/details/, 'analytics:conversationDetail:view'],
   [/^\/api\/v2\/analytics\/queues\/observations\//, 'analytics:queueObservation:view'],
+  [/^\/api\/v2\/gdpr\/requests/, 'gdpr:request:view'],
   ...referenceNames.flatMap((name): [RegExp, string][] => {
     const { listing, permission } = referenceEntity(name)
     if (listing === null || permission === null) return []

@@ -113,11 +113,13 @@ export async function deleteDerived(trx: Transaction<Database>, stored: readonly
 async function deleteAndMark(trx: Transaction<Database>, condition: ReturnType<typeof sql>): Promise<void> {
   const facts = derivedTables
     .filter((table) => table !== 'interval_cells')
-    .map((table) => sql`${sql.ref(table)} as (delete from ${sql.table(`etl.${table}`)} where ${condition})`)
+    .map(
+      (table) => sql`${sql.ref(`deleted_${table}`)} as (delete from ${sql.table(`etl.${table}`)} where ${condition})`,
+    )
   await sql`
-    with ${sql.join(facts)}, cells as (delete from etl.interval_cells where ${condition} returning interval_start)
+    with deleted as (delete from etl.interval_cells where ${condition} returning interval_start), ${sql.join(facts)}
     insert into etl.dirty_hours (hour)
-    select distinct date_trunc('hour', interval_start, 'UTC') from cells`.execute(trx)
+    select distinct date_trunc('hour', interval_start, 'UTC') from deleted`.execute(trx)
 }
 
 async function markDirty(trx: Transaction<Database>, cells: readonly Row[]): Promise<void> {

@@ -301,7 +301,7 @@ export const etlDescriptions: Readonly<
       is_answered: 'Whether the agent was connected.',
       wrap_up_code_id: 'The last wrap-up code of the session.',
       wrap_up_note_index: 'Which segment has the last note: _index in genesys.segments.',
-      disconnect_type: 'How its last segment ended.',
+      disconnect_type: 'How its last segment ended that says so.',
       campaign_id: 'Outbound campaign of the session.',
       ...totalColumns('alert_ms', 'talk_ms', 'hold_ms', 'acw_ms', 'handle_ms', 'transferred'),
       updated_at: 'When the row was written.',

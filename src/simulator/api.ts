@@ -12,6 +12,7 @@ import { listingPage } from './reference-data.ts'
 import type { ReferenceStore } from './reference-store.ts'
 import type { Selector } from './selection.ts'
 import type { ConversationStore, Stored } from './store.ts'
+import { GDPR_REQUESTS, type GdprRequests } from './gdpr-requests.ts'
 import type { Json } from './conversation-plan.ts'
 import { userConversations } from './user-conversations.ts'
 
@@ -36,6 +37,7 @@ export interface ApiContext {
   readonly selector: Selector
   readonly changes: Changes
   readonly jobs: DetailsJobs
+  readonly gdprRequests: GdprRequests
   readonly settings: Readonly<ControlSettings>
   readonly requestsPerMinute: number
 }
@@ -193,6 +195,7 @@ const QUERIES: Readonly<Record<string, Endpoint>> = {
 
 /** Endpoints of GET, except for lists and for paths with an id in them. */
 const RESOURCES: Readonly<Record<string, Endpoint>> = {
+  [GDPR_REQUESTS]: ({ query, client }, { gdprRequests }) => gdprRequests.page(query, client),
   '/api/v2/analytics/conversations/details': multiGet,
   '/api/v2/conversations': ({ userId }, { store }) => {
     if (userId === undefined)

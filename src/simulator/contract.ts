@@ -2,6 +2,7 @@ import type { Changes } from './changes.ts'
 import type { ClockSetting, OrgClock } from './clock.ts'
 import type { DetailsJobs } from './details-jobs.ts'
 import type { createFaults, FaultRule } from './faults.ts'
+import type { GdprRequests } from './gdpr-requests.ts'
 import type { LateChangeShares } from './late-changes.ts'
 import type { MalformedKind } from './malformed-records.ts'
 import type { OAuthClient } from './oauth.ts'
@@ -111,6 +112,8 @@ export interface SimulatorControl {
   readonly changes: Changes
   /** The details jobs, and what becomes of the next ones. */
   readonly jobs: Pick<DetailsJobs, 'plan' | 'list' | 'availableUntil'>
+  /** Requests about a person's data. */
+  readonly gdprRequests: GdprRequests
   /** The lists of users, queues, wrap-up codes and so on. */
   readonly reference: ReferenceStore
   readonly clients: Map<string, OAuthClient>

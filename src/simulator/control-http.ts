@@ -5,6 +5,7 @@ import type { DriftRule } from './changes.ts'
 import type { FaultRule } from './faults.ts'
 import { DAY_MS, type ScenarioKind } from './generate.ts'
 import type { SimulatorControl } from './contract.ts'
+import type { GdprRequest } from './gdpr-requests.ts'
 import type { MalformedKind } from './malformed-records.ts'
 import type { Json } from './conversation-plan.ts'
 import type { ListName } from './reference-store.ts'
@@ -28,6 +29,7 @@ export interface ControlSources {
  *   nothingHappensAfter, maxPageSize, aggregateIntervalDays, aggregateCellLimit, serviceLevelIncludesAbandons, serviceLevelIncludesShortAbandons,
  *   serviceLevelIncludesFlowOuts, dataLagMs, jobQueuedMs, jobPendingMs, jobsAtOnce, jobLimitStatus, jobPageSize }`, each optional
  * - `GET jobs`; `POST jobs` what becomes of the next details jobs: `{ "ends", "extraMs", "expiresAfterPages" }` or a list
+ * - `POST gdpr-requests` a request or a list: `{ "id", "requestType", "status", "subject", "createdDate" }`; one with a known id is replaced
  * - `POST revoke-tokens`
  * - `POST change` `{ "do": "begin" | "add" | "replace" | "remove" | "restore" | "end" | "addWrapUp" | "addEvaluation" |
  *   "reopen" | "correctStart" | "setAttributes", "id", "kind", "at", "malformed", "conversation", "attributes" }`
@@ -82,6 +84,9 @@ export function answerControl(
         return { jobs: control.jobs.list() }
       case 'POST jobs':
         control.jobs.plan(...rules<JobFate>())
+        return {}
+      case 'POST gdpr-requests':
+        for (const request of rules<GdprRequest>()) control.gdprRequests.put(request)
         return {}
       case 'POST settings':
         control.set(given())

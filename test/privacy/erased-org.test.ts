@@ -25,7 +25,7 @@ function aCaller(it: TestOrg): { ani: string; ids: string[]; personal: string[] 
       .filter((participant) => participant['purpose'] === purpose)
       .flatMap(({ sessions }) => objects(sessions))
   const caller = records
-    .filter(({ conversationStart }) => String(conversationStart).startsWith('2025-06-11'))
+    .filter(({ conversationStart }) => (conversationStart as string | undefined)?.startsWith('2025-06-11') ?? false)
     .flatMap((record) => sessionsOf(record, 'customer'))
     .find(({ mediaType, ani }) => mediaType === 'voice' && typeof ani === 'string' && /^tel:\+\d{8,}$/.test(ani))
   const ani = caller!['ani'] as string

@@ -1,7 +1,7 @@
 /** Finding a person by whatever field holds an address, however it is spelled. */
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
-import type { JsonObject, JsonValue } from '../../src/model/json.ts'
+import type { JsonObject } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { isMostOfHistory } from '../../src/privacy/find-person.ts'
 import { adoptPolicy } from '../../src/postgres/personal-policy.ts'
@@ -30,7 +30,7 @@ function withFields(
     conversationStart,
     participants: [{ purpose: 'customer', ...fields.participant, sessions: [session] }],
     ...fields.conversation,
-  } as Record<string, JsonValue>)
+  })
 }
 
 const records: readonly JsonObject[] = [

@@ -13,10 +13,16 @@ import { deriveRange } from '../../src/reporting/derive-range.ts'
 import { selectDerivation } from '../../src/reporting/derivation.ts'
 import { deriveDue, type DueOptions } from '../../src/reporting/walk.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
+import { ensureMonths } from '../../src/loader/partitions.ts'
 import { load } from '../loader/conversations.ts'
 import { call, countUnderived, storedDerived, type CallOptions } from '../support/calls.ts'
 import { createTestDatabase } from '../support/database.ts'
-import { databaseBeforeCells, FIRST_MIGRATION, freshlyDerived } from '../support/history-before-cells.ts'
+import {
+  databaseBeforeCells,
+  databaseBeforeFacts,
+  FIRST_MIGRATION,
+  freshlyDerived,
+} from '../support/history-before-cells.ts'
 import { loadBeforeCells } from '../support/loader-before-cells.ts'
 import { startOrg } from '../support/simulated-org.ts'
 
@@ -78,6 +84,40 @@ test('a database of the previous release is migrated and filled: equal to a fres
     staleConversations: 0,
   })
   expect(await due(warehouse)).toEqual({ conversations: 0, withoutRows: 0, isComplete: true })
+})
+
+test('a database with cells but without facts keeps its cells and intervals, and is filled with facts', async () => {
+  const calls = ['2026-02-10', '2026-03-10'].map((day) => call(day, { start: `${day}T09:00:00Z` }))
+  await using database = await databaseBeforeFacts(calls)
+  await using warehouse = connect(database.url)
+  for (const day of ['2026-02-10', '2026-03-10']) await recordDay(warehouse, day, 1)
+  const select = async (text: string) => (await sql.raw(text).execute(warehouse.db)).rows
+  const cells = 'select xmin::text, * from etl.interval_cells order by 3, 4'
+  const hours = 'select * from etl.dirty_hours order by 1'
+  const derivedDays = 'select day::text from reporting.freshness where derived order by 1'
+  const before = [await select(cells), await select(hours)]
+  expect(before[0]).not.toEqual([])
+  await migrateUp(warehouse.db)
+  await ensureMonths(warehouse, ['2026-02', '2026-03'])
+  expect([await select(cells), await select(hours)]).toEqual(before)
+  const shown = 'select distinct interval_start::date::text as day from reporting.queue_intervals'
+  expect(await select(shown)).toHaveLength(2)
+  expect(await select('select * from reporting.conversations')).toEqual([])
+  expect(await select(derivedDays)).toEqual([])
+  while (!(await deriveOneBatch(warehouse))) {
+    const facts = await select('select conversation_id as day from reporting.conversations order by 1')
+    expect(await select(derivedDays)).toEqual(facts)
+  }
+  expect(await select(derivedDays)).toHaveLength(2)
+  expect(await storedDerived(warehouse)).toEqual(await freshlyDerived(calls))
+  // loaded when it was, but new to those who copy the view
+  expect(
+    await select(`select f.loaded_at = c._loaded_at as loaded, f.updated_at > c._loaded_at as updated
+      from reporting.conversations f join genesys.conversations c using (conversation_id, conversation_start)`),
+  ).toEqual([
+    { loaded: true, updated: true },
+    { loaded: true, updated: true },
+  ])
 })
 
 test('going down leaves the history as it was, and going up fills it again', async () => {

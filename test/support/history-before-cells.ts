@@ -1,4 +1,5 @@
-/** Databases as the release before interval cells left them, and what they have to become. */
+/** Databases as the releases before interval cells and before facts left them, and what they have to become. */
+import { sql } from 'kysely'
 import type { JsonObject } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown } from '../../src/postgres/migrate.ts'
@@ -19,6 +20,16 @@ export async function databaseBeforeCells(
   await using warehouse = connect(database.url)
   for (;;) if ((await migrateDown(warehouse.db)).includes(FIRST_MIGRATION)) break
   if (conversations.length > 0) await loadBeforeCells(warehouse, conversations, fetchedAt)
+  return database
+}
+
+/** A database of the release that had cells but no facts, with these conversations. */
+export async function databaseBeforeFacts(conversations: readonly JsonObject[]): Promise<TestDatabase> {
+  const database = await createTestDatabase()
+  await using warehouse = connect(database.url)
+  await load(warehouse, conversations, 1)
+  for (;;) if ((await migrateDown(warehouse.db)).includes('20261126T1700Z-create-facts')) break
+  await sql`update etl.conversations set derived_version = 1`.execute(warehouse.db)
   return database
 }
 

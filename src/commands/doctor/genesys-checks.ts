@@ -1,6 +1,7 @@
 /** Checks of Genesys Cloud: login, permissions, divisions, clocks. */
 import { EtlError } from '../../errors.ts'
 import { AGGREGATES_PERMISSION } from '../../genesys/conversation-aggregates.ts'
+import { GDPR_PERMISSION, probeGdprRequests } from '../../genesys/gdpr-requests.ts'
 import {
   probeAggregates,
   probeClock,
@@ -44,6 +45,11 @@ const OPTIONAL_PERMISSIONS: readonly OptionalPermission[] = [
     name: AGGREGATES_PERMISSION,
     lost: 'the figures of today on the wallboard come from the loaded conversations, without those in progress, and reports cannot be compared with Genesys',
     probe: probeAggregates,
+  },
+  {
+    name: GDPR_PERMISSION,
+    lost: 'deletions that were requested at Genesys cannot be applied here (GDPR_CRON, erase --from-genesys)',
+    probe: probeGdprRequests,
   },
   ...referencePermissions(),
 ]

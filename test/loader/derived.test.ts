@@ -1,4 +1,4 @@
-/** The cells in the database, through loads of every kind. */
+/** What is derived, in the database, through loads of every kind. */
 import { sql } from 'kysely'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { CELL_COLUMNS } from '../../src/intervals/cells.ts'
@@ -7,7 +7,9 @@ import { parseJson, type JsonObject } from '../../src/model/json.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { startSimulator } from '../../src/simulator/server.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
-import { analyzeMonths, ensureMonths, forgetMonths } from '../../src/loader/partitions.ts'
+import { analyzeMonths, ensureMonths, forgetMonths, summarizeMonths } from '../../src/loader/partitions.ts'
+import { markMissing } from '../../src/loader/missing.ts'
+import { deriveBatch } from '../../src/reporting/derive.ts'
 import { createFileDatabase, createTestDatabase } from '../support/database.ts'
 import { DERIVED_TABLES, expectDerived, selectCells, selectWrongCells } from '../support/derived.ts'
 import { conversation, load } from './conversations.ts'
@@ -30,7 +32,9 @@ function handled(id: string, conversationStart: string, ...emitDates: string[]):
   const metrics = emitDates.map((emitDate, index) => ({ name: 'tHandle', value: 1000 * (index + 1), emitDate }))
   const segments = [{ segmentStart: conversationStart, segmentType: 'interact', queueId: 'q' }]
   const sessions = [{ mediaType: 'voice', direction: 'inbound', segments, metrics }]
-  return conversation(id, { conversationStart, participants: [{ purpose: 'agent', userId: 'u', sessions }] })
+  const queue = { purpose: 'acd', sessions: [{ mediaType: 'voice', direction: 'inbound', segments }] }
+  const participants = [queue, { purpose: 'agent', userId: 'u', sessions }]
+  return conversation(id, { conversationStart, participants })
 }
 
 /** The dirty hours, and no longer. */
@@ -160,6 +164,38 @@ describe('what a release without cells has loaded', () => {
   })
 })
 
+describe('what a release without facts has loaded', () => {
+  const FACTS = DERIVED_TABLES.filter((table) => table !== 'etl.interval_cells')
+
+  /** Does what a load of that release does: the cells follow, too, but not the facts. */
+  async function loadWithoutFacts(raws: JsonObject[], seconds: number): Promise<void> {
+    for (const [n, table] of FACTS.entries()) await rows(`create table kept_${n} as table ${table}`)
+    await load(warehouse, raws, seconds)
+    for (const [n, table] of FACTS.entries())
+      await rows(`truncate ${table}; insert into ${table} table kept_${n}; drop table kept_${n}`)
+    const ids = raws.map((raw) => `'${raw['conversationId'] as string}'`).join()
+    await rows(`update etl.conversations set derived_version = 1 where conversation_id in (${ids})`)
+  }
+
+  test.each(['the next change', 'deriving'])('gets its facts with %s, and leaves none behind', async (how) => {
+    await load(warehouse, [handled('a', march, march), handled('b', march, march)], 1)
+    await loadWithoutFacts([handled('a', february, march), handled('c', march, march)], 2)
+    await loadWithoutFacts([handled('a', '2026-01-31T00:00:00.000Z', march)], 3)
+    if (how === 'deriving') {
+      const candidates = ['a', 'b', 'c'].map((id) => ({ id, start: march }))
+      await deriveBatch(warehouse, candidates, { force: false, signal: new AbortController().signal })
+    } else await load(warehouse, [handled('a', february, march, march), handled('c', march, march, march)], 4)
+    await expectDerived(warehouse)
+  })
+
+  test('leaves no facts behind where Genesys has a conversation no more', async () => {
+    await load(warehouse, [handled('a', march, march)], 1)
+    await loadWithoutFacts([handled('a', february, march)], 2)
+    expect(await markMissing(warehouse.db, ['a'], new Date('2100-01-01'))).toBe(1)
+    for (const table of DERIVED_TABLES) expect(await rows(`select from ${table}`)).toEqual([])
+  })
+})
+
 describe('what was lost', () => {
   const later = '2026-03-20T00:00:00.000Z'
 
@@ -179,9 +215,25 @@ describe('what was lost', () => {
     await expectDerived(warehouse)
   })
 
-  test('a partition that was dropped while a process knew it', async () => {
+  test('a lost partition of facts is made again, and its conversations are marked as not derived; cells stay', async () => {
+    await load(warehouse, [handled('a', march, march), handled('b', february, march)], 1)
+    await takeDirtyHours()
+    await rows('drop table etl.queue_entries_2026_03')
+    forgetMonths(warehouse)
+    await ensureMonths(warehouse, ['2026-03', '2026-02'])
+    expect(await rows(`select conversation_id as id from etl.conversations where derived_hash is null`)).toEqual([
+      { id: 'a' },
+    ])
+    expect(await takeDirtyHours()).toEqual([])
+    expect(await selectCells(warehouse)).toHaveLength(2)
+    const candidates = [{ id: 'a', start: march }]
+    await deriveBatch(warehouse, candidates, { force: false, signal: new AbortController().signal })
+    await expectDerived(warehouse)
+  })
+
+  test.each(DERIVED_TABLES)('a partition of %s that was dropped while a process knew it', async (table) => {
     await load(warehouse, [handled('a', march, march)], 1)
-    await rows('drop table etl.interval_cells_2026_03')
+    await rows(`drop table ${table}_2026_03`)
     expect(await load(warehouse, [handled('a', march, later)], 2)).toMatchObject({ changed: 1 })
     await expectDerived(warehouse)
   })
@@ -242,11 +294,21 @@ test('readers may not read the cells, not even of a partition that is made under
   }
 })
 
-test('the statistics of a month include its cells', async () => {
+test.each(DERIVED_TABLES)('the statistics of a month include those of %s', async (table) => {
   await load(warehouse, [handled('a', march, march)], 1)
   await analyzeMonths(warehouse.db, ['2026-03'])
-  const analyzed = `select last_analyze is not null as analyzed from pg_stat_user_tables where relname = 'interval_cells_2026_03'`
+  const partition = `${table.replace('etl.', '')}_2026_03`
+  const analyzed = `select last_analyze is not null as analyzed from pg_stat_user_tables where relname = '${partition}'`
   await expect.poll(() => rows(analyzed)).toEqual([{ analyzed: true }])
+})
+
+test('the BRIN indexes of facts are summarized after runs', async () => {
+  await ensureMonths(warehouse, ['2026-03'])
+  await rows(`insert into etl.conversation_facts (conversation_id, conversation_start, queue_count, agent_count)
+    select n::text, '${march}', 0, 0 from generate_series(1, 10000) n`)
+  await summarizeMonths(warehouse.db, ['2026-03'])
+  const index = 'etl.conversation_facts_2026_03_conversation_start_idx'
+  expect(await rows(`select brin_summarize_new_values('${index}') as more`)).toEqual([{ more: 0 }])
 })
 
 /** Cells by everything but their _index, with the hour of each. */
@@ -282,14 +344,14 @@ function lossOf(draw: ReturnType<typeof chooser>): string {
   return [
     `delete from genesys.conversations where conversation_id = 'c${draw.below(5)}'`,
     `delete from genesys.session_metrics where conversation_id = 'c${draw.below(5)}'; update etl.conversations set content_hash = ''`,
-    `drop table if exists etl.interval_cells_${month}`,
+    `drop table if exists ${DERIVED_TABLES[draw.below(DERIVED_TABLES.length)]}_${month}`,
     tables.map((table) => `drop table if exists genesys.${table}_${month}`).join(';'),
     `drop table if exists genesys.sessions_${month}`,
   ][draw.below(5)]!
 }
 
 test.each(Array.from({ length: 8 }, (_, seed) => seed))(
-  'after any sequence of loads the cells follow from the rows, and changed hours are marked (seed %i)',
+  'after any sequence of loads and marks cells and facts follow from the rows, and changed hours are marked (seed %i)',
   async (seed) => {
     const draw = chooser(`cells/${seed}`)
     await using others = connect(database.url)
@@ -302,6 +364,7 @@ test.each(Array.from({ length: 8 }, (_, seed) => seed))(
       const loads = [load(warehouse, first, seconds++)]
       if (draw.below(3) === 0) loads.push(load(others, batch(), seconds++), load(others, first, seconds++))
       await Promise.all(loads)
+      if (draw.below(4) === 0) await markMissing(warehouse.db, [`c${draw.below(5)}`], new Date('2100-01-01'))
       await expectDerived(warehouse)
       const after = await cellsWithHours(warehouse)
       const changed = [...before, ...after].filter(([cell]) => !before.has(cell) || !after.has(cell))
@@ -312,7 +375,7 @@ test.each(Array.from({ length: 8 }, (_, seed) => seed))(
 )
 
 test.each(Array.from({ length: 8 }, (_, seed) => seed))(
-  'after losses of every kind, the next load of everything sets the cells right (seed %i)',
+  'after losses of every kind, the next load of everything sets cells and facts right (seed %i)',
   async (seed) => {
     const draw = chooser(`losses/${seed}`)
     let seconds = 1
