@@ -121,7 +121,7 @@ test(
     expect(applied, applied.stderr).toMatchObject({ code: 0 })
     expect(await findValues(it.warehouse, values)).toEqual({})
     expect(await runCli(['verify', ...RANGE], { env })).toMatchObject({ code: 0 })
-    const reloaded = await runCli(['backfill', ...RANGE, '--reload', '--source', 'jobs'], { env })
+    const reloaded = await runCli(['backfill', ...RANGE, '--reload', '--source', 'query'], { env })
     expect(reloaded.code).toBe(0)
     const { rows } = await it.warehouse.pool.query<{ changed: number; unchanged: number }>(
       "select (counts ->> 'changed')::int as changed, (counts ->> 'unchanged')::int as unchanged from etl.runs where job = 'backfill' order by id desc limit 1",
