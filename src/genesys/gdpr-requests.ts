@@ -14,7 +14,7 @@ const LISTING: EntityListing = {
 }
 
 /** Whom a request concerns, as far as conversations name the person. */
-export interface GdprSubject {
+interface GdprSubject {
   readonly externalContactId: string | null
   /** Telephone numbers, e-mail addresses and handles. */
   readonly addresses: readonly string[]

@@ -184,4 +184,8 @@ async function forgetPositions(trx: Transaction<Database>, ids: readonly string[
     await sql`
       update ${sql.table(table)} set position_id = '', position_start = position_start + interval '1 microsecond'
       where position_id = any(${ids}::text[])`.execute(trx)
+  await sql`
+    update etl.meta set value = jsonb_set(value, '{position}', jsonb_build_object('id', '',
+      'start', ((value #>> '{position,start}')::timestamptz + interval '1 microsecond')::text))
+    where value #>> '{position,id}' = any(${ids}::text[])`.execute(trx)
 }

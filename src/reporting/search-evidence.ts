@@ -169,13 +169,24 @@ async function examineRecords(
     select conversation_id as id from etl.conversations where conversation_id = any(${ids}::text[])`.execute(db)
   const loaded = new Set(rows.map(({ id }) => id))
   const erased = await selectErased(db, ids)
+  const counted = await selectStillCounted(db, ids)
   const stored = await readStoredCells(db, ids, scope)
   return records.flatMap(([id, record]) => {
     const { conversationStart } = conversationKey(record) as { conversationStart: string }
     const absent: Cause = new Date(conversationStart) < firstDay ? 'before_first_day' : 'missing'
     const cause = erased.has(id) ? 'erased' : loaded.has(id) ? 'changed' : absent
-    return evidenceOf(context, id, cause, cellsOfRecord(record, scope), stored.get(id) ?? new Map())
+    const theirs = cellsOfRecord(record, scope)
+    const lacking = counted.has(id) ? new Map([...theirs].filter(([, { key }]) => key.userId !== null)) : theirs
+    return evidenceOf(context, id, cause, lacking, stored.get(id) ?? new Map())
   })
+}
+
+/** Those of these conversations that were erased, and still count by queue, since their statistics were kept. */
+async function selectStillCounted(db: Kysely<Database>, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ id: string }>`
+    select t.conversation_id as id from etl.tombstones t join etl.erasures e on e.id = t.erasure_id
+    where t.conversation_id = any(${ids}::text[]) and e.keep_statistics`.execute(db)
+  return new Set(rows.map(({ id }) => id))
 }
 
 /** By id; records that cannot be stored are left out. */

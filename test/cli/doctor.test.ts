@@ -92,6 +92,7 @@ test('warns of missing optional permissions, and names what is lost without them
   expect(code).toBe(0)
   const lost: Readonly<Record<string, string>> = {
     'analytics:queueObservation:view': 'live queues',
+    'gdpr:request:view': 'deletions that were requested at Genesys',
     'routing:queue:view': 'live queues',
     'routing:wrapupCode:view': 'wrap-up codes have no names',
     'routing:skill:view': 'skills have no names',

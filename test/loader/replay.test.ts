@@ -72,7 +72,7 @@ test('what is rejected again is not stored twice: its reason and its time are ne
       times: 1,
       run_id: 8,
     },
-    { id: null, reason: 'no valid conversationStart', resolved: false, times: 1, run_id: 8 },
+    { id: 'big', reason: 'no valid conversationStart', resolved: false, times: 1, run_id: 8 },
   ])
   const { rows } = await sql`
     select from etl.rejected_records where last_rejected_at > ${before.rows[0]!.at}`.execute(warehouse.db)

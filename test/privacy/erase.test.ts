@@ -61,6 +61,9 @@ async function storeEverywhere(): Promise<void> {
   await sql`
     insert into etl.reconciliations (run_id, day, interval_start, metric, statistic, ours, theirs, class, conversations)
     values (1, '2026-03-05', '2026-03-05T10:00Z', 'tHandle', 'sum', 1, 2, 'changed', '{a,b}')`.execute(warehouse.db)
+  await sql`
+    insert into etl.meta (key, value) values ('walk', '{"position": {"id": "a", "start": "2026-03-05 10:00:00+00"}}')
+    on conflict (key) do update set value = excluded.value`.execute(warehouse.db)
   await sql`update etl.settling set position_id = 'a', position_start = '2026-03-05T10:00Z'`.execute(warehouse.db)
 }
 
@@ -99,6 +102,8 @@ test('no table of any schema has a trace, apart from the lists of what was erase
     'etl.webhook_outbox': 1,
     'genesys.live_conversations': 1,
   })
+  const { rows } = await sql`select value from etl.meta where key = 'walk'`.execute(warehouse.db)
+  expect(rows).toEqual([{ value: { position: { id: '', start: '2026-03-05 10:00:00.000001+00' } } }])
   await expectDerived(warehouse)
   expect(await selectUnsettled(warehouse)).toEqual(await recomputeUnsettled(warehouse))
 })
