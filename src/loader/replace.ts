@@ -112,12 +112,12 @@ async function carryAttributes(
   }
   for (const [month, ids] of idsByMonth(kept, ({ conversationStart }) => conversationStart)) {
     await pointToParticipants(trx, month, ids)
-    await applyPolicyToStored(trx, policy, month, ids)
+    await applyPolicyToCarried(trx, policy, month, ids)
   }
 }
 
 /** Attributes that were stored under another policy for personal data must not outlive it because their conversation has moved. */
-async function applyPolicyToStored(
+async function applyPolicyToCarried(
   trx: Transaction<Database>,
   policy: PersonalPolicy,
   month: string,

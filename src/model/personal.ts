@@ -51,7 +51,12 @@ function keepsEverything({ customers, employees }: PersonalPolicy): boolean {
 /** The policy as part of the content hash: '' where everything is kept, so that hashes of earlier versions stay valid. */
 export function policyTag(policy: PersonalPolicy): string {
   if (keepsEverything(policy)) return ''
-  return `${policy.customers}/${policy.employees}/${policy.hasher?.fingerprint ?? ''}`
+  return `${policy.customers}/${policy.employees}/${keyInUse(policy) ?? ''}`
+}
+
+/** The fingerprint of the key with which the policy hashes; null: it hashes nothing. */
+export function keyInUse({ customers, employees, hasher }: PersonalPolicy): string | null {
+  return customers === 'hash' || employees === 'hash' ? (hasher?.fingerprint ?? null) : null
 }
 
 /**

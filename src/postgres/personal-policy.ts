@@ -5,7 +5,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import { commandLine } from '../command-line.ts'
 import { EtlError } from '../errors.ts'
-import type { PersonalPolicy } from '../model/personal.ts'
+import { keyInUse, type PersonalPolicy } from '../model/personal.ts'
 import type { Database } from './database.ts'
 import { recording } from './errors.ts'
 import { selectMeta, upsertMeta } from './meta.ts'
@@ -24,9 +24,8 @@ export interface StoredPolicy {
 export const NO_POLICY: StoredPolicy = { customers: 'keep', employees: 'keep', key: null }
 
 /** What is stored of a policy. */
-export function toStoredPolicy({ customers, employees, hasher }: PersonalPolicy): StoredPolicy {
-  const hashes = customers === 'hash' || employees === 'hash'
-  return { customers, employees, key: hashes ? (hasher?.fingerprint ?? null) : null }
+export function toStoredPolicy(policy: PersonalPolicy): StoredPolicy {
+  return { customers: policy.customers, employees: policy.employees, key: keyInUse(policy) }
 }
 
 /** Whether two policies store the same. */

@@ -269,6 +269,8 @@ describe('hashes', () => {
     expect(other.address('Ada')).not.toBe(hasher.address('Ada'))
     expect(other.fingerprint).not.toBe(hasher.fingerprint)
     expect(policyTag({ ...HASH, hasher: other })).not.toBe(policyTag(HASH))
+    const onlyDrops = { customers: 'drop', employees: 'keep' } as const
+    expect(policyTag({ ...onlyDrops, hasher })).toBe(policyTag({ ...onlyDrops, hasher: null }))
     expect(personalHasher('another key of at least thirty-two characters').fingerprint).toBe(other.fingerprint)
   })
 

@@ -218,3 +218,25 @@ test.each([
   expect(verified.compared).toBeGreaterThan(100)
   expect(it.log.join('')).not.toContain('@example.com')
 })
+
+test('names and addresses of employees alone are hashed', async () => {
+  await using org = await startOrg({ perDay: 40 })
+  await using it = await connectTestOrg(org, undefined, { customers: 'keep', employees: 'hash', hasher })
+  await it.backfill()
+  await using dependencies = it.dependencies()
+  await readReference(dependencies, { trigger: 'manual' }, signal)
+  const emails = org.org.users.map(({ email }) => email)
+  expect(await findValues(it.warehouse, emails)).toEqual({})
+  const { rows } = await sql<{ purpose: string; hashed: boolean }>`
+    select distinct purpose, participant_name like 'hmac:%' as hashed from genesys.participants
+    where participant_name is not null and purpose in ('agent', 'customer', 'acd') order by 1`.execute(it.warehouse.db)
+  expect(rows).toEqual([
+    { purpose: 'acd', hashed: false },
+    { purpose: 'agent', hashed: true },
+    { purpose: 'customer', hashed: false },
+  ])
+  const { rows: users } = await sql<{ name: string; email: string; title: string }>`
+    select name, email, title from genesys.dim_users`.execute(it.warehouse.db)
+  expect(new Set(users.map(({ name }) => name))).toEqual(new Set(org.org.users.map(({ name }) => hasher.address(name))))
+  expect(users[0]).toMatchObject({ title: 'Agent' })
+})

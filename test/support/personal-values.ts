@@ -64,15 +64,20 @@ function namesOfSystem(record: JsonObject): string[] {
 
 /** Those of the values that a text has anywhere, also as JSON. One pass over the text, since there are thousands of values. */
 export function valuesIn(text: string, values: readonly string[]): string[] {
-  const spellings = values.flatMap((value) => [
-    { value, spelling: value },
-    { value, spelling: JSON.stringify(value).slice(1, -1) },
-  ])
-  const byBeginning = Map.groupBy(spellings, ({ spelling }) => spelling.slice(0, SHORTEST))
+  const bySpelling = new Map(
+    values.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)].map((as) => [as, value])),
+  )
+  const lengthsByBeginning = new Map<string, Set<number>>()
+  for (const spelling of bySpelling.keys()) {
+    const beginning = spelling.slice(0, SHORTEST)
+    lengthsByBeginning.set(beginning, (lengthsByBeginning.get(beginning) ?? new Set()).add(spelling.length))
+  }
   const found = new Set<string>()
   for (let at = 0; at <= text.length - SHORTEST; at++) {
-    for (const { value, spelling } of byBeginning.get(text.slice(at, at + SHORTEST)) ?? [])
-      if (text.startsWith(spelling, at)) found.add(value)
+    for (const length of lengthsByBeginning.get(text.slice(at, at + SHORTEST)) ?? []) {
+      const value = bySpelling.get(text.slice(at, at + length))
+      if (value !== undefined) found.add(value)
+    }
   }
   return [...found]
 }
