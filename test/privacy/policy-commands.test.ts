@@ -126,16 +126,25 @@ test(
     const { rows } = await it.warehouse.pool.query<{ changed: number; unchanged: number }>(
       "select (counts ->> 'changed')::int as changed, (counts ->> 'unchanged')::int as unchanged from etl.runs where job = 'backfill' order by id desc limit 1",
     )
-    expect(rows[0]).toMatchObject({ changed: 0 })
+    // the hash of what Genesys sends differs only where Postgres cannot hold a character of it
+    const unstorable = org.malformed().filter(({ kind }) => ['lone-surrogates', 'nul-characters'].includes(kind))
+    expect(rows[0]!.changed).toBeLessThanOrEqual(unstorable.length)
     expect(rows[0]!.unchanged).toBeGreaterThan(500)
-    const back = await runCli(['sync'], { env: environmentOf(org, it.databaseUrl) })
-    expect(back).toMatchObject({ code: 78, stderr: expect.stringContaining('PII=hash') as string })
-    const kept = await runCli(['erase', '--apply-policy'], { env: environmentOf(org, it.databaseUrl) })
-    expect(kept).toMatchObject({ code: 78, stderr: expect.stringContaining('--accept-mix') as string })
-    const mixed = await runCli(['erase', '--accept-mix'], { env: environmentOf(org, it.databaseUrl) })
-    expect(mixed).toMatchObject({ code: 0, stdout: expect.stringContaining('stays as it is') as string })
   },
 )
+
+test('what cannot follow a policy is refused unless a mix is accepted', async () => {
+  await using org = await startOrg({ perDay: 5 })
+  await using it = await connectTestOrg(org)
+  const env = { ...environmentOf(org, it.databaseUrl), PII: 'hash', PII_AGENTS: 'hash', ...KEY }
+  expect(await runCli(['backfill', ...RANGE], { env })).toMatchObject({ code: 0 })
+  const back = await runCli(['sync'], { env: environmentOf(org, it.databaseUrl) })
+  expect(back).toMatchObject({ code: 78, stderr: expect.stringContaining('PII=hash') as string })
+  const kept = await runCli(['erase', '--apply-policy'], { env: environmentOf(org, it.databaseUrl) })
+  expect(kept).toMatchObject({ code: 78, stderr: expect.stringContaining('--accept-mix') as string })
+  const mixed = await runCli(['erase', '--accept-mix'], { env: environmentOf(org, it.databaseUrl) })
+  expect(mixed).toMatchObject({ code: 0, stdout: expect.stringContaining('stays as it is') as string })
+})
 
 test('what is missing or does not belong together is refused with all problems', async () => {
   const env = { GENESYS_CLIENT_ID: 'a', GENESYS_CLIENT_SECRET: 'b', DATABASE_URL: 'postgres://localhost/none' }
