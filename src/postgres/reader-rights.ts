@@ -21,6 +21,9 @@ interface TableColumns {
   readonly others: readonly string[]
 }
 
+/** Reports name agents, so their names are shown to every reader, also in genesys.dim_users. */
+const SHOWN_TO_ALL = 'name'
+
 /** Every table of schema genesys, by name. A table that is about nothing but personal data is personal as a whole, its keys included. */
 function columnsByTable(): ReadonlyMap<string, TableColumns> {
   const split = (columns: readonly { readonly name: string; readonly personal: boolean }[]): TableColumns => ({
@@ -34,7 +37,12 @@ function columnsByTable(): ReadonlyMap<string, TableColumns> {
   })
   const reference = referenceNames.map((name): [string, TableColumns] => [
     referenceTable(name),
-    split(referenceColumnsOf(name)),
+    split(
+      referenceColumnsOf(name).map((column) => ({
+        ...column,
+        personal: column.personal && column.name !== SHOWN_TO_ALL,
+      })),
+    ),
   ])
   // ids, states and counts
   const live = Object.entries(liveDescriptions).map(([table, { columns }]): [string, TableColumns] => [

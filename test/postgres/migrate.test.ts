@@ -253,13 +253,15 @@ test('undoes a history of many months on a server with few locks', async () => {
 test('a column that was dropped is named at the start, with the statement that adds it again', async () => {
   await using own = await createTestDatabase()
   await using changed = connect(own.url)
-  await sql`alter table genesys.segments drop column wrap_up_code`.execute(changed.db)
+  await sql`alter table genesys.media_endpoint_stats drop column discarded_packets`.execute(changed.db)
   await sql`alter table etl.runs rename column hint to advice`.execute(changed.db)
   for (const attempt of [migrateUp, requireCurrentSchema]) {
     await expect(attempt(changed.db)).rejects.toMatchObject({
       code: 'SCHEMA_CHANGED',
-      message: 'The database lacks the column genesys.segments.wrap_up_code, the column etl.runs.hint',
-      hint: expect.stringContaining('alter table genesys.segments add column wrap_up_code text;') as string,
+      message: 'The database lacks the column genesys.media_endpoint_stats.discarded_packets, the column etl.runs.hint',
+      hint: expect.stringContaining(
+        'alter table genesys.media_endpoint_stats add column discarded_packets bigint;',
+      ) as string,
     })
   }
   await sql`drop table etl.rereads`.execute(changed.db)

@@ -60,7 +60,9 @@ function personalColumns(name: string): readonly string[] {
   const table = tables.find((each) => each === bare)
   const list = referenceNames.find((each) => referenceTable(each) === name)
   const columns = table ? columnsOf(table) : list ? referenceColumnsOf(list) : []
-  return columns.filter(({ personal }) => personal).map((column) => column.name)
+  // reports name agents, so that every reader sees their names
+  const isShownToAll = (column: string): boolean => name === 'genesys.dim_users' && column === 'name'
+  return columns.filter((column) => column.personal && !isShownToAll(column.name)).map((column) => column.name)
 }
 
 /** Views that show personal values to those who may see them. */
