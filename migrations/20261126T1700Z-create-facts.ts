@@ -46,8 +46,7 @@ create table etl.conversation_facts (
   updated_at timestamptz not null default now(),
   primary key (conversation_id, conversation_start)
 ) partition by range (conversation_start);
-create index on etl.conversation_facts using brin (conversation_start) with (pages_per_range = 32);
-create index on etl.conversation_facts (updated_at);
+create index on etl.conversation_facts using brin (conversation_start, updated_at) with (pages_per_range = 32);
 
 create table etl.queue_entries (
   conversation_id text not null,
@@ -67,8 +66,7 @@ create table etl.queue_entries (
   updated_at timestamptz not null default now(),
   primary key (conversation_id, conversation_start, _session_index)
 ) partition by range (conversation_start);
-create index on etl.queue_entries using brin (conversation_start, entered_at) with (pages_per_range = 32);
-create index on etl.queue_entries (updated_at);
+create index on etl.queue_entries using brin (conversation_start, entered_at, updated_at) with (pages_per_range = 32);
 
 create table etl.agent_sessions (
   conversation_id text not null,
@@ -95,8 +93,7 @@ create table etl.agent_sessions (
   updated_at timestamptz not null default now(),
   primary key (conversation_id, conversation_start, _session_index)
 ) partition by range (conversation_start);
-create index on etl.agent_sessions using brin (conversation_start) with (pages_per_range = 32);
-create index on etl.agent_sessions (updated_at);
+create index on etl.agent_sessions using brin (conversation_start, updated_at) with (pages_per_range = 32);
 
 -- an empty database has nothing to fill
 update etl.derivation set version = 2 where not exists (select from etl.conversations);
