@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import { attributesHash, contentHash } from '../model/content-hash.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
 import { applyPolicy, policyTag, type PersonalPolicy } from '../model/personal.ts'
-import { DERIVED_VERSION } from '../facts/derived.ts'
 import { conversationIdOf, conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
@@ -13,7 +12,8 @@ import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
-import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
+import { decide, findMissing, isUnchanged, mayHaveStrayRows, type Decision, type Entry } from './decide.ts'
+import { selectStartsOf } from './presence.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceAttributes } from './attributes.ts'
 import { insertMoved } from './deletions.ts'
@@ -46,32 +46,6 @@ export interface LoadOptions {
 
 /** Called with the counts of a batch, for metrics, and with the ids that its conversations name, none if nothing has changed. */
 export type OnLoaded = (counts: LoadCounts, ids: ReferencedIds) => void
-
-/** A record with its key and hashes. */
-interface Entry {
-  readonly conversationId: string
-  readonly conversationStart: string
-  readonly fetchedAt: string
-  readonly rejectedId: number | undefined
-  /** As the policy for personal data lets it be stored. */
-  readonly raw: JsonObject
-  readonly contentHash: string
-  /** null: not delivered; empty: delivered, and there are none. */
-  readonly attributesHash: string | null
-}
-
-/** The answer of a deciding row; there is none where it refused the record because it is not newer. */
-interface Decision {
-  readonly conversation_id: string
-  readonly previous_start: string | null
-  readonly previous_content_hash: string | null
-  readonly previous_attributes_hash: string | null
-  /** The content that its derived rows had come from; null: it has none, or they were lost. */
-  readonly previous_derived_hash: string | null
-  readonly previous_derived_version: number | null
-  readonly fetched_at: string
-  readonly transaction_id: string
-}
 
 const MS_PER_DAY = 86_400_000
 
@@ -296,91 +270,6 @@ function statesOf(entries: readonly Entry[], decisions: ReadonlyMap<string, Deci
     const state = { conversationId, conversationStart, conversationEnd: endOf(raw) }
     return decision ? [{ ...state, fetchedAt: decision.fetched_at }] : []
   })
-}
-
-/**
- * Upserts the deciding rows, and locks them until the transaction ends: returns one row for every entry that is newer than
- * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
- *
- * Where the content is new, its rows are derived in this transaction, so derived_hash follows it; a mere confirmation leaves it alone.
- * previous_derived_hash is what the statement's snapshot had: perhaps older than what the lock shows, but a loader that has changed
- * it since has also put the derived rows in order.
- *
- * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
- * which answer is newer, and the entry wins. That is safe among concurrent loaders, because no fetched_at is stored that is
- * later than the clock at that moment, and the row's lock orders those moments.
- */
-async function decide(trx: Transaction<Database>, entries: readonly Entry[]): Promise<Decision[]> {
-  const column = (name: keyof Entry) => entries.map((entry) => entry[name])
-  const { rows } = await sql<Decision>`
-    insert into etl.conversations as c
-      (conversation_id, conversation_start, content_hash, attributes_hash, fetched_at, attributes_fetched_at, derived_hash,
-        derived_version)
-    select id, start, content, attributes, least(fetched, clock_timestamp()),
-      case when attributes is not null then least(fetched, clock_timestamp()) end, content, ${DERIVED_VERSION}::integer
-    from unnest(${column('conversationId')}::text[], ${column('conversationStart')}::timestamptz[],
-      ${column('contentHash')}::text[], ${column('attributesHash')}::text[], ${column('fetchedAt')}::timestamptz[])
-      as entry (id, start, content, attributes, fetched)
-    on conflict (conversation_id) do update set
-      conversation_start = excluded.conversation_start,
-      content_hash = excluded.content_hash,
-      attributes_hash = coalesce(excluded.attributes_hash, c.attributes_hash),
-      fetched_at = excluded.fetched_at,
-      attributes_fetched_at = coalesce(excluded.attributes_fetched_at, c.attributes_fetched_at),
-      confirmed_at = now(),
-      previous_start = c.conversation_start,
-      previous_content_hash = c.content_hash,
-      previous_attributes_hash = c.attributes_hash,
-      derived_hash = case when c.content_hash = excluded.content_hash then c.derived_hash else excluded.derived_hash end,
-      derived_version =
-        case when c.content_hash = excluded.content_hash then c.derived_version else excluded.derived_version end
-    where excluded.fetched_at > c.fetched_at or c.fetched_at > clock_timestamp()
-    returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
-      (select stored.derived_hash from etl.conversations stored where stored.conversation_id = c.conversation_id)
-        as previous_derived_hash,
-      (select stored.derived_version from etl.conversations stored where stored.conversation_id = c.conversation_id)
-        as previous_derived_version,
-      fetched_at::text,
-      pg_current_xact_id()::text as transaction_id`.execute(trx)
-  return rows
-}
-
-/** Which of the entries that count as unchanged have lost their row, or were missing at Genesys. */
-async function findMissing(
-  trx: Transaction<Database>,
-  entries: readonly Entry[],
-  decisions: ReadonlyMap<string, Decision>,
-): Promise<ReadonlySet<string>> {
-  const missing = await selectMissing(
-    trx,
-    entries.flatMap((entry) => {
-      const decision = decisions.get(entry.conversationId)
-      return decision?.previous_start && isUnchanged(entry, decision)
-        ? [{ conversationId: entry.conversationId, start: decision.previous_start }]
-        : []
-    }),
-    { unlessMarked: true },
-  )
-  const undelivered = entries.filter((entry) => entry.attributesHash === null && missing.has(entry.conversationId))
-  await forgetStoredAttributes(
-    trx,
-    undelivered.map(({ conversationId }) => conversationId),
-  )
-  return missing
-}
-
-function isUnchanged(entry: Entry, decision: Decision): boolean {
-  if (decision.previous_content_hash !== entry.contentHash) return false
-  return entry.attributesHash === null || entry.attributesHash === (decision.previous_attributes_hash ?? '')
-}
-
-/**
- * Whether a process of a release that does not know of all derived rows may have moved the conversation away from them: it has changed the
- * content since they were derived, or has derived fewer of them, and previous_start is where it has put the rows.
- */
-function mayHaveStrayRows(decision: Decision): boolean {
-  const { previous_derived_hash: hash, previous_derived_version: version, previous_content_hash: content } = decision
-  return hash !== null && (hash !== content || version !== DERIVED_VERSION)
 }
 
 /** Whether a transaction whose COMMIT got no answer took effect; waits while it is still in progress. */
