@@ -132,8 +132,10 @@ const OUR_PREFIXES =
   /^(?:GENESYS_(?!ETL_)|HISTORY_|INTRADAY_|LIVE_|REFERENCE_|RECONCILE_|GDPR_|PII_|WEBHOOK_|ALERT_WEBHOOK_|CRON_)/
 /** Names of others that differ little from ours. */
 const NAMES_OF_OTHERS = new Set(['HTTP_PROXY', 'LOGLEVEL'])
-/** A name with more typing errors than this is another name. */
+/** A name with more typing errors than this is another name … */
 const TYPING_ERRORS = 2
+/** … and so is one with more than one in so many letters: PWD, which every shell sets, is not PII. */
+const LETTERS_PER_ERROR = 4
 
 /** Variables that are probably meant for us but unknown, each with a sentence that names the nearest one that is known. */
 export function unknownVariables(names: Iterable<string>): string[] {
@@ -144,7 +146,7 @@ export function unknownVariables(names: Iterable<string>): string[] {
     const isOurs = OUR_PREFIXES.test(upper)
     const candidates = isOurs ? known : known.filter((word) => Math.abs(word.length - upper.length) <= TYPING_ERRORS)
     const [nearest, distance] = nearestOf(upper, candidates)
-    if (!isOurs && distance > TYPING_ERRORS) return []
+    if (!isOurs && distance > Math.min(TYPING_ERRORS, nearest.length / LETTERS_PER_ERROR)) return []
     const isNear = distance <= nearest.length / 3
     return [`${name}: is not a variable of genesys-etl${isNear ? `; did you mean ${nearest}?` : ''}`]
   })

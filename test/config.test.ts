@@ -311,7 +311,7 @@ describe('values that cannot be right', () => {
 
   it('variables of others are not reported', () => {
     const others = {
-      PATH: '/bin', HOME: '/root', HTTP_PROXY: 'http://proxy:3128', HTTPS_PROXY: 'x', NO_PROXY: 'x', NODE_OPTIONS: '', LOGLEVEL: 'x',
+      PATH: '/bin', HOME: '/root', PWD: '/root', OLDPWD: '/', PID: '1', PS1: '$', API: 'x', HTTP_PROXY: 'http://proxy:3128', HTTPS_PROXY: 'x', NO_PROXY: 'x', NODE_OPTIONS: '', LOGLEVEL: 'x',
       PGHOST: 'x', POSTGRES_PASSWORD: 'x', READER_PASSWORD: 'x', GRAFANA_PASSWORD: 'x', HISTSIZE: '1', HISTFILE: 'x', TZ: 'UTC',
       GENESYS_ETL_SERVICE_HOST: 'x', GENESYS_ETL_PORT: 'tcp://x', GENESYS_ETL_PORT_8080_TCP_ADDR: 'x', NODE_COMPILE_CACHE: 'x',
     } // prettier-ignore
