@@ -1,5 +1,5 @@
 /** One conversation for people: its head and its timeline. */
-import { sql, type Transaction } from 'kysely'
+import { sql, type RawBuilder, type Transaction } from 'kysely'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { type Database } from '../postgres/database.ts'
 
@@ -12,6 +12,14 @@ export interface Conversation {
   /** Since when Genesys has it no more; null: it has. */
   readonly missingSince: Date | null
   readonly loadedAt: Date
+  /** The zone of the settings, and the instants in it, `2026-11-26 09:52:07`. */
+  readonly timeZone: string
+  readonly local: {
+    readonly start: string
+    readonly end: string | null
+    readonly missingSince: string | null
+    readonly loadedAt: string
+  }
   /** null: it is not in the reports, since Genesys has it no more, or since it is not derived yet. */
   readonly facts: ConversationFacts | null
   readonly timeline: readonly TimelineEvent[]
@@ -43,6 +51,8 @@ export interface ConversationFacts {
 export interface TimelineEvent {
   readonly at: Date | null
   readonly until: Date | null
+  /** `at` in the zone of the settings, `2026-11-26 09:52:07`. */
+  readonly local: string | null
   readonly event: string
   readonly who: string | null
   readonly queue: string | null
@@ -68,9 +78,12 @@ export async function readConversation(
       set_config('genesys_etl.hide_personal', ${options.showPersonal ? 'off' : 'on'}, true)`.execute(trx)
     const { rows } = await sql<Omit<Conversation, 'facts' | 'timeline'>>`
       select s.conversation_id as id, s.conversation_start as start, s.conversation_end as end, s.is_final as "isFinal",
-        s.missing_since as "missingSince", s.loaded_at as "loadedAt"
+        s.missing_since as "missingSince", s.loaded_at as "loadedAt", z.time_zone as "timeZone",
+        json_build_object('start', ${local(sql`s.conversation_start`)}, 'end', ${local(sql`s.conversation_end`)},
+          'missingSince', ${local(sql`s.missing_since`)}, 'loadedAt', ${local(sql`s.loaded_at`)}) as local
       from etl.conversations e
       join reporting.conversation_status s on s.conversation_id = e.conversation_id and s.conversation_start = e.conversation_start
+      cross join reporting.settings z
       where e.conversation_id = ${id}`.execute(trx)
     const [head] = rows
     if (head === undefined) return null
@@ -103,8 +116,12 @@ async function selectFacts(
 
 async function selectTimeline(trx: Transaction<Database>, id: string): Promise<TimelineEvent[]> {
   const { rows } = await sql<TimelineEvent>`
-    select at, until, event, who, queue_name as queue, detail, note from reporting.timeline(${id}) order by position`.execute(
-    trx,
-  )
+    select at, until, ${local(sql`at`)} as local, event, who, queue_name as queue, detail, note
+    from reporting.timeline(${id}) cross join reporting.settings z order by position`.execute(trx)
   return rows
+}
+
+/** An instant as local text, beside reporting.settings as z. */
+function local(at: RawBuilder<unknown>): RawBuilder<string | null> {
+  return sql`to_char(${at} at time zone z.time_zone, 'YYYY-MM-DD HH24:MI:SS')`
 }

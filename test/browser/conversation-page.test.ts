@@ -72,7 +72,7 @@ describe.skipIf(noBrowser)('the page of a conversation', () => {
     await using opened = await open('/conversations/a-call', { viewport, colorScheme })
     const { page, complaints } = opened
     await keep(page, `conversation-${name}`)
-    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Voice, inbound, 5 Mar 2026')
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('Voice, inbound, Thu 5 Mar 2026')
     const rows = page.locator('.timeline tbody tr')
     expect(await rows.count()).toBeGreaterThan(12)
     // at every width, the reader sees who, in which queue, and the note

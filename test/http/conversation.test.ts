@@ -43,7 +43,7 @@ test('shows who took part, how it ended, and every event in order', async () => 
   expect(status).toBe(200)
   expect(headers.get('Cache-Control')).toBe('no-store')
   const shown = words(text)
-  expect(shown).toContain('Voice, inbound, 5 Mar 2026')
+  expect(shown).toContain('Voice, inbound, Thu 5 Mar 2026')
   expect(shown).toContain(ID)
   expect(shown).toMatch(/Started 2026-03-05 10:00 Ended 2026-03-05 10:09 after 9 min/)
   expect(shown).toMatch(/Outcome answered 1 transfer Queues Billing → .*Agents Ada Lind → Bo Ek/)
@@ -53,6 +53,20 @@ test('shows who took part, how it ended, and every event in order', async () => 
   const times = [...text.matchAll(/<tr><td><time datetime="([^"]+)"/g)].map(([, time]) => Date.parse(time ?? ''))
   expect(times.length).toBeGreaterThan(8)
   expect(times).toEqual(times.toSorted((a, b) => a - b))
+})
+
+test('shows times in the zone of the settings, as the list that links to it', async () => {
+  const setZone = (zone: string) => sql`update reporting.settings set time_zone = ${zone}`.execute(warehouse.db)
+  await setZone('Pacific/Auckland')
+  try {
+    const { text } = await get(ID)
+    const shown = words(text)
+    expect(shown).toContain('Voice, inbound, Thu 5 Mar 2026')
+    expect(shown).toMatch(/Started 2026-03-05 23:00 Ended 2026-03-05 23:09/)
+    expect(shown).toMatch(/23:00:10 Queue entered .*Times are those of Pacific\/Auckland\./)
+  } finally {
+    await setZone('UTC')
+  }
 })
 
 test('names are text, whatever they are', async () => {

@@ -1,7 +1,7 @@
 /** `/conversations/ID`: one conversation, its head and its timeline. Data in, HTML out. */
 import { type Conversation, type ConversationFacts, type TimelineEvent } from '../../reporting/conversation-query.ts'
 import { type ConversationView } from '../conversation-route.ts'
-import { day, markup, nothing, number, plural, span, type Html } from './format.ts'
+import { dayName, markup, nothing, number, plural, span, type Html } from './format.ts'
 import { mainOf, part, plainPart, table, type Column, type View } from './layout.ts'
 
 const TITLE = 'Conversation · genesys-etl'
@@ -11,16 +11,20 @@ export function conversationPage({ at: now, conversation, reason, showPersonal }
   if (conversation === null) {
     const banner = markup`<h1 class="unseen">Conversation</h1>
 <p class="banner"><strong>The conversation could not be read.</strong> ${reason ?? ''}</p>`
-    return staticPage(now, 'The conversation could not be read', [plainPart('head', 'Conversation', banner)], false)
+    return staticPage(now, 'The conversation could not be read', [plainPart('head', 'Conversation', banner)], {
+      isComplete: false,
+    })
   }
   const { timeline } = conversation
-  return staticPage(now, `Conversation of ${minute(conversation.start)}`, [
-    plainPart('head', 'Conversation', head(conversation, now)),
+  const parts = [
+    plainPart('head', 'Conversation', head(conversation)),
     part('timeline', 'Timeline', timelineContent(conversation)),
     ...(timeline.length > 0 && !showPersonal
       ? [plainPart('privacy', 'Personal data', markup`<p class="quiet">Addresses and notes are not shown.</p>`)]
       : []),
-  ])
+  ]
+  const footer = `Times are those of ${conversation.timeZone}.`
+  return staticPage(now, `Conversation of ${minute(conversation.local.start)}`, parts, { footer })
 }
 
 /** The page of an id that no stored conversation has. */
@@ -30,22 +34,27 @@ export function missingConversationPage(): View {
   return staticPage(new Date(), 'No such conversation', [plainPart('head', 'Conversation', content)])
 }
 
-function staticPage(now: Date, announcement: string, parts: readonly Html[], isComplete = true): View {
+function staticPage(
+  now: Date,
+  announcement: string,
+  parts: readonly Html[],
+  { isComplete = true, footer = '' }: { readonly isComplete?: boolean; readonly footer?: string } = {},
+): View {
   const main = mainOf({ title: TITLE, now, className: 'conversation', announcement, parts })
-  return { title: TITLE, current: '/reports', isComplete, footer: 'Times are UTC.', main }
+  return { title: TITLE, current: '/reports', isComplete, footer, main }
 }
 
-function head(conversation: Conversation, now: Date): Html {
-  const { id, start, end, isFinal, missingSince, loadedAt, facts } = conversation
+function head({ id, start, end, isFinal, facts, local }: Conversation): Html {
   const figures = [
-    figure('Started', minute(start)),
-    figure('Ended', end ? minute(end) : 'open', end ? `after ${span(seconds(start, end))}` : ''),
+    figure('Started', minute(local.start)),
+    figure('Ended', local.end ? minute(local.end) : 'open', end ? `after ${span(seconds(start, end))}` : ''),
     ...(facts ? factFigures(facts, end === null) : []),
-    figure('Record', isFinal ? 'final' : 'may change', `loaded ${minute(loadedAt)}`),
+    figure('Record', isFinal ? 'final' : 'may change', `loaded ${minute(local.loadedAt)}`),
   ]
-  return markup`<h1>${facts ? kind(facts) : 'Conversation'}, ${day(start)} ${start.getUTCFullYear()}</h1>
+  const [date] = local.start.split(' ')
+  return markup`<h1>${facts ? kind(facts) : 'Conversation'}, ${dayName(date!)} ${date!.slice(0, 4)}</h1>
 <p><code>${id}</code></p>
-${notice(missingSince, facts, now)}
+${notice(local.missingSince, facts)}
 <dl class="figure-list">${figures}</dl>`
 }
 
@@ -56,12 +65,12 @@ function kind({ mediaTypes, messageType, direction }: ConversationFacts): string
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-function notice(missingSince: Date | null, facts: ConversationFacts | null, now: Date): Html {
+function notice(missingSince: string | null, facts: ConversationFacts | null): Html {
   if (missingSince) {
     return markup`<p class="banner"><strong>Genesys has it no more</strong> since ${minute(missingSince)}: it counts in no report.</p>`
   }
   if (facts) return markup``
-  return markup`<p class="banner"><strong>It is not in the reports yet.</strong> Their rows are being filled; as of ${minute(now)}.</p>`
+  return markup`<p class="banner"><strong>It is not in the reports yet.</strong> Their rows are being filled.</p>`
 }
 
 function factFigures(facts: ConversationFacts, isOpen: boolean): Html[] {
@@ -110,21 +119,21 @@ const COLUMNS: readonly Column[] = [
   { heading: 'Detail', className: 'wide' },
 ]
 
-function timelineContent({ timeline, start, missingSince }: Conversation): Html {
+function timelineContent({ timeline, start, local, missingSince }: Conversation): Html {
   if (timeline.length === 0) {
     return markup`<p>${missingSince ? 'What Genesys has no more has no timeline.' : 'Nothing is known of what happened in it.'}</p>`
   }
   const times = timeline.flatMap(({ at, until }) => [at, until].filter((time) => time !== null).map(Number))
   const first = Math.min(+start, ...times)
   const last = Math.max(...times, first + 1)
-  const rows = timeline.map((event) => eventRow(event, { start, first, last }))
+  const rows = timeline.map((event) => eventRow(event, { day: local.start.slice(0, 10), first, last }))
   return table(`Timeline, ${number(timeline.length)} events`, COLUMNS, rows)
 }
 
 /** On a phone, who, queue and detail follow below the event. */
 function eventRow(
-  { at, until, event, who, queue, detail, note }: TimelineEvent,
-  { start, first, last }: { readonly start: Date; readonly first: number; readonly last: number },
+  { at, until, local, event, who, queue, detail, note }: TimelineEvent,
+  { day, first, last }: { readonly day: string; readonly first: number; readonly last: number },
 ): Html {
   const words = event.replaceAll('_', ' ')
   const name = words.charAt(0).toUpperCase() + words.slice(1)
@@ -132,7 +141,7 @@ function eventRow(
   const party = who === 'acd' && queue !== null ? null : who
   const below = [party, queue, detail, note].filter((text) => text !== null && text !== '')
   const length = at && until ? span(seconds(at, until)) : ''
-  return markup`<tr><td>${at ? second(at, start) : nothing}</td>
+  return markup`<tr><td>${at && local ? second(at, local, day) : nothing}</td>
 <th scope="row">${name}${below.length > 0 ? markup`<span class="detail-line narrow quiet">${below.map((each, index) => markup`${index > 0 ? ' · ' : ''}<bdi>${each}</bdi>`)}</span>` : ''}</th>
 <td class="right">${length}</td>
 <td class="wide bar-cell">${at ? bar(+at, +(until ?? at), first, last) : ''}</td>
@@ -156,13 +165,12 @@ function seconds(from: Date, to: Date): number {
 }
 
 /** 2026-11-21 14:05. */
-function minute(at: Date): string {
-  return at.toISOString().slice(0, 16).replace('T', ' ')
+function minute(local: string): string {
+  return local.slice(0, 16)
 }
 
 /** 14:05:09, with the day where it is another than that of the start. */
-function second(at: Date, start: Date): Html {
-  const iso = at.toISOString()
-  const isOtherDay = iso.slice(0, 10) !== start.toISOString().slice(0, 10)
-  return markup`<time datetime="${iso}" title="${iso}">${isOtherDay ? `${day(at)} ` : ''}${iso.slice(11, 19)}</time>`
+function second(at: Date, local: string, startDay: string): Html {
+  const [date, clock] = local.split(' ')
+  return markup`<time datetime="${at.toISOString()}" title="${at.toISOString()}">${date === startDay ? '' : `${dayName(date!)} `}${clock!}</time>`
 }
