@@ -307,7 +307,7 @@ test('the BRIN indexes of facts are summarized after runs', async () => {
   await rows(`insert into etl.conversation_facts (conversation_id, conversation_start, queue_count, agent_count)
     select n::text, '${march}', 0, 0 from generate_series(1, 10000) n`)
   await summarizeMonths(warehouse.db, ['2026-03'])
-  const index = 'etl.conversation_facts_2026_03_conversation_start_idx'
+  const index = 'etl.conversation_facts_2026_03_conversation_start_updated_at_idx'
   expect(await rows(`select brin_summarize_new_values('${index}') as more`)).toEqual([{ more: 0 }])
 })
 
