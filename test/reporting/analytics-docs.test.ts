@@ -1,5 +1,5 @@
 /**
- * Runs every query of docs/analytics.md and docs/bi-tools.md over a simulated organization, as the role that it is for, and compares the
+ * Runs every query of the README, docs/analytics.md and docs/bi-tools.md over a simulated organization, as the role that it is for, and compares the
  * answers to its questions with numbers that are computed from the organization's records alone.
  */
 import { readFileSync } from 'node:fs'
@@ -42,8 +42,8 @@ interface Block {
   readonly heading: string
   readonly query: string
 }
-const blocks = ['analytics.md', 'bi-tools.md'].flatMap((file): Block[] => {
-  const text = readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', file), 'utf8')
+const blocks = ['README.md', 'docs/analytics.md', 'docs/bi-tools.md'].flatMap((file): Block[] => {
+  const text = readFileSync(path.join(import.meta.dirname, '..', '..', file), 'utf8')
   return text.split(/^#+ /m).flatMap((section) => {
     const heading = section.split('\n', 1)[0] ?? ''
     return [...section.matchAll(/```sql\n(.*?)```/gs)].map(([, query = '']) => ({ heading, query: query.trim() }))
