@@ -24,9 +24,10 @@ export interface Decision {
   readonly previous_start: string | null
   readonly previous_content_hash: string | null
   readonly previous_attributes_hash: string | null
-  /** The content that its derived rows had come from; null: it has none, or they were lost. */
-  readonly previous_derived_hash: string | null
-  readonly previous_derived_version: number | null
+  /**
+   * The content that its derived rows had come from (null: it has none, or they were lost), and the version of the rules; null: the row is new.
+   */
+  readonly previous_derived: readonly [hash: string | null, version: string | null] | null
   readonly fetched_at: string
   readonly transaction_id: string
 }
@@ -36,7 +37,7 @@ export interface Decision {
  * what is stored, with what was stored before. (Postgres 14 has no RETURNING of old values, hence the previous_ columns.)
  *
  * Where the content is new, its rows are derived in this transaction, so derived_hash follows it; a mere confirmation leaves it alone.
- * previous_derived_hash is what the statement's snapshot had: perhaps older than what the lock shows, but a loader that has changed
+ * previous_derived is what the statement's snapshot had: perhaps older than what the lock shows, but a loader that has changed
  * it since has also put the derived rows in order.
  *
  * A stored fetched_at that lies in the future was written while the database's clock was ahead, so it says nothing about
@@ -69,10 +70,8 @@ export async function decide(trx: Transaction<Database>, entries: readonly Entry
         case when c.content_hash = excluded.content_hash then c.derived_version else excluded.derived_version end
     where excluded.fetched_at > c.fetched_at or c.fetched_at > clock_timestamp()
     returning conversation_id, previous_start::text, previous_content_hash, previous_attributes_hash,
-      (select stored.derived_hash from etl.conversations stored where stored.conversation_id = c.conversation_id)
-        as previous_derived_hash,
-      (select stored.derived_version from etl.conversations stored where stored.conversation_id = c.conversation_id)
-        as previous_derived_version,
+      (select array[stored.derived_hash, stored.derived_version::text] from etl.conversations stored
+        where stored.conversation_id = c.conversation_id) as previous_derived,
       fetched_at::text,
       pg_current_xact_id()::text as transaction_id`.execute(trx)
   return rows
@@ -116,6 +115,6 @@ export function isUnchanged(entry: Entry, decision: Decision): boolean {
  * content since they were derived, or has derived fewer of them, and previous_start is where it has put the rows.
  */
 export function mayHaveStrayRows(decision: Decision): boolean {
-  const { previous_derived_hash: hash, previous_derived_version: version, previous_content_hash: content } = decision
-  return hash !== null && (hash !== content || version !== DERIVED_VERSION)
+  const [hash, version] = decision.previous_derived ?? [null, null]
+  return hash !== null && (hash !== decision.previous_content_hash || version !== String(DERIVED_VERSION))
 }
