@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type PQueue from 'p-queue'
+import { backoffMs } from '../backoff.ts'
 import { EtlError } from '../errors.ts'
 import type { GenesysClient, RequestOptions } from '../genesys/client.ts'
 import {
@@ -104,7 +105,11 @@ export async function runDetailsJob<Result>(
         'Genesys gave up a details job; submitting it again',
       )
       job = undefined
-      await sleep(timing.firstPollMs * 2 ** submissions, undefined, { signal })
+      await sleep(
+        backoffMs(submissions + 1, { baseMs: timing.firstPollMs, ceilingMs: timing.longestPollMs }),
+        undefined,
+        { signal },
+      )
     }
   }
 }

@@ -1,19 +1,7 @@
 /** `/conversations/ID`: one conversation. */
 import { type Hono } from 'hono'
-import { type Conversation } from '../reporting/conversation-query.ts'
-import { conversationPage, missingConversationPage } from './views/conversation-page.ts'
+import { conversationPage, missingConversationPage, type ConversationView } from './views/conversation-page.ts'
 import { page, type View } from './views/layout.ts'
-
-/** One conversation, as far as it may be shown. */
-export interface ConversationView {
-  readonly at: Date
-  /** null: it is not stored, or could not be read. */
-  readonly conversation: Conversation | null
-  /** Why it could not be read; null: it could. */
-  readonly reason: string | null
-  /** Whether addresses and notes are among it. */
-  readonly showPersonal: boolean
-}
 
 /** Never rejects: if the database cannot be read, the result says so. */
 export interface ConversationSource {

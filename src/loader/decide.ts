@@ -3,7 +3,8 @@ import { sql, type Transaction } from 'kysely'
 import { DERIVED_VERSION } from '../facts/derived.ts'
 import type { JsonObject } from '../model/json.ts'
 import type { Database } from '../postgres/database.ts'
-import { forgetStoredAttributes, selectMissing } from './presence.ts'
+import { forgetStoredAttributes, selectMissing, selectStartsOf } from './presence.ts'
+import type { ChangedConversation } from './replace.ts'
 
 /** A record with its key and hashes. */
 export interface Entry {
@@ -77,11 +78,59 @@ export async function decide(trx: Transaction<Database>, entries: readonly Entry
   return rows
 }
 
+interface SortedEntries {
+  /** To be replaced, new ones among them. */
+  readonly changed: ChangedConversation[]
+  /** Ids of those among `changed` whose content is stored already. */
+  readonly withSameContent: string[]
+  /** Older than what is stored. */
+  readonly stale: Entry[]
+  /** How many of `changed` are new. */
+  readonly inserted: number
+}
+
+/** Tells from the deciding rows, which are locked, what becomes of each entry. */
+export async function sortOut(
+  trx: Transaction<Database>,
+  entries: readonly Entry[],
+  decisions: ReadonlyMap<string, Decision>,
+  { sweep }: { readonly sweep: boolean },
+): Promise<SortedEntries> {
+  const missing = await findMissing(trx, entries, decisions)
+  const isNew = ({ conversationId }: Entry) => decisions.get(conversationId)?.previous_content_hash === null
+  const swept = sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
+  const strays = await selectStartsOf(trx, [...missing, ...swept])
+  const changed: ChangedConversation[] = []
+  const withSameContent: string[] = []
+  const stale: Entry[] = []
+  let inserted = 0
+  for (const entry of entries) {
+    const decision = decisions.get(entry.conversationId)
+    if (decision === undefined) {
+      stale.push(entry)
+      continue
+    }
+    if (isNew(entry)) inserted++
+    else if (isUnchanged(entry, decision) && !missing.has(entry.conversationId)) continue
+    if (entry.contentHash === decision.previous_content_hash) withSameContent.push(entry.conversationId)
+    const known = isNew(entry) ? (sweep ? entry.conversationStart : null) : decision.previous_start
+    changed.push({
+      ...entry,
+      deliversAttributes: entry.attributesHash !== null,
+      previousStart: known,
+      strayStarts: strays.get(entry.conversationId) ?? [],
+      hasStoredAttributes: Boolean(decision.previous_attributes_hash),
+      mayHaveStrayRows: sweep || mayHaveStrayRows(decision),
+    })
+  }
+  return { changed, withSameContent, stale, inserted }
+}
+
 /**
  * The ids of the entries that count as unchanged although their row is lost, or was missing at Genesys: they are written again. Stored
  * attributes that went with the row and do not come with the entry are forgotten.
  */
-export async function findMissing(
+async function findMissing(
   trx: Transaction<Database>,
   entries: readonly Entry[],
   decisions: ReadonlyMap<string, Decision>,
@@ -105,7 +154,7 @@ export async function findMissing(
 }
 
 /** Whether a record has nothing that is not stored already. */
-export function isUnchanged(entry: Entry, decision: Decision): boolean {
+function isUnchanged(entry: Entry, decision: Decision): boolean {
   if (decision.previous_content_hash !== entry.contentHash) return false
   return entry.attributesHash === null || entry.attributesHash === (decision.previous_attributes_hash ?? '')
 }
@@ -114,7 +163,7 @@ export function isUnchanged(entry: Entry, decision: Decision): boolean {
  * Whether a process of a release that does not know of all derived rows may have moved the conversation away from them: it has changed the
  * content since they were derived, or has derived fewer of them, and previous_start is where it has put the rows.
  */
-export function mayHaveStrayRows(decision: Decision): boolean {
+function mayHaveStrayRows(decision: Decision): boolean {
   const [hash, version] = decision.previous_derived ?? [null, null]
   return hash !== null && (hash !== decision.previous_content_hash || version !== String(DERIVED_VERSION))
 }

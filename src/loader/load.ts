@@ -12,14 +12,13 @@ import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
-import { decide, findMissing, isUnchanged, mayHaveStrayRows, type Decision, type Entry } from './decide.ts'
-import { selectStartsOf } from './presence.ts'
+import { decide, sortOut, type Decision, type Entry } from './decide.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceAttributes } from './attributes.ts'
 import { insertMoved } from './deletions.ts'
 import { markDerived } from './derived.ts'
 import { countReopened, endOf } from './reopened.ts'
-import { replaceConversations, type ChangedConversation } from './replace.ts'
+import { replaceConversations } from './replace.ts'
 import { selectErased } from './tombstones.ts'
 import { updateUnsettled, type StoredState } from './unsettled.ts'
 
@@ -204,33 +203,7 @@ async function loadOnce(
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
   // now that the deciding rows are locked: an erasure that begins later waits for them
   if ((await selectErased(trx, idsOf(entries))).size > 0) throw new ErasedMeanwhile()
-  const missing = await findMissing(trx, entries, decisions)
-  const isNew = ({ conversationId }: Entry) => decisions.get(conversationId)?.previous_content_hash === null
-  const swept = options.sweep ? entries.filter(isNew).map(({ conversationId }) => conversationId) : []
-  const strays = await selectStartsOf(trx, [...missing, ...swept])
-  const changed: ChangedConversation[] = []
-  const withSameContent: string[] = []
-  const stale: Entry[] = []
-  let inserted = 0
-  for (const entry of entries) {
-    const decision = decisions.get(entry.conversationId)
-    if (decision === undefined) {
-      stale.push(entry)
-      continue
-    }
-    if (isNew(entry)) inserted++
-    else if (isUnchanged(entry, decision) && !missing.has(entry.conversationId)) continue
-    if (entry.contentHash === decision.previous_content_hash) withSameContent.push(entry.conversationId)
-    const known = isNew(entry) ? (options.sweep ? entry.conversationStart : null) : decision.previous_start
-    changed.push({
-      ...entry,
-      deliversAttributes: entry.attributesHash !== null,
-      previousStart: known,
-      strayStarts: strays.get(entry.conversationId) ?? [],
-      hasStoredAttributes: Boolean(decision.previous_attributes_hash),
-      mayHaveStrayRows: options.sweep || mayHaveStrayRows(decision),
-    })
-  }
+  const { changed, withSameContent, stale, inserted } = await sortOut(trx, entries, decisions, options)
   const unchanged = decisions.size - changed.length
   const attributes = await replaceAttributes(trx, client, stale.filter(hasAttributes))
   const counts = {

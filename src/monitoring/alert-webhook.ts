@@ -1,4 +1,5 @@
 /** Sends one alert to ALERT_WEBHOOK_URL when a job keeps failing or falls behind, and one when it recovers. */
+import { backoffMs } from '../backoff.ts'
 import { EtlError } from '../errors.ts'
 import { type Logger } from '../log.ts'
 import { postJson } from '../post-json.ts'
@@ -121,7 +122,7 @@ function createDelivery({
     const failure = await postJson(url, body, { proxyEnv, timeoutMs: DELIVERY_TIMEOUT_MS, signal })
     if (failure) {
       failures += 1
-      retryAt = +now() + Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1))
+      retryAt = +now() + backoffMs(failures, { baseMs: FIRST_RETRY_MS, ceilingMs: MAX_RETRY_MS })
       // The URL may be a secret (Slack): it appears in no log.
       logger.warn({ ...about, attempts: failures, reason: failure.reason }, 'alert not delivered; it will be retried')
       return false

@@ -82,6 +82,14 @@ const MEANINGS: readonly Meaning[] = [
   },
   {
     code: /^28/,
+    // with prefer libpq would try again unencrypted; node-postgres cannot
+    message: /pg_hba\.conf.*SSL encryption/,
+    means: 'DATABASE_LOGIN',
+    kind: 'config',
+    hint: 'The server does not let this user connect to this database from this host: allow it in pg_hba.conf, or correct DATABASE_URL. If it is allowed on unencrypted connections only, add sslmode=disable to DATABASE_URL.',
+  },
+  {
+    code: /^28/,
     message: /pg_hba\.conf/,
     means: 'DATABASE_LOGIN',
     kind: 'config',

@@ -1,6 +1,7 @@
 /** Reads reference data when a load meets an id that it does not have. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql, type Kysely } from 'kysely'
+import { backoffMs } from '../backoff.ts'
 import { EtlError, Interrupted } from '../errors.ts'
 import { type ReferencedIds } from '../loader/referenced-ids.ts'
 import { type Logger } from '../log.ts'
@@ -46,85 +47,92 @@ export interface UnknownIds {
  * does not have either is not looked for again.
  */
 export function watchUnknownIds(options: UnknownIdsOptions): UnknownIds {
-  const stopping = new AbortController()
-  const { signal } = stopping
-  /** Ids that have a row, or that reading has not brought. */
-  const settledIds = new Set<string>()
-  const noted = emptyNotes()
-  let pauseMs = SHORTEST_PAUSE_MS
-  let work: Promise<void> | null = null
-  /** Ids that have no row, until their lists may be read again. */
-  const waiting = emptyNotes()
-  let isWaiting = false
+  return new UnknownIdsWatcher(options)
+}
 
-  async function resolve(): Promise<void> {
-    while (LISTS.some((list) => noted[list].size > 0)) {
-      const unknown = await withoutRow(options.db, takeNotes(noted))
+class UnknownIdsWatcher implements UnknownIds {
+  readonly #options: UnknownIdsOptions
+  readonly #stopping = new AbortController()
+  /** Ids that have a row, or that reading has not brought. */
+  readonly #settledIds = new Set<string>()
+  readonly #noted = emptyNotes()
+  /** Ids that have no row, until their lists may be read again. */
+  readonly #waiting = emptyNotes()
+  #isWaiting = false
+  #vainReads = 0
+  #work: Promise<void> | null = null
+
+  constructor(options: UnknownIdsOptions) {
+    this.#options = options
+  }
+
+  note(ids: Partial<ReferencedIds>): void {
+    if (this.#stopping.signal.aborted) return
+    if (this.#settledIds.size > MAX_IDS) this.#settledIds.clear()
+    for (const list of LISTS) {
+      for (const id of ids[list] ?? []) {
+        const key = `${list} ${id}`
+        if (this.#settledIds.has(key) || SYSTEM_CODE.test(id)) continue
+        this.#settledIds.add(key)
+        this.#noted[list].add(id)
+      }
+    }
+    this.#begin()
+  }
+
+  async settled(signal: AbortSignal): Promise<void> {
+    const end = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_WAIT_MS)])
+    const stop = (): void => this.#stopping.abort(new Interrupted())
+    end.addEventListener('abort', stop, { once: true })
+    if (end.aborted) stop()
+    for (let current = this.#work; current !== null; current = this.#work) await current
+    end.removeEventListener('abort', stop)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Interrupted())
+    await this.#work
+  }
+
+  #begin(): void {
+    if (LISTS.every((list) => this.#noted[list].size === 0)) return
+    this.#work ??= this.#resolve()
+      .catch((error: unknown) => report(this.#options.logger, this.#stopping.signal, error))
+      .finally(() => {
+        this.#work = null
+      })
+  }
+
+  async #resolve(): Promise<void> {
+    const { db, read } = this.#options
+    while (LISTS.some((list) => this.#noted[list].size > 0)) {
+      const unknown = await withoutRow(db, takeNotes(this.#noted))
       const lists = LISTS.filter((list) => unknown[list].size > 0)
       if (lists.length === 0) continue
-      const waitMs = await dueInMs(options.db, lists, pauseMs)
-      if (waitMs > 0) return later(unknown, waitMs)
-      await options.read(lists, signal)
-      const hopeless = await withoutRow(options.db, unknown)
+      const pauseMs = backoffMs(this.#vainReads + 1, { baseMs: SHORTEST_PAUSE_MS, ceilingMs: LONGEST_PAUSE_MS })
+      const waitMs = await dueInMs(db, lists, pauseMs)
+      if (waitMs > 0) return this.#postpone(unknown, waitMs)
+      await read(lists, this.#stopping.signal)
+      const hopeless = await withoutRow(db, unknown)
       const isHelped = lists.some((list) => hopeless[list].size < unknown[list].size)
-      pauseMs = isHelped ? SHORTEST_PAUSE_MS : Math.min(LONGEST_PAUSE_MS, pauseMs * 2)
+      this.#vainReads = isHelped ? 0 : this.#vainReads + 1
     }
   }
 
   /** Looks the ids up again when their lists may be read. */
-  function later(unknown: Notes, waitMs: number): void {
-    for (const list of LISTS) for (const id of unknown[list]) waiting[list].add(id)
-    if (isWaiting) return
-    isWaiting = true
-    sleep(waitMs, undefined, { signal, ref: false }).then(
+  #postpone(unknown: Notes, waitMs: number): void {
+    for (const list of LISTS) for (const id of unknown[list]) this.#waiting[list].add(id)
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    sleep(waitMs, undefined, { signal: this.#stopping.signal, ref: false }).then(
       () => {
-        isWaiting = false
-        const ids = takeNotes(waiting)
-        for (const list of LISTS) for (const id of ids[list]) noted[list].add(id)
-        begin()
+        this.#isWaiting = false
+        const ids = takeNotes(this.#waiting)
+        for (const list of LISTS) for (const id of ids[list]) this.#noted[list].add(id)
+        this.#begin()
       },
       () => {},
     )
-  }
-
-  function note(ids: Partial<ReferencedIds>): void {
-    if (signal.aborted) return
-    if (settledIds.size > MAX_IDS) settledIds.clear()
-    for (const list of LISTS) {
-      for (const id of ids[list] ?? []) {
-        const key = `${list} ${id}`
-        if (settledIds.has(key) || SYSTEM_CODE.test(id)) continue
-        settledIds.add(key)
-        noted[list].add(id)
-      }
-    }
-    begin()
-  }
-
-  function begin(): void {
-    if (LISTS.every((list) => noted[list].size === 0)) return
-    work ??= resolve()
-      .catch((error: unknown) => report(options.logger, signal, error))
-      .finally(() => {
-        work = null
-      })
-  }
-
-  const stop = (): void => stopping.abort(new Interrupted())
-
-  return {
-    note,
-    async settled(aborting) {
-      const end = AbortSignal.any([aborting, AbortSignal.timeout(LONGEST_WAIT_MS)])
-      end.addEventListener('abort', stop, { once: true })
-      if (end.aborted) stop()
-      for (let current = work; current !== null; current = work) await current
-      end.removeEventListener('abort', stop)
-    },
-    async stop() {
-      stop()
-      await work
-    },
   }
 }
 

@@ -2,6 +2,7 @@
  * Derives whatever is due: first which conversations may still change, then the rows of those that processes of an older release have
  * loaded since the walk passed them, then the walk itself, from the newest conversation to the oldest. All progress is in the database, and is committed with what it stands for.
  */
+import { chunks } from '../chunks.ts'
 import type { Logger } from '../log.ts'
 import { withJobLock } from '../postgres/lock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -145,9 +146,9 @@ async function showFilledDays(context: Context): Promise<boolean> {
   if (day === null) return true
   for (;;) {
     const reaching = await selectReachingInto(db, day, REACHING_LIMIT)
-    for (let from = 0; from < reaching.length; from += context.batchSize) {
+    for (const batch of chunks(reaching, context.batchSize)) {
       if (context.isOver()) return false
-      await derive(context, reaching.slice(from, from + context.batchSize))
+      await derive(context, batch)
     }
     if (reaching.length < REACHING_LIMIT) break
   }

@@ -2,7 +2,7 @@ import { readAggregatesQuery, tooManyCells, type AggregatesQuery } from './aggre
 import { valuesOf } from './aggregates-dimensions.ts'
 import { metricRowsOf, type MetricRow } from './aggregates-rows.ts'
 import { formatLocal } from './calendar.ts'
-import type { ControlSettings } from './contract.ts'
+import type { ControlSettings } from './control-settings.ts'
 import { parseExactly } from './exact-json.ts'
 import { serviceLevelOf, SERVICE_LEVEL_BASIS } from './service-level.ts'
 import type { ConversationStore, Stored } from './store.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ApiError, tooManyRequests } from './api-error.ts'
 import type { OrgClock } from './clock.ts'
-import type { ControlSettings } from './contract.ts'
+import type { ControlSettings } from './control-settings.ts'
 import type { Json } from './conversation-plan.ts'
 import { readInterval } from './details-query.ts'
 import { DAY_MS } from './generate.ts'

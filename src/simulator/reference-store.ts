@@ -182,6 +182,13 @@ function listsOf(org: Org, seed: string): Record<ListName, Json[]> {
       divisionId: '*',
       deactivated: false,
     })),
+    ...formsOf(org),
+    ...outboundOf(org),
+  } // prettier-ignore
+}
+
+function formsOf(org: Org): Record<'evaluationForms' | 'surveyForms', Json[]> {
+  return {
     evaluationForms: org.evaluationForms.map((form) => ({
       ...form,
       division: { id: '*' },
@@ -199,6 +206,12 @@ function listsOf(org: Org, seed: string): Record<ListName, Json[]> {
       language: 'en-US',
       questionGroups: [],
     })),
+  }
+}
+
+function outboundOf(org: Org): Record<'campaigns' | 'contactLists', Json[]> {
+  const division = divisionOf(org, undefined)
+  return {
     campaigns: org.campaigns.map(({ id, name, contactListId }) => ({
       id,
       name,
@@ -223,7 +236,7 @@ function listsOf(org: Org, seed: string): Record<ListName, Json[]> {
       columnNames: ['Id', 'Phone'],
       phoneColumns: [{ columnName: 'Phone', type: 'Cell' }],
     })),
-  } // prettier-ignore
+  }
 }
 
 function peopleOf(org: Org): Record<'users' | 'divisions' | 'teams' | 'groups', Json[]> {

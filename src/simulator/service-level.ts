@@ -1,4 +1,4 @@
-import type { ControlSettings } from './contract.ts'
+import type { ControlSettings } from './control-settings.ts'
 import { SERVICE_LEVEL_TARGET } from './org.ts'
 import type { Json } from './conversation-plan.ts'
 

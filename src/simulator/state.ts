@@ -1,6 +1,7 @@
 import { Changes } from './changes.ts'
 import { createClock, type OrgClock } from './clock.ts'
-import type { ControlSettings, LoggedRequest, SimulatorControl, SimulatorOptions } from './contract.ts'
+import type { LoggedRequest, SimulatorControl, SimulatorOptions } from './contract.ts'
+import type { ControlSettings } from './control-settings.ts'
 import { DetailsJobs } from './details-jobs.ts'
 import { createFaults } from './faults.ts'
 import { GdprRequests } from './gdpr-requests.ts'

@@ -30,7 +30,7 @@ beforeAll(async () => {
   makeCertificates()
   writeFileSync(
     file('hba'),
-    'host all postgres 127.0.0.1/32 scram-sha-256\nhostssl all careful 127.0.0.1/32 scram-sha-256\n',
+    'host all postgres 127.0.0.1/32 scram-sha-256\nhostssl all careful 127.0.0.1/32 scram-sha-256\nhostnossl all trusting 127.0.0.1/32 scram-sha-256\n',
   )
   const account = unprivilegedAccount()
   chmodSync(folder, 0o755)
@@ -48,6 +48,7 @@ beforeAll(async () => {
   plain = await startEmbeddedPostgres({ persistent: false })
   await using warehouse = connect(encrypted.url)
   await warehouse.pool.query(`create role careful login password 'p@ss/word#1%'`)
+  await warehouse.pool.query(`create role trusting login password 'plain'`)
 })
 afterAll(async () => {
   await encrypted.stop()
@@ -116,6 +117,15 @@ test('a login that the server accepts on encrypted connections only is explained
   expect(await connectionOf(url.href)).toBe(true)
   url.password = ''
   expect(await connectionOf(url.href)).toMatch(/DATABASE_LOGIN: .*DATABASE_URL has none/)
+})
+
+test('a login that the server accepts on unencrypted connections only is explained', async () => {
+  const url = new URL(urlOf(encrypted, { sslmode: 'prefer' }))
+  url.username = 'trusting'
+  url.password = 'plain'
+  expect(await connectionOf(url.href)).toMatch(/DATABASE_LOGIN: .*sslmode=disable/)
+  url.searchParams.set('sslmode', 'disable')
+  expect(await connectionOf(url.href)).toBe(false)
 })
 
 test('without sslmode, encrypts what leaves the machine if the server can', () => {

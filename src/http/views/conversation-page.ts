@@ -1,8 +1,18 @@
 /** `/conversations/ID`: one conversation, its head and its timeline. Data in, HTML out. */
 import { type Conversation, type ConversationFacts, type TimelineEvent } from '../../reporting/conversation-query.ts'
-import { type ConversationView } from '../conversation-route.ts'
 import { dayName, markup, nothing, number, plural, span, type Html } from './format.ts'
 import { mainOf, part, plainPart, table, type Column, type View } from './layout.ts'
+
+/** One conversation, as far as it may be shown. */
+export interface ConversationView {
+  readonly at: Date
+  /** null: it is not stored, or could not be read. */
+  readonly conversation: Conversation | null
+  /** Why it could not be read; null: it could. */
+  readonly reason: string | null
+  /** Whether addresses and notes are among it. */
+  readonly showPersonal: boolean
+}
 
 const TITLE = 'Conversation · genesys-etl'
 
