@@ -12,6 +12,7 @@ import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type PersonalPolicy } from './model/personal.ts'
 import { completeAfterRun } from './privacy/erase.ts'
+import { retainAfterSync } from './privacy/personal-retention.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -184,7 +185,8 @@ async function openDatabase(
 }
 
 function personalPolicyOf({ personalData }: Config, { personalDataKey }: Secrets): PersonalPolicy {
-  return { ...personalData, hasher: personalDataKey === null ? null : personalHasher(personalDataKey) }
+  const { customers, employees } = personalData
+  return { customers, employees, hasher: personalDataKey === null ? null : personalHasher(personalDataKey) }
 }
 
 interface Clients {
@@ -284,6 +286,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
       deepLookbackDays,
       settleDays,
       start,
+      personalMonths: config.personalData.retentionMonths,
       filter,
       concurrency,
       requestsPerMinute,
@@ -292,6 +295,19 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
+    async afterSync(signal, observed) {
+      const progress = quiet ? observed : createProgress({ terminal, logger, unit: 'conversations' })
+      await retainAfterSync(
+        {
+          warehouse,
+          logger,
+          onPlan: (conversations) => progress.plan('pii-retention', conversations),
+          onProgress: (conversations) => progress.advance(conversations),
+        },
+        signal,
+      )
+      progress.finish()
+    },
     async afterRun(signal) {
       await completeAfterRun(parts, signal)
       await deriveAfterRun(derivationDependencies(parts), signal)

@@ -43,7 +43,10 @@ export interface Config {
     readonly jobPageSize: number
   }
   /** What is stored of personal data. */
-  readonly personalData: Pick<PersonalPolicy, 'customers' | 'employees'>
+  readonly personalData: Pick<PersonalPolicy, 'customers' | 'employees'> & {
+    /** Months before the current one whose conversations keep personal data; null: all months. */
+    readonly retentionMonths: number | null
+  }
   readonly reference: { readonly cron: string }
   /** When numbers are compared with Genesys; null: never. */
   readonly reconcileCron: string | null
@@ -308,7 +311,11 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       attributes: values.HISTORY_ATTRIBUTES,
       jobPageSize: values.HISTORY_JOB_PAGE_SIZE,
     },
-    personalData: { customers: values.PII, employees: values.PII_AGENTS },
+    personalData: {
+      customers: values.PII,
+      employees: values.PII_AGENTS,
+      retentionMonths: values.PII_RETENTION_MONTHS,
+    },
     reference: { cron: values.REFERENCE_CRON },
     reconcileCron: values.RECONCILE_CRON === 'off' ? null : values.RECONCILE_CRON,
     gdprCron: values.GDPR_CRON === 'off' ? null : values.GDPR_CRON,

@@ -82,6 +82,7 @@ export const environmentSchema = z.object({
   PII_AGENTS: z.enum(['keep', 'hash'], 'must be keep or hash').default('keep'),
   PII_KEY: z.string().min(32, 'must have at least 32 characters').optional(),
   PII_KEY_FILE: z.string().optional(),
+  PII_RETENTION_MONTHS: z.union([z.literal('off').transform(() => null), wholeNumber(1, 1200)]).default(null),
   REFERENCE_CRON: z.union([z.literal('off'), cron('REFERENCE_CRON')]).default('5 * * * *'),
   RECONCILE_CRON: z.union([z.literal('off'), cron('RECONCILE_CRON')]).default('45 4 * * *'),
   GDPR_CRON: z.union([z.literal('off'), cron('GDPR_CRON')]).default('off'),

@@ -1,5 +1,7 @@
-import { openApp } from '../app.ts'
+import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
+import { retentionFloor } from '../model/personal-retention.ts'
+import { readDatabaseClock } from '../postgres/clock.ts'
 import { applyPolicyToStored } from '../privacy/apply-policy.ts'
 import { addUpAfterRun } from '../reporting/rollups.ts'
 import { type CommandContext } from './context.ts'
@@ -27,7 +29,8 @@ export async function applyPolicy(
     onPlan: (conversations: number) => progress.plan('apply-policy', conversations),
     onProgress: (conversations: number) => progress.advance(conversations),
   }
-  const counts = await applyPolicyToStored(dependencies, { rewrite, acceptMix }, signal).finally(() =>
+  const floor = await wantedFloor(app)
+  const counts = await applyPolicyToStored(dependencies, { rewrite, acceptMix, floor }, signal).finally(() =>
     progress.finish(),
   )
   await addUpAfterRun(app, signal)
@@ -38,6 +41,19 @@ export async function applyPolicy(
           `${formatCount(counts.rejectedRecords, 'rejected record')} and ${formatCount(counts.referenceRows, 'row')} of reference data have changed.`
       : 'The policy holds for what is loaded from now on; what is stored stays as it is.',
   )
+  if (acceptMix)
+    output.line(
+      floor === null
+        ? 'Conversations of every month may hold personal data.'
+        : `Conversations that started before ${floor.slice(0, 10)} hold none from now on.`,
+    )
+}
+
+/** The floor of the retention that the settings want. */
+async function wantedFloor({ config, warehouse }: App): Promise<string | null> {
+  const { retentionMonths } = config.personalData
+  if (retentionMonths === null) return null
+  return retentionFloor((await readDatabaseClock(warehouse.db)).now(), retentionMonths)
 }
 
 /** @throws ConfigError where the options of an erasure are given beside those of the policy */

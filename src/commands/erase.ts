@@ -10,7 +10,7 @@ import { addUpAfterRun } from '../reporting/rollups.ts'
 import { runJob } from '../runs/run-job.ts'
 import { applyPolicy, refuseOtherOptions, type ApplyPolicyOptions } from './apply-policy.ts'
 import { type CommandContext } from './context.ts'
-import { personKeys, refusePersonOptions, type PersonOptions } from './person-options.ts'
+import { personKeys, printRetention, refusePersonOptions, type PersonOptions } from './person-options.ts'
 import { formatCount, formatNumber, table, type Output } from './print.ts'
 
 interface EraseOptions extends PersonOptions, ApplyPolicyOptions {
@@ -38,6 +38,7 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
   if (options.dryRun) {
     await requireCurrentSchema(app.warehouse.db)
     await preview(app, keys, output, signal)
+    await printRetention(app.warehouse, kind, output)
     return
   }
   await app.ensureSchema()
@@ -53,6 +54,7 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
   await addUpAfterRun(app, signal)
   output.data(counts)
   printErasure(output, counts)
+  await printRetention(app.warehouse, kind, output)
 }
 
 async function eraseFromGenesys(
@@ -75,6 +77,7 @@ async function eraseFromGenesys(
         requests.map(({ requestId, status, outcome, conversations }) => [requestId, status, outcome, conversations]),
       ),
     )
+  await printRetention(app.warehouse, 'gdpr_request', output)
 }
 
 async function preview(app: App, keys: PersonKeys, output: Output, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@ import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { exportPerson } from '../privacy/export-person.ts'
 import { findPerson } from '../privacy/find-person.ts'
 import { type CommandContext } from './context.ts'
-import { personKeys, type PersonOptions } from './person-options.ts'
+import { personKeys, printRetention, type PersonOptions } from './person-options.ts'
 import { formatCount } from './print.ts'
 
 interface ExportOptions extends PersonOptions {
@@ -21,7 +21,7 @@ export async function exportPersonAsJson(
   options: ExportOptions,
   { env, output, signal }: CommandContext,
 ): Promise<void> {
-  const { keys } = personKeys(options)
+  const { kind, keys } = personKeys(options)
   await using app = await openApp(env, { database: true })
   const { warehouse } = app
   await requireCurrentSchema(warehouse.db)
@@ -38,8 +38,9 @@ export async function exportPersonAsJson(
     parts++
   }
   await write('\n]}\n')
-  if (file)
-    output.line(`Wrote ${formatCount(parts, 'part')} of ${formatCount(traces.conversationIds.size, 'conversation')}.`)
+  if (!file) return
+  output.line(`Wrote ${formatCount(parts, 'part')} of ${formatCount(traces.conversationIds.size, 'conversation')}.`)
+  await printRetention(warehouse, kind, output)
 }
 
 /** @throws ConfigError where the file is there already, or cannot be made */

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { ConfigError } from '../errors.ts'
 import { normalizeAddress } from '../model/address.ts'
 import type { ErasureKey } from '../postgres/database.ts'
+import type { Warehouse } from '../postgres/connect.ts'
+import { selectFloor } from '../postgres/personal-policy.ts'
 import type { PersonKeys } from '../privacy/find-person.ts'
+import type { Output } from './print.ts'
 
 export interface PersonOptions {
   readonly conversationId?: readonly string[] | undefined
@@ -42,6 +45,15 @@ export function personKeys(options: PersonOptions): { kind: Exclude<ErasureKey, 
       addresses: given.address,
     },
   }
+}
+
+/** Says which conversations no address and no contact finds, because the retention of personal data has passed for them. */
+export async function printRetention({ db }: Warehouse, kind: ErasureKey, output: Output): Promise<void> {
+  const floor = kind === 'conversation_id' ? null : await selectFloor(db)
+  if (floor === null) return
+  output.line(
+    `Conversations that started before ${floor.slice(0, 10)} hold no addresses and no contacts any more, so none of them is found by these; --conversation-id finds them.`,
+  )
 }
 
 /** @throws ConfigError where a person is named beside `--from-genesys` */

@@ -10,25 +10,27 @@ import type { LoadCounts } from '../loader/load-counts.ts'
 /**
  * Compares the database's clock with that of Genesys and logs a warning if they differ by more than a minute. The days that
  * a run plans, and which of two answers is newer, go by the database's clock.
+ * @returns by how many milliseconds the database's clock is ahead; null: Genesys did not tell
  */
 export async function warnOfWrongClock(
   { genesys, logger }: { readonly genesys: GenesysClient; readonly logger: Logger },
   clock: DatabaseClock,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number | null> {
   let ahead: number | null
   try {
     ahead = await probeClock(genesys, { priority: 'history', signal }, () => +clock.now())
   } catch (error) {
     // an API that refuses or does not answer shows in the reads
-    if (error instanceof EtlError && !signal.aborted) return
+    if (error instanceof EtlError && !signal.aborted) return null
     throw error
   }
-  if (ahead === null || Math.abs(ahead) <= CLOCK_TOLERANCE_MS) return
+  if (ahead === null || Math.abs(ahead) <= CLOCK_TOLERANCE_MS) return ahead
   logger.warn(
     { aheadSeconds: Math.round(ahead / 1000) },
     'the clock of the database differs from that of Genesys: synchronise the machine of the database with a time server',
   )
+  return ahead
 }
 
 /**

@@ -24,6 +24,8 @@ export interface HistoryDependencies {
   readonly onLoaded?: OnLoaded | undefined
   /** Called when a run has ended, after its lock is released; it must not throw. */
   readonly afterRun?: (signal: AbortSignal) => Promise<void>
+  /** Called when a sync has ended, well or not, after its lock is released and before afterRun; it must not throw. */
+  readonly afterSync?: (signal: AbortSignal, progress: Progress) => Promise<void>
   /** Counts a window that had conversations and now has none. */
   readonly onEmptied?: () => void
   /** What a sync does after its windows, in this order; absent: nothing. */
@@ -72,6 +74,8 @@ export interface HistorySettings {
   /** Days after its end from which on a conversation is not expected to change. */
   readonly settleDays: number
   readonly start: Date | null
+  /** Months before the current one whose conversations keep personal data; null or absent: the retention stays as it is. */
+  readonly personalMonths?: number | null
   readonly filter: DetailsFilter
   /** Requests in flight. */
   readonly concurrency: number

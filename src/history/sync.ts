@@ -22,7 +22,7 @@ import { loadWindow, recordFailure, type LoadedWindow, type WindowContext, type 
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
 import { runParts, type PartFailure } from './sync-parts.ts'
-import { afterLoading } from './upkeep.ts'
+import { advanceRetention, afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
 
 export interface HistorySummary {
@@ -63,47 +63,57 @@ export async function runHistory(
   trigger: RunTrigger,
   signal: AbortSignal,
 ): Promise<HistorySummary> {
-  const { warehouse, history } = dependencies
-  const parameters = { filter: history.filter, ...describe(request) }
-  const summary = await runJob(
-    dependencies,
-    { job: request.job, trigger, parameters },
-    signal,
-    async (run, jobSignal) => {
-      const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
-      // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
-      const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
-      const limited = { ...dependencies, genesys }
-      await claimForOrganization(genesys, warehouse, jobSignal)
-      const clock = await readDatabaseClock(warehouse.db)
-      await warnOfWrongClock(limited, clock, jobSignal)
-      const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
-      await recordPlan(warehouse.db, run, planRecord(plan))
-      const key = windowKey(history)
-      const jobs = await jobsOf(limited, request, plan.availableUntil, jobSignal)
-      const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
-      const { loaded, failures } = await loadPlan(context, plan)
-      const activity =
-        request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context, loadPlan) : NO_ACTIVITY
-      const parts = request.job === 'sync' ? await runParts(context) : null
-      await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
-      const failed = [...failures, ...activity.failures, ...(parts?.failures ?? [])]
-      if (activity.error !== undefined && failed.length === 0) throw activity.error
-      const planned = plan.windows.length + (activity.summary?.planned ?? 0)
-      if (failed.length > 0) throw failureOf(failed, planned)
-      // what jobs deliver is usually older than what queries have read since, and refused as such
-      const queried = loaded.filter(({ source }) => source === 'query')
-      refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
-      const scope = scopeOf(request, history, clock.now())
-      const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
-      return summarize(plan, loaded, [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)], {
-        activity,
-        parts: parts?.counts,
-      })
-    },
-  )
+  let summary: HistorySummary
+  try {
+    summary = await runUnderLock(dependencies, request, trigger, signal)
+  } finally {
+    // also when windows have failed: what is stored does not wait for Genesys
+    if (request.job === 'sync' && !signal.aborted) await dependencies.afterSync?.(signal, dependencies.progress)
+  }
   await dependencies.afterRun?.(signal)
   return summary
+}
+
+async function runUnderLock(
+  dependencies: HistoryDependencies,
+  request: HistoryRequest,
+  trigger: RunTrigger,
+  signal: AbortSignal,
+): Promise<HistorySummary> {
+  const { warehouse, history } = dependencies
+  const parameters = { filter: history.filter, ...describe(request) }
+  return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
+    const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
+    // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
+    const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
+    const limited = { ...dependencies, genesys }
+    await claimForOrganization(genesys, warehouse, jobSignal)
+    const clock = await readDatabaseClock(warehouse.db)
+    await advanceRetention(limited, clock, await warnOfWrongClock(limited, clock, jobSignal))
+    const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
+    await recordPlan(warehouse.db, run, planRecord(plan))
+    const key = windowKey(history)
+    const jobs = await jobsOf(limited, request, plan.availableUntil, jobSignal)
+    const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
+    const { loaded, failures } = await loadPlan(context, plan)
+    const activity =
+      request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context, loadPlan) : NO_ACTIVITY
+    const parts = request.job === 'sync' ? await runParts(context) : null
+    await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
+    const failed = [...failures, ...activity.failures, ...(parts?.failures ?? [])]
+    if (activity.error !== undefined && failed.length === 0) throw activity.error
+    const planned = plan.windows.length + (activity.summary?.planned ?? 0)
+    if (failed.length > 0) throw failureOf(failed, planned)
+    // what jobs deliver is usually older than what queries have read since, and refused as such
+    const queried = loaded.filter(({ source }) => source === 'query')
+    refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
+    const scope = scopeOf(request, history, clock.now())
+    const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
+    return summarize(plan, loaded, [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)], {
+      activity,
+      parts: parts?.counts,
+    })
+  })
 }
 
 /**

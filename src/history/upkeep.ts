@@ -1,9 +1,37 @@
-/** What a history run does at its end for the tables that it has written, and for what has outlived its use. */
+/** What a history run does at its beginning and its end for the tables that it writes, and for what has outlived its use. */
 import { analyzeMonths, monthsOf, summarizeMonths } from '../loader/partitions.ts'
 import { pruneRejected } from '../loader/rejected.ts'
+import { retentionFloor } from '../model/personal-retention.ts'
+import type { DatabaseClock } from '../postgres/clock.ts'
+import { advanceFloor } from '../postgres/personal-policy.ts'
 import { forgetOldDetails } from '../runs/run-history.ts'
 import type { HistoryDependencies, HistoryRequest } from './context.ts'
 import type { LoadedWindow } from './load-window.ts'
+
+/** A clock that is further ahead than this decides nothing that cannot be undone. */
+const MAX_AHEAD_MS = 86_400_000
+
+/**
+ * Moves the floor of the retention of personal data to where the settings want it by now, so that what the run loads follows it. What is
+ * stored already follows after the next sync.
+ * @param aheadMs by how much the clock is ahead of Genesys; null: not known
+ * @throws EtlError PII_POLICY_CHANGED; a database error
+ */
+export async function advanceRetention(
+  { warehouse, history, logger }: Pick<HistoryDependencies, 'warehouse' | 'history' | 'logger'>,
+  clock: DatabaseClock,
+  aheadMs: number | null,
+): Promise<void> {
+  const { personalMonths = null } = history
+  if (personalMonths === null) return
+  if (aheadMs !== null && aheadMs > MAX_AHEAD_MS) {
+    logger.warn('no personal data of further months is dropped while the clock of the database is ahead')
+    return
+  }
+  const floor = retentionFloor(clock.now(), personalMonths)
+  if (await advanceFloor(warehouse.db, warehouse.personalPolicy, floor))
+    logger.info({ floor }, 'conversations that started before this instant hold no personal data from now on')
+}
 
 /**
  * Summarizes the indexes of the months that the run has written; a backfill also gathers their statistics, and the nightly sync

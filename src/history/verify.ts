@@ -15,6 +15,7 @@ import type { Row, RowSet } from '../model/columns.ts'
 import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
 import { textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
 import { applyPolicy } from '../model/personal.ts'
+import { policyOfRecord, type PolicyInForce } from '../model/personal-retention.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey, withoutAttributes } from '../model/transform.ts'
@@ -71,8 +72,8 @@ export async function verifyRange(
   const genesys = limitInFlight(dependencies.genesys, history.concurrency)
   const days = splitByDay(await settledPart(range, warehouse))
   await refuseForeignOrganization(genesys, warehouse, signal)
-  await requirePolicy(warehouse.db, warehouse.personalPolicy)
-  const comparison = new Comparison(warehouse)
+  const inForce = await requirePolicy(warehouse.db, warehouse.personalPolicy)
+  const comparison = new Comparison(warehouse, inForce)
   const { stored, requests, incomplete } = await compareDays({ ...dependencies, genesys }, days, comparison, signal)
   const unseen = [...stored].filter(([id]) => !comparison.seen.has(id))
   await compareById({ ...dependencies, genesys }, new Map(unseen), comparison, signal)
@@ -153,9 +154,11 @@ class Comparison {
   readonly seen = new Set<string>()
   readonly unkeyable = new Set<string>()
   readonly #warehouse: Warehouse
+  readonly #inForce: PolicyInForce
 
-  constructor(warehouse: Warehouse) {
+  constructor(warehouse: Warehouse, inForce: PolicyInForce) {
     this.#warehouse = warehouse
+    this.#inForce = inForce
   }
 
   /** @param which only those that start inside the window, since an answer may have others too; or all */
@@ -180,9 +183,9 @@ class Comparison {
     }
   }
 
-  /** What the policy for personal data changes on the way into the tables is no difference. */
+  /** What the policy for personal data and its retention change on the way into the tables is no difference. */
   #asStored(raw: JsonObject): JsonObject {
-    return applyPolicy(this.#warehouse.personalPolicy, raw) as JsonObject
+    return applyPolicy(policyOfRecord(this.#inForce, raw), raw) as JsonObject
   }
 
   /** The rows of conversations: those within the window; other months are searched only for conversations that are not there. */

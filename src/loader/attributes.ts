@@ -3,8 +3,10 @@ import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
 import { emptyRowSet } from '../model/columns.ts'
 import type { JsonObject } from '../model/json.ts'
+import { policyAt, type PolicyInForce } from '../model/personal-retention.ts'
 import { appendRows } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
+import { fromPostgres } from '../model/timestamps.ts'
 import { copyRows } from './copy.ts'
 import { idsByMonth, monthBounds } from './partitions.ts'
 import { pointToParticipants } from './replace.ts'
@@ -35,6 +37,7 @@ export async function replaceAttributes(
   trx: Transaction<Database>,
   client: ClientBase,
   delivered: readonly DeliveredAttributes[],
+  inForce: PolicyInForce,
 ): Promise<ReplacedAttributes> {
   if (delivered.length === 0) return { conversations: 0, rows: 0, transactionId: null }
   const confirmed = await confirm(trx, delivered)
@@ -42,7 +45,11 @@ export async function replaceAttributes(
   const transactionId = confirmed[0]?.transaction_id ?? null
   const starts = new Map(changed.map(({ conversation_id, start }) => [conversation_id, start]))
   const rows = emptyRowSet()
-  for (const { conversationId, raw } of delivered) if (starts.has(conversationId)) appendRows(rows, raw)
+  for (const { conversationId, raw } of delivered) {
+    const start = starts.get(conversationId)
+    // the answer may have another start, and so another policy, than what is stored
+    if (start !== undefined && policyAt(inForce, fromPostgres(start)).customers !== 'drop') appendRows(rows, raw)
+  }
   const stored = [...starts].map(([conversationId, start]) => ({ conversationId, start }))
   const months = idsByMonth(stored, ({ start }) => start)
   for (const [month, ids] of months) await clear(trx, month, ids)

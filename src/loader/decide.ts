@@ -12,7 +12,7 @@ export interface Entry {
   readonly conversationStart: string
   readonly fetchedAt: string
   readonly rejectedId: number | undefined
-  /** As the policy for personal data lets it be stored. */
+  /** As the policy for personal data lets it be stored; its retention is applied in the transaction that stores it. */
   readonly raw: JsonObject
   readonly contentHash: string
   /** null: not delivered; empty: delivered, and there are none. */

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
-import { attributesHash, contentHash } from '../model/content-hash.ts'
 import type { JsonObject, JsonValue } from '../model/json.ts'
-import { applyPolicy, policyTag, type PersonalPolicy } from '../model/personal.ts'
+import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
 import { conversationIdOf, conversationKey } from '../model/transform.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import { databaseClockOf } from '../postgres/clock.ts'
@@ -13,6 +12,7 @@ import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partition
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
 import { decide, sortOut, type Decision, type Entry } from './decide.ts'
+import { hashesOf, withinRetention } from './entry.ts'
 import { insertRejected, resolveRejected, type RejectedRecord } from './rejected.ts'
 import { replaceAttributes } from './attributes.ts'
 import { insertMoved } from './deletions.ts'
@@ -101,21 +101,14 @@ function prepare(
       newest.set(key.conversationId, { ...key, fetchedAt, rejectedId, raw: conversation as JsonObject })
     }
   }
-  const entries = [...newest.values()].map((entry) => ({ ...entry, ...hashesOf(entry.raw, options) }))
+  const { policy, deliversAttributes } = options
+  const entries = [...newest.values()].map((entry) => ({
+    ...entry,
+    ...hashesOf(entry.raw, policy, deliversAttributes),
+  }))
   // every loader locks in this order, so that none waits for another in a circle
   entries.sort((a, b) => (a.conversationId < b.conversationId ? -1 : 1))
   return { entries, rejected }
-}
-
-function hashesOf(
-  raw: JsonObject,
-  options: LoadOptions & { readonly policy: PersonalPolicy },
-): Pick<Entry, 'contentHash' | 'attributesHash'> {
-  // attributes that come although the source does not promise them are kept as well
-  return {
-    contentHash: contentHash(raw, policyTag(options.policy)),
-    attributesHash: attributesHash(raw) ?? (options.deliversAttributes ? '' : null),
-  }
 }
 
 function implausibleStart(start: string, now: Date): string | undefined {
@@ -196,16 +189,17 @@ function idsOf(entries: readonly Entry[]): string[] {
 async function loadOnce(
   trx: Transaction<Database>,
   client: Parameters<typeof replaceConversations>[1],
-  entries: readonly Entry[],
+  prepared: readonly Entry[],
   options: LoadOptions & { sweep: boolean; policy: PersonalPolicy },
 ): Promise<{ transactionId: string; counts: LoadCounts }> {
-  await holdPolicy(trx, options.policy)
+  const inForce = await holdPolicy(trx, options.policy)
+  const entries = prepared.map((entry) => withinRetention(entry, inForce, options.deliversAttributes))
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
   // now that the deciding rows are locked: an erasure that begins later waits for them
   if ((await selectErased(trx, idsOf(entries))).size > 0) throw new ErasedMeanwhile()
   const { changed, withSameContent, stale, inserted } = await sortOut(trx, entries, decisions, options)
   const unchanged = decisions.size - changed.length
-  const attributes = await replaceAttributes(trx, client, stale.filter(hasAttributes))
+  const attributes = await replaceAttributes(trx, client, stale.filter(hasAttributes), inForce)
   const counts = {
     ...emptyLoadCounts(),
     received: entries.length,
@@ -221,7 +215,7 @@ async function loadOnce(
     return { transactionId, counts: { ...counts, rows: { ...counts.rows, participant_attributes: attributes.rows } } }
   }
   const reopened = await countReopened(trx, changed)
-  const rows = await replaceConversations(trx, client, changed, options)
+  const rows = await replaceConversations(trx, client, changed, { ...options, inForce })
   await insertMoved(trx, changed)
   await markDerived(trx, withSameContent)
   await resolveRejected(trx, states)

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
 import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
-import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
+import { applyPolicy } from '../model/personal.ts'
+import { policyOfRecord, type PolicyInForce } from '../model/personal-retention.ts'
 import { MAX_ID_LENGTH, withoutAttributes } from '../model/transform.ts'
 import type { Database } from '../postgres/database.ts'
 import type { Warehouse } from '../postgres/connect.ts'
@@ -10,7 +11,7 @@ import { holdPolicy } from '../postgres/personal-policy.ts'
 
 /** A record that can't be loaded, and why; the reason contains none of its content. */
 export interface RejectedRecord {
-  /** As the policy for personal data lets it be stored. */
+  /** As the policy for personal data lets it be stored, its retention apart. */
   readonly raw: unknown
   readonly reason: string
   readonly conversationId: string | null
@@ -50,7 +51,7 @@ export async function insertRejected(
       await insertOne(warehouse, stored, origin)
     } catch (error) {
       if (classify(error) !== 'data') throw error
-      await insertOne(warehouse, { ...stored, json: JSON.stringify(stored.json) }, origin)
+      await insertOne(warehouse, stored, { ...origin, asText: true })
     }
   }
   for (const { rejectedId, reason } of records) {
@@ -71,16 +72,19 @@ function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
   return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
 }
 
+/** @param origin.asText whether the record is kept as one JSON string, since jsonb can't hold it */
 async function insertOne(
   { db, personalPolicy }: Warehouse,
-  { record, json, hash, hasAttributes }: StoredRecord,
-  { stream, runId }: { stream: string; runId: number | null },
+  stored: StoredRecord,
+  { stream, runId, asText = false }: { stream: string; runId: number | null; asText?: boolean },
 ): Promise<void> {
+  const { record } = stored
   await db.transaction().execute(async (trx) => {
-    await holdPolicy(trx, personalPolicy)
+    const { json, hash, hasAttributes } = underFloor(stored, await holdPolicy(trx, personalPolicy))
+    const text = asText ? JSON.stringify(json) : json
     await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
-    select ${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId}::bigint,
+    select ${stream}, ${record.conversationId}, ${record.reason}, ${text}::jsonb, ${hash}, ${runId}::bigint,
       least(${record.fetchedAt}::timestamptz, clock_timestamp())
     -- an erasure locks the table while it deletes, after its tombstones have committed
     where not exists (select from etl.tombstones t where t.conversation_id = ${record.conversationId})
@@ -89,6 +93,12 @@ async function insertOne(
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
       fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
   })
+}
+
+function underFloor(stored: StoredRecord, inForce: PolicyInForce): Omit<StoredRecord, 'record'> {
+  const raw = stored.record.raw as JsonValue
+  const policy = policyOfRecord(inForce, raw)
+  return policy === inForce.policy ? stored : contentOf(applyPolicy(policy, raw))
 }
 
 /** A kept record as Genesys sent it, from the text of its column; one that jsonb can't hold is kept as the text of its JSON. */
@@ -119,13 +129,13 @@ export async function resolveRejected(
 const BATCH_SIZE = 100
 
 /**
- * Applies a changed policy for personal data to the records that are kept. One that becomes equal to another one goes.
+ * Applies a changed policy for personal data, or a floor of its retention that has moved, to the records that are kept. One that becomes equal to another one goes.
  * @returns how many have changed
  * @throws EtlError; the signal's reason
  */
 export async function applyPolicyToRejected(
   db: Kysely<Database>,
-  policy: PersonalPolicy,
+  inForce: PolicyInForce,
   signal: AbortSignal,
 ): Promise<number> {
   let changed = 0
@@ -140,7 +150,7 @@ export async function applyPolicyToRejected(
     if (rows.length === 0) return changed
     for (const { id, raw } of rows) {
       const before = recordOf(raw)
-      const record = applyPolicy(policy, before)
+      const record = applyPolicy(policyOfRecord(inForce, before), before)
       if (storableJson(record) === storableJson(before)) continue
       await recording('applying the policy for personal data to rejected records', () => replaceRaw(db, id, record))
       changed++

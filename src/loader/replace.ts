@@ -2,7 +2,8 @@ import { sql, type Transaction } from 'kysely'
 import type { ClientBase } from 'pg'
 import { emptyRowSet, tables, type TableName } from '../model/columns.ts'
 import { parseJson, storableJson, type JsonObject } from '../model/json.ts'
-import { applyPolicyToAttributes, type PersonalPolicy } from '../model/personal.ts'
+import { applyPolicyToAttributes, type ConversationPolicy } from '../model/personal.ts'
+import { policyAt, type PolicyInForce } from '../model/personal-retention.ts'
 import { appendRows } from '../model/transform.ts'
 import { copyRows } from './copy.ts'
 import type { Database } from '../postgres/database.ts'
@@ -36,7 +37,7 @@ export async function replaceConversations(
   trx: Transaction<Database>,
   client: ClientBase,
   changed: readonly ChangedConversation[],
-  origin: { source: string; runId: number | null; policy: PersonalPolicy },
+  origin: { source: string; runId: number | null; inForce: PolicyInForce },
 ): Promise<Record<TableName, number>> {
   const rows = emptyRowSet()
   for (const { raw } of changed) appendRows(rows, raw)
@@ -56,7 +57,7 @@ export async function replaceConversations(
   await carryAttributes(
     trx,
     stored.filter((conversation) => !conversation.deliversAttributes && conversation.hasStoredAttributes),
-    origin.policy,
+    origin.inForce,
   )
   return written
 }
@@ -100,7 +101,7 @@ async function deleteRows(
 async function carryAttributes(
   trx: Transaction<Database>,
   kept: readonly ChangedConversation[],
-  policy: PersonalPolicy,
+  inForce: PolicyInForce,
 ): Promise<void> {
   for (const { conversationId, conversationStart, previousStart } of kept) {
     const { from, to } = monthBounds(monthOf(previousStart!))
@@ -112,14 +113,14 @@ async function carryAttributes(
   }
   for (const [month, ids] of idsByMonth(kept, ({ conversationStart }) => conversationStart)) {
     await pointToParticipants(trx, month, ids)
-    await applyPolicyToCarried(trx, policy, month, ids)
+    await applyPolicyToCarried(trx, policyAt(inForce, monthBounds(month).from), month, ids)
   }
 }
 
-/** Attributes that were stored under another policy for personal data must not outlive it because their conversation has moved. */
+/** Attributes that were stored under another policy for personal data must not outlive it because an answer does not have them. */
 async function applyPolicyToCarried(
   trx: Transaction<Database>,
-  policy: PersonalPolicy,
+  policy: ConversationPolicy,
   month: string,
   ids: readonly string[],
 ): Promise<void> {

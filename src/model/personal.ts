@@ -23,13 +23,19 @@ export interface PersonalHasher {
   text(text: string): string
 }
 
-export interface PersonalPolicy {
+/** What may be stored of personal data in a conversation. */
+export interface ConversationPolicy {
   /** For what names, reaches or identifies customers, for addresses of a conversation in general, and for what people wrote. */
   readonly customers: Treatment
   /** For names and addresses of employees. */
-  readonly employees: 'keep' | 'hash'
+  readonly employees: Treatment
   /** Needed where something is hashed. */
   readonly hasher: PersonalHasher | null
+}
+
+/** What may be stored of personal data at all: the policy of the settings. */
+export interface PersonalPolicy extends ConversationPolicy {
+  readonly employees: 'keep' | 'hash'
 }
 
 /** Stores everything as Genesys sends it. */
@@ -44,18 +50,18 @@ export function isHashed(text: string): boolean {
   return HASH.test(text)
 }
 
-function keepsEverything({ customers, employees }: PersonalPolicy): boolean {
+function keepsEverything({ customers, employees }: ConversationPolicy): boolean {
   return customers === 'keep' && employees === 'keep'
 }
 
 /** The policy as part of the content hash: '' where everything is kept, so that hashes of earlier versions stay valid. */
-export function policyTag(policy: PersonalPolicy): string {
+export function policyTag(policy: ConversationPolicy): string {
   if (keepsEverything(policy)) return ''
   return `${policy.customers}/${policy.employees}/${keyInUse(policy) ?? ''}`
 }
 
 /** The fingerprint of the key with which the policy hashes; null: it hashes nothing. */
-export function keyInUse({ customers, employees, hasher }: PersonalPolicy): string | null {
+export function keyInUse({ customers, employees, hasher }: ConversationPolicy): string | null {
   return customers === 'hash' || employees === 'hash' ? (hasher?.fingerprint ?? null) : null
 }
 
@@ -140,7 +146,7 @@ function partyOf({ purpose, userId }: JsonObject): Party {
 }
 
 /** What happens to a field of a participant, or of the conversation itself (null). */
-function treatmentOf({ customers, employees }: PersonalPolicy, owner: Owner, party: Party | null): Treatment {
+function treatmentOf({ customers, employees }: ConversationPolicy, owner: Owner, party: Party | null): Treatment {
   if (owner === 'customers') return customers
   if (owner === 'either') return customers === 'keep' ? employees : customers
   if (party === 'employee') return employees
@@ -150,7 +156,7 @@ function treatmentOf({ customers, employees }: PersonalPolicy, owner: Owner, par
 /**
  * What happens to what the model does not know: it may name the customer wherever it is, and the employee on whose participant it is.
  */
-function treatmentOfUnknown({ customers, employees }: PersonalPolicy, party: Party | null): Treatment {
+function treatmentOfUnknown({ customers, employees }: ConversationPolicy, party: Party | null): Treatment {
   if (customers !== 'keep') return customers
   return party === 'employee' ? employees : 'keep'
 }
@@ -183,20 +189,20 @@ function membersByTable(): Readonly<Record<TableName, ReadonlyMap<string, Member
  * The record of a conversation as it may be stored. A record that is no object, or lacks what identifies it, is treated alike. Applying the
  * policy twice changes nothing, and one that keeps everything gives back the record itself.
  */
-export function applyPolicy(policy: PersonalPolicy, record: JsonValue): JsonValue {
+export function applyPolicy(policy: ConversationPolicy, record: JsonValue): JsonValue {
   if (keepsEverything(policy)) return record
   if (isJsonObject(record)) return objectOf('conversations', record, { policy, party: null })
   return treatedDeeply(policy, record, treatmentOfUnknown(policy, null), 'address') ?? null
 }
 
 /** Attributes of a participant as they may be stored; undefined: not at all. */
-export function applyPolicyToAttributes(policy: PersonalPolicy, attributes: JsonValue): JsonValue | undefined {
+export function applyPolicyToAttributes(policy: ConversationPolicy, attributes: JsonValue): JsonValue | undefined {
   const { owner, kind } = attributesField
   return treatedDeeply(policy, attributes, treatmentOf(policy, owner, null), kind)
 }
 
 interface Place {
-  readonly policy: PersonalPolicy
+  readonly policy: ConversationPolicy
   readonly party: Party | null
 }
 
@@ -233,7 +239,7 @@ function isPlain(value: JsonValue): boolean {
 
 /** Undefined where the value is dropped. Booleans and null say nothing of a person, and stay. */
 function treatedDeeply(
-  policy: PersonalPolicy,
+  policy: ConversationPolicy,
   value: JsonValue,
   treatment: Treatment,
   kind: Kind,
@@ -245,7 +251,7 @@ function treatedDeeply(
 }
 
 /** @throws Error where there is none, which is a bug: the settings require a key where something is hashed */
-export function hasherOf({ hasher }: PersonalPolicy): PersonalHasher {
+export function hasherOf({ hasher }: ConversationPolicy): PersonalHasher {
   if (hasher === null) throw new Error('a policy that hashes has no key')
   return hasher
 }

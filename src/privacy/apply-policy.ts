@@ -12,13 +12,15 @@ import {
   isSamePolicy,
   NO_POLICY,
   selectStoredPolicy,
+  requirePolicy,
   storePolicy,
   toStoredPolicy,
   type StoredPolicy,
 } from '../postgres/personal-policy.ts'
 import { applyPolicyToReferenceData } from '../reference/apply-policy.ts'
 import { runJob } from '../runs/run-job.ts'
-import { rewriteConversations, selectBefore, type Position } from './rewrite-conversations.ts'
+import { restartRetention } from './personal-retention.ts'
+import { countBetween, rewriteConversations, selectBefore, type Position } from './rewrite-conversations.ts'
 
 const PENDING_KEY = 'personal_data_policy_pending'
 
@@ -43,6 +45,8 @@ export interface ApplyPolicyRequest {
   readonly rewrite: boolean
   /** Whether values may stay that cannot follow the policy, since they were dropped, or hashed, perhaps with another key. */
   readonly acceptMix: boolean
+  /** The floor of the retention that the settings want; with acceptMix it becomes that of the database, even where it is further back. */
+  readonly floor: string | null
 }
 
 /** What was changed. */
@@ -75,7 +79,8 @@ export async function applyPolicyToStored(
     const pending = await switchPolicy(db, policy, request)
     if (pending === null) return { counts: NOTHING }
     const conversations = await rewriteAll(dependencies, pending, run.id, jobSignal)
-    const rejectedRecords = await applyPolicyToRejected(db, personalPolicy, jobSignal)
+    const inForce = await requirePolicy(db, personalPolicy)
+    const rejectedRecords = await applyPolicyToRejected(db, inForce, jobSignal)
     const referenceRows = await recording('applying the policy for personal data to reference data', () =>
       applyPolicyToReferenceData(db, personalPolicy),
     )
@@ -124,12 +129,13 @@ function irreversible(stored: StoredPolicy, policy: StoredPolicy): string[] {
 async function switchPolicy(
   db: Kysely<Database>,
   policy: StoredPolicy,
-  { rewrite }: ApplyPolicyRequest,
+  { rewrite, acceptMix, floor }: ApplyPolicyRequest,
 ): Promise<Pending | null> {
   const isNeeded = rewrite && !isSamePolicy(policy, NO_POLICY)
   return await recording('recording the policy for personal data', () =>
     db.transaction().execute(async (trx) => {
       await storePolicy(trx, policy)
+      if (acceptMix) await restartRetention(trx, floor)
       const interrupted = await selectMeta<Pending>(trx, PENDING_KEY)
       if (!isNeeded) {
         await deletePending(trx)
@@ -154,7 +160,7 @@ async function rewriteAll(
   signal: AbortSignal,
 ): Promise<Pick<AppliedPolicy, 'conversations' | 'rewritten'>> {
   const { db } = warehouse
-  onPlan?.(await countBefore(db, pending.position))
+  onPlan?.(await countBetween(db, null, pending.position?.start ?? null))
   let conversations = 0
   let rewritten = 0
   let { position } = pending
@@ -170,11 +176,4 @@ async function rewriteAll(
     conversations += batch.length
     onProgress?.(batch.length)
   }
-}
-
-async function countBefore(db: Kysely<Database>, position: Position | null): Promise<number> {
-  const bounds = position ? sql`where conversation_start <= ${position.start}::timestamptz` : sql.raw('')
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from etl.conversations ${bounds}`.execute(db)
-  return rows[0]?.count ?? 0
 }

@@ -11,7 +11,8 @@ import { replaceConversations, type ChangedConversation } from '../loader/replac
 import type { RowSet } from '../model/columns.ts'
 import { attributesHash, contentHash } from '../model/content-hash.ts'
 import type { JsonObject } from '../model/json.ts'
-import { applyPolicy, policyTag, type PersonalPolicy } from '../model/personal.ts'
+import { applyPolicy, policyTag, type ConversationPolicy, type PersonalPolicy } from '../model/personal.ts'
+import { policyAt, type PolicyInForce } from '../model/personal-retention.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { fromPostgres } from '../model/timestamps.ts'
 import { withTransaction, type Warehouse } from '../postgres/connect.ts'
@@ -29,14 +30,32 @@ export interface Position {
   readonly id: string
 }
 
-/** The next conversations after a position; null: from the newest on. */
-export async function selectBefore(db: Kysely<Database>, position: Position | null): Promise<Position[]> {
+/**
+ * The next conversations after a position; null: from the newest on.
+ * @param from the start, as ISO text, of the earliest ones that are wanted; default: all
+ */
+export async function selectBefore(
+  db: Kysely<Database>,
+  position: Position | null,
+  from = '-infinity',
+): Promise<Position[]> {
   const { start, id } = position ?? { start: 'infinity', id: '' }
   const { rows } = await sql<Position>`
     select conversation_id as id, conversation_start::text as start from etl.conversations
     where (conversation_start, conversation_id) < (${start}::timestamptz, ${id}::text)
+      and conversation_start >= ${from}::timestamptz
     order by conversation_start desc, conversation_id desc limit ${BATCH_SIZE}`.execute(db)
   return rows
+}
+
+/** How many conversations started from one instant to another one, inclusive; null: no bound. */
+export async function countBetween(db: Kysely<Database>, from: string | null, to: string | null): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from etl.conversations
+    where conversation_start between ${from ?? '-infinity'}::timestamptz and ${to ?? 'infinity'}::timestamptz`.execute(
+    db,
+  )
+  return rows[0]?.count ?? 0
 }
 
 interface RewriteOptions {
@@ -45,7 +64,7 @@ interface RewriteOptions {
 }
 
 /**
- * Applies the policy of the warehouse to conversations in one transaction, under the locks of a loader and in its order. Those in which it
+ * Applies the policy of the warehouse, and the retention that is in force, to conversations in one transaction, under the locks of a loader and in its order. Those in which it
  * changes nothing are not written. Transient errors are retried.
  * @param alongside what else is to be recorded in the same transaction
  * @returns how many were written
@@ -97,6 +116,7 @@ interface LockedRow {
 interface Treated {
   readonly locked: LockedRow
   readonly raw: JsonObject
+  readonly policy: ConversationPolicy
   readonly isChanged: boolean
 }
 
@@ -106,9 +126,9 @@ async function rewriteOnce(
   conversations: readonly Position[],
   { policy, runId }: { readonly policy: PersonalPolicy; readonly runId: number },
 ): Promise<number> {
-  await holdPolicy(trx, policy)
+  const inForce = await holdPolicy(trx, policy)
   const locked = await lock(trx, conversations)
-  const treated = await treat(trx, locked, policy)
+  const treated = await treat(trx, locked, inForce)
   const changed = treated.filter(({ isChanged }) => isChanged)
   const strays = await selectStartsOf(
     trx,
@@ -117,7 +137,7 @@ async function rewriteOnce(
   const replaced = changed.map((each) => toChanged(each, strays))
   const marks = await selectMarks(trx, replaced)
   for (const [source, group] of Map.groupBy(replaced, ({ conversationId }) => marks.get(conversationId)?.source ?? ''))
-    await replaceConversations(trx, client, group, { source, runId, policy })
+    await replaceConversations(trx, client, group, { source, runId, inForce })
   await insertMoved(trx, replaced)
   await restoreMissing(
     trx,
@@ -126,7 +146,7 @@ async function rewriteOnce(
       return since ? [{ ...each, since }] : []
     }),
   )
-  await recordContent(trx, treated, policyTag(policy))
+  await recordContent(trx, treated)
   return replaced.length
 }
 
@@ -144,11 +164,12 @@ async function lock(trx: Transaction<Database>, conversations: readonly Position
 async function treat(
   trx: Transaction<Database>,
   locked: readonly LockedRow[],
-  policy: PersonalPolicy,
+  inForce: PolicyInForce,
 ): Promise<Treated[]> {
   const treated: Treated[] = []
   for (const [month, group] of Map.groupBy(locked, ({ start }) => monthOf(start))) {
     const { from, to } = monthBounds(month)
+    const policy = policyAt(inForce, from)
     const ids = group.map(({ id }) => id)
     const stored = await readBack(trx, ids, { start: new Date(from), end: new Date(to) })
     for (const row of group) {
@@ -157,7 +178,7 @@ async function treat(
       const before = reassemble(rows)
       const raw = applyPolicy(policy, before) as JsonObject
       const isChanged = contentHash(raw) !== contentHash(before) || attributesHash(raw) !== attributesHash(before)
-      treated.push({ locked: row, raw, isChanged })
+      treated.push({ locked: row, raw, policy, isChanged })
     }
   }
   return treated
@@ -224,13 +245,13 @@ async function restoreMissing(
 }
 
 /** Records what is stored now, so that the next read that brings the same counts as unchanged. What was to be written again still is. */
-async function recordContent(trx: Transaction<Database>, treated: readonly Treated[], tag: string): Promise<void> {
+async function recordContent(trx: Transaction<Database>, treated: readonly Treated[]): Promise<void> {
   const column = <Value>(of: (each: Treated) => Value): Value[] => treated.map(of)
   await sql`
     update etl.conversations c set content_hash = entry.content, attributes_hash = entry.attributes,
       derived_hash = case when entry.changed or c.derived_hash = c.content_hash then entry.content else c.derived_hash end,
       derived_version = case when entry.changed then ${DERIVED_VERSION} else c.derived_version end
-    from unnest(${column(({ locked }) => locked.id)}::text[], ${column(({ raw }) => contentHash(raw, tag))}::text[],
+    from unnest(${column(({ locked }) => locked.id)}::text[], ${column(({ raw, policy }) => contentHash(raw, policyTag(policy)))}::text[],
       ${column(({ raw, locked }) => attributesHash(raw) ?? (locked.attributesHash === null ? null : ''))}::text[],
       ${column(({ isChanged }) => isChanged)}::boolean[]) as entry (id, content, attributes, changed)
     where c.conversation_id = entry.id and c.content_hash <> ''`.execute(trx)

@@ -45,7 +45,7 @@ const call = (id: string, ani = 'tel:+13175550100'): JsonObject =>
   })
 
 const apply = (warehouse: Warehouse, acceptMix = false, rewrite = true) =>
-  applyPolicyToStored({ warehouse, logger: createLogger('silent') }, { rewrite, acceptMix }, signal)
+  applyPolicyToStored({ warehouse, logger: createLogger('silent') }, { rewrite, acceptMix, floor: null }, signal)
 
 async function seedTables(warehouse: Warehouse): Promise<void> {
   await load(warehouse, [withAttributes(call('a'), { phone: '+13175550100' }), call('b'), conversation('plain')], 1, {
@@ -192,7 +192,9 @@ test('an interrupted application is completed by the next one', async () => {
     logger: createLogger('silent'),
     onProgress: () => stop.abort(new Error('stop')),
   }
-  await expect(applyPolicyToStored(dependencies, { rewrite: true, acceptMix: false }, stop.signal)).rejects.toThrow()
+  await expect(
+    applyPolicyToStored(dependencies, { rewrite: true, acceptMix: false, floor: null }, stop.signal),
+  ).rejects.toThrow()
   expect(await isApplicationPending(it.keep.db)).toBe(true)
   expect(await apply(it.hash)).toEqual({ conversations: 0, rewritten: 0, rejectedRecords: 2, referenceRows: 1 })
   expect(await isApplicationPending(it.keep.db)).toBe(false)

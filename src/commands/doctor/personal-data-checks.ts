@@ -3,11 +3,13 @@ import { commandLine } from '../../command-line.ts'
 import { treatedFields, type Treatment } from '../../model/personal.ts'
 import { requirePolicy } from '../../postgres/personal-policy.ts'
 import { isApplicationPending } from '../../privacy/apply-policy.ts'
+import { selectRetention } from '../../privacy/personal-retention.ts'
 import { type Check, type CheckContext, type Finding } from './check.ts'
 
 export const personalDataChecks: readonly Check[] = [
   { name: 'personal data', run: listFields },
   { name: 'personal data: policy', needs: 'schema', run: checkPolicy },
+  { name: 'personal data: retention', needs: 'schema', run: checkRetention },
 ]
 
 const TREATMENTS: Readonly<Record<Treatment, string>> = { keep: 'kept', hash: 'hashed', drop: 'dropped' }
@@ -32,6 +34,29 @@ async function checkPolicy({ app }: CheckContext): Promise<Finding[]> {
       verdict: 'failed',
       detail: 'was not applied to everything that is stored: an application was interrupted, or is under way',
       fix: `If none is under way, run: ${commandLine('erase --apply-policy')}`,
+    },
+  ]
+}
+
+/** Up to where fields are null whatever the policy, whether what is stored follows, and whether the settings still want it. */
+async function checkRetention({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'personal data: retention'
+  const { retentionMonths } = app.config.personalData
+  const { floor, isApplied } = await selectRetention(app.warehouse.db)
+  if (floor === null) {
+    const detail =
+      retentionMonths === null ? 'unlimited' : `${retentionMonths} months, from the next run of the history on`
+    return [{ name, verdict: 'ok', detail }]
+  }
+  const wanted = retentionMonths === null ? 'off' : String(retentionMonths)
+  const detail = `dropped from conversations that started before ${floor.slice(0, 10)}: all of the fields above but those of dim_users (PII_RETENTION_MONTHS=${wanted})`
+  if (isApplied) return [{ name, verdict: 'ok', detail }]
+  return [
+    {
+      name,
+      verdict: 'warning',
+      detail: `${detail}; some of what is stored does not follow yet`,
+      fix: `The nightly sync goes on; to do it now: ${commandLine('sync')}`,
     },
   ]
 }
