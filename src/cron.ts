@@ -4,9 +4,9 @@
  * Both changes of the clocks follow cron(8): a line whose seconds, minutes and hours are plain numbers, lists or ranges names times
  * of the day. Each of them comes once per day: a time that spring skips comes at the first instant after the gap, and one that
  * autumn repeats comes the first time. A line with `*` or a step in one of these fields is an interval: it goes on in absolute
- * time, so `20 * * * *` ticks once in each of the 23 or 25 hours of such a day. Its ticks within a gap do not come: a line of
- * steps within one hour of the night skips that night. Day-of-month and day-of-week together tick where either matches, as in
- * cron(5).
+ * time, so `20 * * * *` ticks once in each of the 23 or 25 hours of such a day. A line of one hour names times of the day, whatever
+ * its minutes are: the steps of a night whose hour is skipped come together at the first instant after the gap. Day-of-month and
+ * day-of-week together tick where either matches, as in cron(5).
  */
 import { Cron } from 'croner'
 
@@ -26,7 +26,7 @@ export interface CronLine {
  * @throws TypeError where it is not a cron line or never ticks, RangeError for an unknown zone
  */
 export function parseCronLine(line: string, timezone: string): CronLine {
-  const fields = withShortNames(line.trim())
+  const fields = withNamedTimes(withShortNames(line.trim()))
   // croner would read an instant such as 2026-01-31T10:00:00 as a line that ticks once
   if (/^\d{4}-/.test(fields)) throw new TypeError(`not a cron line: ${line}`)
   const cron = new Cron(fields, { timezone, mode: '5-or-6-parts', fixedTimeRule: 'no-wildcard', sloppyRanges: true })
@@ -58,6 +58,25 @@ export function hasMissedTick(line: CronLine, lastStartedAt: Date | null, now: D
 const SOME_DATE = new Date('2024-01-01T00:00:00Z')
 const LONG_NAMES =
   /\b(?:january|february|march|april|june|july|august|september|october|november|december|sunday|monday|tuesday|wednesday|thursday|friday|saturday)\b/gi
+
+/** In a line of a single hour, minutes and seconds that are `*` or steps become lists, so that croner takes them for times of the day. */
+function withNamedTimes(line: string): string {
+  const fields = line.split(/\s+/)
+  const hour = fields.length - 4
+  if (hour < 1 || !/^\d+$/.test(fields[hour]!)) return line
+  return fields.map((field, index) => (index < hour ? listOf(field) : field)).join(' ')
+}
+
+/** The numbers that a field of minutes or seconds names; the field as it is where it is none, for croner to refuse. */
+function listOf(field: string): string {
+  if (!/^(?:\*|\d+(?:-\d+)?)(?:\/\d+)?$/.test(field)) return field
+  const [range = '', step = '1'] = field.split('/')
+  const [first = 0, last = field.includes('/') ? 59 : first] = range === '*' ? [0, 59] : range.split('-').map(Number)
+  if (last > 59 || Number(step) < 1) return field
+  const numbers = Array.from({ length: 60 }, (_, number) => number)
+  const named = numbers.filter((number) => number >= first && number <= last && (number - first) % Number(step) === 0)
+  return named.length === 0 ? field : named.join(',')
+}
 
 /** Names of months and weekdays may be written out; croner knows the first three letters. */
 function withShortNames(line: string): string {

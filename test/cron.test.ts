@@ -33,6 +33,20 @@ describe('in spring, when an hour or half an hour is skipped', () => {
     // with a field for seconds, and with more than one time per day
     ['30 15 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', ['03-29T01:00:00', '03-30T00:15:30']],
     ['30 2,14 * * *', 'Europe/Berlin', '2026-03-28T20:00:00Z', ['03-29T01:00:00', '03-29T12:30:00', '03-30T00:30:00']],
+    // steps within one hour of the night: once at the end of the gap, so that no night is left out
+    ['*/20 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', ['03-29T01:00:00', '03-30T00:00:00', '03-30T00:20:00']],
+    [
+      '*/30 5/40 2 * * *',
+      'Europe/Berlin',
+      '2026-03-28T12:00:00Z',
+      ['03-29T01:00:00', '03-30T00:05:00', '03-30T00:05:30'],
+    ],
+    [
+      '0-20/20 2 * * *',
+      'America/New_York',
+      '2026-03-07T12:00:00Z',
+      ['03-08T07:00:00', '03-09T06:00:00', '03-09T06:20:00'],
+    ],
     // intervals go on in absolute time
     [
       '20 * * * *',
@@ -61,6 +75,7 @@ describe('in autumn, when an hour or half an hour is repeated', () => {
     ['15 23 * * *', 'America/Santiago', '2026-04-04T12:00:00Z', ['04-05T02:15:00', '04-06T03:15:00']],
     ['15 23 * * *', 'Africa/Cairo', '2026-10-29T12:00:00Z', ['10-29T20:15:00', '10-30T21:15:00']],
     ['45 1 * * *', 'Australia/Lord_Howe', '2026-04-04T00:00:00Z', ['04-04T14:45:00', '04-05T15:15:00']],
+    ['*/30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', ['10-25T00:00:00', '10-25T00:30:00', '10-26T01:00:00']],
     // `* * * * *` paused for 61 minutes, `20 * * * *` for 120
     [
       '* * * * *',
@@ -116,6 +131,7 @@ test.each([
   '15 2 * * *',
   '*/10 * * * * *',
   '5/15 * * * *',
+  '*/15 2 * * *',
   '0 0 * * 7',
   '0 0 * * monday',
   '0 0 1 January,jul *',
@@ -125,6 +141,8 @@ test.each([
 test.each([
   '',
   '61 * * * *',
+  '*/61x 2 * * *',
+  '70/5 2 * * *',
   '* * * *',
   '* * * * * * *',
   'every night',

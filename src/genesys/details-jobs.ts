@@ -12,7 +12,7 @@ export const DETAILS_JOBS_PATH = '/api/v2/analytics/conversations/details/jobs'
 export const JOB_PAGE_SIZE = 1000
 
 const STATES = ['QUEUED', 'PENDING', 'FULFILLED', 'FAILED', 'CANCELLED', 'EXPIRED'] as const
-export type JobState = (typeof STATES)[number]
+export type DetailsJobState = (typeof STATES)[number]
 
 /** What a job is asked for. */
 export interface JobQuery {
@@ -26,7 +26,7 @@ export interface JobQuery {
 }
 
 export interface JobStatus {
-  readonly state: JobState
+  readonly state: DetailsJobState
   /** Why it failed. */
   readonly reason: string | null
 }
@@ -91,7 +91,7 @@ export function isJobLimit(error: unknown): boolean {
 
 /** @throws GenesysError, GENESYS_NOT_FOUND where Genesys has forgotten the job */
 export async function readJobStatus(client: GenesysClient, jobId: string, options: RequestOptions): Promise<JobStatus> {
-  const { data } = await client.request<{ state: JobState; errorMessage?: unknown }>({
+  const { data } = await client.request<{ state: DetailsJobState; errorMessage?: unknown }>({
     method: 'GET',
     path: pathOf(jobId),
     endpoint: 'details-job-status',

@@ -89,13 +89,13 @@ export interface FailedCall extends CallFacts {
 
 /** Turns the facts of a failed call into the error that leaves this folder: what happened, and what to do now. Pure. */
 export function toGenesysError(call: FailedCall): GenesysError {
-  const { message, ...verdict } = call.login && call.kind === 'status' ? judgeLogin(call) : judge(call)
-  return new GenesysError(message, { ...call, ...verdict })
+  const { message, ...explanation } = call.login && call.kind === 'status' ? judgeLogin(call) : judge(call)
+  return new GenesysError(message, { ...call, ...explanation })
 }
 
-type Verdict = Pick<ErrorDetails, 'code' | 'kind' | 'hint'> & { readonly message: string }
+type Explanation = Pick<ErrorDetails, 'code' | 'kind' | 'hint'> & { readonly message: string }
 
-function judge(call: FailedCall): Verdict {
+function judge(call: FailedCall): Explanation {
   const what = `${call.method} ${call.path}`
   switch (call.kind) {
     case 'certificate':
@@ -136,7 +136,7 @@ function judge(call: FailedCall): Verdict {
   return judgeStatus(call, call.status ?? 0)
 }
 
-function judgeStatus(call: FailedCall, status: number): Verdict {
+function judgeStatus(call: FailedCall, status: number): Explanation {
   const what = `${call.method} ${call.path}: Genesys answered ${status}`
   const said = call.apiMessage === undefined ? '' : `: ${call.apiMessage}`
   if (status === 429)
@@ -190,7 +190,7 @@ function judgeStatus(call: FailedCall, status: number): Verdict {
 }
 
 /** A proxy has refused to pass the request on. */
-function judgeProxy(call: FailedCall, status: number): Verdict {
+function judgeProxy(call: FailedCall, status: number): Explanation {
   const what = `${call.method} ${call.path}`
   if (status === 407)
     return {
@@ -214,7 +214,7 @@ function judgeProxy(call: FailedCall, status: number): Verdict {
   }
 }
 
-function timedOut(call: FailedCall): Verdict {
+function timedOut(call: FailedCall): Explanation {
   const how =
     call.status === undefined ? 'no answer in time' : `Genesys answered ${call.status}, the query took too long`
   return {
@@ -247,7 +247,7 @@ function grant(call: FailedCall): string {
 }
 
 /** The login host answers with OAuth errors; the texts come from real organizations. */
-function judgeLogin(call: FailedCall): Verdict {
+function judgeLogin(call: FailedCall): Explanation {
   const status = call.status ?? 0
   if (status === 429 || status >= 500) return judgeStatus(call, status)
   const said = call.apiMessage ?? ''

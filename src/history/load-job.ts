@@ -12,7 +12,7 @@ import type { StoredJob } from './job-store.ts'
 import type { PlannedWindow } from './plan.ts'
 import { daysOf } from './read-pages.ts'
 import type { ReadOutcome } from './read-window.ts'
-import { discardJob, runDetailsJob, type JobDependencies, type JobsContext } from './run-details-job.ts'
+import { discardJob, runDetailsJob, type DetailsJobDependencies, type JobsContext } from './run-details-job.ts'
 import { isStranger, startingInside } from './stability.ts'
 
 /** How a job's window was read. */
@@ -24,7 +24,7 @@ export interface JobOutcome {
   readonly discard: () => Promise<void>
 }
 
-type Context = JobDependencies & {
+type Context = DetailsJobDependencies & {
   readonly history: { readonly jobs?: JobsSettings }
   readonly jobs: JobsContext
 }

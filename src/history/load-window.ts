@@ -8,13 +8,14 @@ import { loadBatch, type LoadOptions } from '../loader/load.ts'
 import { ensurePartitions } from '../loader/partitions.ts'
 import { CLOCK_TOLERANCE_MS, earlier, formatWindow, type Interval } from '../model/interval.ts'
 import { clockJump } from '../postgres/clock.ts'
+import type { WindowStatus } from '../postgres/database.ts'
 import type { RunContext } from './context.ts'
 import { warnWithoutJobs } from './jobs-context.ts'
 import { recordWindow, type WindowKey, type WindowSource } from './ledger.ts'
 import { readByJob } from './load-job.ts'
 import { createLoadQueue, type LoadQueue } from './load-queue.ts'
 import { checkMissing } from './missing-at-genesys.ts'
-import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type PlannedWindow, type WindowStatus } from './plan.ts'
+import { nextAttemptAt, statusAfterRead, type EstimatedWindow, type PlannedWindow } from './plan.ts'
 import { readWindowWithProgress, type ReadOutcome } from './read-window.ts'
 import type { JobsContext } from './run-details-job.ts'
 import type { Instability } from './stability.ts'
@@ -243,7 +244,7 @@ async function refuseJumpedClock({ warehouse, clock }: WindowContext, window: In
 }
 
 /** Marks a window failed, with its reason. */
-export async function recordFailure(
+export async function recordFailedWindow(
   { warehouse, key, run }: WindowContext,
   window: EstimatedWindow,
   error: unknown,

@@ -17,8 +17,6 @@ import {
 import { type WindowStatus } from '../postgres/database.ts'
 import type { WindowSource } from './ledger.ts'
 
-export type { WindowStatus } from '../postgres/database.ts'
-
 /** A row of the ledger, as far as planning needs it. */
 export interface LedgerWindow extends Interval {
   readonly status: WindowStatus

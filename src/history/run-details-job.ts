@@ -13,7 +13,7 @@ import {
   readJobStatus,
   submitDetailsJob,
   type JobQuery,
-  type JobState,
+  type DetailsJobState,
 } from '../genesys/details-jobs.ts'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import { GenesysError } from '../genesys/errors.ts'
@@ -54,7 +54,7 @@ export interface JobsContext {
 }
 
 /** What a job needs of its run. */
-export interface JobDependencies {
+export interface DetailsJobDependencies {
   readonly genesys: GenesysClient
   readonly warehouse: Warehouse
   readonly logger: Logger
@@ -78,7 +78,7 @@ class JobGone extends Error {
  * @throws GenesysError; EtlError GENESYS_JOB_FAILED or GENESYS_JOB_LATE (retryable); what `read` throws
  */
 export async function runDetailsJob<Result>(
-  context: JobDependencies & { readonly jobs: JobsContext },
+  context: DetailsJobDependencies & { readonly jobs: JobsContext },
   window: Interval,
   resumeSince: Date | null,
   read: (job: StoredJob) => Promise<Result>,
@@ -116,7 +116,7 @@ export async function runDetailsJob<Result>(
 
 /** Deletes a job at Genesys, and forgets it. Where that fails, a later run does it. */
 export async function discardJob(
-  { genesys, warehouse, logger, signal }: Pick<JobDependencies, 'genesys' | 'warehouse' | 'logger' | 'signal'>,
+  { genesys, warehouse, logger, signal }: Pick<DetailsJobDependencies, 'genesys' | 'warehouse' | 'logger' | 'signal'>,
   { jobId }: Pick<StoredJob, 'jobId'>,
 ): Promise<void> {
   try {
@@ -131,7 +131,7 @@ export async function discardJob(
 
 /** Submits a job, and stores its id at once. Waits while Genesys has too many jobs of the organization. */
 async function submit(
-  context: JobDependencies & { readonly jobs: JobsContext },
+  context: DetailsJobDependencies & { readonly jobs: JobsContext },
   window: Interval,
   timing: JobTiming,
 ): Promise<StoredJob> {
@@ -159,7 +159,7 @@ async function submit(
 }
 
 /** Stores a job that was submitted; where that fails, Genesys must not keep it. */
-async function remember(context: JobDependencies, window: Interval, job: StoredJob): Promise<void> {
+async function remember(context: DetailsJobDependencies, window: Interval, job: StoredJob): Promise<void> {
   const { genesys, warehouse, key, run } = context
   try {
     await insertJob(warehouse.db, { ...job, ...key, start: window.start, end: window.end, runId: run.id })
@@ -172,7 +172,7 @@ async function remember(context: JobDependencies, window: Interval, job: StoredJ
 
 /** @throws JobGone; EtlError GENESYS_JOB_LATE */
 async function waitUntilFulfilled(
-  context: JobDependencies,
+  context: DetailsJobDependencies,
   job: StoredJob,
   window: Interval,
   timing: JobTiming,
@@ -190,11 +190,11 @@ async function waitUntilFulfilled(
   }
 }
 
-const GIVEN_UP: readonly JobState[] = ['FAILED', 'CANCELLED', 'EXPIRED']
+const GIVEN_UP: readonly DetailsJobState[] = ['FAILED', 'CANCELLED', 'EXPIRED']
 
 /** Waits longer each time; resolves to false where the deadline has passed. */
 function createPolls(
-  { signal }: Pick<JobDependencies, 'signal'>,
+  { signal }: Pick<DetailsJobDependencies, 'signal'>,
   { firstPollMs, longestPollMs, deadlineMs }: JobTiming,
 ): () => Promise<boolean> {
   const deadline = performance.now() + deadlineMs
@@ -235,6 +235,6 @@ function late(window: Interval, reason: string, cause?: unknown): EtlError {
   })
 }
 
-function optionsOf({ signal }: Pick<JobDependencies, 'signal'>): RequestOptions {
+function optionsOf({ signal }: Pick<DetailsJobDependencies, 'signal'>): RequestOptions {
   return { priority: 'history', signal }
 }

@@ -18,7 +18,13 @@ import { windowKey, type HistoryDependencies, type HistoryRequest, type PartCoun
 import { jobsOf } from './jobs-context.ts'
 import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
-import { loadWindow, recordFailure, type LoadedWindow, type WindowContext, type WindowFailure } from './load-window.ts'
+import {
+  loadWindow,
+  recordFailedWindow,
+  type LoadedWindow,
+  type WindowContext,
+  type WindowFailure,
+} from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
 import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
 import { runParts, type PartFailure } from './sync-parts.ts'
@@ -173,7 +179,7 @@ async function reportFailure(context: WindowContext, window: EstimatedWindow, er
   const { logger } = context
   logger.warn({ window: formatWindow(window), err: error }, 'window failed')
   try {
-    await recordFailure(context, window, error)
+    await recordFailedWindow(context, window, error)
     return true
   } catch (recordingError) {
     logger.warn(

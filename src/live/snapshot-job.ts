@@ -13,7 +13,7 @@ import { fullBudget, maySnapshot, refill } from './request-budget.ts'
 import { dropLivePartitions } from './snapshot-partitions.ts'
 import {
   takeSnapshot,
-  type JobState,
+  type SnapshotJobState,
   type LiveDependencies,
   type LiveSummary,
   type SnapshotContext,
@@ -39,7 +39,7 @@ export function createLiveJob(dependencies: LiveDependencies): LiveJob {
   const { warehouse, logger, live, elapsedMs, onLoaded } = dependencies
   const log = logger.child({ job: 'live' })
   const { requestsPerMinute, historyFilter: filter } = live
-  const state: JobState = {
+  const state: SnapshotJobState = {
     budget: fullBudget(requestsPerMinute, elapsedMs()),
     throttled: false,
     isOrganizationKnown: false,

@@ -88,11 +88,11 @@ export interface SnapshotContext {
   readonly readActivity: OrganizationOptions['activity']
   readonly readQueueUsers: QueueUsersReader
   readonly refreshToday: TodayRefresher
-  readonly state: JobState
+  readonly state: SnapshotJobState
 }
 
 /** What changes from snapshot to snapshot. */
-export interface JobState {
+export interface SnapshotJobState {
   budget: LiveBudget
   /** Whether ticks were skipped since the last snapshot. */
   throttled: boolean

@@ -10,7 +10,7 @@ import {
   type ReferenceRecord,
   type ReconciliationRecord,
   type SettlingRecord,
-  type UnsettledWindow,
+  type UnsettledRecord,
 } from './records.ts'
 
 export interface Problem {
@@ -28,7 +28,7 @@ export interface Problem {
 export interface ProblemInputs {
   readonly now: Date
   readonly jobs: readonly JobRecord[]
-  readonly unsettled: readonly UnsettledWindow[]
+  readonly unsettled: readonly UnsettledRecord[]
   readonly owed: readonly Interval[]
   readonly due: readonly Interval[]
   readonly emptyMonths: readonly EmptyMonth[]

@@ -9,7 +9,7 @@ export type StatusWindow = Pick<
 >
 
 /** A window whose last read failed or was unstable, and whose time no other window covers. */
-export type UnsettledWindow = Pick<StatusWindow, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>
+export type UnsettledRecord = Pick<StatusWindow, 'start' | 'end' | 'status' | 'attempts' | 'error' | 'nextAttemptAt'>
 
 /** A run, as far as the status shows it. */
 export type RunSummary = Pick<

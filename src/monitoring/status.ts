@@ -1,15 +1,9 @@
 /** Computes the state of the pipeline. Pure: rows and an instant in, a document out. */
 import { type EmptyMonth } from '../history/missing-rows.ts'
-import {
-  believedWindows,
-  dueWindows,
-  firstDueDay,
-  isFromFuture,
-  unloadedWindows,
-  type WindowStatus,
-} from '../history/plan.ts'
+import { believedWindows, dueWindows, firstDueDay, isFromFuture, unloadedWindows } from '../history/plan.ts'
 import { missingActivity } from '../history/plan-jobs.ts'
 import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
+import { type WindowStatus } from '../postgres/database.ts'
 import { calendarDays, type CalendarDay } from './calendar.ts'
 import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
 import { findProblems, type Problem } from './problems.ts'
@@ -26,7 +20,7 @@ import {
   type RunSummary,
   type SettlingRecord,
   type StatusWindow,
-  type UnsettledWindow,
+  type UnsettledRecord,
 } from './records.ts'
 
 export interface StatusInputs {
@@ -85,7 +79,7 @@ export interface StatusDocument {
     readonly emptyMonths: readonly EmptyMonth[]
     /** The latest instant of the current UTC day up to which a provisional window was read. */
     readonly provisionalUntil: Date | null
-    readonly unsettled: readonly UnsettledWindow[]
+    readonly unsettled: readonly UnsettledRecord[]
     /** What lived in a day, read by details jobs; null: no day was read yet. */
     readonly activity: ActivityStatus | null
     /** Each UTC day of the last year that is loaded or due, oldest first. */

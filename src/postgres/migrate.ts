@@ -152,7 +152,9 @@ export async function requireCurrentSchema(db: Kysely<Database>): Promise<void> 
   const pending = states.filter(({ executedAt }) => executedAt === null).map(({ name }) => name)
   if (pending.length === 0) pending.push(...(await staleRepeatables(db)))
   if (pending.length > 0) {
-    throw new EtlError(`The database schema is not up to date; pending: ${pending.join(', ')}`, {
+    const isEmpty = states.every(({ executedAt }) => executedAt === null)
+    const behind = `The database schema is not up to date; pending: ${pending.join(', ')}`
+    throw new EtlError(isEmpty ? 'The database has no schema of genesys-etl yet' : behind, {
       code: 'SCHEMA_BEHIND',
       kind: 'fatal',
       hint: `Run: ${commandLine('migrate')} (or set AUTO_MIGRATE=true)`,

@@ -9,7 +9,7 @@ import { recording } from '../postgres/errors.ts'
 import { type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
 import { readEntity, type EntityContext } from './read-entity.ts'
-import { recordAttempt, recordFailure, recordRead } from './store.ts'
+import { recordAttempt, recordFailedRead, recordRead } from './store.ts'
 
 export interface ReferenceDependencies {
   readonly genesys: GenesysClient
@@ -99,7 +99,7 @@ async function readOne(
     if (!(error instanceof EtlError) || !error.code.startsWith('GENESYS_')) throw error
     const { code, message, hint = null } = error
     await recording('recording a failed read', () =>
-      Promise.all(recorded.map((each) => recordFailure(db, each, { code, message, hint }))),
+      Promise.all(recorded.map((each) => recordFailedRead(db, each, { code, message, hint }))),
     )
     if (!ERRORS_OF_ONE_LIST.has(code)) throw error
     logger.warn(

@@ -192,7 +192,7 @@ export async function recordRead(db: Kysely<Database>, name: ReferenceName, read
 }
 
 /** Records why a list could not be read completely; what was known of it stays. */
-export async function recordFailure(
+export async function recordFailedRead(
   db: Kysely<Database>,
   name: ReferenceName,
   failure: { readonly code: string; readonly message: string; readonly hint: string | null },

@@ -7,7 +7,7 @@ import type { DetailsFilter } from '../genesys/details-query.ts'
 import type { PartCounts, RunContext, SyncPart } from '../history/context.ts'
 import { selectCovered } from '../history/coverage.ts'
 import { selectWindows, type WindowKey } from '../history/ledger.ts'
-import { loadWindow, recordFailure } from '../history/load-window.ts'
+import { loadWindow, recordFailedWindow } from '../history/load-window.ts'
 import { PART_REQUEST_BUDGET } from '../history/nightly-budget.ts'
 import type { EstimatedWindow } from '../history/plan.ts'
 import { emptyPartCounts } from '../history/sync-parts.ts'
@@ -70,7 +70,7 @@ async function readThreads(context: RunContext, filter: DetailsFilter): Promise<
       } catch (error) {
         signal.throwIfAborted()
         failures.push(error)
-        await recordFailure(windows, window, error)
+        await recordFailedWindow(windows, window, error)
       }
     }
   } finally {

@@ -71,7 +71,7 @@ export function createFaults(seed: string) {
     /** How many faults the current rules have caused. */
     happened: () => rules.reduce((sum, { done }) => sum + done, 0),
     /** The rule whose fault a request gets, or undefined. The first rule that applies wins; all that match count the request. */
-    decide(request: FaultSubject): FaultRule | undefined {
+    ruleFor(request: FaultSubject): FaultRule | undefined {
       if (rules.length === 0) return undefined
       const attempt = (attempts.get(request.fingerprint) ?? 0) + 1
       attempts.set(request.fingerprint, attempt)

@@ -34,7 +34,7 @@ export function createRequestHandler(state: SimulatorState, control: SimulatorCo
 
     const logged = logRequest(state, exchange)
     const { method, url, path, body, contextId } = exchange
-    const rule = state.faults.decide({ endpoint: logged.endpoint, path, fingerprint: `${method} ${url} ${body}` })
+    const rule = state.faults.ruleFor({ endpoint: logged.endpoint, path, fingerprint: `${method} ${url} ${body}` })
     const reply = await answerToClient(exchange, state, logged)
     logged.status = reply.status
     logged.doneAt = state.elapsedMs()

@@ -14,10 +14,10 @@ import {
   statusAfterRead,
   type LedgerWindow,
   type PlannedWindow,
-  type WindowStatus,
 } from '../../src/history/plan.ts'
 import { withinBudget } from '../../src/history/nightly-budget.ts'
 import { addDays, formatWindow, startOfDay, subtract } from '../../src/model/interval.ts'
+import { type WindowStatus } from '../../src/postgres/database.ts'
 
 const now = new Date('2026-11-22T02:15:00Z')
 const today = startOfDay(now)

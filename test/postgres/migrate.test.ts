@@ -153,6 +153,21 @@ test('goes down and up again, by several processes at once', async () => {
   expect(rows).toEqual([])
 })
 
+test('a database that was never migrated is called that; of another one the pending migrations are named', async () => {
+  await using empty = await createTestDatabase({ empty: true })
+  await using warehouse = connect(empty.url)
+  await expect(requireCurrentSchema(warehouse.db)).rejects.toMatchObject({
+    code: 'SCHEMA_BEHIND',
+    message: 'The database has no schema of genesys-etl yet',
+  })
+  await migrateUp(warehouse.db)
+  const [last] = await migrateDown(warehouse.db)
+  await expect(requireCurrentSchema(warehouse.db)).rejects.toMatchObject({
+    code: 'SCHEMA_BEHIND',
+    message: `The database schema is not up to date; pending: ${last}`,
+  })
+})
+
 test('migrates an empty database', async () => {
   await using own = await createTestDatabase({ empty: true })
   await using fresh = connect(own.url)

@@ -13,10 +13,10 @@ import { mainOf, part, plainPart, table, type Column, type View } from './layout
 export function statusPage(status: ServiceStatus): View {
   const { at: now, document, process } = status
   const problems = problemsOf(status)
-  const verdict = verdictOf(status, problems)
-  const title = `${verdict.words} · genesys-etl`
+  const headline = headlineOf(status, problems)
+  const title = `${headline.words} · genesys-etl`
   const parts = [
-    plainPart('verdict', 'State', verdictBox(verdict)),
+    plainPart('verdict', 'State', headlineBox(headline)),
     plainPart('problems', 'Problems and what to do', problemList(problems, now)),
     ...(document ? coverageParts(document, status) : []),
     part('schedule', 'Jobs', jobTable(process.jobs, document, now)),
@@ -34,7 +34,7 @@ export function statusPage(status: ServiceStatus): View {
       title,
       now,
       className: 'status',
-      announcement: [verdict.words, ...problems.map((problem) => problem.title)].join('. '),
+      announcement: [headline.words, ...problems.map((problem) => problem.title)].join('. '),
       parts,
     }),
   }
@@ -49,13 +49,13 @@ function coverageParts(document: StatusDocument, status: ServiceStatus): Html[] 
   ]
 }
 
-interface Verdict {
+interface Headline {
   readonly kind: 'ok' | 'behind' | 'failing'
   readonly words: string
   readonly detail: string
 }
 
-function verdictOf({ document }: ServiceStatus, problems: readonly Problem[]): Verdict {
+function headlineOf({ document }: ServiceStatus, problems: readonly Problem[]): Headline {
   if (!document) {
     return {
       kind: 'failing',
@@ -80,7 +80,7 @@ function verdictOf({ document }: ServiceStatus, problems: readonly Problem[]): V
   }
 }
 
-function verdictBox({ kind, words, detail }: Verdict): Html {
+function headlineBox({ kind, words, detail }: Headline): Html {
   return markup`<div class="verdict-box ${kind}"><span class="sign" aria-hidden="true"></span>
 <div><h1>${words}</h1><p>${detail}</p></div></div>`
 }
