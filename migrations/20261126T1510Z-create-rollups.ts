@@ -304,11 +304,21 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql.raw(statements).execute(db)
 }
 
-/** Drops what is computed from the cells, and the settings. */
+/**
+ * Drops what is computed from the cells, and the settings. The cells stay, but count as those of no version and are not shown, so that the
+ * next upgrade derives them anew and adds them up: a new column with a default says so without a write of any row.
+ */
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`set local lock_timeout = '3s'`.execute(db)
   await sql`drop table reporting.settings, etl.queue_intervals, etl.agent_intervals, etl.queue_days, etl.agent_days, etl.stale_days`.execute(
     db,
   )
   await sql`drop function etl.check_time_zone(), etl.mark_days_stale()`.execute(db)
+  await sql`alter table etl.conversations drop column derived_version, add column derived_version integer default 0`.execute(
+    db,
+  )
+  await sql`alter table etl.conversations alter column derived_version drop default`.execute(db)
+  await sql`
+    update etl.derivation set position_start = 'infinity', position_id = null, shown_from = 'infinity'
+    where exists (select from etl.conversations)`.execute(db)
 }

@@ -104,9 +104,16 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql.raw(statements).execute(db)
 }
 
-/** Drops what is derived. The release before finds what the rules of version 2 have derived stale, and derives it again. */
+/**
+ * Drops the facts. Every conversation counts as derived by version 1 again, so that the next upgrade derives its facts anew: a new column
+ * with a default says so without a write of any row.
+ */
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`set local lock_timeout = '3s'`.execute(db)
   await sql`drop table etl.conversation_facts, etl.queue_entries, etl.agent_sessions`.execute(db)
+  await sql`alter table etl.conversations drop column derived_version, add column derived_version integer default 1`.execute(
+    db,
+  )
+  await sql`alter table etl.conversations alter column derived_version drop default`.execute(db)
   await sql`update etl.derivation set version = 1`.execute(db)
 }

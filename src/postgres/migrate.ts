@@ -44,7 +44,8 @@ export async function migrateUp(db: Kysely<Database>, options: FillOptions = {})
 
 async function updateViews(db: Kysely<Database>): Promise<string[]> {
   try {
-    return await applyRepeatables(db, await readRepeatables(REPEATABLE_FOLDERS))
+    const repeatables = await readRepeatables(REPEATABLE_FOLDERS)
+    return await retryTransient(() => applyRepeatables(db, repeatables))
   } catch (error) {
     throw toEtlError(error, 'bringing the views up to date')
   }
@@ -74,11 +75,19 @@ export async function migrateDown(db: Kysely<Database>): Promise<string[]> {
   const last = states.findLast(({ executedAt }) => executedAt !== null)
   if (last === undefined) return []
   // the views depend on the tables; the next migration up creates them again
-  await dropRepeatables(db)
+  await dropViews(db)
   await dropPartitions(db, PARTITIONED_TABLES[last.name] ?? [])
   const undone = await execute(db, 'down')
   await forgetDroppedColumns(db)
   return undone
+}
+
+async function dropViews(db: Kysely<Database>): Promise<void> {
+  try {
+    await retryTransient(() => dropRepeatables(db))
+  } catch (error) {
+    throw toEtlError(error, 'dropping the views')
+  }
 }
 
 /** The partitioned tables that a migration creates, and that its undoing drops. */
@@ -101,7 +110,13 @@ async function dropPartitions(db: Kysely<Database>, parents: readonly string[]):
         order by 1 limit ${PARTITIONS_PER_TRANSACTION}`.execute(db)
       if (rows.length === 0) return
       const names = rows.map(({ name }) => name).join(', ')
-      await retryTransient(() => sql.raw(`drop table ${names}`).execute(db))
+      await retryTransient(() =>
+        db.transaction().execute(async (trx) => {
+          // as the migrations themselves: loads must not queue behind it
+          await sql`set local lock_timeout = '3s'`.execute(trx)
+          await sql.raw(`drop table ${names}`).execute(trx)
+        }),
+      )
     }
   } catch (error) {
     throw toEtlError(error, 'dropping partitions')

@@ -21,6 +21,8 @@ export interface Repeatable {
 const VIEWS_KEY = 'views'
 /** In etl.meta: the hash of all comments. */
 const COMMENTS_KEY = 'comments'
+/** While a view waits for a query that is using it, other queries wait behind it: reports must not stand still for minutes. */
+const LOCK_TIMEOUT = sql`set local lock_timeout = '3s'`
 
 /** Reads the files of some folders, folder by folder, each in the order of its names: a file may depend on those before it. */
 export async function readRepeatables(folders: readonly string[]): Promise<Repeatable[]> {
@@ -62,11 +64,13 @@ export async function selectStaleRepeatables(
  * dropped, with those of ours that depend on it, and created again with its grants.
  * @param repeatables in their order
  * @returns what was applied
- * @throws EtlError VIEW_IN_USE, naming them, when objects that are not ours depend on it; nothing is ever dropped by CASCADE
+ * @throws EtlError VIEW_IN_USE, naming them, when objects that are not ours depend on it; nothing is ever dropped by CASCADE. Where a
+ * query holds a view for 3 s, a transient database error, and nothing is changed
  */
 export async function applyRepeatables(db: Kysely<Database>, repeatables: readonly Repeatable[]): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
     await sql`select pg_advisory_xact_lock(${LockKey.views})`.execute(trx)
+    await LOCK_TIMEOUT.execute(trx)
     const stored = (await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}
     const current = Object.fromEntries(repeatables.map(({ name, text }) => [name, hash(text)]))
     const ours = new Set([...Object.keys(stored), ...Object.keys(current)])
@@ -104,9 +108,13 @@ export async function applyRepeatables(db: Kysely<Database>, repeatables: readon
   })
 }
 
-/** Drops our views and routines before the tables under them are dropped. */
+/**
+ * Drops our views and routines before the tables under them are dropped.
+ * @throws EtlError VIEW_IN_USE, and database errors, as applyRepeatables
+ */
 export async function dropRepeatables(db: Kysely<Database>): Promise<void> {
   await db.transaction().execute(async (trx) => {
+    await LOCK_TIMEOUT.execute(trx)
     const ours = new Set(Object.keys((await selectMeta<Record<string, string>>(trx, VIEWS_KEY)) ?? {}))
     for (const name of ours) {
       for (const each of await selectWithDependents(trx, name, ours)) await dropOne(trx, each)

@@ -338,3 +338,31 @@ test('a view whose text has changed is pending until it is applied, without any 
   expect(await migrateUp(stale.db)).toEqual(['reporting.conversations_daily'])
   await requireCurrentSchema(stale.db)
 })
+
+test.each(['up', 'down'] as const)(
+  'migrating %s waits for a long query of a report instead of making others queue behind it',
+  async (direction) => {
+    await using own = await createTestDatabase()
+    await using stale = connect(own.url)
+    await sql`
+      update etl.meta set value = value || '{"reporting.conversations_daily": "older"}' where key = 'views'`.execute(
+      stale.db,
+    )
+    const report = await stale.connectAlone('report')
+    await report.query('begin; select from reporting.conversations_daily')
+    const migrated = direction === 'up' ? migrateUp(stale.db) : migrateDown(stale.db)
+    const isWaiting = async () => {
+      const { rows } = await sql`
+        select from pg_locks where not granted and relation = 'reporting.conversations_daily'::regclass
+          and database = (select oid from pg_database where datname = current_database())`.execute(stale.db)
+      return rows.length > 0
+    }
+    const patience = { timeout: 40_000 }
+    await expect.poll(isWaiting, patience).toBe(true)
+    await expect.poll(isWaiting, patience).toBe(false)
+    await sql`select from reporting.conversations_daily`.execute(stale.db)
+    await report.query('rollback')
+    await report.end()
+    expect(await migrated).toEqual([direction === 'up' ? 'reporting.conversations_daily' : migrations.at(-1)])
+  },
+)

@@ -11,6 +11,7 @@ import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { migrateDown, migrateUp } from '../../src/postgres/migrate.ts'
 import { deriveRange } from '../../src/reporting/derive-range.ts'
 import { selectDerivation } from '../../src/reporting/derivation.ts'
+import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
 import { deriveDue, type DueOptions } from '../../src/reporting/walk.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { ensureMonths } from '../../src/loader/partitions.ts'
@@ -120,20 +121,43 @@ test('a database with cells but without facts keeps its cells and intervals, and
   ])
 })
 
-test('going down leaves the history as it was, and going up fills it again', async () => {
+test.each([
+  // what the views of intervals show on the way
+  ['20261126T1700Z-create-facts', 'everything'],
+  ['20261126T1510Z-create-rollups', 'nothing'],
+  [FIRST_MIGRATION, 'nothing'],
+])('going down to before %s leaves the history as it was, and going up fills what was dropped', async (name, kept) => {
   const truth = usableTruth().slice(0, 50)
   await using database = await createTestDatabase()
   await using warehouse = connect(database.url)
   await load(warehouse, truth, 1)
-  const expected = await storedDerived(warehouse)
-  const history = () =>
-    sql`select xmin::text, * from genesys.segments order by conversation_id, _index`.execute(warehouse.db)
-  const before = await history()
-  for (;;) if ((await migrateDown(warehouse.db)).includes(FIRST_MIGRATION)) break
-  expect((await history()).rows).toEqual(before.rows)
+  await recomputeDirtyHours(warehouse)
+  await recordDay(warehouse, '2025-06-10', truth.length)
+  const select = async (text: string) => (await sql.raw(text).execute(warehouse.db)).rows
+  const history = () => select('select xmin::text, * from genesys.segments order by conversation_id, _index')
+  const measures = () =>
+    select(`select to_jsonb(q) - 'updated_at' as row from reporting.queue_intervals q
+      order by interval_start, queue_id, media_type, direction, originating_direction`)
+  const days = () =>
+    select(
+      `select to_jsonb(q) - 'updated_at' as row from reporting.queue_daily q order by day, queue_id, media_type, direction`,
+    )
+  const [derived, before, shown, shownDays] = [
+    await storedDerived(warehouse),
+    await history(),
+    await measures(),
+    await days(),
+  ]
+  for (;;) if ((await migrateDown(warehouse.db)).includes(name)) break
+  expect(await history()).toEqual(before)
   await migrateUp(warehouse.db)
-  await due(warehouse)
-  expect(await storedDerived(warehouse)).toEqual(expected)
+  expect(await measures()).toEqual(kept === 'everything' ? shown : [])
+  expect(await select('select day from reporting.freshness where derived')).toEqual([])
+  expect(await due(warehouse)).toEqual({ conversations: truth.length, withoutRows: 0, isComplete: true })
+  expect(await storedDerived(warehouse)).toEqual(derived)
+  expect(await measures()).toEqual(shown)
+  await recomputeDirtyHours(warehouse)
+  expect([await measures(), await days()]).toEqual([shown, shownDays])
 })
 
 test('after any sequence of loads by both releases, corrected starts and deletions, the cells are those of a fresh load', async () => {

@@ -29,7 +29,6 @@ export async function databaseBeforeFacts(conversations: readonly JsonObject[]):
   await using warehouse = connect(database.url)
   await load(warehouse, conversations, 1)
   for (;;) if ((await migrateDown(warehouse.db)).includes('20261126T1700Z-create-facts')) break
-  await sql`update etl.conversations set derived_version = 1`.execute(warehouse.db)
   return database
 }
 
