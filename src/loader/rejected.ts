@@ -12,6 +12,8 @@ import { holdPolicy } from '../postgres/personal-policy.ts'
 export interface RejectedRecord {
   /** As the policy for personal data lets it be stored. */
   readonly raw: unknown
+  /** As Genesys sent it; absent: it has the id of a conversation, whose tombstone is asked for. */
+  readonly original?: unknown
   readonly reason: string
   readonly conversationId: string | null
   /** The instant as of which the source vouches for it. */
@@ -27,6 +29,8 @@ interface StoredRecord {
   /** That of its content without attributes, since only some sources deliver these. */
   readonly hash: string
   readonly hasAttributes: boolean
+  /** By which an erasure has recorded it, perhaps before the policy changed. */
+  readonly erasedAs: readonly string[]
 }
 
 /**
@@ -62,10 +66,13 @@ export async function insertRejected(
 }
 
 function toStored(record: RejectedRecord): StoredRecord {
-  return { record, ...contentOf(record.raw as JsonValue) }
+  const { raw, original = raw } = record
+  const content = contentOf(raw as JsonValue)
+  const erasedAs = original === raw ? [content.hash] : [content.hash, contentOf(original as JsonValue).hash]
+  return { record, ...content, erasedAs }
 }
 
-function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
+function contentOf(raw: JsonValue): Pick<StoredRecord, 'json' | 'hash' | 'hasAttributes'> {
   const json = storableJson(raw)
   const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
   return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
@@ -73,7 +80,7 @@ function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
 
 async function insertOne(
   { db, personalPolicy }: Warehouse,
-  { record, json, hash, hasAttributes }: StoredRecord,
+  { record, json, hash, hasAttributes, erasedAs }: StoredRecord,
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
@@ -84,7 +91,7 @@ async function insertOne(
       least(${record.fetchedAt}::timestamptz, clock_timestamp())
     -- an erasure locks the table while it deletes, after its tombstones have committed
     where not exists (select from etl.tombstones t where t.conversation_id = ${record.conversationId})
-      and not exists (select from etl.erased_records e where e.raw_hash = ${hash})
+      and not exists (select from etl.erased_records e where e.raw_hash = any(${erasedAs}::text[]))
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
       fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
@@ -137,7 +144,11 @@ export async function applyPolicyToRejected(
         db,
       ),
     )
-    if (rows.length === 0) return changed
+    if (rows.length === 0) {
+      // what was erased under this policy may have been kept under another one until now
+      await recording('deleting rejected records of what was erased', () => deleteErasedRejected(db))
+      return changed
+    }
     for (const { id, raw } of rows) {
       const before = recordOf(raw)
       const record = applyPolicy(policy, before)
@@ -178,6 +189,16 @@ export async function pruneRejected(db: Kysely<Database>): Promise<number> {
     delete from etl.rejected_records
     where resolved_at < now() - make_interval(days => ${RESOLVED_RETENTION_DAYS})
       or (resolved_at is null and last_rejected_at < now() - make_interval(days => ${UNRESOLVED_RETENTION_DAYS}))`.execute(
+    db,
+  )
+  return Number(numAffectedRows)
+}
+
+/** Deletes rejected records of what was erased, which a process of an older release has kept, or a backup has brought back; returns how many. */
+export async function deleteErasedRejected(db: Kysely<Database>): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from etl.rejected_records
+    where conversation_id in (select conversation_id from etl.tombstones) or raw_hash in (select raw_hash from etl.erased_records)`.execute(
     db,
   )
   return Number(numAffectedRows)
