@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
+import { canonical } from '../model/canonical.ts'
 import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
 import { applyPolicy, type PersonalPolicy } from '../model/personal.ts'
 import { MAX_ID_LENGTH, withoutAttributes } from '../model/transform.ts'
@@ -22,13 +23,18 @@ export interface RejectedRecord {
   readonly rejectedId?: number | undefined
 }
 
-/** A record as it is stored, and what tells it from others. */
-interface StoredRecord {
-  readonly record: RejectedRecord
+/** What is stored of a record, and what tells it from others. */
+interface Content {
   readonly json: string
-  /** That of its content without attributes, since only some sources deliver these. */
+  /** That of its content in any order of keys, without attributes, since only some sources deliver these. */
   readonly hash: string
+  /** As earlier releases made it: in the order of keys in which it came, which jsonb does not keep. */
+  readonly earlierHash: string
   readonly hasAttributes: boolean
+}
+
+interface StoredRecord extends Content {
+  readonly record: RejectedRecord
   /** By which an erasure has recorded it, perhaps before the policy changed. */
   readonly erasedAs: readonly string[]
 }
@@ -72,19 +78,35 @@ function toStored(record: RejectedRecord): StoredRecord {
   return { record, ...content, erasedAs }
 }
 
-function contentOf(raw: JsonValue): Pick<StoredRecord, 'json' | 'hash' | 'hasAttributes'> {
+function contentOf(raw: JsonValue): Content {
   const json = storableJson(raw)
-  const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
-  return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+  const counted = isJsonObject(raw) ? withoutAttributes(raw) : raw
+  const content = storableJson(counted)
+  return {
+    json,
+    hash: sha256(JSON.stringify(canonical(counted))),
+    earlierHash: sha256(content),
+    hasAttributes: content !== json,
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 async function insertOne(
   { db, personalPolicy }: Warehouse,
-  { record, json, hash, hasAttributes, erasedAs }: StoredRecord,
+  { record, json, hash, earlierHash, hasAttributes, erasedAs }: StoredRecord,
   { stream, runId }: { stream: string; runId: number | null },
 ): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await holdPolicy(trx, personalPolicy)
+    await sql`
+    update etl.rejected_records r set raw_hash = ${hash}
+    where stream = ${stream} and raw_hash = ${earlierHash}
+      and not exists (select from etl.rejected_records o where o.stream = r.stream and o.raw_hash = ${hash})`.execute(
+      trx,
+    )
     await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
     select ${stream}, ${record.conversationId}, ${record.reason}, ${json}::jsonb, ${hash}, ${runId}::bigint,

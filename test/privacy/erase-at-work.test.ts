@@ -68,7 +68,7 @@ test('the service and re-reads go on while thousands are erased', { timeout: 1_8
     env: { ...env, HTTP_PORT: '0', HISTORY_LOOKBACK_DAYS: '3', LIVE_CRON: '* * * * * *', INTRADAY_CRON: '* * * * * *' },
   }) // prettier-ignore
   const snapshots = (): Promise<number> => countOf(it.warehouse, 'from genesys.live_snapshots where complete')
-  await expect.poll(snapshots, patience).toBeGreaterThan(1)
+  await expect.poll(snapshots, { ...patience, timeout: 600_000 }).toBeGreaterThan(1)
 
   const { rows } = await sql<{ id: string }>`
     select conversation_id as id from etl.conversations where conversation_start < ${today}`.execute(it.warehouse.db)
