@@ -184,6 +184,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     referenceMetrics(registry),
     reconciliationMetrics(registry),
     settlingMetrics(registry),
+    erasureMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -313,6 +314,19 @@ function settlingMetrics(registry: Registry): StatusSetter {
     open.set(status.settling.open)
     stuck.set(status.settling.stuck)
     overdue.set(status.settling.overdue)
+  }
+}
+
+function erasureMetrics(registry: Registry): StatusSetter {
+  const unfinished = gauge(registry, 'erasures_unfinished', 'Erasures that have begun and are not complete.')
+  const oldestHelp = 'Age of the oldest erasure that is not complete; 0 if there is none.'
+  const oldest = gauge(registry, 'erasures_oldest_unfinished_seconds', oldestHelp)
+  return (status) => {
+    forget([], [unfinished, oldest])
+    if (!status) return
+    const { erasures, at } = status
+    unfinished.set(erasures.unfinished)
+    oldest.set(erasures.oldestAt ? secondsBetween(erasures.oldestAt, at) : 0)
   }
 }
 

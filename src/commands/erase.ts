@@ -33,22 +33,23 @@ export async function erase(options: EraseOptions, context: CommandContext): Pro
     return
   }
   const { env, output, signal } = context
-  const { kind, keys } = personKeys(options)
+  const { kind, keys, recordHashes } = personKeys(options)
   await using app = await openApp(env, { database: true })
   if (options.dryRun) {
     await requireCurrentSchema(app.warehouse.db)
-    await preview(app, keys, output, signal)
+    await preview(app, keys, options, context)
     await printRetention(app.warehouse, kind, output)
     return
   }
   await app.ensureSchema()
-  const count = Object.values(keys).flat().length
+  const count = Object.values(keys).flat().length + recordHashes.length
   const parameters = { by: kind, keys: count, keepStatistics: options.keepStatistics }
   const request = { job: 'erase', trigger: 'manual', parameters } as const
   const { counts } = await runJob(app, request, signal, async (_run, jobSignal) => {
     const traces = await findPerson(app.warehouse, keys, jobSignal)
     if (!options.yes && kind !== 'conversation_id') await refuseMost(app, traces.conversationIds.size)
-    const erasure = { traces, kind, keys: count, keepStatistics: options.keepStatistics, osUser: osUser() }
+    const { keepStatistics } = options
+    const erasure = { traces, recordHashes, kind, keys: count, keepStatistics, osUser: osUser() }
     return { counts: await eraseTraces(app, erasure, jobSignal) }
   })
   await addUpAfterRun(app, signal)
@@ -80,8 +81,14 @@ async function eraseFromGenesys(
   await printRetention(app.warehouse, 'gdpr_request', output)
 }
 
-async function preview(app: App, keys: PersonKeys, output: Output, signal: AbortSignal): Promise<void> {
-  const found = await previewErasure(app.warehouse.db, await findPerson(app.warehouse, keys, signal))
+async function preview(
+  app: App,
+  keys: PersonKeys,
+  { keepStatistics }: EraseOptions,
+  { output, signal }: CommandContext,
+): Promise<void> {
+  const traces = await findPerson(app.warehouse, keys, signal)
+  const found = await previewErasure(app.warehouse.db, traces, keepStatistics)
   const { conversationIds, stored, rejectedRecords, rows } = found
   output.data({ dryRun: true, conversations: conversationIds, stored, rejectedRecords, rows })
   output.line(

@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises'
-import { openApp } from '../app.ts'
+import { open, rm } from 'node:fs/promises'
+import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { exportPerson } from '../privacy/export-person.ts'
-import { findPerson } from '../privacy/find-person.ts'
+import { findPerson, type PersonKeys } from '../privacy/find-person.ts'
 import { type CommandContext } from './context.ts'
 import { personKeys, printRetention, type PersonOptions } from './person-options.ts'
 import { formatCount } from './print.ts'
@@ -23,14 +23,31 @@ export async function exportPersonAsJson(
 ): Promise<void> {
   const { kind, keys } = personKeys(options)
   await using app = await openApp(env, { database: true })
-  const { warehouse } = app
-  await requireCurrentSchema(warehouse.db)
-  const traces = await findPerson(warehouse, keys, signal)
-  await using file = options.output === undefined ? null : await create(options.output)
-  const write = async (text: string): Promise<void> => {
-    if (file) await file.write(text)
-    else process.stdout.write(text)
+  await requireCurrentSchema(app.warehouse.db)
+  if (options.output === undefined) {
+    await writeExport(app, keys, signal, async (text) => void process.stdout.write(text))
+    return
   }
+  // before the search, which may take long
+  await using file = await create(options.output)
+  const write = async (text: string): Promise<void> => void (await file.write(text))
+  try {
+    const { parts, conversations } = await writeExport(app, keys, signal, write)
+    output.line(`Wrote ${formatCount(parts, 'part')} of ${formatCount(conversations, 'conversation')}.`)
+    await printRetention(app.warehouse, kind, output)
+  } catch (error) {
+    await rm(options.output, { force: true })
+    throw error
+  }
+}
+
+async function writeExport(
+  { warehouse }: App,
+  keys: PersonKeys,
+  signal: AbortSignal,
+  write: (text: string) => Promise<void>,
+): Promise<{ readonly parts: number; readonly conversations: number }> {
+  const traces = await findPerson(warehouse, keys, signal)
   await write(`{"conversations": ${JSON.stringify([...traces.conversationIds].sort())},\n"stored": [`)
   let parts = 0
   for await (const part of exportPerson(warehouse.db, traces, signal)) {
@@ -38,9 +55,14 @@ export async function exportPersonAsJson(
     parts++
   }
   await write('\n]}\n')
-  if (!file) return
-  output.line(`Wrote ${formatCount(parts, 'part')} of ${formatCount(traces.conversationIds.size, 'conversation')}.`)
-  await printRetention(warehouse, kind, output)
+  return { parts, conversations: traces.conversationIds.size }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EEXIST: 'it is there already',
+  EISDIR: 'it is a folder',
+  ENOENT: 'its folder does not exist',
+  EACCES: 'this user may not write there',
 }
 
 /** @throws ConfigError where the file is there already, or cannot be made */
@@ -48,10 +70,10 @@ async function create(path: string) {
   try {
     return await open(path, 'wx', 0o600)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw new ConfigError(
-      `--output cannot be created (${code ?? 'unknown error'})`,
-      'Name a file that does not exist yet.',
+      `--output cannot be created: ${REASONS[code] ?? code}`,
+      'Name a file that does not exist yet, in a folder that does.',
     )
   }
 }

@@ -120,6 +120,11 @@ function printHistory(output: Output, document: StatusDocument): void {
   output.line(`Equal to Genesys   ${describeReconciliation(reconciliation)}`)
   const hint = rejectedRecords > 0 ? ' (see etl.rejected_records)' : ''
   output.line(`Rejected records   ${formatNumber(rejectedRecords)}${hint}`)
+  const { unfinished, conversations, oldestAt } = document.erasures
+  if (oldestAt !== null)
+    output.line(
+      `Erasures           ${formatNumber(unfinished)} not complete since ${formatInstant(oldestAt)}, ${formatCount(conversations, 'conversation')} to delete`,
+    )
   for (const { status: state, attempts, error, ...window } of history.unsettled) {
     const reason = error ? `: ${error}` : ''
     output.line(`${formatWindow(window)} is ${state} after ${formatCount(attempts, 'attempt')}${reason}`)

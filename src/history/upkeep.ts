@@ -1,6 +1,6 @@
 /** What a history run does at its beginning and its end for the tables that it writes, and for what has outlived its use. */
 import { analyzeMonths, monthsOf, summarizeMonths } from '../loader/partitions.ts'
-import { pruneRejected } from '../loader/rejected.ts'
+import { deleteErasedRejected, fillRejectedIds, pruneRejected } from '../loader/rejected.ts'
 import { retentionFloor } from '../model/personal-retention.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import { advanceFloor } from '../postgres/personal-policy.ts'
@@ -35,7 +35,7 @@ export async function advanceRetention(
 
 /**
  * Summarizes the indexes of the months that the run has written; a backfill also gathers their statistics, and the nightly sync
- * deletes rejected records and details of runs whose time is over. A failure is logged: the next run makes up for it.
+ * deletes rejected records that were erased or whose time is over, and details of old runs. A failure is logged: the next run makes up for it.
  */
 export async function afterLoading(
   { warehouse, logger }: Pick<HistoryDependencies, 'warehouse' | 'logger'>,
@@ -49,6 +49,9 @@ export async function afterLoading(
     await summarizeMonths(db, months)
     if (job === 'backfill') await analyzeMonths(db, months)
     if (job !== 'sync') return
+    await fillRejectedIds(db)
+    const erased = await deleteErasedRejected(db)
+    if (erased > 0) logger.info({ records: erased }, 'deleted rejected records of what was erased')
     const pruned = await pruneRejected(db)
     if (pruned > 0) logger.info({ records: pruned }, 'deleted rejected records whose retention is over')
     await forgetOldDetails(db)

@@ -93,7 +93,8 @@ function prepare(
     const reason = 'rejected' in key ? key.rejected : implausibleStart(key.conversationStart, now)
     if ('rejected' in key || reason !== undefined) {
       const conversationId = 'rejected' in key ? conversationIdOf(conversation) : key.conversationId
-      rejected.push({ raw: conversation, reason: reason ?? '', conversationId, fetchedAt, rejectedId })
+      const original = conversationId === null ? fetched : undefined
+      rejected.push({ raw: conversation, original, reason: reason ?? '', conversationId, fetchedAt, rejectedId })
       continue
     }
     const known = newest.get(key.conversationId)

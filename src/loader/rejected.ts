@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
+import { canonical } from '../model/canonical.ts'
 import { isJsonObject, parseJson, storableJson, type JsonValue } from '../model/json.ts'
 import { applyPolicy } from '../model/personal.ts'
 import { policyOfRecord, type PolicyInForce } from '../model/personal-retention.ts'
@@ -13,6 +14,8 @@ import { holdPolicy } from '../postgres/personal-policy.ts'
 export interface RejectedRecord {
   /** As the policy for personal data lets it be stored, its retention apart. */
   readonly raw: unknown
+  /** As Genesys sent it; absent: it has the id of a conversation, whose tombstone is asked for. */
+  readonly original?: unknown
   readonly reason: string
   readonly conversationId: string | null
   /** The instant as of which the source vouches for it. */
@@ -21,13 +24,20 @@ export interface RejectedRecord {
   readonly rejectedId?: number | undefined
 }
 
-/** A record as it is stored, and what tells it from others. */
-interface StoredRecord {
-  readonly record: RejectedRecord
+/** What is stored of a record, and what tells it from others. */
+interface Content {
   readonly json: string
-  /** That of its content without attributes, since only some sources deliver these. */
+  /** That of its content in any order of keys, without attributes, since only some sources deliver these. */
   readonly hash: string
+  /** As earlier releases made it: in the order of keys in which it came, which jsonb does not keep. */
+  readonly earlierHash: string
   readonly hasAttributes: boolean
+}
+
+interface StoredRecord extends Content {
+  readonly record: RejectedRecord
+  /** By which an erasure has recorded it, perhaps before the policy changed. */
+  readonly erasedAs: readonly string[]
 }
 
 /**
@@ -63,13 +73,26 @@ export async function insertRejected(
 }
 
 function toStored(record: RejectedRecord): StoredRecord {
-  return { record, ...contentOf(record.raw as JsonValue) }
+  const { raw, original = raw } = record
+  const content = contentOf(raw as JsonValue)
+  const erasedAs = original === raw ? [content.hash] : [content.hash, contentOf(original as JsonValue).hash]
+  return { record, ...content, erasedAs }
 }
 
-function contentOf(raw: JsonValue): Omit<StoredRecord, 'record'> {
+function contentOf(raw: JsonValue): Content {
   const json = storableJson(raw)
-  const content = isJsonObject(raw) ? storableJson(withoutAttributes(raw)) : json
-  return { json, hash: createHash('sha256').update(content).digest('hex'), hasAttributes: content !== json }
+  const counted = isJsonObject(raw) ? withoutAttributes(raw) : raw
+  const content = storableJson(counted)
+  return {
+    json,
+    hash: sha256(JSON.stringify(canonical(counted))),
+    earlierHash: sha256(content),
+    hasAttributes: content !== json,
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 /** @param origin.asText whether the record is kept as one JSON string, since jsonb can't hold it */
@@ -80,22 +103,29 @@ async function insertOne(
 ): Promise<void> {
   const { record } = stored
   await db.transaction().execute(async (trx) => {
-    const { json, hash, hasAttributes } = underFloor(stored, await holdPolicy(trx, personalPolicy))
+    const { json, hash, earlierHash, hasAttributes } = underFloor(stored, await holdPolicy(trx, personalPolicy))
+    const erasedAs = [...stored.erasedAs, hash]
     const text = asText ? JSON.stringify(json) : json
+    await sql`
+    update etl.rejected_records r set raw_hash = ${hash}
+    where stream = ${stream} and raw_hash = ${earlierHash}
+      and not exists (select from etl.rejected_records o where o.stream = r.stream and o.raw_hash = ${hash})`.execute(
+      trx,
+    )
     await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
     select ${stream}, ${record.conversationId}, ${record.reason}, ${text}::jsonb, ${hash}, ${runId}::bigint,
       least(${record.fetchedAt}::timestamptz, clock_timestamp())
     -- an erasure locks the table while it deletes, after its tombstones have committed
     where not exists (select from etl.tombstones t where t.conversation_id = ${record.conversationId})
-      and not exists (select from etl.erased_records e where e.raw_hash = ${hash})
+      and not exists (select from etl.erased_records e where e.raw_hash = any(${erasedAs}::text[]))
     on conflict (stream, raw_hash) do update set reason = excluded.reason, run_id = excluded.run_id, times = r.times + 1,
       last_rejected_at = clock_timestamp(), resolved_at = null, raw = case when ${hasAttributes} then excluded.raw else r.raw end,
       fetched_at = greatest(excluded.fetched_at, r.fetched_at)`.execute(trx)
   })
 }
 
-function underFloor(stored: StoredRecord, inForce: PolicyInForce): Omit<StoredRecord, 'record'> {
+function underFloor(stored: StoredRecord, inForce: PolicyInForce): Content {
   const raw = stored.record.raw as JsonValue
   const policy = policyOfRecord(inForce, raw)
   return policy === inForce.policy ? stored : contentOf(applyPolicy(policy, raw))
@@ -147,7 +177,11 @@ export async function applyPolicyToRejected(
         db,
       ),
     )
-    if (rows.length === 0) return changed
+    if (rows.length === 0) {
+      // what was erased under this policy may have been kept under another one until now
+      await recording('deleting rejected records of what was erased', () => deleteErasedRejected(db))
+      return changed
+    }
     for (const { id, raw } of rows) {
       const before = recordOf(raw)
       const record = applyPolicy(policyOfRecord(inForce, before), before)
@@ -188,6 +222,16 @@ export async function pruneRejected(db: Kysely<Database>): Promise<number> {
     delete from etl.rejected_records
     where resolved_at < now() - make_interval(days => ${RESOLVED_RETENTION_DAYS})
       or (resolved_at is null and last_rejected_at < now() - make_interval(days => ${UNRESOLVED_RETENTION_DAYS}))`.execute(
+    db,
+  )
+  return Number(numAffectedRows)
+}
+
+/** Deletes rejected records of what was erased, which a process of an older release has kept, or a backup has brought back; returns how many. */
+export async function deleteErasedRejected(db: Kysely<Database>): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from etl.rejected_records
+    where conversation_id in (select conversation_id from etl.tombstones) or raw_hash in (select raw_hash from etl.erased_records)`.execute(
     db,
   )
   return Number(numAffectedRows)

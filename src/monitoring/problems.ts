@@ -5,6 +5,7 @@ import { STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { LIVE_LATE_SECONDS, type LiveStatus } from './live-status.ts'
 import {
   type DeliveryRecord,
+  type ErasureRecord,
   type FutureDates,
   type JobRecord,
   type ReferenceRecord,
@@ -39,6 +40,7 @@ export interface ProblemInputs {
   readonly reference: readonly ReferenceRecord[]
   readonly reconciliation: ReconciliationRecord
   readonly settling: SettlingRecord
+  readonly erasures: ErasureRecord
 }
 
 /** More names would hide the rest of the page. */
@@ -47,6 +49,8 @@ const MAX_NAMES = 3
 const TEMPORARY_FAILURES = 2
 /** A message pending for longer than this is more than a hiccup of the receiver. */
 const DELIVERY_LATE_MS = 15 * 60_000
+/** An erasure that is older was interrupted, and no later run has completed it. */
+const ERASURE_LATE_MS = 24 * 3_600_000
 
 /** Lists the problems, those that need action first. */
 export function findProblems(inputs: ProblemInputs): Problem[] {
@@ -58,6 +62,7 @@ export function findProblems(inputs: ProblemInputs): Problem[] {
     ...windowProblems(inputs.unsettled),
     ...reconciliationProblems(inputs.reconciliation),
     ...deliveryProblems(inputs.deliveries, inputs.now),
+    ...erasureProblem(inputs.erasures, inputs.now),
     ...missingProblem(inputs.owed),
     ...missedRereadProblem(inputs.due),
     ...stuckProblem(inputs.settling),
@@ -294,6 +299,19 @@ function clockProblem({ windows, snapshotAt, loadedAt }: ProblemInputs['future']
         'Check the clock of the database server (doctor compares it with Genesys). Once it is correct, the next sync reads what is due; ' +
         'for older days: backfill --reload.',
       since: null,
+    },
+  ]
+}
+
+function erasureProblem({ unfinished, conversations, oldestAt }: ErasureRecord, now: Date): Problem[] {
+  if (oldestAt === null) return []
+  return [
+    {
+      severity: +now - +oldestAt > ERASURE_LATE_MS ? 'trouble' : 'notice',
+      title: `${count(unfinished, 'erasure')} ${unfinished === 1 ? 'is' : 'are'} not complete`,
+      detail: `${count(conversations, 'conversation')} ${conversations === 1 ? 'is' : 'are'} yet to be deleted. None of them is loaded again meanwhile.`,
+      hint: 'The next run of the history completes it, and so does the command erase when it is run again. If it stays: read the log for why it failed.',
+      since: oldestAt,
     },
   ]
 }

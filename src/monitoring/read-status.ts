@@ -10,6 +10,7 @@ import { type Warehouse } from '../postgres/connect.ts'
 import { selectFirstSync, selectRuns } from '../runs/run-history.ts'
 import {
   selectDeliveries,
+  selectErasures,
   selectFutureDates,
   selectJobRecords,
   selectLiveRecord,
@@ -48,6 +49,7 @@ export async function readStatus(
     reference,
     reconciliation,
     settling,
+    erasures,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -64,6 +66,7 @@ export async function readStatus(
     selectReferenceRecords(db),
     selectReconciliation(db, history.filter),
     selectSettling(db),
+    selectErasures(db),
   ])
   return statusDocument({
     now: clock.now(),
@@ -83,6 +86,7 @@ export async function readStatus(
     reference,
     reconciliation,
     settling,
+    erasures,
     emptyMonths: await selectEmptyMonths(db, windows),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })

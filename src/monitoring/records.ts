@@ -78,6 +78,15 @@ export interface SettlingRecord {
   readonly deepReadAt: Date | null
 }
 
+/** Erasures that have begun and have not deleted everything yet. */
+export interface ErasureRecord {
+  readonly unfinished: number
+  /** Conversations that they have yet to delete. */
+  readonly conversations: number
+  /** When the oldest of them began; null: there is none. */
+  readonly oldestAt: Date | null
+}
+
 /** How the latest reads of one list of reference data ended. */
 export interface ReferenceRecord {
   /** The table genesys.dim_… without the prefix. */

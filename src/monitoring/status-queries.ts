@@ -7,6 +7,7 @@ import { SETTLE_WITHIN_DAYS, STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { type Database, type JsonRecord, type RunStatus } from '../postgres/database.ts'
 import {
   type DeliveryRecord,
+  type ErasureRecord,
   type FutureDates,
   type JobRecord,
   type LiveRecord,
@@ -94,6 +95,20 @@ export async function selectSettling(db: Kysely<Database>): Promise<SettlingReco
     from reporting.settings`.execute(db)
   const deepReadAt = await selectLastSettledStart(db, 'deep')
   return { ...(rows[0] ?? { open: 0, stuck: 0, oldestStuck: [], overdue: 0 }), deepReadAt }
+}
+
+/** Erasures that are not complete, also those of which only the tombstones were restored; by indexes. */
+export async function selectErasures(db: Kysely<Database>): Promise<ErasureRecord> {
+  const { rows } = await sql<ErasureRecord>`
+    with pending as (
+      select erasure_id as id, count(*) as conversations, min(erased_at) as since from etl.tombstones where pending group by 1
+    ), unfinished as (
+      select id, coalesce(conversations, 0) as conversations, coalesce(e.started_at, since) as since
+      from (select id, started_at from etl.erasures where finished_at is null) e full join pending using (id)
+    )
+    select count(*)::int as unfinished, coalesce(sum(conversations), 0)::int as conversations, min(since) as "oldestAt"
+    from unfinished`.execute(db)
+  return rows[0]!
 }
 
 /** How the latest reads of each list of reference data ended, by name. */

@@ -11,6 +11,7 @@ import { filledShare } from './filled-share.ts'
 import {
   type DeliveryRecord,
   type DerivationRecord,
+  type ErasureRecord,
   type FutureDates,
   type JobRecord,
   type LiveRecord,
@@ -48,6 +49,8 @@ export interface StatusInputs {
   readonly reconciliation?: ReconciliationRecord
   /** Default: everything has settled. */
   readonly settling?: SettlingRecord
+  /** Default: none is unfinished. */
+  readonly erasures?: ErasureRecord
   /** Default: none. */
   readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
@@ -101,9 +104,11 @@ export interface StatusDocument {
   readonly reference: readonly ReferenceRecord[]
   readonly reconciliation: ReconciliationRecord
   readonly settling: SettlingRecord
+  readonly erasures: ErasureRecord
 }
 
 const SETTLED: SettlingRecord = { open: 0, stuck: 0, oldestStuck: [], overdue: 0, deepReadAt: null }
+const NO_ERASURES: ErasureRecord = { unfinished: 0, conversations: 0, oldestAt: null }
 const NOT_RECONCILED: ReconciliationRecord = {
   newestDay: null,
   reconciledAt: null,
@@ -119,7 +124,7 @@ const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom
 /** Computes the document. A failed last run of any job, a failed window, or stale live data makes the state `failing`. */
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
-  const { derivation = FILLED, reconciliation = NOT_RECONCILED, settling = SETTLED } = inputs
+  const { derivation = FILLED, reconciliation = NOT_RECONCILED, settling = SETTLED, erasures = NO_ERASURES } = inputs
   const windows = believedWindows(inputs.windows, now)
   const history = historyStatus(inputs, windows)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
@@ -143,6 +148,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     reference,
     reconciliation,
     settling,
+    erasures,
   })
   const isBehind = owed.length > 0 || due.length > 0
   return {
@@ -161,6 +167,7 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     reference,
     reconciliation,
     settling,
+    erasures,
   }
 }
 

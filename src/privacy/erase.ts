@@ -21,6 +21,8 @@ export interface EraseDependencies {
 /** What is to be erased, and who asks for it. */
 export interface EraseRequest {
   readonly traces: PersonTraces
+  /** Hashes of rejected records without an id that are kept out as well, whether they are stored or not. Default: none. */
+  readonly recordHashes?: readonly string[]
   readonly kind: ErasureKey
   /** How many keys were given. */
   readonly keys: number
@@ -48,19 +50,22 @@ export interface Erasure {
   readonly deleted: RowCounts
 }
 
+const CELLS = 'etl.interval_cells'
 /** Conversations of one transaction: few enough that no loader waits long for one of them. */
 const BATCH_SIZE = 500
 /** Conversations of one statement that deletes nothing of the history. */
 const LIST_SIZE = 5000
 
-/** What erasing these traces would delete. */
+/** What erasing these traces would delete; with `keepStatistics` the cells stay. */
 export async function previewErasure(
   db: Kysely<Database>,
   { conversationIds, rejected }: PersonTraces,
+  keepStatistics = false,
 ): Promise<ErasurePreview> {
   const ids = [...conversationIds].sort()
   let rows: RowCounts = {}
   for (const part of chunks(ids, LIST_SIZE)) rows = addCounts(rows, await countTraces(db, part))
+  if (keepStatistics) rows = Object.fromEntries(Object.entries(rows).filter(([name]) => name !== CELLS))
   if (rejected.length > 0) rows = { ...rows, 'etl.rejected_records': rejected.length }
   return { conversationIds: ids, stored: rows['genesys.conversations'] ?? 0, rejectedRecords: rejected.length, rows }
 }
@@ -88,7 +93,7 @@ export async function erase(
 
 /** Records an erasure with its tombstones. From their commit on nothing of the conversations is loaded again. */
 async function insertErasure(trx: Transaction<Database>, request: EraseRequest): Promise<number> {
-  const { traces, kind, keys, keepStatistics, osUser, requestId = null } = request
+  const { traces, recordHashes = [], kind, keys, keepStatistics, osUser, requestId = null } = request
   const ids = [...traces.conversationIds].sort()
   const { id } = await trx
     .insertInto('etl.erasures')
@@ -107,17 +112,20 @@ async function insertErasure(trx: Transaction<Database>, request: EraseRequest):
     await sql`
       insert into etl.tombstones as t (conversation_id, erasure_id) select id, ${id} from unnest(${part}::text[]) as id
       on conflict (conversation_id) do update set erasure_id = excluded.erasure_id, pending = true`.execute(trx)
-  await insertErasedRecords(trx, id, traces.rejected)
+  await insertErasedRecords(trx, id, [...recordHashes, ...withoutId(traces.rejected)])
   return id
+}
+
+function withoutId(rejected: readonly RejectedTrace[]): string[] {
+  return rejected.flatMap(({ conversationId, rawHash }) => (conversationId === null ? [rawHash] : []))
 }
 
 /** What has no id of a conversation has no tombstone: the same content is not kept again. */
 async function insertErasedRecords(
   trx: Transaction<Database>,
   erasureId: number,
-  rejected: readonly RejectedTrace[],
+  hashes: readonly string[],
 ): Promise<void> {
-  const hashes = rejected.flatMap(({ conversationId, rawHash }) => (conversationId === null ? [rawHash] : []))
   for (const part of chunks(hashes, LIST_SIZE))
     await sql`
       insert into etl.erased_records (raw_hash, erasure_id) select distinct hash, ${erasureId}::bigint from unnest(${part}::text[]) as hash

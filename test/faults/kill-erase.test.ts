@@ -8,7 +8,7 @@ import { findMisplacedRows } from '../../src/loader/integrity.ts'
 import { addDays } from '../../src/model/interval.ts'
 import { hashFraction } from '../../src/simulator/random.ts'
 import { expectDerived } from '../support/derived.ts'
-import { emptyFolder, environmentOf, startCli, type CliProcess } from '../support/cli.ts'
+import { emptyFolder, environmentOf, runCli, startCli, type CliProcess } from '../support/cli.ts'
 import { patience } from '../support/patience.ts'
 import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 import { findTraces } from '../support/traces.ts'
@@ -106,6 +106,12 @@ test('the next run of the history completes it', async () => {
   await blocker.query('rollback')
   await blocker.end()
   const env = environmentOf(org, it.databaseUrl)
+  const status = JSON.parse((await runCli(['status', '--json'], { env })).stdout) as Record<string, unknown>
+  expect(status['erasures']).toMatchObject({ unfinished: 1, conversations: ids.length })
+  expect((await runCli(['status'], { env })).stdout).toMatch(
+    /Erasures +1 not complete since .*120 conversations to delete/,
+  )
+  expect((await runCli(['doctor'], { env })).stdout).toContain('1 not complete since')
   const { code, stderr } = await startCli(['backfill', '--from', '2025-06-12', '--to', '2025-06-13'], { env }).result
   expect(code, stderr).toBe(0)
   expect(Object.keys(await findTraces(it.warehouse, ids.slice(0, 20)))).toEqual(['etl.deletions', 'etl.tombstones'])

@@ -171,6 +171,23 @@ test('counts webhook messages that are pending and those that were abandoned', a
   expect(value('genesys_etl_webhook_messages_given_up')).toBe(1)
 })
 
+test('shows erasures that are not complete, also those of which only tombstones are there', async () => {
+  await using fresh = await createTestDatabase()
+  await using other = connect(fresh.url)
+  expect((await scrape(other))('genesys_etl_erasures_unfinished')).toBe(0)
+  expect((await scrape(other))('genesys_etl_erasures_oldest_unfinished_seconds')).toBe(0)
+  await sql`
+    insert into etl.erasures (key_kind, keys, keep_statistics, started_at, finished_at)
+    values ('address', 1, false, now() - interval '2 hours', now()), ('address', 1, false, now() - interval '1 hour', null)`.execute(
+    other.db,
+  )
+  await sql`insert into etl.tombstones (conversation_id, erasure_id) values ('a', 2), ('b', 77)`.execute(other.db)
+  const value = await scrape(other)
+  expect(value('genesys_etl_erasures_unfinished')).toBe(2)
+  expect(value('genesys_etl_erasures_oldest_unfinished_seconds')).toBeGreaterThanOrEqual(3600)
+  expect(value('genesys_etl_erasures_oldest_unfinished_seconds')).toBeLessThan(7200)
+})
+
 test('the alerting rules of Prometheus use only metrics that exist and are not deprecated, and have a severity', async () => {
   const text = await (await createTestRoutes(warehouse, { metrics }).request('/metrics')).text()
   const rules = await readFile(new URL('../../deploy/prometheus/rules.yml', import.meta.url), 'utf8')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, expect, test } from 'vitest'
 import { loadBatch } from '../../src/loader/load.ts'
@@ -25,6 +26,30 @@ test('rejected records are deleted 30 days after they were resolved, and 180 day
   )
   expect(rows.map(({ reason }) => reason)).toEqual(['resolved of late', 'unresolved, came of late'])
   expect(await pruneRejected(warehouse.db)).toBe(0)
+})
+
+test('a record is kept once, in whatever order its keys come, and also where an earlier release has kept it', async () => {
+  const inOrder = { participants: [], conversationId: 'in-order', conversationStart: '?' }
+  const sorted = { conversationId: 'in-order', conversationStart: '?', participants: [] }
+  const reject = (conversation: object) =>
+    loadBatch(warehouse, [{ conversation, fetchedAt: '2026-03-01T00:00:00Z' }], {
+      source: 'query',
+      runId: null,
+      deliversAttributes: false,
+    })
+  const times = async () =>
+    (
+      await sql<{ times: number }>`
+        select times from etl.rejected_records where conversation_id = 'in-order'`.execute(warehouse.db)
+    ).rows.map((row) => row.times)
+  await reject(inOrder)
+  await sql`
+    update etl.rejected_records set raw_hash = ${createHash('sha256').update(JSON.stringify(inOrder)).digest('hex')}
+    where conversation_id = 'in-order'`.execute(warehouse.db)
+  await reject(inOrder)
+  expect(await times()).toEqual([2])
+  await reject(sorted)
+  expect(await times()).toEqual([3])
 })
 
 test('a record that is rejected by query and by jobs is kept once, with its attributes', async () => {

@@ -199,6 +199,15 @@ describe('the status', () => {
     expect([state(15 * 60_000), state(15 * 60_000 + 1)]).toEqual(['ok', 'failing'])
   })
 
+  test('an erasure that is not complete is a notice for a day, and then needs action', () => {
+    const since = (text: string) => ({ unfinished: 1, conversations: 2, oldestAt: at(text) })
+    expect(statusDocument({ ...inputs, erasures: since('2026-11-21T12:00:00Z') })).toMatchObject({
+      state: 'ok',
+      problems: [{ severity: 'notice', title: '1 erasure is not complete', since: at('2026-11-21T12:00:00Z') }],
+    })
+    expect(statusDocument({ ...inputs, erasures: since('2026-11-21T11:59:00Z') })).toMatchObject({ state: 'failing' })
+  })
+
   test('needs action at once when the receiver has ended the deliveries', () => {
     const { state, problems } = statusDocument({ ...inputs, deliveries: { ...waiting(1000), isStopped: true } })
     expect(state).toBe('failing')

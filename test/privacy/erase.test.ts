@@ -3,6 +3,8 @@ import { sql } from 'kysely'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/model/json.ts'
 import { tables } from '../../src/model/columns.ts'
+import { afterLoading } from '../../src/history/upkeep.ts'
+import { readStatus } from '../../src/monitoring/read-status.ts'
 import { createLogger } from '../../src/log.ts'
 import { replayRejected } from '../../src/loader/replay.ts'
 import { connect } from '../../src/postgres/connect.ts'
@@ -215,7 +217,10 @@ test('an erasure that was interrupted between its tombstones and its deletes is 
   await blocker.end()
   expect(await stored(warehouse, 'a')).toBeDefined()
   expect(await load(warehouse, [callOf('a', { ani })], 10)).toMatchObject({ erased: 1 })
+  const unfinished = async () => (await readStatus(warehouse, { filter: {}, lookbackDays: 3, start: null })).erasures
+  expect(await unfinished()).toMatchObject({ unfinished: 1, conversations: 1, oldestAt: expect.any(Date) as Date })
   expect(await completeErasures({ warehouse, logger }, never)).toEqual({ conversations: 1 })
+  expect(await unfinished()).toEqual({ unfinished: 0, conversations: 0, oldestAt: null })
   expect(await findTraces(warehouse, [ani])).toEqual({})
   expect(await completeErasures({ warehouse, logger }, never)).toEqual({ conversations: 0 })
 })
@@ -282,4 +287,16 @@ test('the ids that rejected records of older releases name are filled', async ()
   const { rows } = await sql<{ id: string | null }>`
     select conversation_id as id from etl.rejected_records order by id`.execute(warehouse.db)
   expect(rows.map(({ id }) => id)).toEqual(['a', null])
+})
+
+test('the nightly upkeep fills them, too, and deletes what an older release has kept of what was erased', async () => {
+  await erasePerson(warehouse, { conversationIds: ['a'] })
+  await load(warehouse, [{ ...callOf('b', { ani: '1' }), conversationStart: '?' }], 1)
+  await sql`update etl.rejected_records set conversation_id = null`.execute(warehouse.db)
+  await sql`
+    insert into etl.rejected_records (stream, reason, raw, raw_hash)
+    values ('conversations', 'x', ${JSON.stringify(callOf('a', { ani }))}::jsonb, 'hash')`.execute(warehouse.db)
+  await afterLoading({ warehouse, logger }, 'sync', [])
+  const { rows } = await sql`select conversation_id as id from etl.rejected_records`.execute(warehouse.db)
+  expect(rows).toEqual([{ id: 'b' }])
 })

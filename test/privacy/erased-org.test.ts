@@ -1,4 +1,6 @@
 /** An erased person of a simulated organization, which still has the conversations: no read brings them back, and every check knows. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { verifyRange } from '../../src/history/verify.ts'
@@ -9,7 +11,10 @@ import { isExpected } from '../../src/reporting/classify.ts'
 import { reconcileDays } from '../../src/reporting/reconcile.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
 import { replayRejected } from '../../src/loader/replay.ts'
-import { startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
+import { load } from '../loader/conversations.ts'
+import { emptyFolder, environmentOf, runCli } from '../support/cli.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { connectTestOrg, startOrg, startTestOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 import { findTraces } from '../support/traces.ts'
 import { expectDerived } from '../support/derived.ts'
 import { erasePerson } from './support.ts'
@@ -78,6 +83,52 @@ test('neither reads by query and by jobs nor a replay bring an erased person bac
   const { rows } = await sql<{ erased: number }>`
     select sum(erased)::integer as erased from reporting.freshness where filter = '{}'`.execute(it.warehouse.db)
   expect(rows).toEqual([{ erased: conversations }])
+})
+
+test('what a restored backup brings back goes with the list that was kept beside it, and stays away', async () => {
+  await using org = await startOrg({ dataLagMs: 0 })
+  await using database = await createTestDatabase()
+  const unnamed = (ani: string): JsonObject => ({
+    conversationStart: '2025-06-11T10:00:00Z',
+    participants: [{ sessions: [{ ani }] }],
+  })
+  const readAll = async (it: TestOrg): Promise<void> => {
+    await it.backfill(threeDays, { reload: true })
+    await it.run(
+      { job: 'backfill', range: threeDays, reload: true, source: 'jobs' },
+      { settings: { jobs: { attributes: 'true', timing, pageSize: 50 } } },
+    )
+  }
+  const filled = await connectTestOrg(org, database)
+  await readAll(filled)
+  const { ani, ids, personal } = aCaller(filled)
+  await load(filled.warehouse, [unnamed(ani)], 1)
+  await filled[Symbol.asyncDispose]()
+  await using backup = await createTestDatabase({ copyOf: database })
+
+  await using it = await connectTestOrg(org, database)
+  const erased = await runCli(['erase', '--address', ani], { env: environmentOf(org, database.url) })
+  expect(erased, erased.stderr).toMatchObject({ code: 0 })
+  const list = path.join(emptyFolder(), 'erased.txt')
+  const documented = /-Atc "(select [^"]+)"/.exec(
+    readFileSync(new URL('../../docs/privacy.md', import.meta.url), 'utf8'),
+  )?.[1]
+  const { rows } = await it.warehouse.pool.query<[string]>({ text: documented!, rowMode: 'array' })
+  writeFileSync(list, rows.map(([line]) => `${line}\n`).join(''))
+
+  await using restored = await connectTestOrg(org, backup)
+  expect(Object.keys(await findTraces(restored.warehouse, personal)).length).toBeGreaterThan(0)
+  const env = environmentOf(org, backup.url)
+  const again = await runCli(['erase', '--conversation-file', list], { env })
+  expect(again, again.stderr).toMatchObject({ code: 0 })
+  expect(await findTraces(restored.warehouse, personal)).toEqual({})
+  await readAll(restored)
+  await load(restored.warehouse, [unnamed(ani)], 2)
+  expect((await runCli(['replay'], { env })).code).toBe(1)
+  expect(await findTraces(restored.warehouse, personal)).toEqual({})
+  expect(Object.keys(await findTraces(restored.warehouse, ids))).toEqual(['etl.deletions', 'etl.tombstones'])
+  await restored.expectEqual(threeDays, { gone: ids })
+  await expectDerived(restored.warehouse)
 })
 
 test('with statistics kept, the numbers by queue equal those of Genesys', async () => {

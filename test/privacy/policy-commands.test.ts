@@ -54,9 +54,9 @@ test.each(['hash', 'drop'])('PII=%s: the whole service leaves no personal value 
   const today = startOfDay(now)
   const range = ['--from', addDays(today, -3).toISOString(), '--to', today.toISOString()]
   const printed: string[] = []
-  const run = async (args: readonly string[]): Promise<void> => {
+  const run = async (args: readonly string[], codes: readonly number[] = [0]): Promise<void> => {
     const { code, stdout, stderr } = await runCli(args, { env })
-    expect(code, stderr).toBe(0)
+    expect(codes, stderr).toContain(code)
     printed.push(stdout, stderr)
   }
   await run(['backfill', ...range, '--source', 'query'])
@@ -77,6 +77,9 @@ test.each(['hash', 'drop'])('PII=%s: the whole service leaves no personal value 
   expect(code).toBe(0)
   printed.push(stdout, stderr, ...receiver.requests.map(({ body }) => body))
   await run(['verify', ...range])
+  // some of the rejected records stay rejected, and some make figures differ
+  await run(['replay'], [1])
+  await run(['reconcile', ...range], [0, 1])
   await run(['doctor', '--json'])
   const checks = (JSON.parse(printed.at(-2)!) as { checks: { name: string; detail: string }[] }).checks
   const detailOf = (name: string) => checks.find((check) => check.name === `personal data: ${name}`)?.detail

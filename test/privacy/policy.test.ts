@@ -15,6 +15,7 @@ import { conversation, load, stored, withAttributes } from '../loader/conversati
 import { createTestDatabase } from '../support/database.ts'
 import { findValues, personalValuesOf } from '../support/personal-values.ts'
 import { connectTestOrg, startOrg, threeDays } from '../support/simulated-org.ts'
+import { erasePerson } from './support.ts'
 
 const hasher = personalHasher('a key of at least thirty-two characters')
 const HASH: PersonalPolicy = { customers: 'hash', employees: 'hash', hasher }
@@ -157,6 +158,37 @@ test.each(['hash', 'drop'] as const)('applying the policy %s changes everything 
   const records = [withAttributes(call('a'), { phone: '+13175550100' }), conversation('plain')]
   expect(await load(it[name], records, 2, { deliversAttributes: true })).toMatchObject({ unchanged: 2 })
   expect(await apply(it[name])).toMatchObject({ rewritten: 0, rejectedRecords: 0, referenceRows: 0 })
+})
+
+test('an erased record without an id stays away after the policy has changed', async () => {
+  await using it = await openDatabase()
+  const unnamed = (ani: string): JsonObject => ({ ...call('x', ani), conversationId: null })
+  const kept = async (): Promise<number> =>
+    (await sql`select from etl.rejected_records`.execute(it.keep.db)).rows.length
+  await load(it.keep, [unnamed('+13175550100'), unnamed('+13175550101'), unnamed('+13175550102')], 1)
+  await erasePerson(it.keep, { addresses: ['+13175550100'] })
+  await apply(it.hash)
+  expect(await kept()).toBe(2)
+  await load(it.hash, [unnamed('+13175550100')], 2)
+  expect(await kept()).toBe(2)
+  await erasePerson(it.hash, { addresses: ['+13175550101'] })
+  await load(it.hash, [unnamed('+13175550100'), unnamed('+13175550101')], 3)
+  expect(await kept()).toBe(1)
+  await load(it.hash, [unnamed('+13175550102'), unnamed('+13175550103')], 4)
+  expect(await kept()).toBe(2)
+})
+
+test('a record that was erased under the new policy goes when a restored database follows that policy', async () => {
+  await using it = await openDatabase()
+  const unnamed: JsonObject = { ...call('x'), conversationId: null }
+  await using erased = await openDatabase()
+  await load(erased.hash, [unnamed], 1)
+  await erasePerson(erased.hash, { addresses: ['+13175550100'] })
+  await load(it.keep, [unnamed], 1)
+  const { rows } = await sql<{ hash: string }>`select raw_hash as hash from etl.erased_records`.execute(erased.hash.db)
+  await erasePerson(it.keep, {}, { recordHashes: rows.map(({ hash }) => hash) })
+  await apply(it.hash)
+  expect((await sql`select from etl.rejected_records`.execute(it.keep.db)).rows).toEqual([])
 })
 
 test('hashes can be dropped, but neither they nor what was dropped come back', async () => {

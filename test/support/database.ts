@@ -12,9 +12,12 @@ export interface TestDatabase extends AsyncDisposable {
 /**
  * A database of its own with the migrated schema, cloned from the run's template. Made in a test file's body or hooks, it
  * is dropped after the file, unless a test failed on a server that outlives the run; then its name is printed. With
- * `await using` it is dropped at the end of the block. `empty`: without any schema.
+ * `await using` it is dropped at the end of the block. `empty`: without any schema. `copyOf`: with everything that another one holds, to which
+ * nobody is connected.
  */
-export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+export async function createTestDatabase(
+  options: { empty?: boolean; copyOf?: TestDatabase } = {},
+): Promise<TestDatabase> {
   const { adminUrl, template } = inject('postgres')
   const name = `test_${process.pid}_${randomBytes(6).toString('hex')}`
   await withAdmin(adminUrl, (admin) =>
@@ -22,7 +25,7 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
       admin.query(
         options.empty
           ? `create database ${name} template template0`
-          : `create database ${name} template ${template} strategy file_copy`,
+          : `create database ${name} template ${options.copyOf?.name ?? template} strategy file_copy`,
       ),
     ),
   )

@@ -30,16 +30,31 @@ function personalTextsIn(value: JsonValue): string[] {
 export function personalValuesOf(org: Simulator): string[] {
   const { users, queues, flows, wrapUpCodes, groups } = org.org
   const records = org.truthText().map((text) => parseJson(text))
-  const attributes = records.filter(isJsonObject).flatMap(({ conversationId }) => attributesOf(org, conversationId))
   const plain = new Set([...queues, ...flows, ...wrapUpCodes, ...groups].flatMap(({ id, name }) => [id, name]))
   const systemNames = records.filter(isJsonObject).flatMap(namesOfSystem)
   for (const name of [...systemNames, ...users.map(({ id }) => id)]) plain.add(name)
   const values = [
-    ...records.flatMap(personalTextsIn),
-    ...attributes,
+    ...records.flatMap((record) => personalTextsOf(org, record)),
     ...users.flatMap(({ name, email }) => [name, email]),
   ]
   return [...new Set(values)].filter((value) => value.length >= SHORTEST && value.trim() !== '' && !plain.has(value))
+}
+
+function personalTextsOf(org: Simulator, record: JsonValue): string[] {
+  const attributes = isJsonObject(record) ? attributesOf(org, record['conversationId']) : []
+  return [...personalTextsIn(record), ...attributes]
+}
+
+/** Those personal values of these conversations that nothing else of the organization has. */
+export function valuesOnlyOf(org: Simulator, conversationIds: readonly string[]): string[] {
+  const ids: ReadonlySet<JsonValue | undefined> = new Set(conversationIds)
+  const records = org.truthText().map((text) => parseJson(text))
+  const isTheirs = (record: JsonValue): boolean => isJsonObject(record) && ids.has(record['conversationId'])
+  const theirs = new Set(records.filter(isTheirs).flatMap((record) => personalTextsOf(org, record)))
+  const others = records.filter((record) => !isTheirs(record))
+  const texts = others.flatMap((record) => [JSON.stringify(record), ...personalTextsOf(org, record)])
+  const shared = new Set(valuesIn([...texts, JSON.stringify(org.org)].join('\n'), [...theirs]))
+  return [...theirs].filter((value) => value.length >= SHORTEST && value.trim() !== '' && !shared.has(value))
 }
 
 function attributesOf(org: Simulator, id: JsonValue | undefined): string[] {

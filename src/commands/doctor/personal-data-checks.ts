@@ -2,6 +2,7 @@
 import { commandLine } from '../../command-line.ts'
 import { treatedFields, type Treatment } from '../../model/personal.ts'
 import { requirePolicy } from '../../postgres/personal-policy.ts'
+import { selectErasures } from '../../monitoring/status-queries.ts'
 import { isApplicationPending } from '../../privacy/apply-policy.ts'
 import { selectRetention } from '../../privacy/personal-retention.ts'
 import { type Check, type CheckContext, type Finding } from './check.ts'
@@ -10,6 +11,7 @@ export const personalDataChecks: readonly Check[] = [
   { name: 'personal data', run: listFields },
   { name: 'personal data: policy', needs: 'schema', run: checkPolicy },
   { name: 'personal data: retention', needs: 'schema', run: checkRetention },
+  { name: 'personal data: erasures', needs: 'schema', run: checkErasures },
 ]
 
 const TREATMENTS: Readonly<Record<Treatment, string>> = { keep: 'kept', hash: 'hashed', drop: 'dropped' }
@@ -57,6 +59,21 @@ async function checkRetention({ app }: CheckContext): Promise<Finding[]> {
       verdict: 'warning',
       detail: `${detail}; some of what is stored does not follow yet`,
       fix: `The nightly sync goes on; to do it now: ${commandLine('sync')}`,
+    },
+  ]
+}
+
+/** Whether what was to be erased is gone. */
+async function checkErasures({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'personal data: erasures'
+  const { unfinished, conversations, oldestAt } = await selectErasures(app.warehouse.db)
+  if (oldestAt === null) return [{ name, verdict: 'ok', detail: 'all are complete' }]
+  return [
+    {
+      name,
+      verdict: 'failed',
+      detail: `${unfinished} not complete since ${oldestAt.toISOString().slice(0, 16)}Z, ${conversations} conversations to delete: interrupted, or under way`,
+      fix: `If none is under way, run the same command again, or ${commandLine('sync')}, which completes it.`,
     },
   ]
 }
