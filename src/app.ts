@@ -26,6 +26,7 @@ import { readReference, type ReferenceDependencies } from './reference/read-refe
 import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
 import { settledParts } from './settled/parts.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
+import { retainAfterSync } from './retention/run-retention.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 
@@ -111,7 +112,10 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   const logger = createLogger(config.logLevel, terminal ? terminal.logStream : process.stderr)
   for (const warning of warnings) logger.warn(warning)
   const metrics = createMetrics()
-  const database = await openDatabase(secrets.databaseUrl, logger, personalPolicyOf(config, secrets))
+  const database = await openDatabase(secrets.databaseUrl, logger, {
+    personalPolicy: personalPolicyOf(config, secrets),
+    retentionMonths: config.history.retentionMonths,
+  })
   const clients = createClients({ env, config, secrets, logger, metrics }, database.url)
   const { warehouse } = database
   const reference = (): ReferenceDependencies => ({ genesys: clients.ofOrganization(), warehouse, logger })
@@ -158,12 +162,12 @@ interface Database {
 async function openDatabase(
   databaseUrl: string | null,
   logger: Logger,
-  personalPolicy: PersonalPolicy,
+  kept: { readonly personalPolicy: PersonalPolicy; readonly retentionMonths: number | null },
 ): Promise<Database> {
   const embedded = databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
   const url = embedded?.url ?? databaseUrl
   const warehouse = connect(url ?? 'postgres://', {
-    personalPolicy,
+    ...kept,
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
@@ -292,6 +296,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
+    afterSync: (signal) => retainAfterSync(parts, signal),
     async afterRun(signal) {
       await completeAfterRun(parts, signal)
       await deriveAfterRun(derivationDependencies(parts), signal)

@@ -135,7 +135,7 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
     [],
   )
   return (counts) => {
-    for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected', 'erased'] as const) {
+    for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected', 'erased', 'expired'] as const) {
       rows.inc({ table: 'conversations', outcome }, counts[outcome])
     }
     reopened.inc(counts.reopened)
@@ -184,6 +184,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     referenceMetrics(registry),
     reconciliationMetrics(registry),
     settlingMetrics(registry),
+    retentionMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -313,6 +314,14 @@ function settlingMetrics(registry: Registry): StatusSetter {
     open.set(status.settling.open)
     stuck.set(status.settling.stuck)
     overdue.set(status.settling.overdue)
+  }
+}
+
+function retentionMetrics(registry: Registry): StatusSetter {
+  const dropped = gauge(registry, 'history_dropped_months', 'Months of the history that are not kept any more.')
+  return (status) => {
+    forget([], [dropped])
+    if (status) dropped.set(status.retention.dropped)
   }
 }
 

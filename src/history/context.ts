@@ -24,6 +24,8 @@ export interface HistoryDependencies {
   readonly onLoaded?: OnLoaded | undefined
   /** Called when a run has ended, after its lock is released; it must not throw. */
   readonly afterRun?: (signal: AbortSignal) => Promise<void>
+  /** Called when a sync has ended, even if windows or parts of it have failed, after `afterRun`; it must not throw. */
+  readonly afterSync?: (signal: AbortSignal) => Promise<void>
   /** Counts a window that had conversations and now has none. */
   readonly onEmptied?: () => void
   /** What a sync does after its windows, in this order; absent: nothing. */

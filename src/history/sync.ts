@@ -7,8 +7,10 @@ import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
+import { KEPT_AFTER_RESTORE_DAYS, readRetention, restoreMonths } from '../loader/dropped-months.ts'
 import { claimForOrganization, refuseForeignOrganization } from '../loader/organization.ts'
-import { formatWindow } from '../model/interval.ts'
+import { formatWindow, type Interval } from '../model/interval.ts'
+import { outside } from '../model/retention.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
@@ -20,7 +22,7 @@ import { selectWindows } from './ledger.ts'
 import { withBackpressure } from './load-queue.ts'
 import { loadWindow, recordFailure, type LoadedWindow, type WindowContext, type WindowFailure } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
-import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
+import { planHistory, scopeOf, timesLeftOut, type HistoryPlan } from './plan-history.ts'
 import { runParts, type PartFailure } from './sync-parts.ts'
 import { afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
@@ -37,6 +39,8 @@ export interface HistorySummary {
   readonly counts: HistoryCounts
   /** Windows within the request's scope that are not known to be complete, those that wait for their next attempt included. */
   readonly unsettled: readonly UnsettledWindow[]
+  /** What of a backfill's range was left out, since it is not kept any more. */
+  readonly dropped: readonly Interval[]
   /** The days of activity of a nightly run; null where it has read none, since it did without jobs. */
   readonly activity: ActivitySummary | null
 }
@@ -63,47 +67,78 @@ export async function runHistory(
   trigger: RunTrigger,
   signal: AbortSignal,
 ): Promise<HistorySummary> {
+  let summary: HistorySummary
+  try {
+    summary = await runOnce(dependencies, request, trigger, signal)
+  } catch (error) {
+    if (request.job === 'sync' && !signal.aborted && hasRun(error)) await dependencies.afterSync?.(signal)
+    throw error
+  }
+  await dependencies.afterRun?.(signal)
+  if (request.job === 'sync') await dependencies.afterSync?.(signal)
+  return summary
+}
+
+/** Whether a run that failed has run here at all: not where another process runs it, or the settings fit neither Genesys nor the database. */
+function hasRun(error: unknown): boolean {
+  return !(error instanceof EtlError) || (error.kind !== 'config' && error.code !== 'JOB_ALREADY_RUNNING')
+}
+
+async function runOnce(
+  dependencies: HistoryDependencies,
+  request: HistoryRequest,
+  trigger: RunTrigger,
+  signal: AbortSignal,
+): Promise<HistorySummary> {
   const { warehouse, history } = dependencies
   const parameters = { filter: history.filter, ...describe(request) }
-  const summary = await runJob(
-    dependencies,
-    { job: request.job, trigger, parameters },
-    signal,
-    async (run, jobSignal) => {
-      const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
-      // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
-      const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
-      const limited = { ...dependencies, genesys }
-      await claimForOrganization(genesys, warehouse, jobSignal)
-      const clock = await readDatabaseClock(warehouse.db)
-      await warnOfWrongClock(limited, clock, jobSignal)
-      const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
-      await recordPlan(warehouse.db, run, planRecord(plan))
-      const key = windowKey(history)
-      const jobs = await jobsOf(limited, request, plan.availableUntil, jobSignal)
-      const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
-      const { loaded, failures } = await loadPlan(context, plan)
-      const activity =
-        request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context, loadPlan) : NO_ACTIVITY
-      const parts = request.job === 'sync' ? await runParts(context) : null
-      await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
-      const failed = [...failures, ...activity.failures, ...(parts?.failures ?? [])]
-      if (activity.error !== undefined && failed.length === 0) throw activity.error
-      const planned = plan.windows.length + (activity.summary?.planned ?? 0)
-      if (failed.length > 0) throw failureOf(failed, planned)
-      // what jobs deliver is usually older than what queries have read since, and refused as such
-      const queried = loaded.filter(({ source }) => source === 'query')
-      refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
-      const scope = scopeOf(request, history, clock.now())
-      const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
-      return summarize(plan, loaded, [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)], {
-        activity,
-        parts: parts?.counts,
-      })
-    },
+  return await runJob(dependencies, { job: request.job, trigger, parameters }, signal, async (run, jobSignal) => {
+    const writes = new PQueue({ concurrency: BATCHES_AT_ONCE })
+    // A request asks whether the loader keeps up when its turn has come: asked earlier, the answer would be stale.
+    const genesys = limitInFlight(withBackpressure(dependencies.genesys, writes), history.concurrency)
+    const limited = { ...dependencies, genesys }
+    await claimForOrganization(genesys, warehouse, jobSignal)
+    const clock = await readDatabaseClock(warehouse.db)
+    await warnOfWrongClock(limited, clock, jobSignal)
+    await restore(limited, request)
+    const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
+    await recordPlan(warehouse.db, run, planRecord(plan))
+    const key = windowKey(history)
+    const jobs = await jobsOf(limited, request, plan.availableUntil, jobSignal)
+    const context = { ...limited, key, run, clock, writes, jobs, signal: jobSignal }
+    const { loaded, failures } = await loadPlan(context, plan)
+    const activity =
+      request.job === 'sync' && failures.every(isOfOneWindow) ? await loadActivity(context, loadPlan) : NO_ACTIVITY
+    const parts = request.job === 'sync' ? await runParts(context) : null
+    await afterLoading(dependencies, request.job, [...loaded, ...reachOf(activity.loaded)])
+    const failed = [...failures, ...activity.failures, ...(parts?.failures ?? [])]
+    if (activity.error !== undefined && failed.length === 0) throw activity.error
+    const planned = plan.windows.length + (activity.summary?.planned ?? 0)
+    if (failed.length > 0) throw failureOf(failed, planned)
+    // what jobs deliver is usually older than what queries have read since, and refused as such
+    const queried = loaded.filter(({ source }) => source === 'query')
+    refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
+    const scope = scopeOf(request, history, clock.now())
+    const unsettled = outside(
+      unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded),
+      timesLeftOut(request, await readRetention(warehouse)),
+    )
+    return summarize(plan, loaded, [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)], {
+      activity,
+      parts: parts?.counts,
+    })
+  })
+}
+
+/** Has months stored again that a backfill is to bring back. */
+async function restore({ warehouse, logger }: HistoryDependencies, request: HistoryRequest): Promise<void> {
+  if (request.job !== 'backfill' || !request.reload) return
+  const months = await restoreMonths(warehouse, request.range)
+  if (months.length === 0) return
+  logger.info(
+    { months: months.map(({ start }) => start.toISOString().slice(0, 7)), days: KEPT_AFTER_RESTORE_DAYS },
+    'bringing back months that are not kept any more; what is loaded of them stays for some weeks',
   )
-  await dependencies.afterRun?.(signal)
-  return summary
 }
 
 /**
@@ -238,6 +273,7 @@ function summarize(
       ...(parts && { parts }),
     },
     unsettled,
+    dropped: plan.dropped,
     activity: activity.summary,
   }
 }

@@ -5,6 +5,7 @@ import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
 import { selectReconciliation } from './reconciliation-query.ts'
 import { selectDerivation } from '../reporting/derivation.ts'
+import { outside } from '../model/retention.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { selectFirstSync, selectRuns } from '../runs/run-history.ts'
@@ -15,6 +16,7 @@ import {
   selectLiveRecord,
   selectReferenceRecords,
   selectRejectedReasons,
+  selectRetentionRecord,
   selectSettling,
 } from './status-queries.ts'
 import { statusDocument, type StatusDocument } from './status.ts'
@@ -48,6 +50,7 @@ export async function readStatus(
     reference,
     reconciliation,
     settling,
+    retention,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -64,6 +67,7 @@ export async function readStatus(
     selectReferenceRecords(db),
     selectReconciliation(db, history.filter),
     selectSettling(db),
+    selectRetentionRecord(warehouse),
   ])
   return statusDocument({
     now: clock.now(),
@@ -83,7 +87,8 @@ export async function readStatus(
     reference,
     reconciliation,
     settling,
-    emptyMonths: await selectEmptyMonths(db, windows),
+    retention,
+    emptyMonths: await selectEmptyMonths(db, outside(windows, retention.notDue)),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })
 }

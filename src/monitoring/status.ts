@@ -10,6 +10,7 @@ import {
 } from '../history/plan.ts'
 import { missingActivity } from '../history/plan-jobs.ts'
 import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
+import { outside } from '../model/retention.ts'
 import { calendarDays, type CalendarDay } from './calendar.ts'
 import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
 import { findProblems, type Problem } from './problems.ts'
@@ -23,6 +24,7 @@ import {
   type ReferenceRecord,
   type ReconciliationRecord,
   type RejectedReason,
+  type RetentionRecord,
   type RunSummary,
   type SettlingRecord,
   type StatusWindow,
@@ -54,6 +56,8 @@ export interface StatusInputs {
   readonly reconciliation?: ReconciliationRecord
   /** Default: everything has settled. */
   readonly settling?: SettlingRecord
+  /** Default: everything is kept. */
+  readonly retention?: RetentionRecord
   /** Default: none. */
   readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
@@ -107,8 +111,10 @@ export interface StatusDocument {
   readonly reference: readonly ReferenceRecord[]
   readonly reconciliation: ReconciliationRecord
   readonly settling: SettlingRecord
+  readonly retention: Omit<RetentionRecord, 'notDue'>
 }
 
+const KEPT: RetentionRecord = { months: null, floor: null, dropped: 0, restored: 0, lastDroppedAt: null, notDue: [] }
 const SETTLED: SettlingRecord = { open: 0, stuck: 0, oldestStuck: [], overdue: 0, deepReadAt: null }
 const NOT_RECONCILED: ReconciliationRecord = {
   newestDay: null,
@@ -126,8 +132,9 @@ const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
   const { derivation = FILLED, reconciliation = NOT_RECONCILED, settling = SETTLED } = inputs
+  const { notDue, ...retention } = inputs.retention ?? KEPT
   const windows = believedWindows(inputs.windows, now)
-  const history = historyStatus(inputs, windows)
+  const history = historyStatus(inputs, windows, notDue)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
   const future = {
     windows: inputs.windows.filter((window) => isFromFuture(window, now)),
@@ -167,21 +174,27 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     reference,
     reconciliation,
     settling,
+    retention,
   }
 }
 
 /** The coverage of the history by `windows`, which are not dated in the future. */
-function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): StatusDocument['history'] {
+function historyStatus(
+  inputs: StatusInputs,
+  windows: readonly StatusWindow[],
+  notDue: readonly Interval[],
+): StatusDocument['history'] {
   const { now, runs, emptyMonths = [] } = inputs
   const today = startOfDay(now)
-  const firstDay = firstDueDay(inputs)
+  const firstSet = firstDueDay(inputs)
+  const firstDay = subtract({ start: firstSet, end: now }, notDue)[0]?.start ?? firstSet
   const done = windows.filter(({ status }) => status === 'done')
   const covered = union(done)
-  const owed = union(unloadedWindows({ start: firstDay, end: today }, now, done))
-  const due = union(dueWindows({ ...inputs, ledger: windows }))
+  const owed = union(outside(unloadedWindows({ start: firstDay, end: today }, now, done), notDue))
+  const due = union(outside(dueWindows({ ...inputs, ledger: windows }), notDue))
   const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
   const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)
-  const unsettled = windows.filter(
+  const unsettled = outside(windows, notDue).filter(
     (window) => (window.status === 'failed' || window.status === 'unstable') && subtract(window, done).length > 0,
   )
   return {
@@ -205,7 +218,7 @@ function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): 
       nextAttemptAt,
     })),
     activity: activityStatus(inputs.activityWindows ?? [], now),
-    days: calendarDays({ now, firstDay, windows, due, runs }),
+    days: calendarDays({ now, firstDay, windows: outside(windows, notDue), due, runs }),
   }
 }
 
