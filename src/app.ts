@@ -12,7 +12,7 @@ import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type PersonalPolicy } from './model/personal.ts'
 import { completeAfterRun } from './privacy/erase.ts'
-import { retainAfterSync } from './privacy/personal-retention.ts'
+import { retainAfterSync as dropPersonalDataAfterSync } from './privacy/personal-retention.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -27,6 +27,7 @@ import { readReference, type ReferenceDependencies } from './reference/read-refe
 import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
 import { settledParts } from './settled/parts.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
+import { retainAfterSync as dropMonthsAfterSync } from './retention/run-retention.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 
@@ -112,7 +113,10 @@ export async function openApp(env: NodeJS.ProcessEnv, needs: Needs): Promise<App
   const logger = createLogger(config.logLevel, terminal ? terminal.logStream : process.stderr)
   for (const warning of warnings) logger.warn(warning)
   const metrics = createMetrics()
-  const database = await openDatabase(secrets.databaseUrl, logger, personalPolicyOf(config, secrets))
+  const database = await openDatabase(secrets.databaseUrl, logger, {
+    personalPolicy: personalPolicyOf(config, secrets),
+    retentionMonths: config.history.retentionMonths,
+  })
   const clients = createClients({ env, config, secrets, logger, metrics }, database.url)
   const { warehouse } = database
   const reference = (): ReferenceDependencies => ({ genesys: clients.ofOrganization(), warehouse, logger })
@@ -159,12 +163,12 @@ interface Database {
 async function openDatabase(
   databaseUrl: string | null,
   logger: Logger,
-  personalPolicy: PersonalPolicy,
+  kept: { readonly personalPolicy: PersonalPolicy; readonly retentionMonths: number | null },
 ): Promise<Database> {
   const embedded = databaseUrl === 'embedded' ? await startEmbeddedPostgres({ persistent: true }) : null
   const url = embedded?.url ?? databaseUrl
   const warehouse = connect(url ?? 'postgres://', {
-    personalPolicy,
+    ...kept,
     onConnectionLost: (error) =>
       logger.warn(
         { code: (error as NodeJS.ErrnoException).code },
@@ -297,7 +301,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
     async afterSync(signal, observed) {
       const progress = quiet ? observed : createProgress({ terminal, logger, unit: 'conversations' })
-      await retainAfterSync(
+      await dropPersonalDataAfterSync(
         {
           warehouse,
           logger,
@@ -307,6 +311,7 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
         signal,
       )
       progress.finish()
+      await dropMonthsAfterSync(parts, signal)
     },
     async afterRun(signal) {
       await completeAfterRun(parts, signal)

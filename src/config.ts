@@ -9,6 +9,7 @@ import { ConfigError } from './errors.ts'
 import { REGIONS, resolveHosts } from './genesys/regions.ts'
 import { type EventRule } from './live/transitions.ts'
 import { isLoopback } from './loopback.ts'
+import { shortestDays } from './model/retention.ts'
 import { type PersonalPolicy } from './model/personal.ts'
 
 /** What the history reads: part of the ledger's key, since a filtered read covers less. */
@@ -35,6 +36,8 @@ export interface Config {
     /** Days after its end from which on a conversation counts as final. */
     readonly settleDays: number
     readonly start: Date | null
+    /** How many months before the current one are kept; null: all of them. */
+    readonly retentionMonths: number | null
     readonly filter: HistoryFilter
     readonly concurrency: number
     /** Whether participant attributes are loaded, which only details jobs deliver; `auto`: where these are permitted. */
@@ -275,10 +278,33 @@ function doubtfulValues(values: Values, given: GivenVariables): string[] {
   }
   const isOverridden = given['GENESYS_API_URL'] !== undefined && given['GENESYS_LOGIN_URL'] !== undefined
   if (!isOverridden) warnings.push(...unknownRegion(values.GENESYS_ENVIRONMENT))
+  warnings.push(...shortRetention(values))
   if (values.WEBHOOK_URL && values.LIVE_SOURCE === 'off') {
     warnings.push('WEBHOOK_URL: no message will be sent, because LIVE_SOURCE is off')
   }
   return warnings
+}
+
+/** E-mail threads go on for weeks after the last time that they were read. */
+const THREAD_DAYS = 40
+
+/** What is read again should be kept, too. */
+function shortRetention(values: Values): string[] {
+  const months = values.HISTORY_RETENTION_MONTHS
+  if (months === 'off') return []
+  const days = shortestDays(months)
+  const read: readonly (readonly [string, number])[] = [
+    ['HISTORY_LOOKBACK_DAYS', values.HISTORY_LOOKBACK_DAYS],
+    ['HISTORY_DEEP_LOOKBACK_DAYS', values.HISTORY_DEEP_CRON === 'off' ? 0 : values.HISTORY_DEEP_LOOKBACK_DAYS],
+    ['HISTORY_SETTLE_DAYS', values.HISTORY_SETTLE_DAYS],
+    ['threads of e-mail and messages', THREAD_DAYS],
+  ]
+  const beyond = read.filter(([, needed]) => needed > days).map(([name, needed]) => `${name} (${needed} days)`)
+  if (beyond.length === 0) return []
+  return [
+    `HISTORY_RETENTION_MONTHS: ${months} may keep only ${days} days beside the current month, which is less than what is read again for ` +
+      `${beyond.join(', ')}: what lies before is not kept up to date`,
+  ]
 }
 
 /** New regions keep appearing, so an unknown domain is used as it is. */
@@ -302,6 +328,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       deepLookbackDays: values.HISTORY_DEEP_LOOKBACK_DAYS,
       settleDays: values.HISTORY_SETTLE_DAYS,
       start: values.HISTORY_START ?? null,
+      retentionMonths: values.HISTORY_RETENTION_MONTHS === 'off' ? null : values.HISTORY_RETENTION_MONTHS,
       filter: {
         mediaTypes: values.HISTORY_MEDIA_TYPES,
         direction: values.HISTORY_DIRECTION,

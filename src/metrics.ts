@@ -135,7 +135,7 @@ function loadMetrics(registry: Registry): (counts: LoadCounts) => void {
     [],
   )
   return (counts) => {
-    for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected', 'erased'] as const) {
+    for (const outcome of ['inserted', 'changed', 'unchanged', 'stale', 'rejected', 'erased', 'expired'] as const) {
       rows.inc({ table: 'conversations', outcome }, counts[outcome])
     }
     reopened.inc(counts.reopened)
@@ -185,6 +185,7 @@ function statusMetrics(registry: Registry): (status: StatusDocument | null) => v
     reconciliationMetrics(registry),
     settlingMetrics(registry),
     erasureMetrics(registry),
+    retentionMetrics(registry),
   ]
   return (status) => {
     up.set(status ? 1 : 0)
@@ -327,6 +328,14 @@ function erasureMetrics(registry: Registry): StatusSetter {
     const { erasures, at } = status
     unfinished.set(erasures.unfinished)
     oldest.set(erasures.oldestAt ? secondsBetween(erasures.oldestAt, at) : 0)
+  }
+}
+
+function retentionMetrics(registry: Registry): StatusSetter {
+  const dropped = gauge(registry, 'history_dropped_months', 'Months of the history that are not kept any more.')
+  return (status) => {
+    forget([], [dropped])
+    if (status) dropped.set(status.retention.dropped)
   }
 }
 

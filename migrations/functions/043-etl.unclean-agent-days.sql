@@ -9,7 +9,7 @@ declare
   low timestamptz;
   high timestamptz;
 begin
-  for unclean in select u.day from etl.unclean_days() u (day) loop
+  for unclean in select u.day from etl.unclean_days() u (day) where not etl.lacks_agents(u.day, zone) loop
     low := greatest(etl.local_midnight(unclean, zone), shown);
     high := etl.local_midnight(unclean + 1, zone);
     return query
@@ -48,4 +48,5 @@ begin
       group by x.queue_id, x.user_id, x.media_type, x.direction;
   end loop;
 end $$;
-comment on function etl.unclean_agent_days() is 'The rows of etl.unclean_days() as etl.agent_days would have them, computed from intervals and cells.';
+comment on function etl.unclean_agent_days() is
+  'The rows of etl.unclean_days() as etl.agent_days would have them, computed from intervals and cells; without days that lack rows of agents, since their month was dropped.';

@@ -17,7 +17,9 @@ from (
   from etl.agent_days d
   where time_zone = (select time_zone from reporting.settings)
     and (day > (select (shown_from at time zone (select time_zone from reporting.settings))::date from etl.derivation)) is true
-    and not exists (select from etl.unclean_days() u (day) where u.day = d.day)
+    and not exists (
+      select from etl.unclean_days() u (day)
+      where u.day = d.day and not etl.lacks_agents(u.day, (select time_zone from reporting.settings)))
   union all
   select day, queue_id, user_id, media_type, direction, updated_at,
     offered, over_service_level, transferred, blind_transferred, consult_transferred, consults, outbound, outbound_attempted,

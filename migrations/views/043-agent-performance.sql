@@ -17,8 +17,13 @@ declare
   first_end timestamptz := to_time;
   last_start timestamptz := to_time;
   -- a period of the caller can begin and end long before and after everything that is stored
-  first_stored date := (select (least(min(interval_start), (select min(hour) from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals);
-  last_stored date := (select (greatest(max(interval_start), (select max(hour) + interval '1 hour' from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals);
+  first_stored date := least(
+    (select (least(min(interval_start), (select min(hour) from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals),
+    -- of months that were dropped, the days are left
+    (select min(day) from etl.agent_days where time_zone = zone));
+  last_stored date := greatest(
+    (select (greatest(max(interval_start), (select max(hour) + interval '1 hour' from etl.dirty_hours)) at time zone zone)::date from etl.agent_intervals),
+    (select max(day) from etl.agent_days where time_zone = zone));
 begin
   perform etl.require_granularity(granularity);
   if from_time is null or to_time is null or from_time >= to_time or first_stored is null then

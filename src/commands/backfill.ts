@@ -5,7 +5,7 @@ import { formatWindow } from '../model/interval.ts'
 import { formatDuration } from '../progress.ts'
 import { parseRange, parseWholeNumber } from './arguments.ts'
 import { type CommandContext } from './context.ts'
-import { nothingToRead, printSummary, printUnsettled, summaryExitCode } from './history-summary.ts'
+import { nothingToRead, printDropped, printSummary, printUnsettled, summaryExitCode } from './history-summary.ts'
 import { formatCount, table, type Output } from './print.ts'
 
 interface BackfillOptions {
@@ -44,9 +44,10 @@ function printPlan(output: Output, plan: HistoryPlan): void {
     conversations: window.hits,
     requests: window.requests,
   }))
-  output.data({ windows, requests: plan.requests, minutes: plan.minutes })
+  output.data({ windows, dropped: plan.dropped, requests: plan.requests, minutes: plan.minutes })
+  printDropped(output, plan.dropped)
   if (windows.length === 0) {
-    output.line(nothingToRead(plan.unsettled))
+    if (plan.dropped.length === 0 || plan.unsettled.length > 0) output.line(nothingToRead(plan.unsettled))
     printUnsettled(output, plan.unsettled)
     return
   }

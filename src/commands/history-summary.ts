@@ -1,6 +1,7 @@
 import { commandLine } from '../command-line.ts'
 import { type HistorySummary } from '../history/sync.ts'
-import { formatWindow } from '../model/interval.ts'
+import { formatWindow, type Interval } from '../model/interval.ts'
+import { formatInterval } from '../monitoring/problems.ts'
 import { formatCount, table, type Output } from './print.ts'
 
 /** 75, try again later, where windows of the range are not complete, even if their next attempt is not due yet; else 0. */
@@ -11,8 +12,9 @@ export function summaryExitCode({ unsettled }: HistorySummary): number {
 /** Prints what a run of the history read and wrote. */
 export function printSummary(output: Output, summary: HistorySummary): void {
   output.data(summary)
+  printDropped(output, summary.dropped)
   if (summary.windows.planned > 0) printLoaded(output, summary)
-  else output.line(nothingToRead(summary.unsettled))
+  else if (summary.dropped.length === 0 || summary.unsettled.length > 0) output.line(nothingToRead(summary.unsettled))
   printParts(output, summary.counts)
   printUnsettled(output, summary.unsettled)
   printActivity(output, summary)
@@ -24,6 +26,15 @@ function printActivity(output: Output, { activity }: HistorySummary): void {
   const waits = waiting.map(formatWindow).join(', ')
   output.line(
     `Activity of ${formatCount(done, 'day')} read by details jobs${waits ? `; their data of ${waits} are not complete yet` : ''}.`,
+  )
+}
+
+/** Says which days were left out, since they are not kept any more. */
+export function printDropped(output: Output, dropped: readonly Interval[]): void {
+  if (dropped.length === 0) return
+  output.line(
+    `${dropped.map(formatInterval).join(', ')}: not kept any more (HISTORY_RETENTION_MONTHS, etl.dropped_months), so left out. ` +
+      `To bring days back: ${commandLine('backfill --reload')}`,
   )
 }
 
@@ -90,6 +101,7 @@ function printLoaded(output: Output, { windows, counts, requests }: HistorySumma
         ['older than the stored version', counts.stale],
         ['rejected (see etl.rejected_records)', counts.rejected],
         ['erased on request, so not loaded', counts.erased],
+        ['expired, so not loaded (not kept any more)', counts.expired],
         ['found to be missing at Genesys', counts.missing],
       ],
     ),

@@ -93,6 +93,16 @@ function describeSettling({ open, stuck, overdue }: StatusDocument['settling']):
   ].join(', ')
 }
 
+/** How long the history is kept, and what was dropped. */
+function describeRetention({ months, floor, dropped, restored, lastDroppedAt }: StatusDocument['retention']): string {
+  return [
+    months === null ? 'everything from now on' : `${formatCount(months, 'month')} before the current one`,
+    ...(floor ? [`dropped before ${floor.toISOString().slice(0, 7)}`] : []),
+    `${formatCount(dropped, 'month')} dropped${lastDroppedAt ? `, the last ${formatInstant(lastDroppedAt)}` : ''}`,
+    ...(restored > 0 ? [`${formatCount(restored, 'month')} brought back`] : []),
+  ].join(', ')
+}
+
 /** How far the days of activity are read, which find what happens in old threads, and bring attributes. */
 function describeActivity(activity: StatusDocument['history']['activity']): string {
   if (!activity) return 'not read yet: sync reads them, where details jobs are permitted (see doctor)'
@@ -103,7 +113,7 @@ function describeActivity(activity: StatusDocument['history']['activity']): stri
 }
 
 function printHistory(output: Output, document: StatusDocument): void {
-  const { history, rejectedRecords, reporting, reconciliation, settling } = document
+  const { history, rejectedRecords, reporting, reconciliation, settling, retention } = document
   const complete = history.coveredUntil
     ? `${formatInstant(history.coveredUntil)} (${formatDuration(history.lagSeconds)} ago)`
     : 'not yet: the first day is not loaded'
@@ -111,6 +121,8 @@ function printHistory(output: Output, document: StatusDocument): void {
   output.line(`Complete until     ${complete}`)
   output.line(`Today read until   ${history.provisionalUntil ? formatInstant(history.provisionalUntil) : '–'}`)
   output.line(`Loaded             ${history.covered.map(formatInterval).join(', ') || '–'}`)
+  if (retention.months !== null || retention.dropped > 0)
+    output.line(`Kept               ${describeRetention(retention)}`)
   output.line(`Due                ${history.owed.map(formatInterval).join(', ') || '–'}`)
   if (history.due.length > 0) output.line(`Due again          ${history.due.map(formatInterval).join(', ')}`)
   output.line(`Not settled        ${describeSettling(settling)}`)

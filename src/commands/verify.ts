@@ -7,6 +7,7 @@ import { isRawNumber, type JsonValue } from '../model/json.ts'
 import { requireCurrentSchema } from '../postgres/migrate.ts'
 import { parseRange } from './arguments.ts'
 import { type CommandContext } from './context.ts'
+import { printDropped } from './history-summary.ts'
 import { formatCount, formatNumber, type Output } from './print.ts'
 
 /** `verify`: exit code 0 where the tables equal Genesys, 1 where they differ, 75 where the range could not be read completely. */
@@ -41,13 +42,14 @@ function foundNothing({ mismatches, misplaced }: Verification): boolean {
 const SHOWN = 20
 
 function printVerification(output: Output, verification: Verification, isEqual: boolean): void {
-  const { compared, windows, requests, mismatches, misplaced, unkeyable, erased, incomplete } = verification
+  const { compared, windows, requests, mismatches, misplaced, unkeyable, erased, dropped, incomplete } = verification
   output.line(
     `Compared ${formatCount(compared, 'conversation')} of ${formatCount(windows, 'window')}, field by field (${formatCount(requests, 'request')}).`,
   )
   if (unkeyable > 0)
     output.line(`${formatCount(unkeyable, 'record')} without a usable key, kept in etl.rejected_records.`)
   if (erased > 0) output.line(`${formatCount(erased, 'conversation')} of Genesys were erased here on request.`)
+  printDropped(output, dropped)
   for (const { window, reason } of incomplete)
     output.line(`${formatWindow(window)} was not read completely, so not all of it was compared: ${reason}.`)
   for (const mismatch of mismatches.slice(0, SHOWN).map(withoutPersonalData)) {

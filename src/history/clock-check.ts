@@ -37,8 +37,8 @@ export async function warnOfWrongClock(
  * Refuses to call a run successful whose every record was refused as stale: it has loaded nothing of what it read.
  * @throws EtlError retryable when that is so
  */
-export function refuseAllStale({ received, rejected, erased, stale }: LoadCounts): void {
-  if (stale === 0 || stale < received - rejected - erased) return
+export function refuseAllStale({ received, rejected, erased, expired, stale }: LoadCounts): void {
+  if (stale === 0 || stale < received - rejected - erased - expired) return
   throw new EtlError(`All ${stale} conversations that were read were refused as older than what is stored`, {
     code: 'LOAD_ALL_STALE',
     kind: 'retryable',

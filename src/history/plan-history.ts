@@ -1,7 +1,9 @@
 /** What a history job would read: the windows that are due, with an estimate of their requests. */
 import { JOB_PAGE_SIZE } from '../genesys/details-jobs.ts'
 import { estimateWindow, isFiltered, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
-import { addDays, startOfDay, type Interval } from '../model/interval.ts'
+import { readRetention } from '../loader/dropped-months.ts'
+import { addDays, intersect, startOfDay, type Interval } from '../model/interval.ts'
+import { expiredTimes, outside, timesNotDue, type Retention } from '../model/retention.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import { selectFirstSync } from '../runs/run-history.ts'
 import { windowKey, type HistoryDependencies, type HistoryRequest, type HistorySettings } from './context.ts'
@@ -29,6 +31,8 @@ export interface HistoryPlan {
   readonly minutes: number
   /** Windows within the request's scope that were read and are not known to be complete, or that wait for the data of jobs. */
   readonly unsettled: readonly UnsettledWindow[]
+  /** What of a backfill's range is left out, since it is not kept any more. */
+  readonly dropped: readonly Interval[]
   /** Up to when the data of jobs are complete; null: no window is read by a job. */
   readonly availableUntil: Date | null
 }
@@ -56,7 +60,9 @@ export async function planHistory(
   const scope = scopeOf(request, history, now)
   const ledger = await selectWindows(warehouse.db, windowKey(history), request.job === 'sync' ? undefined : scope)
   const firstSyncAt = await selectFirstSync(warehouse.db, history)
-  const due = choose(request, { now, ledger, cycleStart, history, firstSyncAt })
+  const retention = await readRetention(warehouse)
+  const left = timesLeftOut(request, retention)
+  const due = outside(choose(request, { now, ledger, cycleStart, history, firstSyncAt }), left)
   const sourced = await assignSources(dependencies, request, due, signal)
   warnOfThinData(dependencies, sourced.windows, now)
   const estimated = await estimate(dependencies, sourced.windows, ledger, signal)
@@ -66,9 +72,16 @@ export async function planHistory(
     windows,
     requests,
     minutes: requests / history.requestsPerMinute,
-    unsettled: [...unsettledIn(scope, ledger), ...sourced.waiting],
+    unsettled: [...outside(unsettledIn(scope, ledger), left), ...sourced.waiting],
+    dropped: request.job === 'backfill' ? intersect(request.range, left) : [],
     availableUntil: sourced.availableUntil,
   }
+}
+
+/** What a request does not read: a job what is not due any more, a backfill what would not be stored; `reload` brings it back. */
+export function timesLeftOut(request: HistoryRequest, retention: Retention): Interval[] {
+  if (request.job !== 'backfill') return timesNotDue(retention)
+  return request.reload ? [] : expiredTimes(retention)
 }
 
 /** Decides which windows of a backfill are read by jobs, and asks Genesys up to when they can be. */

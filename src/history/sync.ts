@@ -7,8 +7,10 @@ import PQueue from 'p-queue'
 import { EtlError } from '../errors.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from '../loader/load-counts.ts'
+import { KEPT_AFTER_RESTORE_DAYS, readRetention, restoreMonths } from '../loader/dropped-months.ts'
 import { claimForOrganization, refuseForeignOrganization } from '../loader/organization.ts'
-import { formatWindow } from '../model/interval.ts'
+import { formatWindow, type Interval } from '../model/interval.ts'
+import { outside } from '../model/retention.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { recordPlan, type RunTrigger } from '../runs/run-history.ts'
 import { runJob } from '../runs/run-job.ts'
@@ -26,7 +28,7 @@ import {
   type WindowFailure,
 } from './load-window.ts'
 import { type EstimatedWindow } from './plan.ts'
-import { planHistory, scopeOf, type HistoryPlan } from './plan-history.ts'
+import { planHistory, scopeOf, timesLeftOut, type HistoryPlan } from './plan-history.ts'
 import { runParts, type PartFailure } from './sync-parts.ts'
 import { advanceRetention, afterLoading } from './upkeep.ts'
 import { unsettledIn, type UnsettledWindow } from './unsettled.ts'
@@ -43,6 +45,8 @@ export interface HistorySummary {
   readonly counts: HistoryCounts
   /** Windows within the request's scope that are not known to be complete, those that wait for their next attempt included. */
   readonly unsettled: readonly UnsettledWindow[]
+  /** What of a backfill's range was left out, since it is not kept any more. */
+  readonly dropped: readonly Interval[]
   /** The days of activity of a nightly run; null where it has read none, since it did without jobs. */
   readonly activity: ActivitySummary | null
 }
@@ -72,12 +76,31 @@ export async function runHistory(
   let summary: HistorySummary
   try {
     summary = await runUnderLock(dependencies, request, trigger, signal)
-  } finally {
-    // also when windows have failed: what is stored does not wait for Genesys
-    if (request.job === 'sync' && !signal.aborted) await dependencies.afterSync?.(signal, dependencies.progress)
+  } catch (error) {
+    // what is stored does not wait for Genesys
+    if (request.job === 'sync' && !signal.aborted && hasRun(error))
+      await dependencies.afterSync?.(signal, dependencies.progress)
+    throw error
   }
+  if (request.job === 'sync') await dependencies.afterSync?.(signal, dependencies.progress)
   await dependencies.afterRun?.(signal)
   return summary
+}
+
+/** Whether a run that failed has run here at all: not where another process runs it, or the settings fit neither Genesys nor the database. */
+function hasRun(error: unknown): boolean {
+  return !(error instanceof EtlError) || (error.kind !== 'config' && error.code !== 'JOB_ALREADY_RUNNING')
+}
+
+/** Has months stored again that a backfill is to bring back. */
+async function restore({ warehouse, logger }: HistoryDependencies, request: HistoryRequest): Promise<void> {
+  if (request.job !== 'backfill' || !request.reload) return
+  const months = await restoreMonths(warehouse, request.range)
+  if (months.length === 0) return
+  logger.info(
+    { months: months.map(({ start }) => start.toISOString().slice(0, 7)), days: KEPT_AFTER_RESTORE_DAYS },
+    'bringing back months that are not kept any more; what is loaded of them stays for some weeks',
+  )
 }
 
 async function runUnderLock(
@@ -96,6 +119,7 @@ async function runUnderLock(
     await claimForOrganization(genesys, warehouse, jobSignal)
     const clock = await readDatabaseClock(warehouse.db)
     await advanceRetention(limited, clock, await warnOfWrongClock(limited, clock, jobSignal))
+    await restore(limited, request)
     const plan = await planHistory(limited, request, { clock, cycleStart: run.cycleStartedAt, signal: jobSignal })
     await recordPlan(warehouse.db, run, planRecord(plan))
     const key = windowKey(history)
@@ -114,7 +138,10 @@ async function runUnderLock(
     const queried = loaded.filter(({ source }) => source === 'query')
     refuseAllStale(queried.map(({ counts }) => counts).reduce(addLoadCounts, emptyLoadCounts()))
     const scope = scopeOf(request, history, clock.now())
-    const unsettled = unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded)
+    const unsettled = outside(
+      unsettledIn(scope, await selectWindows(warehouse.db, key, scope), loaded),
+      timesLeftOut(request, await readRetention(warehouse)),
+    )
     return summarize(plan, loaded, [...unsettled, ...plan.unsettled.filter(({ waitsForData }) => waitsForData)], {
       activity,
       parts: parts?.counts,
@@ -254,6 +281,7 @@ function summarize(
       ...(parts && { parts }),
     },
     unsettled,
+    dropped: plan.dropped,
     activity: activity.summary,
   }
 }

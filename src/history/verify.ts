@@ -2,25 +2,29 @@
  * Proves that the tables hold what Genesys has: reads a range again and compares it with the tables, conversation by
  * conversation and field by field, through the inverse of the transform.
  */
+import type { Kysely } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { IDS_PER_REQUEST, readByIds } from '../genesys/details-by-id.ts'
 import { isFiltered, DETAILS_PAGE_SIZE } from '../genesys/details-query.ts'
 import { limitInFlight } from '../genesys/in-flight.ts'
 import { findMisplacedRows, forgetContent, selectConversationIds, type MisplacedRows } from '../loader/integrity.ts'
+import { readRetention } from '../loader/dropped-months.ts'
 import { refuseForeignOrganization } from '../loader/organization.ts'
 import { readBack } from '../loader/read-back.ts'
 import { selectErased } from '../loader/tombstones.ts'
 import { differences, type Difference } from '../model/canonical.ts'
 import type { Row, RowSet } from '../model/columns.ts'
-import { formatWindow, splitByDay, type Interval } from '../model/interval.ts'
+import { formatWindow, intersect, splitByDay, subtract, type Interval } from '../model/interval.ts'
 import { textOfDeep, type JsonObject, type JsonValue } from '../model/json.ts'
 import { applyPolicy } from '../model/personal.ts'
 import { policyOfRecord, type PolicyInForce } from '../model/personal-retention.ts'
+import { expiredTimes } from '../model/retention.ts'
 import { reassemble } from '../model/reassemble.ts'
 import { canonicalTime } from '../model/timestamps.ts'
 import { conversationKey, withoutAttributes } from '../model/transform.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import type { Warehouse } from '../postgres/connect.ts'
+import type { Database } from '../postgres/database.ts'
 import { requirePolicy } from '../postgres/personal-policy.ts'
 import { windowKey, type HistoryDependencies } from './context.ts'
 import { selectWindows } from './ledger.ts'
@@ -47,6 +51,8 @@ export interface Verification {
   readonly erased: number
   /** Duplicates, orphans and the like: rows that no correct load leaves behind. */
   readonly misplaced: MisplacedRows
+  /** What of the range was left out, since it is not kept any more. */
+  readonly dropped: readonly Interval[]
   /** Windows that may not have been read completely: what was not read was not compared. */
   readonly unstable: number
   /** Which they are, and why. */
@@ -70,7 +76,10 @@ export async function verifyRange(
 ): Promise<Verification> {
   const { warehouse, history } = dependencies
   const genesys = limitInFlight(dependencies.genesys, history.concurrency)
-  const days = splitByDay(await settledPart(range, warehouse))
+  const settled = await settledPart(range, warehouse)
+  const expired = expiredTimes(await readRetention(warehouse))
+  const kept = subtract(settled, expired)
+  const days = kept.flatMap(splitByDay)
   await refuseForeignOrganization(genesys, warehouse, signal)
   const inForce = await requirePolicy(warehouse.db, warehouse.personalPolicy)
   const comparison = new Comparison(warehouse, inForce)
@@ -92,10 +101,22 @@ export async function verifyRange(
     unkeyable: unkeyable.size,
     mismatches: [...mismatches.values()],
     erased: erased.size,
-    misplaced: await findMisplacedRows(warehouse.db, range),
+    misplaced: await findMisplaced(warehouse.db, subtract(range, expired)),
+    dropped: intersect(settled, expired),
     unstable: incomplete.length,
     incomplete,
   }
+}
+
+async function findMisplaced(db: Kysely<Database>, ranges: readonly Interval[]): Promise<MisplacedRows> {
+  const found = { duplicates: [] as string[], inconsistent: [] as string[], orphans: {} as Record<string, number> }
+  for (const range of ranges) {
+    const { duplicates, inconsistent, orphans } = await findMisplacedRows(db, range)
+    found.duplicates.push(...duplicates)
+    found.inconsistent.push(...inconsistent)
+    for (const [table, rows] of Object.entries(orphans)) found.orphans[table] = (found.orphans[table] ?? 0) + rows
+  }
+  return found
 }
 
 /** Reads the days and compares them; returns the ids that the tables have of them, each with its day. */

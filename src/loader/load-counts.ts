@@ -1,6 +1,6 @@
 import { tables, type TableName } from '../model/columns.ts'
 
-/** The results of a load. inserted + changed + unchanged + stale + rejected + erased = received. */
+/** The results of a load. inserted + changed + unchanged + stale + rejected + erased + expired = received. */
 export interface LoadCounts {
   readonly received: number
   readonly inserted: number
@@ -11,6 +11,8 @@ export interface LoadCounts {
   readonly rejected: number
   /** Erased on request, so that they are not loaded again. */
   readonly erased: number
+  /** Started in a month that is not kept any more, so that they are not loaded. */
+  readonly expired: number
   /** Of those that changed: they had ended, and have gone on since. */
   readonly reopened: number
   /** Stored before, and found to be missing at Genesys now; not received. */
@@ -22,7 +24,7 @@ export interface LoadCounts {
 /** Nothing loaded. */
 export function emptyLoadCounts(): LoadCounts {
   const rows = Object.fromEntries(tables.map((table) => [table, 0])) as Record<TableName, number>
-  const outcomes = { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0, erased: 0 }
+  const outcomes = { received: 0, inserted: 0, changed: 0, unchanged: 0, stale: 0, rejected: 0, erased: 0, expired: 0 }
   return { ...outcomes, reopened: 0, missing: 0, rows }
 }
 
@@ -36,6 +38,7 @@ export function addLoadCounts(a: LoadCounts, b: LoadCounts): LoadCounts {
     stale: a.stale + b.stale,
     rejected: a.rejected + b.rejected,
     erased: a.erased + b.erased,
+    expired: a.expired + b.expired,
     reopened: a.reopened + b.reopened,
     missing: a.missing + b.missing,
     rows: Object.fromEntries(tables.map((table) => [table, a.rows[table] + b.rows[table]])) as Record<

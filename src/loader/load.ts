@@ -8,6 +8,7 @@ import { databaseClockOf } from '../postgres/clock.ts'
 import { holdPolicy } from '../postgres/personal-policy.ts'
 import type { Database } from '../postgres/database.ts'
 import { classify, retryTransient, toEtlError } from '../postgres/errors.ts'
+import { floorOf, holdMonths, selectExpired } from './dropped-months.ts'
 import { EARLIEST_START, ensureMonths, forgetMonths, monthOf } from './partitions.ts'
 import { addLoadCounts, emptyLoadCounts, type LoadCounts } from './load-counts.ts'
 import { referencedIds, type ReferencedIds } from './referenced-ids.ts'
@@ -51,7 +52,7 @@ const MS_PER_DAY = 86_400_000
 /**
  * Loads conversations: new and changed ones are written whole, and so are those whose rows are gone; unchanged ones are only
  * confirmed, older ones than what is stored are ignored, those that can't be stored are kept in etl.rejected_records, and those that were erased on
- * request are left out. Any number of loaders may work at once, on the same conversations too. Transient errors are retried.
+ * request, or started in a month that is not kept any more, are left out. Any number of loaders may work at once, on the same conversations too. Transient errors are retried.
  * @throws EtlError retryable when the database stays unreachable, fatal when it refuses permanently
  */
 export async function loadBatch(
@@ -151,9 +152,8 @@ async function loadWithRetry(
       if (doubtful && (await hasCommitted(warehouse, doubtful.transactionId))) return doubtful.counts
       doubtful = undefined
       for (;;) {
-        const erased = await selectErased(warehouse.db, idsOf(entries))
-        const wanted = entries.filter(({ conversationId }) => !erased.has(conversationId))
-        const left = { ...emptyLoadCounts(), received: erased.size, erased: erased.size }
+        const floor = await floorOf(warehouse)
+        const { wanted, left } = await leaveOut(warehouse, entries, floor)
         if (wanted.length === 0) return left
         await ensureMonths(
           warehouse,
@@ -161,12 +161,17 @@ async function loadWithRetry(
         )
         try {
           return await withTransaction(warehouse, async (trx, client) => {
-            const result = await loadOnce(trx, client, wanted, { ...options, sweep, policy: warehouse.personalPolicy })
+            const result = await loadOnce(trx, client, wanted, {
+              ...options,
+              sweep,
+              floor,
+              policy: warehouse.personalPolicy,
+            })
             doubtful = { ...result, counts: addLoadCounts(result.counts, left) }
             return doubtful.counts
           })
         } catch (error) {
-          if (error instanceof ErasedMeanwhile) continue
+          if (error instanceof LeftOutMeanwhile) continue
           if (recovered || !isRecoverable(error)) throw error
           recovered = true
           doubtful = undefined
@@ -180,8 +185,22 @@ async function loadWithRetry(
   )
 }
 
-/** An erasure has begun since the transaction began, which is rolled back and tried again without what is erased. */
-class ErasedMeanwhile extends Error {}
+/** What is not to be stored: it was erased on request, or started in a month that is not kept any more. */
+async function leaveOut(
+  { db }: Warehouse,
+  entries: readonly Entry[],
+  floor: Date | null,
+): Promise<{ wanted: Entry[]; left: LoadCounts }> {
+  const erased = await selectErased(db, idsOf(entries))
+  const others = entries.filter(({ conversationId }) => !erased.has(conversationId))
+  const expired = await selectExpired(db, others, floor)
+  const wanted = others.filter(({ conversationId }) => !expired.has(conversationId))
+  const received = entries.length - wanted.length
+  return { wanted, left: { ...emptyLoadCounts(), received, erased: erased.size, expired: expired.size } }
+}
+
+/** An erasure, or the drop of a month, has begun since; the transaction is rolled back and tried again without what is concerned. */
+class LeftOutMeanwhile extends Error {}
 
 function idsOf(entries: readonly Entry[]): string[] {
   return entries.map(({ conversationId }) => conversationId)
@@ -191,13 +210,15 @@ async function loadOnce(
   trx: Transaction<Database>,
   client: Parameters<typeof replaceConversations>[1],
   prepared: readonly Entry[],
-  options: LoadOptions & { sweep: boolean; policy: PersonalPolicy },
+  options: LoadOptions & { sweep: boolean; floor: Date | null; policy: PersonalPolicy },
 ): Promise<{ transactionId: string; counts: LoadCounts }> {
   const inForce = await holdPolicy(trx, options.policy)
   const entries = prepared.map((entry) => withinRetention(entry, inForce, options.deliversAttributes))
+  await holdMonths(trx)
+  if ((await selectExpired(trx, entries, options.floor)).size > 0) throw new LeftOutMeanwhile()
   const decisions = new Map((await decide(trx, entries)).map((row) => [row.conversation_id, row]))
   // now that the deciding rows are locked: an erasure that begins later waits for them
-  if ((await selectErased(trx, idsOf(entries))).size > 0) throw new ErasedMeanwhile()
+  if ((await selectErased(trx, idsOf(entries))).size > 0) throw new LeftOutMeanwhile()
   const { changed, withSameContent, stale, inserted } = await sortOut(trx, entries, decisions, options)
   const unchanged = decisions.size - changed.length
   const attributes = await replaceAttributes(trx, client, stale.filter(hasAttributes), inForce)

@@ -8,6 +8,7 @@ import { withTransaction, type Warehouse } from '../postgres/connect.ts'
 import type { Database } from '../postgres/database.ts'
 import { retryTransient, toEtlError } from '../postgres/errors.ts'
 import { revokeDefaultGrants } from '../postgres/partition-rights.ts'
+import { floorOf, holdMonths, selectExpired } from './dropped-months.ts'
 
 /** Starts before this are treated as errors: Genesys Cloud did not exist. */
 export const EARLIEST_START = new Date('2012-01-01T00:00:00Z')
@@ -25,9 +26,9 @@ export function monthBounds(month: string): { from: string; to: string } {
 }
 
 /** What is partitioned by the month of the conversation's start: the history, and what is derived from it. */
-const HISTORY = tables.map((table) => `genesys.${table}`)
-const CELLS = 'etl.interval_cells'
-const FACTS = derivedTables.map((table) => `etl.${table}`).filter((table) => table !== CELLS)
+export const HISTORY: readonly string[] = tables.map((table) => `genesys.${table}`)
+export const CELLS = 'etl.interval_cells'
+export const FACTS: readonly string[] = derivedTables.map((table) => `etl.${table}`).filter((table) => table !== CELLS)
 const PARTITIONED: readonly string[] = [...HISTORY, CELLS, ...FACTS]
 
 /** Ids of conversations by the month of a start of theirs. */
@@ -109,10 +110,15 @@ async function ensureMonth(warehouse: Warehouse, month: string): Promise<void> {
 }
 
 async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
+  const floor = await floorOf(warehouse)
   await withTransaction(warehouse, async (trx) => {
     await sql`set local lock_timeout = '2s'`.execute(trx)
     // two creators at once: the second waits, then finds the partitions
     await sql`select pg_advisory_xact_lock(${LockKey.partitions})`.execute(trx)
+    await holdMonths(trx)
+    // whoever wanted to load it finds out before it writes
+    const first = { conversationId: month, conversationStart: monthBounds(month).from }
+    if ((await selectExpired(trx, [first], floor)).size > 0) return
     const present = await selectPresent(trx, month)
     const absent = PARTITIONED.filter((table) => !present.has(table))
     if (absent.length === 0) return
@@ -120,11 +126,18 @@ async function createMonth(warehouse: Warehouse, month: string): Promise<void> {
     // Partitions come and go together, so a table that lacks its own has lost rows. (A migration that adds a table makes
     // the partitions of the months that are there, unless what it holds can be derived again.)
     const isKnown = present.has('genesys.conversations')
+    if (!isKnown && (await wasDropped(trx, month))) return
     if (!isKnown || !present.has(CELLS)) await forgetDerived(trx, month)
     else if (FACTS.some((table) => !present.has(table))) await forgetFacts(trx, month)
     const lost = HISTORY.filter((table) => !present.has(table))
     if (isKnown && lost.length > 0) await forgetMonth(trx, month, lost)
   })
+}
+
+/** Whether the month was dropped on purpose and is brought back: nothing of it is lost, and cells that other months need are still there. */
+async function wasDropped(trx: Transaction<Database>, month: string): Promise<boolean> {
+  const { rows } = await sql`select from etl.dropped_months where month = ${`${month}-01`}::date`.execute(trx)
+  return rows.length > 0
 }
 
 /** The tables that have a partition of the month. */

@@ -73,6 +73,11 @@ export function subtract(range: Interval, covered: readonly Interval[]): Interva
   return gaps
 }
 
+/** The parts of `range` that lie within one of these windows, sorted. */
+export function intersect(range: Interval, windows: readonly Interval[]): Interval[] {
+  return subtract(range, subtract(range, windows))
+}
+
 /** A window for people: `2026-11-21` for a whole UTC day, else `2026-11-21T10:00Z/2026-11-21T12:30Z`. */
 export function formatWindow({ start, end }: Interval): string {
   const isWholeDay = +start === +startOfDay(start) && +end === +addDays(start, 1)

@@ -5,6 +5,7 @@ import { selectEmptyMonths } from '../history/missing-rows.ts'
 import { countRejected } from '../loader/rejected.ts'
 import { selectReconciliation } from './reconciliation-query.ts'
 import { selectDerivation } from '../reporting/derivation.ts'
+import { outside } from '../model/retention.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { type Warehouse } from '../postgres/connect.ts'
 import { selectFirstSync, selectRuns } from '../runs/run-history.ts'
@@ -16,6 +17,7 @@ import {
   selectLiveRecord,
   selectReferenceRecords,
   selectRejectedReasons,
+  selectRetentionRecord,
   selectSettling,
 } from './status-queries.ts'
 import { statusDocument, type StatusDocument } from './status.ts'
@@ -50,6 +52,7 @@ export async function readStatus(
     reconciliation,
     settling,
     erasures,
+    retention,
   ] = await Promise.all([
     readDatabaseClock(db),
     selectWindows(db, windowKey(history)),
@@ -67,6 +70,7 @@ export async function readStatus(
     selectReconciliation(db, history.filter),
     selectSettling(db),
     selectErasures(db),
+    selectRetentionRecord(warehouse),
   ])
   return statusDocument({
     now: clock.now(),
@@ -87,7 +91,8 @@ export async function readStatus(
     reconciliation,
     settling,
     erasures,
-    emptyMonths: await selectEmptyMonths(db, windows),
+    retention,
+    emptyMonths: await selectEmptyMonths(db, outside(windows, retention.notDue)),
     futureDates: options.live === false ? { ...futureDates, snapshotAt: null } : futureDates,
   })
 }

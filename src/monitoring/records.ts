@@ -1,4 +1,5 @@
 /** The rows of schema etl and of the live tables from which the status is computed. */
+import { type Interval } from '../model/interval.ts'
 import { type WindowRecord } from '../history/ledger.ts'
 import { type RunRecord } from '../runs/run-history.ts'
 
@@ -152,4 +153,20 @@ export interface FutureDates {
   readonly snapshotAt: Date | null
   /** The latest _loaded_at of genesys.conversations that is dated in the future; null: none. */
   readonly loadedAt: Date | null
+}
+
+/** What of the history is not kept any more. */
+export interface RetentionRecord {
+  /** How many months before the current one are kept; null: all of them. */
+  readonly months: number | null
+  /** The first instant that is kept by that; null: everything is. */
+  readonly floor: Date | null
+  /** Months that are dropped. */
+  readonly dropped: number
+  /** Months that were brought back, or brought in, although they are older. */
+  readonly restored: number
+  /** When the last month was dropped; null: none was. */
+  readonly lastDroppedAt: Date | null
+  /** What no job reads by itself, since it is not kept any more. */
+  readonly notDue: readonly Interval[]
 }

@@ -3,6 +3,9 @@ import { sql, type Kysely } from 'kysely'
 import { type ErrorKind } from '../errors.ts'
 import { GONE_MARK } from '../webhooks/outbox.ts'
 import { CLOCK_TOLERANCE_MS } from '../model/interval.ts'
+import { readRetention } from '../loader/dropped-months.ts'
+import { timesNotDue } from '../model/retention.ts'
+import { type Warehouse } from '../postgres/connect.ts'
 import { SETTLE_WITHIN_DAYS, STUCK_AFTER_DAYS } from '../settled/ages.ts'
 import { type Database, type JsonRecord, type RunStatus } from '../postgres/database.ts'
 import {
@@ -13,6 +16,7 @@ import {
   type LiveRecord,
   type ReferenceRecord,
   type RejectedReason,
+  type RetentionRecord,
   type RunSummary,
   type SettlingRecord,
 } from './records.ts'
@@ -248,4 +252,14 @@ function toRunSummary(row: RunRow): RunSummary {
     error: row.error,
     hint: row.hint,
   }
+}
+
+/** Which months are not kept any more. */
+export async function selectRetentionRecord(warehouse: Warehouse): Promise<RetentionRecord> {
+  const retention = await readRetention(warehouse)
+  const { rows } = await sql<Pick<RetentionRecord, 'dropped' | 'restored' | 'lastDroppedAt'>>`
+    select count(*) filter (where restored_at is null)::integer as dropped,
+      count(*) filter (where restored_at is not null)::integer as restored, max(finished_at) as "lastDroppedAt"
+    from etl.dropped_months`.execute(warehouse.db)
+  return { months: warehouse.retentionMonths, floor: retention.floor, ...rows[0]!, notDue: timesNotDue(retention) }
 }

@@ -4,6 +4,7 @@ import { believedWindows, dueWindows, firstDueDay, isFromFuture, unloadedWindows
 import { missingActivity } from '../history/plan-jobs.ts'
 import { secondsBetween, startOfDay, subtract, union, type Interval } from '../model/interval.ts'
 import { type WindowStatus } from '../postgres/database.ts'
+import { outside } from '../model/retention.ts'
 import { calendarDays, type CalendarDay } from './calendar.ts'
 import { LIVE_STALE_SECONDS, liveStatus, type LiveStatus } from './live-status.ts'
 import { findProblems, type Problem } from './problems.ts'
@@ -18,6 +19,7 @@ import {
   type ReferenceRecord,
   type ReconciliationRecord,
   type RejectedReason,
+  type RetentionRecord,
   type RunSummary,
   type SettlingRecord,
   type StatusWindow,
@@ -51,6 +53,8 @@ export interface StatusInputs {
   readonly settling?: SettlingRecord
   /** Default: none is unfinished. */
   readonly erasures?: ErasureRecord
+  /** Default: everything is kept. */
+  readonly retention?: RetentionRecord
   /** Default: none. */
   readonly reference?: readonly ReferenceRecord[]
   /** Default: none. */
@@ -105,8 +109,10 @@ export interface StatusDocument {
   readonly reconciliation: ReconciliationRecord
   readonly settling: SettlingRecord
   readonly erasures: ErasureRecord
+  readonly retention: Omit<RetentionRecord, 'notDue'>
 }
 
+const KEPT: RetentionRecord = { months: null, floor: null, dropped: 0, restored: 0, lastDroppedAt: null, notDue: [] }
 const SETTLED: SettlingRecord = { open: 0, stuck: 0, oldestStuck: [], overdue: 0, deepReadAt: null }
 const NO_ERASURES: ErasureRecord = { unfinished: 0, conversations: 0, oldestAt: null }
 const NOT_RECONCILED: ReconciliationRecord = {
@@ -125,8 +131,9 @@ const FILLED: DerivationRecord = { filledBackTo: null, isFilled: true, shownFrom
 export function statusDocument(inputs: StatusInputs): StatusDocument {
   const { now, runs, jobs, rejectedRecords, rejectedReasons, deliveries, reference = [], emptyMonths = [] } = inputs
   const { derivation = FILLED, reconciliation = NOT_RECONCILED, settling = SETTLED, erasures = NO_ERASURES } = inputs
+  const { notDue, ...retention } = inputs.retention ?? KEPT
   const windows = believedWindows(inputs.windows, now)
-  const history = historyStatus(inputs, windows)
+  const history = historyStatus(inputs, windows, notDue)
   const live = inputs.live && liveStatus(inputs.live, now, inputs.liveStaleSeconds ?? LIVE_STALE_SECONDS)
   const future = {
     windows: inputs.windows.filter((window) => isFromFuture(window, now)),
@@ -168,21 +175,27 @@ export function statusDocument(inputs: StatusInputs): StatusDocument {
     reconciliation,
     settling,
     erasures,
+    retention,
   }
 }
 
 /** The coverage of the history by `windows`, which are not dated in the future. */
-function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): StatusDocument['history'] {
+function historyStatus(
+  inputs: StatusInputs,
+  windows: readonly StatusWindow[],
+  notDue: readonly Interval[],
+): StatusDocument['history'] {
   const { now, runs, emptyMonths = [] } = inputs
   const today = startOfDay(now)
-  const firstDay = firstDueDay(inputs)
+  const firstSet = firstDueDay(inputs)
+  const firstDay = subtract({ start: firstSet, end: now }, notDue)[0]?.start ?? firstSet
   const done = windows.filter(({ status }) => status === 'done')
   const covered = union(done)
-  const owed = union(unloadedWindows({ start: firstDay, end: today }, now, done))
-  const due = union(dueWindows({ ...inputs, ledger: windows }))
+  const owed = union(outside(unloadedWindows({ start: firstDay, end: today }, now, done), notDue))
+  const due = union(outside(dueWindows({ ...inputs, ledger: windows }), notDue))
   const coveredUntil = covered.find(({ start, end }) => start <= firstDay && end > firstDay)?.end ?? null
   const provisional = windows.filter(({ status, end }) => status === 'provisional' && end > today && end <= now)
-  const unsettled = windows.filter(
+  const unsettled = outside(windows, notDue).filter(
     (window) => (window.status === 'failed' || window.status === 'unstable') && subtract(window, done).length > 0,
   )
   return {
@@ -206,7 +219,7 @@ function historyStatus(inputs: StatusInputs, windows: readonly StatusWindow[]): 
       nextAttemptAt,
     })),
     activity: activityStatus(inputs.activityWindows ?? [], now),
-    days: calendarDays({ now, firstDay, windows, due, runs }),
+    days: calendarDays({ now, firstDay, windows: outside(windows, notDue), due, runs }),
   }
 }
 

@@ -212,6 +212,21 @@ export const etlDescriptions: Readonly<
       pending: 'True: rows of it may still be there, until the erasure is complete.',
     },
   },
+  dropped_months: {
+    description:
+      'Months of the history that were dropped, since they are older than HISTORY_RETENTION_MONTHS, and older ones that were brought in on purpose. Queue intervals and daily rows of dropped months stay.',
+    columns: {
+      month: 'First day of the UTC month in which the conversations started.',
+      started_at:
+        'When it was last begun to drop it. From then on nothing of it is stored. Null: it was never dropped, but brought in.',
+      frozen_at: 'Since when its numbers stay as they are, whatever is loaded. Null: they do not.',
+      agents_until: 'Up to when the rows of agents by interval were dropped; null: none were.',
+      finished_at: 'When everything of it was gone; null: it was interrupted, and the next sync completes it.',
+      conversations: 'Conversations that were dropped.',
+      restored_at: 'When it was brought back by backfill --reload; null: it is dropped.',
+      kept_until: 'Until when a month that was brought back stays at least.',
+    },
+  },
   erased_records: {
     description:
       'Rejected records without the id of a conversation that were erased on request, by the hash of their content.',

@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly max?: number
   /** What may be stored of personal data. Default: everything. */
   readonly personalPolicy?: PersonalPolicy
+  /** How many months before the current one are kept. Default: null, all of them. */
+  readonly retentionMonths?: number | null
   /** Called when an idle connection breaks; the pool replaces it by itself. */
   readonly onConnectionLost?: (error: Error) => void
 }
@@ -23,6 +25,8 @@ export interface Warehouse extends AsyncDisposable {
   readonly pool: Pool
   /** What may be stored of personal data: to be applied by whatever stores any. */
   readonly personalPolicy: PersonalPolicy
+  /** How many months before the current one are kept; null: all of them. See loader/dropped-months.ts. */
+  readonly retentionMonths: number | null
   /** Opens a connection of its own beside the pool, for session-level locks. The caller ends it. */
   connectAlone(purpose: string): Promise<Client>
   close(): Promise<void>
@@ -118,6 +122,7 @@ export function connect(databaseUrl: string, options: ConnectOptions = {}): Ware
     db,
     pool,
     personalPolicy: options.personalPolicy ?? KEEP_ALL,
+    retentionMonths: options.retentionMonths ?? null,
     close,
     [Symbol.asyncDispose]: close,
     async connectAlone(purpose) {

@@ -156,6 +156,18 @@ interface ErasedRecordsTable {
   erasure_id: number
 }
 
+/** etl.dropped_months: months of the history that are not kept any more. */
+interface DroppedMonthsTable {
+  month: Instant
+  started_at: OptionalInstant
+  frozen_at: OptionalInstant
+  agents_until: OptionalInstant
+  finished_at: OptionalInstant
+  conversations: Generated<number>
+  restored_at: OptionalInstant
+  kept_until: OptionalInstant
+}
+
 /** etl.settling: how far etl.unsettled has been filled. */
 interface SettlingTable {
   settle_days: number
@@ -357,6 +369,7 @@ export interface Database extends PrefixedGenesys {
   'etl.erasures': ErasuresTable
   'etl.tombstones': TombstonesTable
   'etl.erased_records': ErasedRecordsTable
+  'etl.dropped_months': DroppedMonthsTable
   'etl.rejected_records': RejectedRecordsTable
   'etl.reconciliations': ReconciliationsTable
   'etl.reconciled_days': ReconciledDaysTable

@@ -18,4 +18,6 @@ export const LockKey = {
   rollups: 7_461_005,
   /** One process at a time brings the rights of readers up to date. */
   readerRights: 7_461_006,
+  /** Shared by whatever stores conversations; exclusively by the retention, once a month is marked as dropped. */
+  droppedMonths: 7_461_007,
 } as const

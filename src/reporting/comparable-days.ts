@@ -19,12 +19,14 @@ const REACH_DAYS = 40
 /**
  * Judges days, each within one UTC day.
  * @param covered what is loaded completely, merged
+ * @param byUser whether the rows of agents are compared as well
  */
 export async function judgeDays(
   db: Kysely<Database>,
   days: readonly Interval[],
   covered: readonly Interval[],
   now: Date,
+  byUser = false,
 ): Promise<JudgedDay[]> {
   const shownFrom = await selectShownFrom(db)
   const judged: JudgedDay[] = []
@@ -37,10 +39,20 @@ export async function judgeDays(
   async function refusalOf(day: Interval): Promise<string | null> {
     if (day.end > now) return 'it is not over yet'
     if (subtract(day, covered).length > 0) return 'it is not loaded completely'
+    if (byUser && (await lacksAgents(db, day))) return 'its rows of agents were dropped with its month'
     if (shownFrom === null || +day.start < shownFrom) return 'its reporting rows are not filled yet'
     const stale = await countStaleWithin(db, { start: addDays(day.start, -REACH_DAYS), end: day.end })
     return stale > 0 ? `the reporting rows of ${stale} of its conversations are being brought up to date` : null
   }
+}
+
+/** Whether rows of agents of an interval were dropped with their month. */
+async function lacksAgents(db: Kysely<Database>, { start, end }: Interval): Promise<boolean> {
+  const { rows } = await sql`
+    select from etl.dropped_months where month::timestamp at time zone 'UTC' < ${end} and agents_until > ${start}`.execute(
+    db,
+  )
+  return rows.length > 0
 }
 
 /** From when on all interval rows are filled, in milliseconds; null: nowhere. Infinity and -infinity come as numbers. */

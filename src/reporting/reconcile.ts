@@ -115,7 +115,7 @@ async function compareDays(
   const genesys = limitInFlight(dependencies.genesys, history.concurrency)
   await refuseForeignOrganization(genesys, warehouse, options.signal)
   const now = (await readDatabaseClock(warehouse.db)).now()
-  const judged = await judgeDays(warehouse.db, days, await dependencies.readCovered(now), now)
+  const judged = await judgeDays(warehouse.db, days, await dependencies.readCovered(now), now, byUser)
   const comparable = judged.filter(({ refusal }) => refusal === null)
   const settings = await selectSettings(warehouse.db)
   const comparer = new Comparer({ ...dependencies, genesys }, settings, byUser, options)

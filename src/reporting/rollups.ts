@@ -198,6 +198,7 @@ async function recomputeDay(trx: Transaction<Database>, day: string): Promise<vo
     ['etl.queue_days', 'etl.queue_intervals', QUEUE_KEYS],
     ['etl.agent_days', 'etl.agent_intervals', AGENT_KEYS],
   ] as const) {
+    if (table === 'etl.agent_days' && (await lacksAgents(trx, day, zone))) continue
     await replaceRows(trx, {
       table,
       position: ['time_zone', 'day'],
@@ -212,6 +213,13 @@ async function recomputeDay(trx: Transaction<Database>, day: string): Promise<vo
   }
 }
 
+/** Whether what the rows of agents are computed from was dropped with its month, so that they stay as they are. */
+async function lacksAgents(trx: Transaction<Database>, day: string, zone: string): Promise<boolean> {
+  const { rows } = await sql<{ lacks: boolean }>`
+    select etl.lacks_agents(${day}::date, ${zone}) as lacks`.execute(trx)
+  return rows[0]!.lacks
+}
+
 /** The zone of the settings, which does not change until the transaction has ended: the trigger of a change finds every row of ours. */
 async function lockTimeZone(trx: Transaction<Database>): Promise<string> {
   const { rows } = await sql<{ zone: string }>`
@@ -219,7 +227,10 @@ async function lockTimeZone(trx: Transaction<Database>): Promise<string> {
   return rows[0]!.zone
 }
 
-/** Deletes the rows of time zones that are not set any more. False: another process was at it. */
+/**
+ * Deletes the rows of time zones that are not set any more, but for those of agents that could not be computed again if the zone were set
+ * back. False: another process was at it.
+ */
 async function forgetOtherZones(db: Kysely<Database>, signal: AbortSignal | undefined): Promise<boolean> {
   for (const table of ['etl.queue_days', 'etl.agent_days', 'etl.stale_days']) {
     for (;;) {
@@ -228,7 +239,8 @@ async function forgetOtherZones(db: Kysely<Database>, signal: AbortSignal | unde
         const zone = await lockTimeZone(trx)
         const result = await sql`
           delete from ${sql.raw(table)} t where (t.time_zone, t.day) in (
-            select distinct time_zone, day from ${sql.raw(table)} where time_zone < ${zone} or time_zone > ${zone}
+            select distinct time_zone, day from ${sql.raw(table)}
+            where (time_zone < ${zone} or time_zone > ${zone}) ${table === 'etl.agent_days' ? sql`and not etl.lacks_agents(day, time_zone)` : sql.raw('')}
             limit ${DAYS_PER_DELETE})`.execute(trx)
         deleted = result.numAffectedRows ?? 0n
       })

@@ -4,6 +4,8 @@ import { IDS_PER_REQUEST } from '../genesys/details-by-id.ts'
 import type { PartCounts, RunContext, SyncPart } from '../history/context.ts'
 import { PART_REQUEST_BUDGET } from '../history/nightly-budget.ts'
 import { addParts } from '../history/sync-parts.ts'
+import { readRetention } from '../loader/dropped-months.ts'
+import { expiredTimes } from '../model/retention.ts'
 import { readAgain } from './read-again.ts'
 import { selectDueOpen, selectDueSettled, selectSeenByLive, type DueAt } from './unsettled-store.ts'
 
@@ -16,7 +18,8 @@ export const openSet: SyncPart = {
     const { warehouse, history } = context
     const due = dueAt(context)
     const held = await readAgain(context, await selectDueOpen(warehouse.db, due), { label: 'open conversations' })
-    const seen = await readAgain(context, await selectSeenByLive(warehouse.db, due), {
+    const expired = expiredTimes(await readRetention(warehouse))
+    const seen = await readAgain(context, await selectSeenByLive(warehouse.db, due, expired), {
       label: 'conversations seen by live',
       belongs: (record) => belongsToHistory(record, history.filter),
     })

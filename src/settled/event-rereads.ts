@@ -7,7 +7,7 @@ import { sql, type Kysely } from 'kysely'
 import { EtlError } from '../errors.ts'
 import { countDetails, within, type DetailsFilter } from '../genesys/details-query.ts'
 import type { PartCounts, RunContext, SyncPart } from '../history/context.ts'
-import { selectCovered } from '../history/coverage.ts'
+import { selectMaintained } from '../history/coverage.ts'
 import { loadByQuery } from '../history/load-window.ts'
 import { addParts, emptyPartCounts } from '../history/sync-parts.ts'
 import { addLoadCounts } from '../loader/load-counts.ts'
@@ -42,7 +42,7 @@ export const eventRereads: SyncPart = {
   async run(context) {
     const { warehouse, history, clock, logger, signal } = context
     const now = clock.now()
-    const starts = startsToSearch(await selectCovered(warehouse.db, history, now), now, history.lookbackDays)
+    const starts = startsToSearch(await selectMaintained(warehouse, history, now), now, history.lookbackDays)
     if (starts.length === 0) return emptyPartCounts()
     let counts = emptyPartCounts()
     const failures: unknown[] = []

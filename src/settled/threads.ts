@@ -5,7 +5,7 @@
 import { sql } from 'kysely'
 import type { DetailsFilter } from '../genesys/details-query.ts'
 import type { PartCounts, RunContext, SyncPart } from '../history/context.ts'
-import { selectCovered } from '../history/coverage.ts'
+import { selectMaintained } from '../history/coverage.ts'
 import { selectWindows, type WindowKey } from '../history/ledger.ts'
 import { loadWindow, recordFailedWindow } from '../history/load-window.ts'
 import { PART_REQUEST_BUDGET } from '../history/nightly-budget.ts'
@@ -47,7 +47,7 @@ async function readThreads(context: RunContext, filter: DetailsFilter): Promise<
   const { db } = warehouse
   const now = clock.now()
   const key: WindowKey = { stream: STREAM, filter }
-  const covered = await selectCovered(db, history, now)
+  const covered = await selectMaintained(warehouse, history, now)
   const ledger = await selectWindows(db, key)
   const due = dueThreadDays({
     covered,

@@ -1,6 +1,6 @@
 /** etl.unsettled: which conversations that may still change are due to be read again by their ids. */
 import { sql, type Kysely } from 'kysely'
-import { addDays, startOfDay } from '../model/interval.ts'
+import { addDays, startOfDay, type Interval } from '../model/interval.ts'
 import type { Database } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
 import { NIGHTLY_UP_TO_DAYS, STUCK_AFTER_DAYS } from './ages.ts'
@@ -42,14 +42,23 @@ export async function selectDueOpen(db: Kysely<Database>, { now, cycleStart, lim
 /**
  * Conversations of closed days that live saw and the history lacks, or holds in an older state: live saw them open after they were last
  * loaded, or saw them end and did not get to loading them.
+ * @param expired times of which nothing is stored any more
  */
-export async function selectSeenByLive(db: Kysely<Database>, { now, limit }: DueAt): Promise<string[]> {
+export async function selectSeenByLive(
+  db: Kysely<Database>,
+  { now, limit }: DueAt,
+  expired: readonly Interval[],
+): Promise<string[]> {
+  const column = (name: keyof Interval) => expired.map((time) => time[name])
   return await selectIds(
     sql<{ id: string }>`
       select l.conversation_id as id from genesys.live_conversations l
       left join etl.conversations c on c.conversation_id = l.conversation_id
       where l.conversation_start < ${startOfDay(now)} and (c.conversation_id is null or c.fetched_at < l.snapshot_at)
         and not exists (select from etl.unsettled u where u.conversation_id = l.conversation_id and u.ended_at is null)
+        and not exists (
+          select from unnest(${column('start')}::timestamptz[], ${column('end')}::timestamptz[]) as expired (since, until)
+          where l.conversation_start >= since and l.conversation_start < until)
       union
       select r.conversation_id from etl.rereads r
       where r.due_at < ${now}::timestamptz - make_interval(hours => ${LIVE_OVERDUE_HOURS})

@@ -41,6 +41,7 @@ const migrations = [
   '20261126T1730Z-create-erasures',
   '20261126T1750Z-record-error-kinds',
   '20261126T1751Z-create-restricted-readers',
+  '20261126T2030Z-create-dropped-months',
 ]
 
 interface ColumnRow {

@@ -4,11 +4,19 @@ import { windowKey } from '../../history/context.ts'
 import { selectWindows } from '../../history/ledger.ts'
 import { selectEmptyDays, selectEmptyMonths } from '../../history/missing-rows.ts'
 import { isFromFuture } from '../../history/plan.ts'
-import { countFetchedInFuture, selectFutureDates, selectSettling } from '../../monitoring/status-queries.ts'
+import { readRetention } from '../../loader/dropped-months.ts'
+import { outside, timesNotDue } from '../../model/retention.ts'
+import {
+  countFetchedInFuture,
+  selectFutureDates,
+  selectRetentionRecord,
+  selectSettling,
+} from '../../monitoring/status-queries.ts'
 import { readDatabaseClock } from '../../postgres/clock.ts'
 import { selectPosition } from '../../reporting/derivation.ts'
 import { countStalePassed } from '../../reporting/stale.ts'
-import { formatCount } from '../print.ts'
+import { selectDueMonths } from '../../retention/due-months.ts'
+import { formatCount, formatNumber } from '../print.ts'
 import { type Check, type CheckContext, type Finding } from './check.ts'
 
 const DAYS_NAMED = 5
@@ -17,6 +25,7 @@ const MOST_COUNTED = 100_000_000
 export const historyChecks: readonly Check[] = [
   { name: 'ledger', needs: 'schema', run: checkLedger },
   { name: 'dates', needs: 'schema', run: checkDates },
+  { name: 'retention', needs: 'schema', run: checkRetention },
   { name: 'settling', needs: 'schema', run: checkSettling },
   { name: 'reporting rows', needs: 'schema', run: checkReporting },
 ]
@@ -25,7 +34,8 @@ export const historyChecks: readonly Check[] = [
 async function checkLedger({ app }: CheckContext): Promise<Finding[]> {
   const name = 'ledger'
   const { db } = app.warehouse
-  const windows = await selectWindows(db, windowKey(app.config.history))
+  const notDue = timesNotDue(await readRetention(app.warehouse))
+  const windows = outside(await selectWindows(db, windowKey(app.config.history)), notDue)
   const days = await selectEmptyDays(db, windows)
   const months = await selectEmptyMonths(db, windows)
   const emptied = months.filter(({ tables }) => !tables.includes('conversations'))
@@ -45,7 +55,7 @@ async function checkLedger({ app }: CheckContext): Promise<Finding[]> {
       detail: `says that they are loaded, but ${gaps.join('; ')}`,
       fix:
         `Run ${commandLine('verify')} and then ${commandLine('backfill --reload')} over their range. ` +
-        'If they were dropped on purpose, see "Dropping a month" in docs/operations.md.',
+        'If they were dropped by hand, see "Dropping a month" in docs/operations.md.',
     },
   ]
 }
@@ -80,6 +90,28 @@ async function checkDates({ app }: CheckContext): Promise<Finding[]> {
       fix: `Once that clock is right, the next sync reads again what is due; for older days run ${commandLine('backfill --reload')}.`,
     },
   ]
+}
+
+/** Whether what is not kept any more is gone. */
+async function checkRetention({ app }: CheckContext): Promise<Finding[]> {
+  const name = 'retention'
+  const { warehouse } = app
+  const { months, floor, dropped, restored } = await selectRetentionRecord(warehouse)
+  const due = (await selectDueMonths(warehouse.db, floor)).map(({ start }) => start.toISOString().slice(0, 7))
+  if (due.length > 0)
+    return [
+      {
+        name,
+        verdict: 'warning',
+        detail: `not kept any more, but not dropped completely: ${due.join(', ')}`,
+        fix: `The next sync drops them; to do it now: ${commandLine('sync')}. If its log says that locks are held, end long queries and backups meanwhile.`,
+      },
+    ]
+  const kept =
+    months === null ? 'every month is kept' : `${formatCount(months, 'month')} before the current one are kept`
+  const gone =
+    dropped + restored === 0 ? '' : `; ${formatCount(dropped, 'month')} dropped, ${formatNumber(restored)} brought back`
+  return [{ name, verdict: 'ok', detail: `${kept}${gone}` }]
 }
 
 /** Whether everything that is old enough has settled. */

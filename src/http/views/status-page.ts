@@ -199,7 +199,7 @@ function deliveryFigure({ pending, givenUp }: StatusDocument['deliveries']): Htm
   return figure('Webhook messages pending', number(pending), `${number(givenUp)} abandoned today`, givenUp > 0)
 }
 
-function coverage({ history, windows }: StatusDocument, now: Date): Html {
+function coverage({ history, windows, retention }: StatusDocument, now: Date): Html {
   const { provisional, unstable, failed } = windows
   const others = [
     [provisional, 'provisional'],
@@ -209,7 +209,16 @@ function coverage({ history, windows }: StatusDocument, now: Date): Html {
   const counts = others.filter(([count]) => count > 0).map(([count, name]) => `, ${number(count)} ${name}`)
   return markup`${calendar(history.days)}
 <p class="quiet">${plural(windows.done, 'window')} done${counts.join('')}. Due from
-${time(history.firstDay, now)} on. The stronger its color, the more conversations a day has.</p>`
+${time(history.firstDay, now)} on.${retentionNote(retention)} The stronger its color, the more conversations a day has.</p>`
+}
+
+function retentionNote({ months, floor, dropped }: StatusDocument['retention']): Html {
+  if (months === null && dropped === 0) return markup``
+  const kept =
+    months === null || floor === null
+      ? ''
+      : ` Kept: ${plural(months, 'month')}, since ${floor.toISOString().slice(0, 7)}.`
+  return markup`${kept} ${plural(dropped, 'month')} dropped.`
 }
 
 const JOB_COLUMNS: readonly Column[] = [
