@@ -173,7 +173,7 @@ test('conversations_daily has the numbers of each UTC day, and reads the facts o
   const handled = (id: string, conversationStart: string, ...values: (number | null)[]) => {
     const metrics = values.map((value) => ({ name: 'tHandle', value, emitDate: conversationStart }))
     const participants = [{ purpose: 'agent', sessions: [{ mediaType: 'voice', segments: [], metrics }] }]
-    return conversation(id, { conversationStart, originatingDirection: 'inbound', participants } as never)
+    return conversation(id, { conversationStart, originatingDirection: 'inbound', participants })
   }
   await load(
     loaded,
@@ -190,7 +190,7 @@ test('conversations_daily has the numbers of each UTC day, and reads the facts o
         participants: ['voice', 'callback'].map((mediaType, index) => ({
           sessions: [{ mediaType, segments: [{ segmentStart: `2026-03-07T00:0${9 - index}:00.000Z` }] }],
         })),
-      } as never),
+      }),
     ],
     1,
   )

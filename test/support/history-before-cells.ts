@@ -1,5 +1,4 @@
 /** Databases as the releases before interval cells and before facts left them, and what they have to become. */
-import { sql } from 'kysely'
 import type { JsonObject } from '../../src/model/json.ts'
 import { connect } from '../../src/postgres/connect.ts'
 import { migrateDown } from '../../src/postgres/migrate.ts'
