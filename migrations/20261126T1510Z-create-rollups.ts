@@ -306,7 +306,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 /**
  * Drops what is computed from the cells, and the settings. The cells stay, but count as those of no version and are not shown, so that the
- * next upgrade derives them anew and adds them up: a new column with a default says so without a write of any row.
+ * next upgrade derives them again and adds them up: a new column with a default says so without a write of any row.
  */
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`set local lock_timeout = '3s'`.execute(db)

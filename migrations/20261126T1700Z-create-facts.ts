@@ -105,7 +105,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Drops the facts. Every conversation counts as derived by version 1 again, so that the next upgrade derives its facts anew: a new column
+ * Drops the facts. Every conversation counts as derived by version 1 again, so that the next upgrade derives its facts again: a new column
  * with a default says so without a write of any row.
  */
 export async function down(db: Kysely<unknown>): Promise<void> {

@@ -95,7 +95,10 @@ function print(output: Output, found: Reconciliation, faults: readonly Classifie
   for (const { day, reason } of found.skipped) output.line(`${formatWindow(day)} was not compared: ${reason}.`)
   printFaults(output, faults)
   for (const [name, count] of Object.entries(found.classes) as [DifferenceClass, number][])
-    if (isExpected(name)) output.line(`${formatCount(count, 'figure')} differ as expected: ${CLASSES[name]}.`)
+    if (isExpected(name))
+      output.line(
+        `${formatCount(count, 'figure')} ${count === 1 ? 'differs' : 'differ'} as expected: ${CLASSES[name]}.`,
+      )
   printServiceLevel(output, found.serviceLevel)
   if (faults.length > 0)
     output.line(

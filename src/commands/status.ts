@@ -79,7 +79,10 @@ function describeReconciliation(reconciliation: StatusDocument['reconciliation']
   const { newestDay, days, differences, expected, missingPermission } = reconciliation
   const lacking = missingPermission === null ? '' : `not compared any more: ${missingPermission} is missing`
   if (newestDay === null) return lacking === '' ? 'not compared yet' : `not compared: ${missingPermission} is missing`
-  const found = differences === 0 ? 'no difference' : `${formatCount(differences, 'figure')} differ`
+  const found =
+    differences === 0
+      ? 'no difference'
+      : `${formatCount(differences, 'figure')} ${differences === 1 ? 'differs' : 'differ'}`
   const known = expected === 0 ? '' : `, ${formatNumber(expected)} for an expected cause`
   const until = `${formatCount(days, 'day')} until ${newestDay.toISOString().slice(0, 10)}`
   return [`${found}${known} (${until})`, lacking].filter(Boolean).join('; ')

@@ -182,7 +182,7 @@ async function selectWithDependents(
   if (foreign.length > 0) {
     const list = foreign.join(', ')
     throw new EtlError(
-      `The ${isRoutine(name) ? 'function' : 'view'} ${name} must be created again, but ${list} ${foreign.length === 1 ? 'depends' : 'depend'} on it`,
+      `The ${isRoutine(name) ? 'function' : 'view'} ${name} has to be dropped, but ${list} ${foreign.length === 1 ? 'depends' : 'depend'} on it`,
       {
         code: 'VIEW_IN_USE',
         kind: 'fatal',

@@ -166,3 +166,55 @@ test('conversations_daily counts a conversation under the session that began fir
     { media_type: null, conversations: 1 },
   ])
 })
+
+test('conversations_daily has the numbers of each UTC day, and reads the facts of the days that are asked for alone', async () => {
+  await using own = await createTestDatabase()
+  await using loaded = connect(own.url)
+  const handled = (id: string, conversationStart: string, ...values: (number | null)[]) => {
+    const metrics = values.map((value) => ({ name: 'tHandle', value, emitDate: conversationStart }))
+    const participants = [{ purpose: 'agent', sessions: [{ mediaType: 'voice', segments: [], metrics }] }]
+    return conversation(id, { conversationStart, originatingDirection: 'inbound', participants })
+  }
+  await load(
+    loaded,
+    [
+      handled('a', '2026-01-31T23:59:59.999Z', 10_000),
+      // (60 + 90 + 30) / 3 seconds; a metric without a value does not count
+      handled('b', '2026-02-01T00:00:00.000Z', 60_000, 90_000),
+      handled('c', '2026-02-01T12:00:00.000Z', 30_000, null),
+      handled('d', '2026-02-01T12:00:00.000Z', null),
+      handled('e', '2026-02-01T23:59:59.999Z'),
+      handled('f', '2026-03-07T00:00:00.000Z'),
+      conversation('g', {
+        conversationStart: '2026-03-07T00:00:00.000Z',
+        participants: ['voice', 'callback'].map((mediaType, index) => ({
+          sessions: [{ mediaType, segments: [{ segmentStart: `2026-03-07T00:0${9 - index}:00.000Z` }] }],
+        })),
+      }),
+    ],
+    1,
+  )
+  const { rows: all } =
+    await sql`select to_char(day, 'YYYY-MM-DD') as date, media_type, direction, conversations, handled, average_handle_seconds
+    from reporting.conversations_daily order by day, media_type desc`.execute(loaded.db)
+  const voice = { media_type: 'voice', direction: 'inbound' }
+  expect(all).toEqual([
+    { date: '2026-01-31', ...voice, conversations: 1, handled: 1, average_handle_seconds: '10.0' },
+    { date: '2026-02-01', ...voice, conversations: 4, handled: 2, average_handle_seconds: '60.0' },
+    { date: '2026-03-07', ...voice, conversations: 1, handled: 0, average_handle_seconds: null },
+    {
+      date: '2026-03-07',
+      ...voice,
+      media_type: 'callback',
+      conversations: 1,
+      handled: 0,
+      average_handle_seconds: null,
+    },
+  ])
+  const { rows: plan } = await sql<{ 'QUERY PLAN': string }>`
+    explain (analyze, verbose, costs off, timing off, summary off, buffers off)
+    select * from reporting.conversations_daily where day = '2026-02-01'`.execute(loaded.db)
+  const scans = plan.map((row) => row['QUERY PLAN']).filter((line) => / on \w+\.\w+/.test(line))
+  const executed = scans.filter((line) => /conversation_facts|genesys\./.test(line) && !line.includes('never executed'))
+  expect(executed).toEqual([expect.stringContaining('conversation_facts_2026_02')])
+})
