@@ -142,12 +142,12 @@ async function wasDropped(trx: Transaction<Database>, month: string): Promise<bo
 
 /** The tables that have a partition of the month. */
 async function selectPresent(db: Kysely<Database>, month: string): Promise<Set<string>> {
+  // by name, since a join of the catalogs grows with every month
   const { rows } = await sql<{ parent: string }>`
-    select format('%s.%s', n.nspname, p.relname) as parent
-    from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
-    join pg_namespace n on n.oid = p.relnamespace
-    where n.nspname in ('genesys', 'etl') and p.relkind = 'p' and c.relname = p.relname || ${suffix(month)}
-      and format('%s.%s', n.nspname, p.relname) = any(${PARTITIONED}::text[])`.execute(db)
+    select t.name as parent from unnest(${PARTITIONED}::text[]) as t (name)
+    join pg_inherits i on i.inhrelid = to_regclass(t.name || ${suffix(month)}) and i.inhparent = to_regclass(t.name)`.execute(
+    db,
+  )
   return new Set(rows.map(({ parent }) => parent))
 }
 
