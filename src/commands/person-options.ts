@@ -104,7 +104,7 @@ function refuseImplausible(kind: NamedPerson['kind'], values: readonly string[])
       'Give it whole: a telephone number, an e-mail address or the like.',
     )
   }
-  // it would be kept as the id of a conversation for good
+  // its tombstone would keep the address
   if (kind === 'conversation_id' && values.some((id) => !UUID.test(id) && isLikeAddress(id)))
     throw new ConfigError(
       'One of the conversations is named by an address',

@@ -36,7 +36,7 @@ interface Content {
 
 interface StoredRecord extends Content {
   readonly record: RejectedRecord
-  /** By which an erasure has recorded it, perhaps before the policy changed. */
+  /** The hashes by which an erasure may have recorded it, also before the policy changed, or in an earlier release. */
   readonly erasedAs: readonly string[]
 }
 
@@ -75,8 +75,8 @@ export async function insertRejected(
 function toStored(record: RejectedRecord): StoredRecord {
   const { raw, original = raw } = record
   const content = contentOf(raw as JsonValue)
-  const erasedAs = original === raw ? [content.hash] : [content.hash, contentOf(original as JsonValue).hash]
-  return { record, ...content, erasedAs }
+  const contents = original === raw ? [content] : [content, contentOf(original as JsonValue)]
+  return { record, ...content, erasedAs: contents.flatMap(({ hash, earlierHash }) => [hash, earlierHash]) }
 }
 
 function contentOf(raw: JsonValue): Content {

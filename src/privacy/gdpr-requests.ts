@@ -6,13 +6,15 @@ import { refuseForeignOrganization } from '../loader/organization.ts'
 import { normalizeAddress } from '../model/address.ts'
 import type { Database, RunTrigger } from '../postgres/database.ts'
 import { recording } from '../postgres/errors.ts'
+import { anonymizeUser } from '../reference/store.ts'
 import { runJob } from '../runs/run-job.ts'
 import { completeErasures, erase, type EraseDependencies } from './erase.ts'
 import { findPerson, isMostOfHistory, type PersonKeys } from './find-person.ts'
 
 /**
  * What became of a request. `applied`: now, or, in a dry run, would be. `applied before`. `not completed`: Genesys is at it, or has failed.
- * `employee`: it names a user, whose conversations are those of customers: what is stored of employees follows Genesys with the next reads.
+ * `employee`: it names a user, whose conversations are those of customers and stay; the name and addresses in dim_users go, and do so again at
+ * every later run, should a read have brought them back.
  * `unnamed`: it has nothing that conversations name. `too many`: it would erase so much that someone has to look at it. `nothing stored`: the
  * policy drops what it could be found by.
  */
@@ -94,14 +96,15 @@ async function applyOne(
 ): Promise<Pick<GdprResult, 'outcome' | 'conversations'>> {
   const none = (outcome: GdprOutcome) => ({ outcome, conversations: 0 })
   if (status !== 'COMPLETED') return none('not completed')
+  const { warehouse, logger } = dependencies
   const keys: PersonKeys = {
     conversationIds: [],
     externalContactIds: subject.externalContactId === null ? [] : [subject.externalContactId],
     addresses: subject.addresses.filter((address) => normalizeAddress(address) !== ''),
   }
+  if (subject.userId !== null && !dryRun) await forgetUser(dependencies, subject.userId)
   const count = keys.externalContactIds.length + keys.addresses.length
   if (count === 0) return none(subject.userId === null ? 'unnamed' : 'employee')
-  const { warehouse, logger } = dependencies
   if (warehouse.personalPolicy.customers === 'drop') return none('nothing stored')
   const traces = await findPerson(warehouse, keys, signal)
   const conversations = traces.conversationIds.size
@@ -116,6 +119,11 @@ async function applyOne(
   const request = { traces, kind: 'gdpr_request', keys: count, keepStatistics, osUser, requestId: id } as const
   await erase(dependencies, request, signal)
   return { outcome: 'applied', conversations }
+}
+
+async function forgetUser({ warehouse, logger }: GdprDependencies, userId: string): Promise<void> {
+  const isChanged = await recording('deleting what is stored of an employee', () => anonymizeUser(warehouse.db, userId))
+  if (isChanged) logger.info({ userId }, 'deleted the name and addresses of an employee')
 }
 
 async function selectApplied(db: Kysely<Database>): Promise<ReadonlySet<string>> {

@@ -158,6 +158,18 @@ export async function selectParents(db: Kysely<Database>, parent: ReferenceName)
   return rows.map(({ id }) => id)
 }
 
+/** Takes everything personal out of a user's row, which stays: conversations name the user by id. Returns whether there was any. */
+export async function anonymizeUser(db: Kysely<Database>, userId: string): Promise<boolean> {
+  const { columns } = referenceEntity('users')
+  const personal = [...Object.keys(columns).filter((column) => columns[column]?.personal), '_extra'].map((column) =>
+    sql.ref(column),
+  )
+  const { numAffectedRows = 0n } = await sql`
+    update genesys.dim_users set ${sql.join(personal.map((column) => sql`${column} = null`))}, _changed_at = now()
+    where id = ${userId} and num_nonnulls(${sql.join(personal)}) > 0`.execute(db)
+  return numAffectedRows > 0n
+}
+
 /** Writes the wrap-up codes of the system, which no list of Genesys has. */
 export async function writeSystemWrapUpCodes(db: Kysely<Database>): Promise<void> {
   const codes = Object.entries(SYSTEM_WRAP_UP_CODES)

@@ -1,6 +1,7 @@
 /** Erasing while snapshots and loads are at work on the same conversations. */
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { countQueues } from '../../src/live/queue-counts.ts'
 import { selectStoredSnapshot, writeSnapshot, type NewSnapshot } from '../../src/live/snapshot-store.ts'
 import type { LiveConversation } from '../../src/live/state.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
@@ -71,6 +72,19 @@ test('no snapshot brings an erased conversation back, nor a message about it', a
     writes: { inserted: 0, updated: 0 },
     messages: 1,
   })
+  expect([...(await selectStoredSnapshot(warehouse.db)).conversations.keys()]).toEqual(['open-b'])
+  expect(Object.keys(await findTraces(warehouse, ['open-a']))).toEqual(['etl.tombstones'])
+})
+
+test('an open conversation that was erased still counts in its queue, without being named', async () => {
+  await using database = await createTestDatabase()
+  await using warehouse = connect(database.url)
+  await erasePerson(warehouse, { conversationIds: ['open-a'] })
+  const both = ['open-a', 'open-b'].map((id) => ({ ...open(id), queueId: 'q' }))
+  const snapshot = { ...snapshotOf(1, []), read: both, queues: countQueues(both, null, new Date()) }
+  await writeSnapshot(warehouse, snapshot)
+  const { rows } = await sql`select queue_id, waiting from genesys.live_queues`.execute(warehouse.db)
+  expect(rows).toEqual([{ queue_id: 'q', waiting: 2 }])
   expect([...(await selectStoredSnapshot(warehouse.db)).conversations.keys()]).toEqual(['open-b'])
   expect(Object.keys(await findTraces(warehouse, ['open-a']))).toEqual(['etl.tombstones'])
 })

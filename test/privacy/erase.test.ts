@@ -1,4 +1,5 @@
 /** Erasing: nothing of a person stays anywhere, and nothing of it comes back. */
+import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import type { JsonObject } from '../../src/model/json.ts'
@@ -277,6 +278,16 @@ test('a load that waits for the erasure leaves the conversation out', async () =
   await blocker.query('rollback')
   await blocker.end()
   await erasing
+  expect(await findTraces(warehouse, [ani])).toEqual({})
+})
+
+test('a record without an id that an earlier release had kept stays away, too', async () => {
+  const unnamed = { participants: [{ sessions: [{ ani }] }], conversationStart: '2026-03-05T10:00:00Z' }
+  await load(warehouse, [unnamed], 1)
+  const earlier = createHash('sha256').update(JSON.stringify(unnamed)).digest('hex')
+  await sql`update etl.rejected_records set raw_hash = ${earlier}`.execute(warehouse.db)
+  await erasePerson(warehouse, { addresses: [ani] })
+  await load(warehouse, [unnamed], 2)
   expect(await findTraces(warehouse, [ani])).toEqual({})
 })
 

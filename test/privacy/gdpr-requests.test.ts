@@ -100,6 +100,32 @@ test('completed deletions are applied once; exports, running and failed requests
   expect(erasures.map(({ id }) => id).sort()).toEqual(['r-DELETING', 'r-contact', 'r-mail', 'r-number'])
 })
 
+test('of an employee the name and addresses go, again where a read has brought them back; conversations stay', async () => {
+  await using it = await orgWithRequests()
+  const write = () =>
+    sql`
+      insert into genesys.dim_users (id, name, email, title, _extra)
+      values ('u1', 'Ada Lind', 'ada.lind@example.org', 'Agent', '{"chat": {"jabberId": "ada.lind"}}'), ('u2', 'Bo Ek', 'bo@example.org', 'Agent', null)
+      on conflict (id) do update set name = excluded.name, email = excluded.email, _extra = excluded._extra`.execute(
+      it.warehouse.db,
+    )
+  await write()
+  await apply(it, { dryRun: true })
+  expect(Object.keys(await findTraces(it.warehouse, ['ada.lind', 'Ada Lind']))).toEqual(['genesys.dim_users'])
+  for (const _ of ['first', 'brought back']) {
+    expect(outcomes(await apply(it))).toMatchObject({ 'r-user': 'employee' })
+    expect(await findTraces(it.warehouse, ['ada.lind', 'Ada Lind'])).toEqual({})
+    const { rows } = await sql`select id, name, email, title from genesys.dim_users order by id`.execute(
+      it.warehouse.db,
+    )
+    expect(rows).toEqual([
+      { id: 'u1', name: null, email: null, title: 'Agent' },
+      { id: 'u2', name: 'Bo Ek', email: 'bo@example.org', title: 'Agent' },
+    ])
+    await write()
+  }
+})
+
 test('the list is read to its last page, and without the permission the error names it', async () => {
   await using it = await startTestOrg({ days: 0 })
   for (let number = 0; number < 230; number++)
