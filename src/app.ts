@@ -12,7 +12,7 @@ import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type PersonalPolicy } from './model/personal.ts'
 import { completeAfterRun } from './privacy/erase.ts'
-import { retainAfterSync } from './privacy/personal-retention.ts'
+import { dropPersonalAfterSync } from './privacy/personal-retention.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -295,9 +295,14 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
+    async afterRun(signal) {
+      await completeAfterRun(parts, signal)
+      await deriveAfterRun(derivationDependencies(parts), signal)
+      await addUpAfterRun(parts, signal)
+    },
     async afterSync(signal, observed) {
       const progress = quiet ? observed : createProgress({ terminal, logger, unit: 'conversations' })
-      await retainAfterSync(
+      await dropPersonalAfterSync(
         {
           warehouse,
           logger,
@@ -307,10 +312,6 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
         signal,
       )
       progress.finish()
-    },
-    async afterRun(signal) {
-      await completeAfterRun(parts, signal)
-      await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)
     },
   }

@@ -65,16 +65,23 @@ export async function runHistory(
 ): Promise<HistorySummary> {
   let summary: HistorySummary
   try {
-    summary = await runUnderLock(dependencies, request, trigger, signal)
-  } finally {
-    // also when windows have failed: what is stored does not wait for Genesys
-    if (request.job === 'sync' && !signal.aborted) await dependencies.afterSync?.(signal, dependencies.progress)
+    summary = await runOnce(dependencies, request, trigger, signal)
+  } catch (error) {
+    if (request.job === 'sync' && !signal.aborted && hasRun(error))
+      await dependencies.afterSync?.(signal, dependencies.progress)
+    throw error
   }
   await dependencies.afterRun?.(signal)
+  if (request.job === 'sync') await dependencies.afterSync?.(signal, dependencies.progress)
   return summary
 }
 
-async function runUnderLock(
+/** Whether a run that failed has run here at all: not where another process runs it, or the settings fit neither Genesys nor the database. */
+function hasRun(error: unknown): boolean {
+  return !(error instanceof EtlError) || (error.kind !== 'config' && error.code !== 'JOB_ALREADY_RUNNING')
+}
+
+async function runOnce(
   dependencies: HistoryDependencies,
   request: HistoryRequest,
   trigger: RunTrigger,
