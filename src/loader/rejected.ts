@@ -80,7 +80,7 @@ async function insertOne(
 ): Promise<void> {
   const { record } = stored
   await db.transaction().execute(async (trx) => {
-    const { json, hash, hasAttributes } = underFloor(stored, await holdPolicy(trx, personalPolicy))
+    const { json, hash, hasAttributes } = withinRetention(stored, await holdPolicy(trx, personalPolicy))
     const text = asText ? JSON.stringify(json) : json
     await sql`
     insert into etl.rejected_records as r (stream, conversation_id, reason, raw, raw_hash, run_id, fetched_at)
@@ -95,7 +95,8 @@ async function insertOne(
   })
 }
 
-function underFloor(stored: StoredRecord, inForce: PolicyInForce): Omit<StoredRecord, 'record'> {
+/** What the retention of personal data leaves of a record. */
+function withinRetention(stored: StoredRecord, inForce: PolicyInForce): Omit<StoredRecord, 'record'> {
   const raw = stored.record.raw as JsonValue
   const policy = policyOfRecord(inForce, raw)
   return policy === inForce.policy ? stored : contentOf(applyPolicy(policy, raw))
