@@ -12,7 +12,7 @@ import { createLogger, type Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type PersonalPolicy } from './model/personal.ts'
 import { completeAfterRun } from './privacy/erase.ts'
-import { retainAfterSync as dropPersonalDataAfterSync } from './privacy/personal-retention.ts'
+import { dropPersonalAfterSync } from './privacy/personal-retention.ts'
 import { type ReconcileDependencies } from './reporting/reconcile.ts'
 import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
@@ -299,9 +299,15 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
     onLoaded: onLoaded(parts),
     onEmptied: metrics.countEmptied,
     syncParts: settledParts(async (context) => (await jobsAvailableUntil(context, false, context.signal)) !== null),
+    async afterRun(signal) {
+      await completeAfterRun(parts, signal)
+      await deriveAfterRun(derivationDependencies(parts), signal)
+      await addUpAfterRun(parts, signal)
+    },
     async afterSync(signal, observed) {
+      await dropMonthsAfterSync(parts, signal)
       const progress = quiet ? observed : createProgress({ terminal, logger, unit: 'conversations' })
-      await dropPersonalDataAfterSync(
+      await dropPersonalAfterSync(
         {
           warehouse,
           logger,
@@ -311,11 +317,6 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
         signal,
       )
       progress.finish()
-      await dropMonthsAfterSync(parts, signal)
-    },
-    async afterRun(signal) {
-      await completeAfterRun(parts, signal)
-      await deriveAfterRun(derivationDependencies(parts), signal)
       await addUpAfterRun(parts, signal)
     },
   }

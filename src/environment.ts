@@ -23,6 +23,14 @@ const wholeNumber = (from: number, to: number) =>
     .regex(/^\d+$/, `must be a whole number from ${from} to ${to}`)
     .transform(Number)
     .refine((value) => value >= from && value <= to, `must be a whole number from ${from} to ${to}`)
+const monthsOrOff = z
+  .string()
+  .refine(
+    (text) => text === 'off' || /^(?:[1-9]\d?|1\d\d|2[0-3]\d|240)$/.test(text),
+    'must be off or a whole number from 1 to 240',
+  )
+  .transform((text) => (text === 'off' ? null : Number(text)))
+  .default(null)
 const url = (protocols: RegExp, example: string) =>
   z.string().refine((text) => URL.canParse(text) && protocols.test(text), `must look like ${example}`)
 const eventRule = z.string().transform((text, context) => {
@@ -85,7 +93,7 @@ export const environmentSchema = z.object({
   PII_AGENTS: z.enum(['keep', 'hash'], 'must be keep or hash').default('keep'),
   PII_KEY: z.string().min(32, 'must have at least 32 characters').optional(),
   PII_KEY_FILE: z.string().optional(),
-  PII_RETENTION_MONTHS: z.union([z.literal('off').transform(() => null), wholeNumber(1, 1200)]).default(null),
+  PII_RETENTION_MONTHS: monthsOrOff,
   REFERENCE_CRON: z.union([z.literal('off'), cron('REFERENCE_CRON')]).default('5 * * * *'),
   RECONCILE_CRON: z.union([z.literal('off'), cron('RECONCILE_CRON')]).default('45 4 * * *'),
   GDPR_CRON: z.union([z.literal('off'), cron('GDPR_CRON')]).default('off'),

@@ -105,6 +105,16 @@ describe('the environment', () => {
     expect(() => parseEnvironment({ ...good, HTTP_HOST: '::1' }, { ...needs, http: true })).not.toThrow()
   })
 
+  it('keeps personal data of all months, or of a whole number of them', () => {
+    const monthsOf = (PII_RETENTION_MONTHS?: string) =>
+      parseEnvironment({ ...good, PII_RETENTION_MONTHS }, needs).config.personalData.retentionMonths
+    expect([monthsOf(), monthsOf('off'), monthsOf('1'), monthsOf('240')]).toEqual([null, null, 1, 240])
+    for (const wrong of ['0', '-1', '1.5', 'never', '241'])
+      expect(problemsOf({ ...good, PII_RETENTION_MONTHS: wrong })).toContain(
+        'must be off or a whole number from 1 to 240',
+      )
+  })
+
   it('needs a secret to sign webhooks, and understands their events', () => {
     expect(problemsOf({ ...good, WEBHOOK_URL: 'https://example.com/hook' })).toContain('WEBHOOK_SECRET')
     expect(problemsOf({ ...good, WEBHOOK_EVENTS: 'waiting>120s,dancing' })).toContain('WEBHOOK_EVENTS')

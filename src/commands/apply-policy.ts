@@ -53,7 +53,8 @@ export async function applyPolicy(
 async function wantedFloor({ config, warehouse }: App): Promise<string | null> {
   const { retentionMonths } = config.personalData
   if (retentionMonths === null) return null
-  return retentionFloor((await readDatabaseClock(warehouse.db)).now(), retentionMonths)
+  const clock = await readDatabaseClock(warehouse.db)
+  return retentionFloor(clock.now(), retentionMonths).toISOString()
 }
 
 /** @throws ConfigError where the options of an erasure are given beside those of the policy */

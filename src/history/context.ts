@@ -24,7 +24,7 @@ export interface HistoryDependencies {
   readonly onLoaded?: OnLoaded | undefined
   /** Called when a run has ended, after its lock is released; it must not throw. */
   readonly afterRun?: (signal: AbortSignal) => Promise<void>
-  /** Called when a sync has ended, even if windows or parts of it have failed, after its lock is released and before `afterRun`; it must not throw. */
+  /** Called when a sync has ended, even if windows or parts of it have failed, after `afterRun`; it must not throw. */
   readonly afterSync?: (signal: AbortSignal, progress: Progress) => Promise<void>
   /** Counts a window that had conversations and now has none. */
   readonly onEmptied?: () => void

@@ -75,15 +75,15 @@ export async function runHistory(
 ): Promise<HistorySummary> {
   let summary: HistorySummary
   try {
-    summary = await runUnderLock(dependencies, request, trigger, signal)
+    summary = await runOnce(dependencies, request, trigger, signal)
   } catch (error) {
     // what is stored does not wait for Genesys
     if (request.job === 'sync' && !signal.aborted && hasRun(error))
       await dependencies.afterSync?.(signal, dependencies.progress)
     throw error
   }
-  if (request.job === 'sync') await dependencies.afterSync?.(signal, dependencies.progress)
   await dependencies.afterRun?.(signal)
+  if (request.job === 'sync') await dependencies.afterSync?.(signal, dependencies.progress)
   return summary
 }
 
@@ -103,7 +103,7 @@ async function restore({ warehouse, logger }: HistoryDependencies, request: Hist
   )
 }
 
-async function runUnderLock(
+async function runOnce(
   dependencies: HistoryDependencies,
   request: HistoryRequest,
   trigger: RunTrigger,

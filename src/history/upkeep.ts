@@ -28,7 +28,7 @@ export async function advanceRetention(
     logger.warn('no personal data of further months is dropped while the clock of the database is ahead')
     return
   }
-  const floor = retentionFloor(clock.now(), personalMonths)
+  const floor = retentionFloor(clock.now(), personalMonths).toISOString()
   if (await advanceFloor(warehouse.db, warehouse.personalPolicy, floor))
     logger.info({ floor }, 'conversations that started before this instant hold no personal data from now on')
 }

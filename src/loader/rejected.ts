@@ -103,7 +103,7 @@ async function insertOne(
 ): Promise<void> {
   const { record } = stored
   await db.transaction().execute(async (trx) => {
-    const { json, hash, earlierHash, hasAttributes } = underFloor(stored, await holdPolicy(trx, personalPolicy))
+    const { json, hash, earlierHash, hasAttributes } = withinRetention(stored, await holdPolicy(trx, personalPolicy))
     const erasedAs = [...stored.erasedAs, hash]
     const text = asText ? JSON.stringify(json) : json
     await sql`
@@ -125,7 +125,8 @@ async function insertOne(
   })
 }
 
-function underFloor(stored: StoredRecord, inForce: PolicyInForce): Content {
+/** What the retention of personal data leaves of a record. */
+function withinRetention(stored: StoredRecord, inForce: PolicyInForce): Content {
   const raw = stored.record.raw as JsonValue
   const policy = policyOfRecord(inForce, raw)
   return policy === inForce.policy ? stored : contentOf(applyPolicy(policy, raw))

@@ -31,6 +31,6 @@ export function policyOfRecord(inForce: PolicyInForce, record: JsonValue): Conve
  * The floor of a retention: conversations of the current UTC month and of so many months before it keep personal data.
  * @param months a whole number, 1 or more
  */
-export function retentionFloor(now: Date, months: number): string {
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months, 1)).toISOString()
+export function retentionFloor(now: Date, months: number): Date {
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months, 1))
 }

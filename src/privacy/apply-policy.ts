@@ -11,8 +11,9 @@ import {
   describePolicy,
   isSamePolicy,
   NO_POLICY,
-  selectStoredPolicy,
   requirePolicy,
+  selectFloor,
+  selectStoredPolicy,
   storePolicy,
   toStoredPolicy,
   type StoredPolicy,
@@ -131,11 +132,11 @@ async function switchPolicy(
   policy: StoredPolicy,
   { rewrite, acceptMix, floor }: ApplyPolicyRequest,
 ): Promise<Pending | null> {
-  const isNeeded = rewrite && !isSamePolicy(policy, NO_POLICY)
   return await recording('recording the policy for personal data', () =>
     db.transaction().execute(async (trx) => {
       await storePolicy(trx, policy)
       if (acceptMix) await restartRetention(trx, floor)
+      const isNeeded = rewrite && (!isSamePolicy(policy, NO_POLICY) || (await selectFloor(trx)) !== null)
       const interrupted = await selectMeta<Pending>(trx, PENDING_KEY)
       if (!isNeeded) {
         await deletePending(trx)

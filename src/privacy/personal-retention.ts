@@ -69,7 +69,7 @@ export async function restartRetention(trx: Transaction<Database>, floor: string
  * Drops what is due after a sync, if anything is. Interrupted anywhere, the next one goes on where it was. A failure is logged: the next sync
  * tries again.
  */
-export async function retainAfterSync(dependencies: RetentionDependencies, signal: AbortSignal): Promise<void> {
+export async function dropPersonalAfterSync(dependencies: RetentionDependencies, signal: AbortSignal): Promise<void> {
   try {
     if ((await selectRetention(dependencies.warehouse.db)).isApplied) return
     const request = { job: 'pii-retention', trigger: 'cron', parameters: {} } as const

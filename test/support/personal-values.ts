@@ -25,18 +25,23 @@ function personalTextsIn(value: JsonValue): string[] {
 
 /**
  * Every text of a field marked as personal in the conversations of the organization, attributes included, and the names and addresses of its
- * users; without names and ids of queues, flows and the like, which some of these fields have as well.
+ * users. See personalValuesIn.
  */
 export function personalValuesOf(org: Simulator): string[] {
+  const users = org.org.users.flatMap(({ name, email }) => [name, email])
+  return [...new Set([...personalValuesIn(org, () => true), ...users])].filter((value) => value.length >= SHORTEST)
+}
+
+/**
+ * Every text of a field marked as personal in these conversations of the organization, attributes included; without names and ids of queues, flows and the like, which some of these fields have as well.
+ */
+export function personalValuesIn(org: Simulator, isWanted: (record: JsonValue) => boolean): string[] {
   const { users, queues, flows, wrapUpCodes, groups } = org.org
   const records = org.truthText().map((text) => parseJson(text))
   const plain = new Set([...queues, ...flows, ...wrapUpCodes, ...groups].flatMap(({ id, name }) => [id, name]))
   const systemNames = records.filter(isJsonObject).flatMap(namesOfSystem)
   for (const name of [...systemNames, ...users.map(({ id }) => id)]) plain.add(name)
-  const values = [
-    ...records.flatMap((record) => personalTextsOf(org, record)),
-    ...users.flatMap(({ name, email }) => [name, email]),
-  ]
+  const values = records.filter(isWanted).flatMap((record) => personalTextsOf(org, record))
   return [...new Set(values)].filter((value) => value.length >= SHORTEST && value.trim() !== '' && !plain.has(value))
 }
 
