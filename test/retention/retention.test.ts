@@ -187,6 +187,25 @@ test('days of another time zone: the numbers of queues are right, those of agent
   expect((await inZone('UTC'))['queueDaily']).toEqual(utc['queueDaily'])
 })
 
+test('a sync whose windows have failed is followed by the retention, a backfill is not', async () => {
+  await using it = await connectTestOrg(org)
+  await loadWeek(it)
+  await using kept = await connectKeeping(it)
+  await using dependencies = it.dependencies()
+  const given = { ...dependencies, warehouse: kept, afterSync: async () => void (await retain(kept)) }
+  await runHistory(given, { job: 'backfill', range: keptDays, reload: true }, 'manual', never)
+  expect(await selectDueMonths(kept.db, floor)).toHaveLength(1)
+  org.control.faults.add({ on: 'details', kind: '403' })
+  try {
+    await expect(runHistory(given, { job: 'sync' }, 'manual', never)).rejects.toMatchObject({
+      code: 'GENESYS_FORBIDDEN',
+    })
+  } finally {
+    org.control.faults.clear()
+  }
+  expect(await selectDueMonths(kept.db, floor)).toEqual([])
+})
+
 test('nothing is dropped while its conversations are not derived', async () => {
   await using it = await connectTestOrg(org)
   await loadWeek(it)
