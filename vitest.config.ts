@@ -38,6 +38,7 @@ export const LONG = [
   'test/privacy/policy-commands.test.ts',
   'test/privacy/{erase-at-work,erased-org}.test.ts',
   'test/reference/process.test.ts',
+  'test/retention/{kill,readers,retention}.test.ts',
   'test/reporting/{derive-command,genesys-aggregates,many-months,oracle,performance,reconcile}.test.ts',
 ]
 

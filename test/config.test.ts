@@ -282,6 +282,19 @@ describe('values that cannot be right', () => {
     expect(warningsOf({ GENESYS_REQUESTS_PER_MINUTE: '301', GENESYS_API_URL: 'http://127.0.0.1:8090' })).toEqual([])
   })
 
+  it('a retention that is shorter than what is read again is reported', () => {
+    const monthsOf = (text: string) =>
+      parseEnvironment({ ...good, HISTORY_RETENTION_MONTHS: text }, needs, now).config.history.retentionMonths
+    expect(['off', '2', '240'].map(monthsOf)).toEqual([null, 2, 240])
+    for (const text of ['0', '241', '1.5', 'two']) expect(() => monthsOf(text)).toThrow('a whole number from 1 to 240')
+    expect(warningsOf({ HISTORY_RETENTION_MONTHS: '2' })).toEqual([])
+    const [warning = ''] = warningsOf({ HISTORY_RETENTION_MONTHS: '1' })
+    expect(warning).toContain('only 28 days')
+    expect(warning).toContain('HISTORY_DEEP_LOOKBACK_DAYS (30 days), threads of e-mail and messages (40 days)')
+    expect(warning).not.toContain('HISTORY_LOOKBACK_DAYS (')
+    expect(warningsOf({ HISTORY_RETENTION_MONTHS: '2', HISTORY_LOOKBACK_DAYS: '60' })).toHaveLength(1)
+  })
+
   it('an unknown region is reported with the nearest one', () => {
     expect(warningsOf({ GENESYS_ENVIRONMENT: 'mypurecloud.co' })).toEqual([
       expect.stringMatching(/GENESYS_ENVIRONMENT.*did you mean mypurecloud\.com\?/),

@@ -5,7 +5,7 @@ import { subtract, union, type Interval } from './interval.ts'
 const BEGINNING = new Date(0)
 
 /** A month that was dropped once, or was brought in although it is older than what is kept. */
-export interface DroppedMonth extends Interval {
+interface DroppedMonth extends Interval {
   /** Whether conversations that started in it are stored: it was brought back on purpose. */
   readonly isStored: boolean
 }
@@ -16,9 +16,6 @@ export interface Retention {
   readonly floor: Date | null
   readonly months: readonly DroppedMonth[]
 }
-
-/** Everything is kept. */
-export const KEPT_FOREVER: Retention = { floor: null, months: [] }
 
 /** The first instant that is kept: that of the UTC month so many months before the current one. */
 export function retentionFloor(now: Date, months: number): Date {

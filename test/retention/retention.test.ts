@@ -28,7 +28,7 @@ const never = new AbortController().signal
 type Request = Parameters<typeof runHistory>[1]
 
 async function run(it: TestOrg, warehouse: Warehouse, request: Request) {
-  await using dependencies = it.dependencies({ settings: { start: week.start } })
+  await using dependencies = it.dependencies()
   return await runHistory({ ...dependencies, warehouse }, request, 'manual', never)
 }
 
@@ -61,15 +61,17 @@ test('a month goes, its numbers stay, and nothing of it is loaded again', async 
   expect(await selectDueMonths(kept.db, floor)).toEqual([])
   expect(await retain(kept)).toEqual([])
 
+  // as if all days had been read only once, long ago: they are due again, but for those that were dropped
+  await sql`update etl.windows set read_at = "end", recorded_at = "end"`.execute(kept.db)
   const asked = org.requests.length
   const synced = await run(it, kept, { job: 'sync' })
-  expect(synced.windows.planned).toBeGreaterThan(0)
+  expect(synced.windows).toMatchObject({ planned: 6, done: 6 })
   const read = org.requests.slice(asked).flatMap(({ interval }) => interval ?? [])
   expect(read.filter((interval) => interval < '2025-07')).toEqual([])
   const backfilled = await run(it, kept, { job: 'backfill', range: week, reload: false })
   expect(backfilled).toMatchObject({ dropped: [droppedDays], windows: { planned: 0 }, unsettled: [] })
   const { history, retention } = await readStatus(kept, { filter: {}, lookbackDays: 3, start: week.start })
-  expect(history).toMatchObject({ firstDay: floor, emptyMonths: [], unsettled: [] })
+  expect(history).toMatchObject({ firstDay: floor, coveredUntil: week.end, emptyMonths: [], unsettled: [] })
   expect(history.owed.filter(({ start }) => start < floor)).toEqual([])
   expect(history.due.filter(({ start }) => start < floor)).toEqual([])
   expect(retention).toMatchObject({ dropped: 1, restored: 0, floor })
@@ -183,6 +185,25 @@ test('days of another time zone: the numbers of queues are right, those of agent
   expect(days.filter((day) => day < '2025-07-01')).toEqual([])
   expect(await inZone('Europe/Berlin')).toEqual(berlin)
   expect((await inZone('UTC'))['queueDaily']).toEqual(utc['queueDaily'])
+})
+
+test('a sync whose windows have failed is followed by the retention, a backfill is not', async () => {
+  await using it = await connectTestOrg(org)
+  await loadWeek(it)
+  await using kept = await connectKeeping(it)
+  await using dependencies = it.dependencies()
+  const given = { ...dependencies, warehouse: kept, afterSync: async () => void (await retain(kept)) }
+  await runHistory(given, { job: 'backfill', range: keptDays, reload: true }, 'manual', never)
+  expect(await selectDueMonths(kept.db, floor)).toHaveLength(1)
+  org.control.faults.add({ on: 'details', kind: '403' })
+  try {
+    await expect(runHistory(given, { job: 'sync' }, 'manual', never)).rejects.toMatchObject({
+      code: 'GENESYS_FORBIDDEN',
+    })
+  } finally {
+    org.control.faults.clear()
+  }
+  expect(await selectDueMonths(kept.db, floor)).toEqual([])
 })
 
 test('nothing is dropped while its conversations are not derived', async () => {

@@ -79,7 +79,8 @@ export async function numbersOf(
 ): Promise<Record<string, string[]>> {
   const numbers: Record<string, string[]> = {}
   for (const [name, query] of Object.entries(NUMBERS)) {
-    const row = withTimes ? 'to_jsonb(x)' : `to_jsonb(x) - 'updated_at'`
+    // names come from reference data, which a process of the command line reads as well
+    const row = `to_jsonb(x) - '{queue_name,user_name,team_name${withTimes ? '' : ',updated_at'}}'::text[]`
     const { rows } = await sql
       .raw<{ row: string }>(`select (${row})::text as row from (${query}) x order by 1`)
       .execute(db)
