@@ -135,7 +135,11 @@ program
   .option('--dry-run', 'print what would be deleted, without personal data, and delete nothing', false)
   .option('--yes', 'even if it is a large part of all conversations', false)
   .option('--apply-policy', 'apply a changed policy for personal data (PII, PII_AGENTS) to all that is stored', false)
-  .option('--accept-mix', 'use the policy from now on, and leave as it is what cannot follow it', false)
+  .option(
+    '--accept-mix',
+    'use the policy and PII_RETENTION_MONTHS from now on, and leave as it is what cannot follow',
+    false,
+  )
   .addOption(json())
   .action((options) => run(erase, options))
 program
