@@ -27,7 +27,7 @@ import { readReference, type ReferenceDependencies } from './reference/read-refe
 import { watchUnknownIds, type UnknownIds } from './reference/unknown-ids.ts'
 import { settledParts } from './settled/parts.ts'
 import { budgetKey, createSharedBudget } from './request-budget/shared-budget.ts'
-import { retainAfterSync as dropMonthsAfterSync } from './retention/run-retention.ts'
+import { dropMonthsAfterSync } from './retention/run-retention.ts'
 import { createTerminal, type Terminal } from './terminal.ts'
 import { DELIVERY_WAITS, type WebhookOptions } from './webhooks/delivery.ts'
 

@@ -1,6 +1,6 @@
 import { openApp, type App } from '../app.ts'
 import { ConfigError } from '../errors.ts'
-import { retentionFloor } from '../model/personal-retention.ts'
+import { retentionFloor } from '../model/retention.ts'
 import { readDatabaseClock } from '../postgres/clock.ts'
 import { applyPolicyToStored } from '../privacy/apply-policy.ts'
 import { addUpAfterRun } from '../reporting/rollups.ts'

@@ -1,7 +1,7 @@
 /** What a history run does at its beginning and its end for the tables that it writes, and for what has outlived its use. */
 import { analyzeMonths, monthsOf, summarizeMonths } from '../loader/partitions.ts'
 import { deleteErasedRejected, fillRejectedIds, pruneRejected } from '../loader/rejected.ts'
-import { retentionFloor } from '../model/personal-retention.ts'
+import { retentionFloor } from '../model/retention.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import { advanceFloor } from '../postgres/personal-policy.ts'
 import { forgetOldDetails } from '../runs/run-history.ts'

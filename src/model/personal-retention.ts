@@ -26,11 +26,3 @@ export function policyOfRecord(inForce: PolicyInForce, record: JsonValue): Conve
   const start = isJsonObject(record) ? record['conversationStart'] : undefined
   return policyAt(inForce, (typeof start === 'string' ? canonicalTime(start) : null) ?? '')
 }
-
-/**
- * The floor of a retention: conversations of the current UTC month and of so many months before it keep personal data.
- * @param months a whole number, 1 or more
- */
-export function retentionFloor(now: Date, months: number): Date {
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months, 1))
-}

@@ -26,7 +26,7 @@ interface RetentionCounts {
  * Drops what is due, if anything is. A failure is logged: the next sync tries again, and `doctor` names the months.
  * @throws nothing
  */
-export async function retainAfterSync(dependencies: RetentionDependencies, signal: AbortSignal): Promise<void> {
+export async function dropMonthsAfterSync(dependencies: RetentionDependencies, signal: AbortSignal): Promise<void> {
   const { warehouse, logger } = dependencies
   try {
     const floor = await floorOf(warehouse)

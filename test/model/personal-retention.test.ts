@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { attributesHash, contentHash } from '../../src/model/content-hash.ts'
 import { isJsonObject, objects, type JsonObject, type JsonValue } from '../../src/model/json.ts'
 import { applyPolicy, KEEP_ALL, personalFields, type PersonalPolicy } from '../../src/model/personal.ts'
-import { policyAt, policyOfRecord, retentionFloor } from '../../src/model/personal-retention.ts'
+import { policyAt, policyOfRecord } from '../../src/model/personal-retention.ts'
+import { retentionFloor } from '../../src/model/retention.ts'
 import { personalHasher } from '../../src/privacy/hasher.ts'
 import { arbitraryConversation, arbitraryJson } from '../support/arbitrary-conversation.ts'
 
@@ -41,28 +42,6 @@ function ofPeople(conversation: JsonObject): JsonObject {
   }))
   return { ...conversation, participants }
 }
-
-test('the floor is the first instant of a UTC month, as many months ago as there are', () => {
-  fc.assert(
-    fc.property(arbitraryInstant, arbitraryMonths, (now, months) => {
-      const floor = retentionFloor(now, months)
-      expect(floor.toISOString()).toMatch(/-01T00:00:00\.000Z$/)
-      const monthOf = (date: Date): number => date.getUTCFullYear() * 12 + date.getUTCMonth()
-      expect(monthOf(now) - monthOf(floor)).toBe(months)
-    }),
-  )
-  expect(retentionFloor(new Date('2026-03-31T23:59:59Z'), 1)).toEqual(new Date('2026-02-01T00:00:00Z'))
-  expect(retentionFloor(new Date('2026-01-01T00:00:00Z'), 13)).toEqual(new Date('2024-12-01T00:00:00Z'))
-})
-
-test('the floor never moves back while time passes', () => {
-  fc.assert(
-    fc.property(arbitraryInstant, arbitraryInstant, arbitraryMonths, (a, b, months) => {
-      const [earlier, later] = a < b ? [a, b] : [b, a]
-      expect(+retentionFloor(earlier, months)).toBeLessThanOrEqual(+retentionFloor(later, months))
-    }),
-  )
-})
 
 test('a conversation has the policy of the settings from the floor on, and none of its personal data stays before it', () => {
   fc.assert(

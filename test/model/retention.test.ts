@@ -23,6 +23,15 @@ test('whole months and the current one are kept', () => {
   expect(floor('2026-01-31T12:00:00Z', 13)).toBe('2024-12-01T00:00:00.000Z')
 })
 
+test('the floor never moves back while time passes', () => {
+  fc.assert(
+    fc.property(instants, instants, fc.integer({ min: 1, max: 240 }), (a, b, months) => {
+      const [earlier, later] = a < b ? [a, b] : [b, a]
+      expect(+retentionFloor(earlier, months)).toBeLessThanOrEqual(+retentionFloor(later, months))
+    }),
+  )
+})
+
 test('the floor begins a month, moves with the months, and leaves at least the shortest months', () => {
   fc.assert(
     fc.property(instants, fc.integer({ min: 1, max: 240 }), (now, months) => {

@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { createLogger } from '../../src/log.ts'
 import { connect, type Warehouse } from '../../src/postgres/connect.ts'
 import { recomputeDirtyHours } from '../../src/reporting/rollups.ts'
-import { retainAfterSync } from '../../src/retention/run-retention.ts'
+import { dropMonthsAfterSync } from '../../src/retention/run-retention.ts'
 import type { Simulator, SimulatorOptions } from '../../src/simulator/server.ts'
 import { startOrg, type TestOrg } from '../support/simulated-org.ts'
 import type { Range } from '../support/truth.ts'
@@ -51,7 +51,7 @@ export async function connectKeeping(
 export async function retain(warehouse: Warehouse): Promise<string[]> {
   const lines: string[] = []
   const logger = createLogger('info', { write: (line: string) => lines.push(line) } as unknown as NodeJS.WritableStream)
-  await retainAfterSync({ warehouse, logger }, never)
+  await dropMonthsAfterSync({ warehouse, logger }, never)
   return lines
 }
 
