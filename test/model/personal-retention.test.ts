@@ -18,7 +18,6 @@ const arbitraryInstant = fc.date({
   max: new Date('2099-12-31T00:00:00Z'),
   noInvalidDate: true,
 })
-const arbitraryMonths = fc.integer({ min: 1, max: 120 })
 const PERSONAL: ReadonlySet<string> = new Set(Object.values(personalFields).flatMap((fields) => Object.keys(fields)))
 /** What they hold says nothing of a person, whatever its members are called. */
 const STRUCTURES: ReadonlySet<string> = new Set(['agentGroups', 'proposedAgents', 'scoredAgents', 'properties'])
