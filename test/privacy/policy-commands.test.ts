@@ -45,53 +45,58 @@ async function goThroughHours(org: Simulator, it: TestOrg): Promise<void> {
   }
 }
 
-test.each(['hash', 'drop'])('PII=%s: the whole service leaves no personal value anywhere', async (PII) => {
-  const now = new Date()
-  await using org = await startOrg({ now, days: 3, perDay: 40 })
-  await using it = await connectTestOrg(org)
-  await using receiver = await startFakeServer(({ response }) => response.end())
-  const env = { ...environmentOf(org, it.databaseUrl), PII, PII_AGENTS: 'hash', ...KEY, LOG_LEVEL: 'debug' }
-  const today = startOfDay(now)
-  const range = ['--from', addDays(today, -3).toISOString(), '--to', today.toISOString()]
-  const printed: string[] = []
-  const run = async (args: readonly string[], codes: readonly number[] = [0]): Promise<void> => {
-    const { code, stdout, stderr } = await runCli(args, { env })
-    expect(codes, stderr).toContain(code)
-    printed.push(stdout, stderr)
-  }
-  await run(['backfill', ...range, '--source', 'query'])
-  await run(['backfill', ...range, '--source', 'jobs', '--reload'])
-  const service = startCli(['serve'], {
+// a dozen processes
+test.each(['hash', 'drop'])(
+  'PII=%s: the whole service leaves no personal value anywhere',
+  { timeout: 600_000 },
+  async (PII) => {
+    const now = new Date()
+    await using org = await startOrg({ now, days: 3, perDay: 40 })
+    await using it = await connectTestOrg(org)
+    await using receiver = await startFakeServer(({ response }) => response.end())
+    const env = { ...environmentOf(org, it.databaseUrl), PII, PII_AGENTS: 'hash', ...KEY, LOG_LEVEL: 'debug' }
+    const today = startOfDay(now)
+    const range = ['--from', addDays(today, -3).toISOString(), '--to', today.toISOString()]
+    const printed: string[] = []
+    const run = async (args: readonly string[], codes: readonly number[] = [0]): Promise<void> => {
+      const { code, stdout, stderr } = await runCli(args, { env })
+      expect(codes, stderr).toContain(code)
+      printed.push(stdout, stderr)
+    }
+    await run(['backfill', ...range, '--source', 'query'])
+    await run(['backfill', ...range, '--source', 'jobs', '--reload'])
+    const service = startCli(['serve'], {
     env: {
       ...env, HTTP_PORT: '0', HISTORY_LOOKBACK_DAYS: '3', LIVE_CRON: '* * * * * *', WEBHOOK_URL: receiver.url, WEBHOOK_SECRET,
       WEBHOOK_EVENTS: 'waiting,alerting,interacting,ended',
     },
   }) // prettier-ignore
-  const url = await urlOf(service)
-  await expect.poll(() => jobsDone(it), patience).toEqual(expect.arrayContaining(['intraday', 'reference', 'sync']))
-  await goThroughHours(org, it)
-  await receiver.received(3)
-  for (const path of ['/', '/live', '/status.json', '/metrics']) printed.push(await (await fetch(url + path)).text())
-  service.kill('SIGTERM')
-  const { code, stdout, stderr } = await service.result
-  expect(code).toBe(0)
-  printed.push(stdout, stderr, ...receiver.requests.map(({ body }) => body))
-  await run(['verify', ...range])
-  // some of the rejected records stay rejected, and some make figures differ
-  await run(['replay'], [1])
-  await run(['reconcile', ...range], [0, 1])
-  await run(['doctor', '--json'])
-  const checks = (JSON.parse(printed.at(-2)!) as { checks: { name: string; detail: string }[] }).checks
-  const detailOf = (name: string) => checks.find((check) => check.name === `personal data: ${name}`)?.detail
-  expect(detailOf(PII === 'hash' ? 'hashed' : 'dropped')).toContain('sessions.ani')
-  expect(detailOf('hashed')).toContain('dim_users.email')
-  expect(detailOf('kept')).toBeUndefined()
+    const url = await urlOf(service)
+    await expect.poll(() => jobsDone(it), patience).toEqual(expect.arrayContaining(['intraday', 'reference', 'sync']))
+    await goThroughHours(org, it)
+    await receiver.received(3)
+    for (const path of ['/', '/live', '/status.json', '/metrics']) printed.push(await (await fetch(url + path)).text())
+    service.kill('SIGTERM')
+    const { code, stdout, stderr } = await service.result
+    expect(code).toBe(0)
+    printed.push(stdout, stderr, ...receiver.requests.map(({ body }) => body))
+    await run(['verify', ...range])
+    // some of the rejected records stay rejected, and some make figures differ
+    await run(['replay'], [1])
+    await run(['reconcile', ...range], [0, 1])
+    await run(['doctor', '--json'])
+    const checks = (JSON.parse(printed.at(-2)!) as { checks: { name: string; detail: string }[] }).checks
+    const detailOf = (name: string) => checks.find((check) => check.name === `personal data: ${name}`)?.detail
+    expect(detailOf(PII === 'hash' ? 'hashed' : 'dropped')).toContain('sessions.ani')
+    expect(detailOf('hashed')).toContain('dim_users.email')
+    expect(detailOf('kept')).toBeUndefined()
 
-  const values = personalValuesOf(org)
-  expect(values.length).toBeGreaterThan(500)
-  expect(await findValues(it.warehouse, values)).toEqual({})
-  expect(valuesIn(printed.join('\n'), values)).toEqual([])
-})
+    const values = personalValuesOf(org)
+    expect(values.length).toBeGreaterThan(500)
+    expect(await findValues(it.warehouse, values)).toEqual({})
+    expect(valuesIn(printed.join('\n'), values)).toEqual([])
+  },
+)
 
 // a dozen processes, one after the other
 test(
