@@ -61,6 +61,10 @@ test('a month goes, its numbers stay, and nothing of it is loaded again', async 
   expect(await selectDueMonths(kept.db, floor)).toEqual([])
   expect(await retain(kept)).toEqual([])
 
+  const { rows: days } = await sql<{ dropped: boolean; whole: boolean }>`
+    select dropped, complete_from = '2025-06-27'::date + 40 and complete_until = '2025-07-03' as whole
+    from reporting.freshness order by day`.execute(kept.db)
+  expect(days).toEqual([true, true, true, true, false, false, false].map((dropped) => ({ dropped, whole: true })))
   // as if all days had been read only once, long ago: they are due again, but for those that were dropped
   await sql`update etl.windows set read_at = "end", recorded_at = "end"`.execute(kept.db)
   const asked = org.requests.length
