@@ -1,4 +1,4 @@
-/** Kills erasures, and applications of a changed policy, at 25 seeded points each; `KILLS` for another number. */
+/** Kills erasures, and applications of a changed policy, at seeded points; `KILLS=25` for as many of each. */
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from 'kysely'
