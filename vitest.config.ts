@@ -36,7 +36,8 @@ export const LONG = [
   'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',
   'test/privacy/policy-commands.test.ts',
-  'test/privacy/erased-org.test.ts',
+  'test/privacy/{erased,retained}-org.test.ts',
+  'test/privacy/retention-kills.test.ts',
   'test/reference/process.test.ts',
   'test/reporting/{derive-command,genesys-aggregates,many-months,oracle,performance,reconcile}.test.ts',
 ]
