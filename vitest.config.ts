@@ -36,7 +36,7 @@ export const LONG = [
   'test/faults/**/*.test.ts',
   'test/history/jobs.test.ts',
   'test/privacy/policy-commands.test.ts',
-  'test/privacy/{erase-at-work,erased-org}.test.ts',
+  'test/privacy/{erase-at-work,erased-org,retained-org,retention-kills}.test.ts',
   'test/reference/process.test.ts',
   'test/retention/{kill,readers,retention}.test.ts',
   'test/reporting/{derive-command,genesys-aggregates,many-months,oracle,performance,reconcile}.test.ts',
