@@ -3,6 +3,7 @@ import { parseEnvironment, type Config, type Needs, type Secrets } from './confi
 import { startEmbeddedPostgres } from './embedded-postgres/server.ts'
 import { createGenesysClient, type GenesysClient, type GenesysClientOptions } from './genesys/client.ts'
 import { createRateLimiter, type RateLimiter, type RateLimiterStats } from './genesys/rate-limiter.ts'
+import { readClockAhead } from './history/clock-check.ts'
 import { type HistoryDependencies } from './history/context.ts'
 import { selectCovered } from './history/coverage.ts'
 import { jobsAvailableUntil } from './history/jobs-context.ts'
@@ -18,6 +19,7 @@ import { deriveAfterRun } from './reporting/after-run.ts'
 import { storeConfiguration } from './reporting/configure.ts'
 import { addUpAfterRun } from './reporting/rollups.ts'
 import { type DerivationDependencies } from './reporting/walk.ts'
+import { readDatabaseClock } from './postgres/clock.ts'
 import { connect, type Warehouse } from './postgres/connect.ts'
 import { migrateUp, requireCurrentSchema } from './postgres/migrate.ts'
 import { adoptPolicy } from './postgres/personal-policy.ts'
@@ -305,7 +307,9 @@ function historyDependencies(parts: Parts, overrides: HistoryOverrides): History
       await addUpAfterRun(parts, signal)
     },
     async afterSync(signal, observed) {
-      await dropMonthsAfterSync(parts, signal)
+      const genesys = parts.clients.ofOrganization()
+      const clockAhead = async (of: AbortSignal) => readClockAhead(genesys, await readDatabaseClock(warehouse.db), of)
+      await dropMonthsAfterSync({ warehouse, logger, readClockAhead: clockAhead }, signal)
       const progress = quiet ? observed : createProgress({ terminal, logger, unit: 'conversations' })
       await dropPersonalAfterSync(
         {

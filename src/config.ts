@@ -291,7 +291,7 @@ const THREAD_DAYS = 40
 /** What is read again should be kept, too. */
 function shortRetention(values: Values): string[] {
   const months = values.HISTORY_RETENTION_MONTHS
-  if (months === 'off') return []
+  if (months === null) return []
   const days = shortestDays(months)
   const read: readonly (readonly [string, number])[] = [
     ['HISTORY_LOOKBACK_DAYS', values.HISTORY_LOOKBACK_DAYS],
@@ -328,7 +328,7 @@ function toConfig(values: Values, hosts: { readonly apiUrl: string; readonly log
       deepLookbackDays: values.HISTORY_DEEP_LOOKBACK_DAYS,
       settleDays: values.HISTORY_SETTLE_DAYS,
       start: values.HISTORY_START ?? null,
-      retentionMonths: values.HISTORY_RETENTION_MONTHS === 'off' ? null : values.HISTORY_RETENTION_MONTHS,
+      retentionMonths: values.HISTORY_RETENTION_MONTHS,
       filter: {
         mediaTypes: values.HISTORY_MEDIA_TYPES,
         direction: values.HISTORY_DIRECTION,

@@ -74,9 +74,7 @@ export const environmentSchema = z.object({
     .refine(isDate, 'must be a date such as 2026-01-31')
     .transform((text) => new Date(`${text}T00:00:00.000Z`))
     .optional(),
-  HISTORY_RETENTION_MONTHS: z
-    .union([z.literal('off'), wholeNumber(1, 240)], 'must be off or a whole number from 1 to 240')
-    .default('off'),
+  HISTORY_RETENTION_MONTHS: monthsOrOff,
   HISTORY_MEDIA_TYPES: z
     .string()
     .transform((text) => text.split(',').map((part) => part.trim()))

@@ -61,12 +61,10 @@ select d.day, d.filter, d.filter ?| array['direction', 'minDurationSeconds'] as 
     and coalesce((select complete from settling), false)
     and d.day::timestamp at time zone 'UTC' >= (select shown_from from etl.derivation)
     and not exists (select from emitting e where e.day = d.day) as emitted_settled, r.reconciled_at, r.differences,
-  coalesce(x.conversations, 0)::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until,
-  m.month is not null as dropped
+  coalesce(x.conversations, 0)::bigint as erased, c.whole_from as complete_from, c.last_day as complete_until
 from days d
 left join etl.reconciled_days r on r.day = d.day and r.filter = d.filter
 left join erased x on x.day = d.day
-left join etl.dropped_months m on m.month = date_trunc('month', d.day::timestamp)::date and m.restored_at is null
 -- a day that is not complete yet goes with the days before it
 left join complete c on c.filter = d.filter and d.day >= c.first_day and d.day <= c.last_day + 1;
 
@@ -93,5 +91,3 @@ comment on column reporting.freshness.complete_from is
   'First day from which numbers are whole: the first of the days without a gap up to this one, or 40 days later where e-mail or messages are loaded, since those go on for weeks. Null: the day is not loaded.';
 comment on column reporting.freshness.complete_until is
   'Last day of the days without a gap that this one belongs to, or follows. Null: the day is not loaded.';
-comment on column reporting.freshness.dropped is
-  'True: the conversations of the day, and its rows of agents by interval, were dropped, since they are not kept for so long (HISTORY_RETENTION_MONTHS); its numbers by queue and by day stay.';

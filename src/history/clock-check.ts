@@ -8,23 +8,34 @@ import type { DatabaseClock } from '../postgres/clock.ts'
 import type { LoadCounts } from '../loader/load-counts.ts'
 
 /**
+ * By how many milliseconds the database's clock is ahead of that of Genesys; null: Genesys did not tell.
+ * @throws the signal's reason
+ */
+export async function readClockAhead(
+  genesys: GenesysClient,
+  clock: DatabaseClock,
+  signal: AbortSignal,
+): Promise<number | null> {
+  try {
+    return await probeClock(genesys, { priority: 'history', signal }, () => +clock.now())
+  } catch (error) {
+    // an API that refuses or does not answer shows in the reads
+    if (error instanceof EtlError && !signal.aborted) return null
+    throw error
+  }
+}
+
+/**
  * Compares the database's clock with that of Genesys and logs a warning if they differ by more than a minute. The days that
  * a run plans, and which of two answers is newer, go by the database's clock.
- * @returns by how many milliseconds the database's clock is ahead; null: Genesys did not tell
+ * @returns as readClockAhead
  */
 export async function warnOfWrongClock(
   { genesys, logger }: { readonly genesys: GenesysClient; readonly logger: Logger },
   clock: DatabaseClock,
   signal: AbortSignal,
 ): Promise<number | null> {
-  let ahead: number | null
-  try {
-    ahead = await probeClock(genesys, { priority: 'history', signal }, () => +clock.now())
-  } catch (error) {
-    // an API that refuses or does not answer shows in the reads
-    if (error instanceof EtlError && !signal.aborted) return null
-    throw error
-  }
+  const ahead = await readClockAhead(genesys, clock, signal)
   if (ahead === null || Math.abs(ahead) <= CLOCK_TOLERANCE_MS) return ahead
   logger.warn(
     { aheadSeconds: Math.round(ahead / 1000) },

@@ -1,15 +1,12 @@
 /** What a history run does at its beginning and its end for the tables that it writes, and for what has outlived its use. */
 import { analyzeMonths, monthsOf, summarizeMonths } from '../loader/partitions.ts'
 import { deleteErasedRejected, fillRejectedIds, pruneRejected } from '../loader/rejected.ts'
-import { retentionFloor } from '../model/retention.ts'
+import { MOST_AHEAD_MS, retentionFloor } from '../model/retention.ts'
 import type { DatabaseClock } from '../postgres/clock.ts'
 import { advanceFloor } from '../postgres/personal-policy.ts'
 import { forgetOldDetails } from '../runs/run-history.ts'
 import type { HistoryDependencies, HistoryRequest } from './context.ts'
 import type { LoadedWindow } from './load-window.ts'
-
-/** A clock that is further ahead than this decides nothing that cannot be undone. */
-const MAX_AHEAD_MS = 86_400_000
 
 /**
  * Moves the floor of the retention of personal data to where the settings want it by now, so that what the run loads follows it. What is
@@ -24,7 +21,7 @@ export async function advanceRetention(
 ): Promise<void> {
   const { personalMonths = null } = history
   if (personalMonths === null) return
-  if (aheadMs !== null && aheadMs > MAX_AHEAD_MS) {
+  if (aheadMs !== null && aheadMs > MOST_AHEAD_MS) {
     logger.warn('no personal data of further months is dropped while the clock of the database is ahead')
     return
   }

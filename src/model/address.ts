@@ -12,7 +12,8 @@ const SIP_NUMBER = /^(\+\d{7,15})@/
  * number. Anything else, such as the id of a messaging user, keeps its characters. An address of blanks gives ''. Applying it twice changes nothing.
  */
 export function normalizeAddress(address: string): string {
-  let text = address.normalize('NFKC').replaceAll(/\s+/gu, '').toLowerCase()
+  // without blanks, and in lower case, marks may stand in another order
+  let text = address.normalize('NFKC').replaceAll(/\s+/gu, '').toLowerCase().normalize('NFC')
   let isUri = false
   while (SCHEME.test(text)) {
     text = text.replace(SCHEME, '')

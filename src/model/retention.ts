@@ -4,6 +4,9 @@ import { subtract, union, type Interval } from './interval.ts'
 /** Nothing started earlier. */
 const BEGINNING = new Date(0)
 
+/** A clock that is further ahead of Genesys than this decides nothing that cannot be undone. */
+export const MOST_AHEAD_MS = 86_400_000
+
 /** A month that was dropped once, or was brought in although it is older than what is kept. */
 interface DroppedMonth extends Interval {
   /** Whether conversations that started in it are stored: it was brought back on purpose. */

@@ -3,6 +3,7 @@ import { EtlError } from '../errors.ts'
 import { floorOf } from '../loader/dropped-months.ts'
 import type { Logger } from '../log.ts'
 import type { Interval } from '../model/interval.ts'
+import { MOST_AHEAD_MS } from '../model/retention.ts'
 import type { Warehouse } from '../postgres/connect.ts'
 import { runJob } from '../runs/run-job.ts'
 import { dropMonth } from './drop-month.ts'
@@ -12,6 +13,8 @@ import { Postponed } from './short-transaction.ts'
 interface RetentionDependencies {
   readonly warehouse: Warehouse
   readonly logger: Logger
+  /** By how many milliseconds the database's clock is ahead of that of Genesys; null: Genesys did not tell. */
+  readonly readClockAhead: (signal: AbortSignal) => Promise<number | null>
 }
 
 /** What a run has dropped. */
@@ -31,6 +34,10 @@ export async function dropMonthsAfterSync(dependencies: RetentionDependencies, s
   try {
     const floor = await floorOf(warehouse)
     if ((await selectDueMonths(warehouse.db, floor)).length === 0) return
+    if (((await dependencies.readClockAhead(signal)) ?? 0) > MOST_AHEAD_MS) {
+      logger.warn('no month is dropped while the clock of the database is ahead')
+      return
+    }
     const parameters = { retentionMonths: warehouse.retentionMonths }
     const request = { job: 'retention', trigger: 'cron', parameters } as const
     await runJob(dependencies, request, signal, async (_run, jobSignal) => ({

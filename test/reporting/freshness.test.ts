@@ -59,7 +59,7 @@ test('the columns are those of the contract', async () => {
     where attrelid = 'reporting.freshness'::regclass and attnum > 0 order by attnum`.execute(warehouse.db)
   expect(rows.map(({ name }) => name).join(', ')).toBe(
     'day, filter, filtered, status, loaded_at, conversations, derived, started_settled, emitted_settled, reconciled_at, ' +
-      'differences, erased, complete_from, complete_until, dropped',
+      'differences, erased, complete_from, complete_until',
   )
   expect(rows.filter(({ comment }) => !comment)).toEqual([])
 })

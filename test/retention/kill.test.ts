@@ -18,7 +18,7 @@ import { droppedDays, floor, loadWeek, monthsSince, numbersOf, retain, startWeek
 // many processes, one after the other
 vi.setConfig({ testTimeout: 1_800_000 })
 
-const POINTS = Number(process.env['KILLS'] ?? 25)
+const POINTS = Number(process.env['KILLS'] ?? 5)
 const SEED = process.env['SEED'] ?? 'retention'
 
 const org = await startWeek({ perDay: 100 })

@@ -44,6 +44,16 @@ async function checkPolicy({ app }: CheckContext): Promise<Finding[]> {
 async function checkRetention({ app }: CheckContext): Promise<Finding[]> {
   const name = 'personal data: retention'
   const { retentionMonths } = app.config.personalData
+  const { retentionMonths: historyMonths } = app.config.history
+  if (retentionMonths !== null && historyMonths !== null && retentionMonths >= historyMonths)
+    return [
+      {
+        name,
+        verdict: 'warning',
+        detail: `PII_RETENTION_MONTHS=${retentionMonths} has no effect: HISTORY_RETENTION_MONTHS=${historyMonths} drops older conversations whole`,
+        fix: 'Set PII_RETENTION_MONTHS to fewer months, or to off.',
+      },
+    ]
   const { floor, isApplied } = await selectRetention(app.warehouse.db)
   if (floor === null) {
     const detail =
