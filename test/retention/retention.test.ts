@@ -70,7 +70,7 @@ test('a month goes, its numbers stay, and nothing of it is loaded again', async 
   const { rows: days } = await sql<{ whole: boolean }>`
     select complete_from = '2025-06-27'::date + 40 and complete_until = '2025-07-03' as whole
     from reporting.freshness order by day`.execute(kept.db)
-  expect(days).toEqual(Array(7).fill({ whole: true }))
+  expect(days).toEqual(Array.from({ length: 7 }, () => ({ whole: true })))
   const { rows: gone } = await sql`
     select month::text, conversations, brought_back_at from reporting.dropped_months`.execute(kept.db)
   expect(gone).toEqual([{ month: '2025-06-01', conversations, brought_back_at: null }])
