@@ -39,7 +39,7 @@ test.each([
   ['a COPY of cells', 'etl.interval_cells', 'copy etl.interval_cells'],
   ['a COPY of facts', 'etl.agent_sessions', 'copy etl.agent_sessions'],
   ['marking hours', 'etl.dirty_hours', 'insert into etl.dirty_hours'],
-  ['storing a rejected record', 'etl.rejected_records', 'insert into etl.rejected_records'],
+  ['storing a rejected record', 'etl.rejected_records', 'update etl.rejected_records'],
 ])('survives being killed in a transaction, at %s', async (_name, table, statement) => {
   await using it = await connectTestOrg(org)
   await ensurePartitions(it.warehouse, threeDays)
