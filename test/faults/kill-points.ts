@@ -7,8 +7,8 @@ import { patience } from '../support/patience.ts'
 import type { Warehouse } from '../../src/postgres/connect.ts'
 import { kill } from './killed-backfill.ts'
 
-/** How many points each of these tests has; 25 take about half an hour. */
-export const KILLS = Number(process.env['KILLS'] ?? 5)
+/** How many points each of these tests has. */
+export const KILLS = Number(process.env['KILLS'] ?? 25)
 
 /** A command, and the job that it runs. */
 export interface KilledCommand {

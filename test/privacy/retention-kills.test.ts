@@ -24,7 +24,7 @@ import { callOf } from './support.ts'
 
 stayClearOfMidnight()
 
-const KILLS = 25
+const KILLS = Number(process.env['KILLS'] ?? 8)
 const PER_MONTH = 30
 const random = createRandom('retention kills')
 const now = new Date()

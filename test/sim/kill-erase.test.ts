@@ -1,4 +1,4 @@
-/** Kills erasures, and applications of a changed policy, at seeded points; `KILLS=25` for as many of each. */
+/** Kills erasures, and applications of a changed policy, at 25 seeded points each; `KILLS` for another number. */
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { sql } from 'kysely'
@@ -22,7 +22,7 @@ import { findValues, personalValuesOf, valuesOnlyOf } from '../support/personal-
 import { expectReportsWithout } from '../support/same-reports.ts'
 import { connectTestOrg, startOrg, threeDays, type TestOrg } from '../support/simulated-org.ts'
 import { findTraces } from '../support/traces.ts'
-import { KILLS, killWithin, timeOf, type KilledCommand } from './kill-points.ts'
+import { KILLS, killWithin, timeOf, type KilledCommand } from '../faults/kill-points.ts'
 
 // a hundred processes, one after the other
 vi.setConfig({ testTimeout: 1_800_000 })
