@@ -62,6 +62,29 @@ test('a load that is under way when a month is dropped leaves nothing of it, and
   expect(rows).toEqual([{ offered: there + 1 }])
 })
 
+test('a load that has asked before a month was dropped, and stores while it goes, stores nothing of it', async () => {
+  await using database = await createTestDatabase()
+  await using warehouse = await loadedCalls(database.url)
+  await using older = connect(database.url)
+  const blocker = await warehouse.connectAlone('blocker')
+  // the load waits at the beginning of its transaction, the drop at its first partition
+  await blocker.query('begin; lock table etl.meta in access exclusive mode')
+  const reader = await warehouse.connectAlone('reader')
+  await reader.query('begin; select from etl.conversation_facts limit 1')
+  const loading = load(older, [call('late', { start: '2025-06-20T10:00:00.000Z' })], 5)
+  await expect.poll(() => waiting(warehouse), patience).toBe(1)
+  const retaining = retain(warehouse)
+  const deciding = async () => (await storedRows(warehouse, june))['etl.conversations'] ?? 0
+  await expect.poll(deciding, patience).toBe(0)
+  await blocker.query('rollback')
+  await blocker.end()
+  expect(await loading).toMatchObject({ inserted: 0, expired: 1 })
+  await reader.query('rollback')
+  await reader.end()
+  expect((await retaining).join()).toContain('dropped a month')
+  expect(Object.keys(await storedRows(warehouse, june))).toEqual(['etl.interval_cells'])
+})
+
 test('loads of both months go on while one is dropped: no deadlock, the numbers are exact', async () => {
   await using database = await createTestDatabase()
   await using warehouse = await loadedCalls(database.url)
