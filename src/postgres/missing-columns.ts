@@ -24,11 +24,13 @@ interface Expected {
 export async function selectMissingColumns(db: Kysely<Database>): Promise<MissingColumn[]> {
   const expected = expectedColumns()
   const tableNames = [...new Set(expected.map(({ table }) => table))]
-  // by name, since a scan of the catalogs grows with every partition
+  // by name, since a scan of the catalogs grows with every partition; OFFSET 0 keeps the planner from a join that scans
   const { rows } = await sql<{ table: string; column: string }>`
-    select t.name as table, a.attname as column
+    select t.name as table, a.name as column
     from unnest(${tableNames}::text[]) as t (name)
-    join pg_attribute a on a.attrelid = to_regclass(t.name) and a.attnum > 0 and not a.attisdropped`.execute(db)
+    cross join lateral (
+      select attname as name from pg_attribute
+      where attrelid = to_regclass(t.name) and attnum > 0 and not attisdropped offset 0) as a`.execute(db)
   const present = new Set(rows.map(({ table, column }) => `${table}.${column}`))
   const presentTables = new Set(rows.map(({ table }) => table))
   const missing: MissingColumn[] = []
